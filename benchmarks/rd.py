@@ -1,0 +1,131 @@
+"""Rate-distortion curves of a set of pictures, as JSON and as a plot.
+
+    python benchmarks/rd.py measure kodak/ -o benchmarks/kodak_rd.json
+    python benchmarks/rd.py plot benchmarks/kodak_rd.json -o kodak_rd.svg --points kodak_points.json
+
+`measure` codes every picture with ours, JPEG, and Pillow's WebP and AVIF, and writes the mean curves (every byte of the
+real files counted), the BD-rates against JPEG, and the machine, versions and commit. `plot` draws these curves and,
+from a points file, those of codecs measured elsewhere; it needs matplotlib (`pip install 'imgcodec[bench]'`).
+
+A points file is {codec: [{"bpp": ..., "psnr": ..., "msssim_db": ..., "ssimulacra2": ...}, ...]}, a point each quality.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from machine import describe
+
+from imgcodec import image
+from imgcodec.cli.bench import DEFAULT_QUALITIES, find_files, load_codec, parse_qualities
+from imgcodec.evaluation import bench, peers
+from imgcodec.evaluation.bd import USUAL_RATES, quality_at
+from imgcodec.evaluation.bench import METRICS, Mean, Sample
+from imgcodec.evaluation.metrics import Reference
+
+QUOTED_RATES = (0.25, 0.5, 1.0)  # bits per pixel
+TITLES = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA2"}
+NAMES_IN_POINTS = {"psnr": "psnr", "ms_ssim_db": "msssim_db", "ssimulacra2": "ssimulacra2"}
+PEERS_TO_PLOT = ("jpeg2000", "webp", "avif", "vvc-medium", "pub:bmshj2018-hyperprior-vbr-ans")
+
+
+def measure(arguments: argparse.Namespace) -> None:
+    ours = load_codec(arguments.model, arguments.device, parse_qualities(arguments.quality))
+    codecs = [ours, *peers.available()]
+    samples: dict[str, list[Sample]] = {codec.name: [] for codec in codecs}
+    files = find_files(arguments.directory)
+    for number, path in enumerate(files, 1):
+        print(f"{number}/{len(files)} {path.name}", file=sys.stderr)
+        reference = Reference(image.load(path).pixels)
+        for codec in codecs:
+            samples[codec.name] += [bench.measure(path.name, reference, codec, quality) for quality in codec.qualities]
+    curves = {name: bench.means(of_codec) for name, of_codec in samples.items()}
+    against_jpeg = {name: bench.compare(samples["jpeg"], of_codec) for name, of_codec in samples.items()}
+    result = {
+        **describe(),
+        "model": arguments.model,
+        "device": arguments.device,
+        "pictures": [path.name for path in files],
+        "bd_rate_against_jpeg": {name: asdict(comparison) for name, comparison in against_jpeg.items()},
+        "bd_rate_bpp": USUAL_RATES,
+        "at_bpp": {name: {str(rate): at_rate(means, rate) for rate in QUOTED_RATES} for name, means in curves.items()},
+        "curves": {name: [asdict(mean) for mean in means] for name, means in curves.items()},
+    }
+    arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    for name, comparison in against_jpeg.items():
+        percent = comparison.psnr.percent
+        psnr = result["at_bpp"][name]["1"]["psnr"]
+        print(
+            f"{name:12}",
+            "BD-rate in PSNR:",
+            "no overlap" if percent is None else f"{percent:+6.1f} %",
+            f"   PSNR at 1 bpp: {psnr:.2f} dB" if psnr else "",
+        )
+
+
+def at_rate(means: list[Mean], rate: float) -> dict[str, float | None]:
+    """Every metric of a mean curve at a rate in bits per pixel."""
+    curves = {
+        metric: [(mean.bpp, getattr(mean, metric)) for mean in means if getattr(mean, metric) is not None]
+        for metric in METRICS
+    }
+    return {metric: quality_at(curve, rate) for metric, curve in curves.items()}
+
+
+def plot(arguments: argparse.Namespace) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")  # draws files, needs no display
+    from matplotlib import pyplot
+
+    curves = json.loads(arguments.results.read_text())["curves"]
+    elsewhere = json.loads(arguments.points.read_text()) if arguments.points else {}
+    figure, axes = pyplot.subplots(1, len(METRICS), figsize=(16, 6), layout="constrained")
+    for axis, metric in zip(axes, METRICS, strict=True):
+        for name, points in curves.items():
+            ours = name == "imgcodec"
+            line = {"linewidth": 3, "color": "black", "zorder": 3} if ours else {"linewidth": 1.5}
+            draw(axis, name, points, metric, marker="o", markersize=4, **line)
+        for name in arguments.codecs.split(",") if elsewhere else []:
+            if name not in curves:  # what was measured in the same run goes before
+                draw(axis, name, elsewhere[name], NAMES_IN_POINTS[metric], linewidth=1.5, linestyle="--")
+        axis.set(title=TITLES[metric], xlabel="bits per pixel", xlim=(0, arguments.most_bpp))
+        inside = [y for line in axis.lines for x, y in line.get_xydata() if x <= arguments.most_bpp]
+        axis.set_ylim(max(min(inside), -20), max(inside) + 1)
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.savefig(arguments.output, dpi=120)
+
+
+def draw(axis: object, name: str, points: list[dict], metric: str, **style: object) -> None:
+    """A codec's curve, if it has the metric at all."""
+    known = [(point["bpp"], point[metric]) for point in points if point.get(metric) is not None]
+    if known:
+        axis.plot(*zip(*sorted(known), strict=True), label=name.removeprefix("pub:"), **style)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    command = commands.add_parser("measure")
+    command.add_argument("directory", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True)
+    command.add_argument("--quality", default=DEFAULT_QUALITIES)
+    command.add_argument("--model", default="photo")
+    command.add_argument("--device", default="cpu")
+    command.set_defaults(run=measure)
+    command = commands.add_parser("plot")
+    command.add_argument("results", type=Path)
+    command.add_argument("-o", "--output", type=Path, required=True, help="PNG or SVG")
+    command.add_argument("--points", type=Path, help="curves of other codecs")
+    command.add_argument("--codecs", default=",".join(PEERS_TO_PLOT), help="which of them")
+    command.add_argument("--most-bpp", type=float, default=2.0)
+    command.set_defaults(run=plot)
+    arguments = parser.parse_args()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The file: container, sections and entropy coding. Knows numpy and nothing of pictures, networks or torch.
+
+    errors.py      what can go wrong
+    cursor.py      bytes read from front to back, and the variable-length integer
+    header.py      the header
+    container.py   the file as a whole: header, sections, checksums, limits
+    payload.py     what is inside the sections that hold no tokens
+    entropy.py     integers to bytes and back under frozen frequency tables
+
+The specification is `docs/format.md`.
+"""
+
+from imgcodec.bitstream.container import (
+    Container,
+    Entry,
+    Limits,
+    Section,
+    SectionType,
+    read,
+    write,
+)
+from imgcodec.bitstream.entropy import FrequencyTables, RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.payload import pack, pack_alpha, unpack, unpack_alpha
+
+__all__ = [
+    "CodecError",
+    "ColourMode",
+    "Container",
+    "Entry",
+    "FrequencyTables",
+    "Header",
+    "InvalidFileError",
+    "Limits",
+    "ModelNotFoundError",
+    "Profile",
+    "RangeDecoder",
+    "RangeEncoder",
+    "Rectangle",
+    "Section",
+    "SectionType",
+    "Tune",
+    "UsageError",
+    "pack",
+    "pack_alpha",
+    "read",
+    "unpack",
+    "unpack_alpha",
+    "write",
+]

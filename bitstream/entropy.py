@@ -1,0 +1,235 @@
+"""Integers to bytes and back: a range coder that is driven by frozen frequency tables.
+
+               tables[table] ──► probabilities
+                                      │
+    values ──► high part ──► symbol ──┴──► range coder ──► bytes
+         │                      └ escape ──► exponent, tail ──┤
+         └───► low bits ──────────────────────────────────────┘
+
+One function, `code`, walks the values in both directions: the encoder's passes send the symbols they are given, the
+decoder's ignore them and return what was sent, and everything after a pass uses what it returned. So the two can't
+drift apart. The arithmetic is `constriction`'s (words of 32 bits, a state of 64, probabilities of 24); there is one
+call a table and none a symbol. `docs/format.md` specifies it all without reference to a library.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+
+TOTAL = 2**24
+MAX_SHIFT = 16
+MAX_TABLES = 2**16
+INT32 = np.iinfo(np.int32)
+
+# Any number of equally likely symbols, 2**k of them for k bits that no table describes.
+UNIFORM = constriction.stream.model.Uniform()
+EXPONENT_BITS = 5
+CHUNK_BITS = 16
+
+Int32s = NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class FrequencyTables:
+    """The distributions that values are coded with, and how they are split into a symbol and low bits.
+
+    weights: uint32 (T, A), A = 2 * half + 2; a row sums to 2**24 - A, and symbol i of it has the probability
+        (weights[i] + 1) / 2**24. Symbol i < A - 1 stands for the high part i - half; symbol A - 1 is the escape.
+    shift: uint8 (T,), 0 .. 16. A value's high part is `value >> shift`; its `shift` low bits go as they are.
+
+    Raises UsageError for anything else.
+    """
+
+    weights: NDArray[np.uint32]
+    shift: NDArray[np.uint8]
+    _models: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.weights.dtype != np.uint32 or self.weights.ndim != 2:
+            raise UsageError("The weights of frequency tables must be a uint32 array of two dimensions.")
+        tables, symbols = self.weights.shape
+        if not 1 <= tables <= MAX_TABLES:
+            raise UsageError(f"There are {tables} frequency tables, and 1 to {MAX_TABLES} can be used.")
+        if symbols % 2 or not 2 <= symbols <= MAX_TABLES:
+            raise UsageError(f"A frequency table has {symbols} symbols, and it takes an even number from 2 to 65536.")
+        if (self.weights.sum(axis=1, dtype=np.uint64) != TOTAL - symbols).any():
+            raise UsageError(f"The weights of a frequency table do not sum to 2**24 - {symbols}.")
+        if self.shift.dtype != np.uint8 or self.shift.shape != (tables,):
+            raise UsageError("The shifts of frequency tables must be a uint8 array with one for each table.")
+        # So that no value of a symbol leaves int32: half <= 2**15 - 1, times 2**16.
+        if self.shift.max() > MAX_SHIFT:
+            raise UsageError(f"The shift of a frequency table is over {MAX_SHIFT}.")
+
+    @property
+    def half(self) -> int:
+        """The largest magnitude of a high part that needs no escape."""
+        return self.weights.shape[1] // 2 - 1
+
+    @property
+    def escape(self) -> int:
+        """The last symbol: the high part is further out, and follows."""
+        return self.weights.shape[1] - 1
+
+    def model(self, table: int) -> Any:
+        """The coder's model of a table, made once.
+
+        `constriction` turns weights w of sum S into counts by cutting `cumulative(w) * ((2**24 - A) / S)` to integers
+        and adding one to each symbol. S is 2**24 - A here, so the factor is exactly 1, every float64 is an integer, and
+        the counts are w + 1: nothing is rounded.
+        """
+        if table not in self._models:
+            weights = self.weights[table].astype(np.float64)
+            self._models[table] = constriction.stream.model.Categorical(weights, perfect=False)
+        return self._models[table]
+
+
+class RangeCoder(ABC):
+    """What encoder and decoder share: the order in which everything is sent."""
+
+    def __init__(self, tables: FrequencyTables) -> None:
+        self.tables = tables
+
+    @abstractmethod
+    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
+        """The values (n,), which an encoder is given and writes, and a decoder is not given and reads.
+
+        Value i has the distribution `table[i]`. Raises UsageError for a table there is not.
+        """
+
+    @abstractmethod
+    def _pass(self, symbols: Int32s, model: Any, *sizes: Int32s) -> Int32s:
+        """Sends `symbols` and returns them; or ignores all but their number and returns those that were sent."""
+
+    def _walk(self, values: Int32s, table: NDArray[np.integer]) -> Int32s:
+        """Codes the values (n,) with their tables (n,). In a decoder `values` may be anything of that shape."""
+        tables, half = self.tables, self.tables.half
+        if not (table.ndim == 1 and table.shape == values.shape and np.issubdtype(table.dtype, np.integer)):
+            raise UsageError("Values and the numbers of their tables must be integer arrays of one length.")
+        if not table.size:
+            return values
+        if table.min() < 0 or table.max() >= len(tables.shift):
+            raise UsageError(f"There are {len(tables.shift)} frequency tables, and number {table.max()} was asked for.")
+
+        # A radix sort, because 16 bits hold the number of a table.
+        order = np.argsort(table.astype(np.uint16), kind="stable")
+        value = values[order]
+        shift = tables.shift.astype(np.int32)[table[order]]
+        high = value >> shift
+        inside = (high >= -half) & (high <= half)
+
+        symbol = self._symbols(np.where(inside, high + half, tables.escape), np.bincount(table))
+        low = self._bits(value, shift)
+        value = (symbol - half << shift) + low
+        escaped = np.flatnonzero(symbol == tables.escape)
+        if escaped.size:
+            far = (self._escapes(high[escaped].astype(np.int64)) << shift[escaped]) + low[escaped]
+            if far.min() < INT32.min or far.max() > INT32.max:
+                raise InvalidFileError("The tokens are damaged: a value is larger than any that can be written.")
+            value[escaped] = far
+
+        result = np.empty_like(value)
+        result[order] = value
+        return result
+
+    def _symbols(self, symbols: NDArray[np.integer], counts: NDArray[np.integer]) -> Int32s:
+        """The symbols, sorted by table, of which table t has `counts[t]`: one pass for each table that has any."""
+        symbols = symbols.astype(np.int32)
+        start = 0
+        for table in np.flatnonzero(counts).tolist():
+            part = slice(start, start := start + int(counts[table]))
+            symbols[part] = self._pass(symbols[part], self.tables.model(table))
+        return symbols
+
+    def _bits(self, values: NDArray[np.integer], widths: NDArray[np.integer]) -> Int32s:
+        """The lowest `widths[i]` bits, 0 .. 16, of `values[i]`: one pass over those that have any."""
+        bits = np.zeros(len(widths), np.int32)
+        sent = np.flatnonzero(widths)
+        if sent.size:
+            sizes = (1 << widths[sent]).astype(np.int32)
+            bits[sent] = self._pass((values[sent] & sizes - 1).astype(np.int32), UNIFORM, sizes)
+        return bits
+
+    def _escapes(self, high: NDArray[np.int64]) -> NDArray[np.int64]:
+        """High parts beyond `half`, as Elias-gamma numbers: five bits of exponent, then as many bits as it says.
+
+        The number joins sign and distance: 2 * (abs(high) - half), less one for a negative high part. So it is at
+        least 1, and below 2**32 for all of int32.
+        """
+        number = 2 * (np.abs(high) - self.tables.half) - (high < 0)
+        exponent = np.frexp(number.astype(np.float64))[1] - 1
+        exponent = self._bits(exponent, np.full(len(number), EXPONENT_BITS)).astype(np.int64)
+        lower = self._bits(number, np.minimum(exponent, CHUNK_BITS)).astype(np.int64)
+        upper = self._bits(number >> CHUNK_BITS, np.maximum(exponent - CHUNK_BITS, 0)).astype(np.int64)
+        number = (1 << exponent) + (upper << CHUNK_BITS) + lower
+        distance = self.tables.half + (number + 1 >> 1)
+        return np.where(number & 1, -distance, distance)
+
+
+class RangeEncoder(RangeCoder):
+    """Takes values with `code`, as often as needed, and gives the bytes of all of them with `finish`."""
+
+    def __init__(self, tables: FrequencyTables) -> None:
+        super().__init__(tables)
+        self._coder = constriction.stream.queue.RangeEncoder()
+
+    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
+        """Writes `values`, any integers of the int32 range, and returns them. Raises UsageError for others."""
+        if values is None:
+            raise UsageError("An encoder needs values.")
+        sent = values.astype(np.int32)
+        if not np.array_equal(sent, values):
+            raise UsageError("Only values in the range of int32 can be written.")
+        return self._walk(sent, table)
+
+    def finish(self) -> bytes:
+        """The fewest bytes from which a decoder gets everything that was written; none at all can be enough.
+
+        The bytes are the digits of a number in base 256, zeros follow them, and any number of the interval that the
+        coder has arrived at will do: take the one with the most zeros at its end. `constriction` has sealed the
+        interval with one or two words of its own, chosen for any continuation; from them and its state follow the
+        exact ends of the interval.
+        """
+        words = self._coder.get_compressed()
+        position, (lower, width) = self._coder.pos()
+        digits = 4 * (position + 2)
+        sealed = int.from_bytes(words.astype(">u4").tobytes().ljust(digits, b"\0"), "big")
+        low = sealed - (sealed - lower) % 2**64
+        # The interval is narrower than 2**64: at most one multiple of that is in it, and 8 zeros find it.
+        for zeros in range(8, -1, -1):
+            number = -(-low >> 8 * zeros) << 8 * zeros
+            if number < low + width:
+                break
+        return number.to_bytes(digits, "big").rstrip(b"\0")
+
+    def _pass(self, symbols: Int32s, model: Any, *sizes: Int32s) -> Int32s:
+        self._coder.encode(symbols, model, *sizes)
+        return symbols
+
+
+class RangeDecoder(RangeCoder):
+    """Gives the values back that an encoder took, from its bytes, by the same calls of `code` with no values."""
+
+    def __init__(self, tables: FrequencyTables, data: bytes) -> None:
+        super().__init__(tables)
+        words = np.frombuffer(data.ljust(-(-len(data) // 4) * 4, b"\0"), ">u4")
+        self._coder = constriction.stream.queue.RangeDecoder(words.astype(np.uint32))
+
+    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
+        """The values that were written with `table`; the argument `values` is not looked at.
+
+        Bytes that no encoder wrote give other values or InvalidFileError, in the same time and memory.
+        """
+        return self._walk(np.zeros(table.shape, np.int32), table)
+
+    def _pass(self, symbols: Int32s, model: Any, *sizes: Int32s) -> Int32s:
+        try:
+            received: Int32s = self._coder.decode(model, *(sizes or (len(symbols),)))
+        except AssertionError:  # constriction's word for a number that no encoder leaves
+            raise InvalidFileError("The tokens are damaged: they are not the work of the range coder.") from None
+        return received

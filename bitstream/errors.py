@@ -1,0 +1,28 @@
+"""What can go wrong, as exceptions. Each message is one sentence that a user can act on.
+
+`exit_code` is what the command line returns when the exception reaches it.
+"""
+
+
+class CodecError(Exception):
+    """Base of every error that bad input can cause."""
+
+    exit_code = 1
+
+
+class UsageError(CodecError, ValueError):
+    """The caller asked for something that does not exist or is out of range."""
+
+    exit_code = 2
+
+
+class InvalidFileError(CodecError):
+    """The input is damaged, hostile or not of a kind that can be read."""
+
+    exit_code = 3
+
+
+class ModelNotFoundError(CodecError):
+    """The file needs a model that is not installed."""
+
+    exit_code = 4

@@ -1,0 +1,202 @@
+"""The header: what a file says about its picture before any token.
+
+    signature 8 | version 1 | width, height varint | colour, depth 1 | profile, tune 1 | quality 2 | tile 1 | stages 1
+    | codebook id 8 | CRC-32C 4
+
+which is 31 bytes for an ordinary photograph. `docs/format.md` is the specification; this is its implementation.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, TypeVar
+
+import google_crc32c
+
+from imgcodec.bitstream.cursor import VARINT_MAX, Cursor, varint
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+
+# As PNG's: a byte that no text has first, the name, and line endings that a transfer as text would change.
+SIGNATURE = b"\x8fNIC\r\n\x1a\n"
+VERSION = 1
+
+QUALITY_UNIT = 256
+QUALITY_MAX = 100 * QUALITY_UNIT
+TILE_UNIT = 64
+CODEBOOK_ID_BYTES = 8
+CRC_BYTES = 4
+
+Kind = TypeVar("Kind", bound=IntEnum)
+
+
+class Profile(IntEnum):
+    """The family of codec that made the tokens. 4 to 8 are reserved (see `docs/format.md`)."""
+
+    PHOTO = 1
+    TINY = 2
+    SEMANTIC = 3
+
+
+class Tune(IntEnum):
+    """What the encoder aimed at."""
+
+    PSNR = 0
+    VISUAL = 1
+
+
+class ColourMode(IntEnum):
+    """The colour mode of the original picture, and of the decoded one. Alpha is a section, not a mode."""
+
+    GRAY = 0
+    RGB = 1
+
+
+class Rectangle(NamedTuple):
+    """A part of the picture in pixels, from the top left corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """The facts of a file.
+
+    width, height: pixels, 1 .. 2**32 - 1 (readers set limits of their own).
+    colour_mode, bit_depth: of the original picture; the depth in bits a sample, 1 .. 16.
+    profile, tune: which codec, and what it aimed at.
+    quality: units of 1/256, 0 .. 25600; 37.5 is 9600.
+    tile_size: side of a square tile in pixels, a multiple of 64 up to 16320; 0 means that the picture is one tile.
+    stage_count: token sections a tile has, 0 .. 255.
+    codebook_id: 8 bytes, the beginning of the SHA-256 of the model.
+
+    Raises UsageError for a field out of its range.
+    """
+
+    width: int
+    height: int
+    colour_mode: ColourMode
+    bit_depth: int
+    profile: Profile
+    tune: Tune
+    quality: int
+    tile_size: int
+    stage_count: int
+    codebook_id: bytes
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("width", 1, VARINT_MAX),
+            ("height", 1, VARINT_MAX),
+            ("bit_depth", 1, 16),
+            ("quality", 0, QUALITY_MAX),
+            ("tile_size", 0, 255 * TILE_UNIT),
+            ("stage_count", 0, 255),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"A header cannot have {name} {value}: it must be in {low} .. {high}.")
+        if self.tile_size % TILE_UNIT:
+            raise UsageError(f"A header cannot have tile_size {self.tile_size}: it must be a multiple of {TILE_UNIT}.")
+        if len(self.codebook_id) != CODEBOOK_ID_BYTES:
+            raise UsageError(f"A header's codebook_id has {CODEBOOK_ID_BYTES} bytes, not {len(self.codebook_id)}.")
+
+    @property
+    def tile_columns(self) -> int:
+        return -(-self.width // self.tile_size) if self.tile_size else 1
+
+    @property
+    def tile_rows(self) -> int:
+        return -(-self.height // self.tile_size) if self.tile_size else 1
+
+    @property
+    def tile_count(self) -> int:
+        return self.tile_columns * self.tile_rows
+
+    def tile_rectangle(self, tile: int) -> Rectangle:
+        """Where tile number `tile` lies; tiles count row by row, and the last of a row or column may be smaller."""
+        if not 0 <= tile < self.tile_count:
+            raise UsageError(f"There is no tile {tile} among {self.tile_count}.")
+        row, column = divmod(tile, self.tile_columns)
+        left, top = column * self.tile_size, row * self.tile_size
+        width, height = (self.tile_size, self.tile_size) if self.tile_size else (self.width, self.height)
+        return Rectangle(left, top, min(width, self.width - left), min(height, self.height - top))
+
+
+def write_header(header: Header) -> bytes:
+    """The header as bytes, from the signature to its checksum."""
+    body = b"".join(
+        (
+            SIGNATURE,
+            bytes([VERSION]),
+            varint(header.width),
+            varint(header.height),
+            bytes([header.colour_mode << 4 | header.bit_depth - 1, header.profile << 4 | header.tune]),
+            header.quality.to_bytes(2, "little"),
+            bytes([header.tile_size // TILE_UNIT, header.stage_count]),
+            header.codebook_id,
+        )
+    )
+    return body + checksum(body)
+
+
+def read_header(cursor: Cursor) -> Header:
+    """The header at the cursor, which it leaves behind the header's checksum.
+
+    Raises InvalidFileError for anything that is not a whole, undamaged header of this version.
+    """
+    start = cursor.offset
+    _check_signature(cursor)
+    version = cursor.integer(1, "the version")
+    if version != VERSION:
+        raise InvalidFileError(f"The file has format version {version}, and this program reads version {VERSION}.")
+    width = cursor.varint("the width")
+    height = cursor.varint("the height")
+    picture = cursor.integer(1, "the colour mode")
+    codec = cursor.integer(1, "the profile")
+    quality = cursor.integer(2, "the quality")
+    tile_size = cursor.integer(1, "the tile size") * TILE_UNIT
+    stage_count = cursor.integer(1, "the number of stages")
+    codebook_id = cursor.take(CODEBOOK_ID_BYTES, "the codebook id")
+    check_checksum(cursor, start, "header")
+    # Only now: a number that makes no sense in an intact header is news about the file, not about its transport.
+    colour_mode = _known(ColourMode, picture >> 4, "colour mode")
+    profile = _known(Profile, codec >> 4, "profile")
+    tune = _known(Tune, codec & 15, "tune")
+    bit_depth = (picture & 15) + 1
+    try:
+        return Header(
+            width, height, colour_mode, bit_depth, profile, tune, quality, tile_size, stage_count, codebook_id
+        )
+    except UsageError as error:
+        raise InvalidFileError(str(error)) from None
+
+
+def _check_signature(cursor: Cursor) -> None:
+    if not cursor.left:
+        raise InvalidFileError("The file is empty.")
+    found = cursor.data[cursor.offset : cursor.offset + len(SIGNATURE)]
+    if not found.startswith(SIGNATURE[:4]) and not SIGNATURE.startswith(found):
+        raise InvalidFileError("The file is not a .nic file: it does not begin with the signature of one.")
+    if cursor.take(len(SIGNATURE), "the signature") != SIGNATURE:
+        raise InvalidFileError("The file is damaged: its signature was changed, as by a transfer in text mode.")
+
+
+def _known(kind: type[Kind], number: int, what: str) -> Kind:
+    try:
+        return kind(number)
+    except ValueError:
+        raise InvalidFileError(f"The file has {what} {number}, which this program does not know.") from None
+
+
+def checksum(data: bytes) -> bytes:
+    """The CRC-32C of `data` as it is stored: 4 bytes, little-endian."""
+    return int(google_crc32c.value(data)).to_bytes(CRC_BYTES, "little")
+
+
+def check_checksum(cursor: Cursor, start: int, what: str) -> None:
+    """Reads a stored checksum and compares it with that of everything from `start` to it."""
+    expected = checksum(cursor.data[start : cursor.offset])
+    if cursor.take(CRC_BYTES, f"the checksum of the {what}") != expected:
+        raise InvalidFileError(f"The file is damaged: the checksum of the {what} is wrong.")

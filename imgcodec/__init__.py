@@ -1,0 +1,46 @@
+"""imgcodec: a neural image codec with small files that decode to the same tokens on every machine.
+
+    data = imgcodec.compress(image, quality=50)     a PIL image, or uint8 (H, W, 3)  ->  the bytes of a .nic file
+    image = imgcodec.decompress(data)               and back to a PIL image
+
+`load_model` keeps a model for many images; `read_tokens` and `write_tokens` go between tokens and bytes without
+pictures. Whatever bad input can cause derives from `CodecError`. torch is imported with the first call, not with this
+package.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from imgcodec.codec import Model, Tokens, compress, decompress, load_model, read_tokens, write_tokens
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CodecError",
+    "InvalidFileError",
+    "Model",
+    "ModelNotFoundError",
+    "Tokens",
+    "UsageError",
+    "compress",
+    "decompress",
+    "load_model",
+    "read_tokens",
+    "write_tokens",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Brings what lives in `imgcodec.codec`, and torch with it, when it is first asked for (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module("imgcodec.codec"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__ + ["__version__"])

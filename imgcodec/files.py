@@ -1,0 +1,116 @@
+"""Bytes from and to paths. `-` is standard input or output; output appears whole or not at all.
+
+Messages name the path and the reason in one sentence; every failure is a CodecError.
+"""
+
+import os
+import secrets
+import stat
+import sys
+from pathlib import Path
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+
+STANDARD = "-"
+
+
+def read(path: str | Path) -> bytes:
+    """Everything in the file, or in standard input for `-`.
+
+    Raises CodecError where there is no such file, InvalidFileError where there is something that cannot be read.
+    """
+    try:
+        if str(path) == STANDARD:
+            if sys.stdin is None:
+                raise CodecError("Standard input is closed.")
+            return sys.stdin.buffer.read()
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise CodecError(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise InvalidFileError(f"{path} is a directory, not a file.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise InvalidFileError(f"{path} cannot be read: {_reason(error)}.") from None
+
+
+def check_output(path: str | Path, force: bool) -> None:
+    """Raises the CodecError that `write` would raise, as far as it can be known beforehand. Changes nothing."""
+    if str(path) == STANDARD:
+        if sys.stdout is None:
+            raise CodecError("Standard output is closed.")
+        if sys.stdout.isatty():
+            raise CodecError("Standard output is a terminal, which cannot show the bytes; name a file with -o.")
+        return
+    target, mode = _target(path)
+    if mode is None or stat.S_ISREG(mode):
+        if mode is not None and not force:
+            raise CodecError(f"{path} exists already; -f replaces it.")
+        folder = target.parent
+        if not folder.is_dir():
+            raise CodecError(f"{path} cannot be written: there is no directory {folder}.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise CodecError(f"{path} cannot be written: the directory {folder} is not writable.")
+    elif stat.S_ISDIR(mode):
+        raise CodecError(f"{path} cannot be written: it is a directory.")
+
+
+def write(path: str | Path, data: bytes, force: bool = False) -> None:
+    """Puts `data` at `path` by a temporary file beside it and a rename, so that it is there whole or not at all.
+
+    An existing file is replaced only with `force`, and keeps its mode. A symbolic link stays, its target is replaced.
+    A device or a pipe is written to as it is. Raises CodecError, and leaves nothing behind, where that fails.
+    """
+    check_output(path, force)
+    try:
+        if str(path) == STANDARD:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            return
+        target, mode = _target(path)
+        if mode is not None and not stat.S_ISREG(mode):
+            target.write_bytes(data)
+            return
+        _replace(target, data, mode)
+    except BrokenPipeError:  # the reader has had enough, which is not a failure to report
+        raise
+    except OSError as error:
+        raise CodecError(f"{path} cannot be written: {_reason(error)}.") from None
+
+
+def _replace(target: Path, data: bytes, mode: int | None) -> None:
+    temporary = target.with_name(f".imgcodec-{secrets.token_hex(6)}.tmp")
+    # Not tempfile: its files are private, and a new file here has the mode that the user's umask gives.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(stat.S_IMODE(mode))
+        temporary.replace(target)
+    except BaseException:  # an interrupt, too, may not leave a temporary file
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _target(path: str | Path) -> tuple[Path, int | None]:
+    """Where to write, and the mode of what is there, None for nothing. Raises CodecError.
+
+    Symbolic links are followed to files only: that of `/dev/stdout` leads to a pipe, which has no path of its own.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = None
+    except (OSError, ValueError) as error:
+        raise CodecError(f"{path} cannot be written: {_reason(error)}.") from None
+    if mode is None or stat.S_ISREG(mode):
+        return Path(os.path.realpath(path)), mode
+    return Path(path), mode
+
+
+def _reason(error: Exception) -> str:
+    """`no space left on device` and the like."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return text[:1].lower() + text[1:]

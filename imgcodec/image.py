@@ -1,0 +1,398 @@
+"""Pictures from and to ordinary image files. Knows Pillow, never torch.
+
+      file ──► Pillow ──► modes to RGB ──► turned upright ──► Picture ──► file
+                                                              pixels, alpha, ICC, EXIF, XMP, and notes on what was lost
+
+A file is read as a stranger's: its size is checked before its pixels are decoded, and whatever Pillow raises becomes an
+InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
+"""
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageCms,
+    Jpeg2KImagePlugin,
+    PngImagePlugin,
+    QoiImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
+
+from imgcodec import depth, files, metadata
+from imgcodec.bitstream.container import DEFAULT_LIMITS, Container, Section, SectionType
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.header import ColourMode
+from imgcodec.bitstream.payload import pack, pack_alpha, unpack, unpack_alpha
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+# What is read: formats that are told by their first bytes and need no other program (EPS would start one).
+_READ = (
+    "PNG",
+    "JPEG",
+    WebPImagePlugin.WebPImageFile.format,
+    TiffImagePlugin.TiffImageFile.format,
+    "GIF",
+    "BMP",
+    "PPM",
+    AvifImagePlugin.AvifImageFile.format,
+    Jpeg2KImagePlugin.Jpeg2KImageFile.format,
+    QoiImagePlugin.QoiImageFile.format,
+)
+# What is written, by the suffix of the name.
+_WRITTEN = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+}
+_GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
+_LUMA = (0.299, 0.587, 0.114)
+# Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
+_METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
+_JPEG_SEGMENT = 65533  # bytes that fit into one
+_XMP_HEAD = 29
+
+# Pillow's limit on pixels is a variable of its module: one thread at a time may replace it.
+_pillow = threading.Lock()
+
+
+@dataclass
+class Picture:
+    """A picture, upright.
+
+    pixels: uint8 (H, W, 3); the three are equal where the original is gray.
+    alpha: uint8 (H, W), 0 transparent to 255 opaque, or None. Pixels are not multiplied by it.
+    icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
+    gray: the original has one channel of colour, and the picture is saved so.
+    notes: what was lost on the way here, each a clause about "it", for people.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    gray: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
+    """A Picture from a path (`-` is standard input), a file's bytes, a PIL image or an array uint8 (H, W, 3) or (H, W).
+
+    Raises InvalidFileError for what is damaged, over `max_pixels` or not an image, CodecError where there is no such
+    file, UsageError for an array of another kind.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if isinstance(source, Image.Image):
+        _check_size(source.size, max_pixels)
+        try:
+            return _from_image(source, b"")
+        except CodecError:
+            raise
+        except Exception as error:  # a PIL image decodes its file late
+            raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
+    if isinstance(source, bytes):
+        return _from_bytes(source, "The input", max_pixels)
+    return _from_bytes(files.read(source), "Standard input" if str(source) == files.STANDARD else str(source), max_pixels)
+
+
+def format_of(path: str | Path) -> str:
+    """The format that the suffix of a name asks for; PNG for `-`. Raises UsageError."""
+    if str(path) == files.STANDARD:
+        return "PNG"
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITTEN:
+        raise UsageError(f"Pictures are written as {', '.join(_WRITTEN)}, not as {suffix or 'a name without suffix'!r}.")
+    return _WRITTEN[suffix]
+
+
+def save(picture: Picture, target: str | Path | BinaryIO, format: str | None = None) -> list[str]:
+    """Writes a picture, replacing what is at a path; the format is that of the suffix, PNG for a file object.
+
+    Returns notes on what the format could not take. Raises CodecError, UsageError for a suffix that is not known.
+    """
+    if isinstance(target, str | Path):
+        data, notes = encode(picture, format or format_of(target))
+        files.write(target, data, force=True)
+    else:
+        data, notes = encode(picture, format or "PNG")
+        target.write(data)
+    return notes
+
+
+def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
+    """The bytes of an image file (PNG, WebP and TIFF without loss), and notes on what it could not take.
+
+    Raises CodecError where the format cannot hold the picture.
+    """
+    image, notes, options = to_pil(picture), [], {}
+    if picture.alpha is not None and format in ("JPEG", "PPM"):
+        image = image.convert(image.mode.removesuffix("A"))
+        notes.append(f"{format} has no transparency, which was left out")
+    kept = {"icc_profile": picture.icc, "exif": picture.exif and metadata.EXIF_PREFIX + picture.exif, "xmp": picture.xmp}
+    if format == "PPM":
+        if any(kept.values()):
+            notes.append("PPM has no metadata, which was left out")
+        kept = {}
+    elif format == "JPEG":
+        options = {"quality": 95, "subsampling": 0, "optimize": True}
+        for name, room in (("exif", _JPEG_SEGMENT), ("xmp", _JPEG_SEGMENT - _XMP_HEAD)):
+            if len(kept[name] or b"") > room:
+                del kept[name]
+                notes.append(f"its {name.upper()} is too long for a JPEG and was left out")
+    elif format == "WEBP":
+        options = {"lossless": True, "exact": True}
+    elif format == "TIFF":
+        options = {"compression": "tiff_adobe_deflate"}
+        if xmp := kept.pop("xmp"):
+            options["tiffinfo"] = {700: xmp}
+    elif xmp := kept.pop("xmp", None):
+        information = PngImagePlugin.PngInfo()
+        information.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
+        options["pnginfo"] = information
+    kept = {name: value for name, value in kept.items() if value}
+    try:
+        try:
+            return _pillow_encode(image, format, options | kept), notes
+        except Exception:
+            if not kept and "tiffinfo" not in options:
+                raise
+            # Pillow parses some of it. Better the picture alone than nothing.
+            options.pop("tiffinfo", None)
+            return _pillow_encode(image, format, options), [*notes, f"its metadata does not fit into {format}"]
+    except Exception as error:
+        raise CodecError(
+            f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {_reason(error)}."
+        ) from error
+
+
+def to_pil(picture: Picture) -> Image.Image:
+    """A PIL image, RGB or L, with alpha where there is any, its metadata in `info`."""
+    colours = picture.pixels[..., 0] if picture.gray else picture.pixels
+    image = Image.fromarray(np.ascontiguousarray(colours))
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(np.ascontiguousarray(picture.alpha)))
+    for name, value in (("icc_profile", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp)):
+        if value:
+            image.info[name] = metadata.EXIF_PREFIX + value if name == "exif" else value
+    return image
+
+
+def colour_mode(picture: Picture) -> ColourMode:
+    """The colour mode that the header of a .nic file states."""
+    return ColourMode.GRAY if picture.gray else ColourMode.RGB
+
+
+def picture_sections(picture: Picture) -> list[Section]:
+    """The sections of a .nic file for what a picture has besides pixels. Alpha is kept without loss."""
+    found = {
+        SectionType.ALPHA: None if picture.alpha is None else pack_alpha(picture.alpha),
+        SectionType.ICC: picture.icc and pack(picture.icc),
+        SectionType.EXIF: picture.exif and pack(picture.exif),
+        SectionType.XMP: picture.xmp and pack(picture.xmp),
+    }
+    return [Section(kind, 0, 0, data) for kind, data in found.items() if data]
+
+
+def apply_sections(pixels: Pixels, file: Container) -> Picture:
+    """The picture of a .nic file, from its decoded pixels (H, W, 3) and the sections of `picture_sections`.
+
+    The pixels of a gray picture become equal. Raises InvalidFileError for sections that do not hold what they should.
+    """
+    header = file.header
+    alpha = file.find(SectionType.ALPHA)
+    icc, exif, xmp = (file.find(kind) for kind in (SectionType.ICC, SectionType.EXIF, SectionType.XMP))
+    gray = header.colour_mode == ColourMode.GRAY
+    if gray:
+        luma = np.rint(pixels @ np.array(_LUMA, np.float32)).astype(np.uint8)
+        pixels = np.repeat(luma[..., None], 3, axis=2)
+    return Picture(
+        pixels,
+        None if alpha is None else unpack_alpha(alpha, header.width, header.height),
+        icc and unpack(icc),
+        exif and unpack(exif),
+        xmp and unpack(xmp),
+        gray,
+    )
+
+
+def _pillow_encode(image: Image.Image, format: str, options: dict[str, object]) -> bytes:
+    # A fresh image: what Pillow finds in `info` it would write, asked or not.
+    bare = image.copy()
+    bare.info = {}
+    buffer = io.BytesIO()
+    bare.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
+        raise UsageError(f"An image array is uint8 (H, W, 3) or (H, W), not {array.dtype} {array.shape}.")
+    _check_size((array.shape[1], array.shape[0]), max_pixels)
+    gray = array.ndim == 2
+    pixels = np.repeat(array[..., None], 3, axis=2) if gray else np.ascontiguousarray(array)
+    return Picture(pixels.astype(np.uint8, copy=False), gray=gray)
+
+
+def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
+    if not data:
+        raise InvalidFileError(f"{name} is empty.")
+    try:
+        return _decode(data, max_pixels)
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{name}: {error}") from None
+    except Exception as error:
+        bare = metadata.without_metadata(data)
+        if bare is not None and bare != data:
+            try:
+                picture = _decode(bare, max_pixels)
+            except Exception:
+                pass  # it was not the metadata: tell what was wrong at first
+            else:
+                picture.notes.append("its metadata cannot be read and was left out")
+                return picture
+        if isinstance(error, UnidentifiedImageError):
+            raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
+        raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":  # Pillow allocates its canvas when it opens the file
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+        _check_size((width, height), max_pixels)
+    with _own_limit(), Image.open(io.BytesIO(data), formats=_READ) as image:
+        _check_size(image.size, max_pixels)
+        return _from_image(image, data)
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Switches Pillow's limit on pixels off: it warns at 89 and refuses at 178 megapixels, ours is exact."""
+    with _pillow:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _from_image(image: Image.Image, data: bytes) -> Picture:
+    """A Picture from a PIL image. `data` are the bytes of its file, empty where they are not known."""
+    notes: list[str] = []
+    if getattr(image, "is_animated", False):
+        several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
+        notes.append(f"only the first of its {several} is kept")
+    image.load()
+    bits = depth.bits(image, data)
+    if bits > 8:
+        notes.append(f"its {bits} bits a sample are reduced to 8")
+
+    exif, note = metadata.read_exif(image)
+    if note:
+        notes.append(note)
+    xmp, icc = metadata.read_xmp(image), metadata.read_icc(image)
+    gray = image.mode in _GRAY_MODES or image.mode.startswith("I;16")
+    if image.mode in ("CMYK", "LAB"):
+        image, note = _to_srgb(image, icc)
+        icc = None
+        notes.append(note)
+    elif icc and metadata.icc_space(icc) != ("GRAY" if gray else "RGB"):
+        icc = None
+        notes.append("its ICC profile is of another colour space and was left out")
+
+    pixels, alpha = _to_arrays(image, bits)
+    if len(icc or b"") + len(exif or b"") + len(xmp or b"") > _METADATA_ROOM:
+        icc = exif = xmp = None
+        notes.append("its metadata are over 15 MiB and were left out")
+    if image.format == "TIFF":  # Pillow has turned it already
+        xmp = xmp and metadata.upright_xmp(xmp)
+    elif (turn := metadata.orientation(exif)) != metadata.UPRIGHT:
+        pixels = _turned(pixels, turn)
+        alpha = None if alpha is None else _turned(alpha, turn)
+        exif = exif and metadata.upright_exif(exif)
+        xmp = xmp and metadata.upright_xmp(xmp)
+    return Picture(pixels, alpha, icc, exif, xmp, gray, notes)
+
+
+def _to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
+    """Pixels (H, W, 3) and alpha (H, W) of an image of any mode but CMYK and LAB."""
+    key = image.info.get("transparency")
+    if image.mode == "F":
+        raise InvalidFileError("Floating-point samples have no range that is known; convert them to 8 or 16 bits first.")
+    if image.mode.startswith("I"):
+        wide = np.asarray(image)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise InvalidFileError("Samples of more than 16 bits are not read; convert them to 16 bits first.")
+        narrow = ((wide.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        alpha = np.where(wide == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
+        return np.repeat(narrow[..., None], 3, axis=2), alpha
+    if image.mode == "La":
+        image = image.convert("LA")
+    if bits > 8 and isinstance(key, tuple):  # the key has 16 bits, what Pillow has decoded has their upper 8
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB")), None
+    samples = np.asarray(image.convert("RGBA"))
+    return np.ascontiguousarray(samples[..., :3]), np.ascontiguousarray(samples[..., 3])
+
+
+def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
+    """A CMYK or LAB image as sRGB, through its profile if it has one that works, and a note that says so."""
+    name = image.mode
+    try:
+        profile = ImageCms.createProfile("LAB") if name == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
+        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except Exception:  # no profile, one of another colour space, a damaged one
+        return image.convert("RGB"), f"its {name} is converted to sRGB by formula, for want of a profile"
+    if converted is None:  # only when asked to convert in place
+        raise InvalidFileError(f"Its {name} cannot be converted to sRGB.")
+    return converted, f"its {name} is converted to sRGB"
+
+
+def _turned(array: Pixels, turn: int) -> Pixels:
+    """An array (H, W, ...) with the EXIF orientation 2 to 8 applied."""
+    if turn in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if turn in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if turn in (3, 4, 7, 8):
+        array = array[::-1]
+    return np.ascontiguousarray(array)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise InvalidFileError(f"A picture of {width} x {height} has no pixels.")
+    if width * height > max_pixels:
+        raise InvalidFileError(f"A picture of {width} x {height} pixels is over the limit of {max_pixels} pixels.")
+
+
+def _reason(error: Exception) -> str:
+    """What Pillow says, as the end of a sentence."""
+    return str(error).strip().rstrip(".") or type(error).__name__

@@ -1,0 +1,41 @@
+"""Rearranging a grid of places: attention windows, and the two colours of a checkerboard."""
+
+import torch
+from torch import Tensor
+
+
+def to_windows(x: Tensor, window: int, parts: int, heads: int) -> Tensor:
+    """(B, parts*heads*c, h, w), h and w multiples of `window` -> (B*windows, heads, parts, window**2, c)."""
+    x = x.unflatten(3, (-1, window)).unflatten(2, (-1, window)).unflatten(1, (parts, heads, -1))
+    # B, parts, heads, c, rows, y, columns, x -> B, rows, columns, heads, parts, y, x, c
+    return x.permute(0, 4, 6, 2, 1, 5, 7, 3).flatten(5, 6).flatten(0, 2)
+
+
+def from_windows(x: Tensor, window: int, shape: torch.Size) -> Tensor:
+    """(B*windows, heads, window**2, c) -> (B, heads*c, h, w); `shape` gives B, h and w."""
+    batch, _, h, w = shape
+    x = x.unflatten(2, (window, window)).unflatten(0, (batch, h // window, w // window))
+    x = x.permute(0, 3, 6, 1, 4, 2, 5)
+    return x.reshape(batch, -1, h, w).contiguous(memory_format=torch.channels_last)
+
+
+def relative_offsets(window: int) -> Tensor:
+    """(window**2, window**2): which of the (2*window-1)**2 displacements leads from a query's place to a key's."""
+    steps = torch.arange(window)
+    y, x = (g.flatten() for g in torch.meshgrid(steps, steps, indexing="ij"))
+    return (y[:, None] - y + window - 1) * (2 * window - 1) + (x[:, None] - x + window - 1)
+
+
+def pack(x: Tensor, phase: int) -> Tensor:
+    """The places of one checkerboard colour, (B, C, h, w) -> (B, C, h, w/2); h and w even. Phase 0 has (0, 0)."""
+    rows = x.unflatten(2, (-1, 2)).unflatten(4, (-1, 2))
+    half = torch.stack([rows[:, :, :, 0, :, phase], rows[:, :, :, 1, :, 1 - phase]], 3)
+    return half.flatten(2, 3).contiguous(memory_format=torch.channels_last)
+
+
+def unpack(black: Tensor, white: Tensor) -> Tensor:
+    """The inverse of `pack`: both colours (B, C, h, w/2) -> (B, C, h, w)."""
+    b, w = black.unflatten(2, (-1, 2)), white.unflatten(2, (-1, 2))
+    even = torch.stack([b[:, :, :, 0], w[:, :, :, 0]], 4).flatten(3)
+    odd = torch.stack([w[:, :, :, 1], b[:, :, :, 1]], 4).flatten(3)
+    return torch.stack([even, odd], 3).flatten(2, 3).contiguous(memory_format=torch.channels_last)

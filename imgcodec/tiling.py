@@ -1,0 +1,83 @@
+"""Transforms over pictures of any size, in pieces that fit in the cache, with no seams.
+
+A piece is computed with a margin of what its result can depend on, and the margin is cut off: the result is that of the
+whole picture at once, to float rounding.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imgcodec.tokenizers.rvq import BLOCK, POOL, STRIDES, ResidualVQ
+
+PIECE = 8 * STRIDES[0]
+"""Side of a piece in pixels, a multiple of all strides."""
+
+
+@torch.inference_mode()
+def analyse(
+    tokenizer: ResidualVQ, pixels: NDArray[np.uint8], level: float, device: torch.device
+) -> list[NDArray[np.int16]]:
+    """Pixels uint8 (H, W, 3) -> tokens int16 (groups, ceil(H / stride), ceil(W / stride)) of each stage."""
+    height, width = pixels.shape[:2]
+    channels = tokenizer.config.channels
+    tokens = [np.empty((c, -(-height // s), -(-width // s)), np.int16) for c, s in zip(channels, STRIDES, strict=True)]
+    levels = torch.tensor([level], device=device)
+    margin = tokenizer.analysis.halo * BLOCK
+    for top, left, bottom, right in _pieces(height, width):
+        y0, x0 = max(0, top - margin), max(0, left - margin)
+        y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
+        piece = pixels[y0:y1, x0:x1]
+        padding = ((0, y1 - y0 - piece.shape[0]), (0, x1 - x0 - piece.shape[1]), (0, 0))
+        x = torch.from_numpy(np.pad(piece, padding, mode="edge")).to(device).permute(2, 0, 1)[None]
+        latent = tokenizer.analysis(x.float().div_(255))
+        latent = _cut(latent, (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK)
+        for stage, stride, found in zip(tokens, STRIDES, tokenizer.quantize_latent(latent, levels), strict=True):
+            place = stage[:, top // stride : bottom // stride, left // stride : right // stride]
+            place[:] = found[0, :, : place.shape[1], : place.shape[2]].to(torch.int16).cpu().numpy()
+    return tokens
+
+
+@torch.inference_mode()
+def synthesise(
+    tokenizer: ResidualVQ, tokens: Sequence[NDArray[np.int16]], size: tuple[int, int], level: float, device: torch.device
+) -> NDArray[np.uint8]:
+    """Tokens of all stages, or of the first -> pixels uint8 (H, W, 3); size: (H, W)."""
+    height, width = size
+    pixels = np.empty((height, width, 3), np.uint8)
+    levels = torch.tensor([level], device=device)
+    zero = tokenizer.config.codes // 2
+    margin = -(-tokenizer.synthesis.halo // POOL) * STRIDES[0]  # whole places of every stage
+    for top, left, bottom, right in _pieces(height, width):
+        y0, x0 = max(0, top - margin), max(0, left - margin)
+        y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
+        piece = []
+        for stage, stride in zip(tokens, STRIDES, strict=False):
+            part = stage[:, y0 // stride : y1 // stride, x0 // stride : x1 // stride]
+            short = ((0, 0), (0, (y1 - y0) // stride - part.shape[1]), (0, (x1 - x0) // stride - part.shape[2]))
+            padded = np.pad(part, short, constant_values=zero)
+            piece.append(torch.from_numpy(padded).to(device)[None])
+        latent = tokenizer.dequantize(piece, levels)
+        decoded = tokenizer.synthesis(latent.contiguous(memory_format=torch.channels_last), levels)
+        place = pixels[top:bottom, left:right]
+        decoded = _cut(decoded, top - y0, left - x0, place.shape[0], place.shape[1])
+        place[:] = decoded[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+    return pixels
+
+
+def _pieces(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
+    """(top, left, bottom, right) of pieces that cover the picture padded up to the largest stride."""
+    for top in range(0, height, PIECE):
+        for left in range(0, width, PIECE):
+            yield top, left, min(top + PIECE, _up(height)), min(left + PIECE, _up(width))
+
+
+def _up(length: int) -> int:
+    return -(-length // STRIDES[0]) * STRIDES[0]
+
+
+def _cut(x: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    return x[:, :, top : top + height, left : left + width]

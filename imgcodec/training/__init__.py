@@ -1,0 +1,1 @@
+"""How the shipped weights are made. Imports the models; the models never import it."""

@@ -1,0 +1,55 @@
+"""Photographs for training: tar shards or folders in, random crops out."""
+
+import io
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff"}
+
+
+def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
+    """All pictures of the tar files and folders, uint8 (H, W, 3), at least `smallest` pixels each way.
+
+    Held in memory: two thousand crops of 512 x 512 take 1.5 GB.
+    """
+    photographs = []
+    for source in sources:
+        for name, data in _files(source):
+            if Path(name).suffix.lower() not in SUFFIXES:
+                continue
+            pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            if min(pixels.shape[:2]) >= smallest:
+                photographs.append(pixels)
+    if not photographs:
+        raise ValueError(f"no picture of at least {smallest} pixels in {', '.join(map(str, sources))}")
+    return photographs
+
+
+def _files(source: Path) -> Iterator[tuple[str, bytes]]:
+    if source.is_dir():
+        for path in sorted(p for p in source.rglob("*") if p.is_file()):
+            yield path.name, path.read_bytes()
+        return
+    with tarfile.open(source) as tar:
+        for member in tar:
+            file = tar.extractfile(member)
+            if file is not None:
+                yield member.name, file.read()
+
+
+def random_crops(photographs: list[np.ndarray], size: int, batch: int, rng: np.random.Generator) -> Tensor:
+    """uint8 (batch, 3, size, size), channels last in memory: every photograph equally likely, half of them mirrored."""
+    crops = np.empty((batch, size, size, 3), np.uint8)
+    for crop in crops:
+        photograph = photographs[rng.integers(len(photographs))]
+        top = rng.integers(photograph.shape[0] - size + 1)
+        left = rng.integers(photograph.shape[1] - size + 1)
+        view = photograph[top : top + size, left : left + size]
+        crop[:] = view[:, ::-1] if rng.random() < 0.5 else view
+    return torch.from_numpy(crops).permute(0, 3, 1, 2)

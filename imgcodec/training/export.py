@@ -1,0 +1,63 @@
+"""From trained modules to a model file: integers for the prior, frequency tables from what training pictures have."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imgcodec.model import photo_model, save_model
+from imgcodec.priors.exact import LEVEL_UNITS, check_bounds, exact_arithmetic
+from imgcodec.priors.layers import export
+from imgcodec.priors.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
+from imgcodec.priors.transformer import Prior
+from imgcodec.priors.windows import pack
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.training.data import random_crops
+
+
+def export_photo(
+    tokenizer: ResidualVQ, prior: Prior, photographs: list[NDArray[np.uint8]], crops: int, seed: int, path: Path
+) -> bytes:
+    """Writes the model file of a tokenizer and a calibrated prior; returns its id.
+
+    The tables are fitted to the tokens of `crops` random crops of 256 x 256 at random qualities.
+    """
+    exact = copy.deepcopy(prior)
+    export(exact)
+    check_bounds(exact)
+    counts = symbol_counts(tokenizer, exact, photographs, crops, np.random.default_rng(seed))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return save_model(path, *photo_model(tokenizer, exact, fit_tables(counts)))
+
+
+def symbol_counts(
+    tokenizer: ResidualVQ, prior: Prior, photographs: list[NDArray[np.uint8]], crops: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """How often each symbol of each table occurs, (tables, 2 * HALF + 2), under an exact prior."""
+    _, shift = logistic_tables()
+    symbols = 2 * HALF + 2
+    counts = np.zeros(SCALES * UNIT * symbols)
+    tokens: list[Tensor] = []
+
+    def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
+        numbers = parameters[0].to(torch.int32).cpu().numpy()
+        centre, table = centre_and_table(numbers[:groups], numbers[groups:])
+        here = pack(tokens[stage][:, first : first + groups], phase)
+        high = (here[0].cpu().numpy().astype(np.int64) - centre) >> shift[table]
+        symbol = np.where(abs(high) <= HALF, high + HALF, symbols - 1)
+        counts[:] += np.bincount((table * symbols + symbol).ravel(), minlength=len(counts))
+        return here
+
+    for _ in range(crops):
+        pixels = random_crops(photographs, 256, 1, rng).float().div_(255)
+        quality = int(rng.integers(LEVEL_UNITS + 1))
+        level = torch.tensor([quality / LEVEL_UNITS * (tokenizer.config.levels - 1)])
+        with torch.inference_mode():
+            found = tokenizer.quantize_latent(tokenizer.analysis(pixels), level)
+        tokens[:] = [t.float() - tokenizer.config.codes // 2 for t in found]
+        with exact_arithmetic():
+            prior((1, *found[0].shape[2:]), quality, code)
+    return counts.reshape(-1, symbols)

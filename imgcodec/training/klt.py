@@ -1,0 +1,52 @@
+"""The start of the `photo` transforms: the Karhunen-Loeve transform of 16x16 blocks.
+
+Narrow networks from scratch take days to find the transform that an eigendecomposition gives in seconds (AuxT, Li et
+al. 2025, makes the same point with wavelets). Gains and the prior's first guess of scales follow from its variances.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imgcodec.priors.tables import LARGEST_SCALE, SMALLEST_WIDTH
+from imgcodec.priors.transformer import Prior
+from imgcodec.tokenizers.rvq import BLOCK, ResidualVQ
+from imgcodec.training.data import random_crops
+
+
+@torch.no_grad()
+def start_from_klt(
+    tokenizer: ResidualVQ, prior: Prior, photographs: list[np.ndarray], lambdas: Tensor, rng: np.random.Generator
+) -> None:
+    """Sets linear paths, gains and the prior's output biases; everything else keeps its initialization.
+
+    lambdas: (levels,) rate-distortion trade-offs, loss = bpp + lambda * 255^2 * MSE.
+    """
+    crops = torch.cat([random_crops(photographs, 256, 64, rng) for _ in range(24)])
+    blocks = crops.float().div(255).sub(0.5).unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)
+    blocks = blocks.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3 * BLOCK * BLOCK).double()
+    _, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
+    basis = vectors.flip(1).T[: tokenizer.config.channels[1]].float().reshape(-1, 3, BLOCK, BLOCK)
+
+    analysis, synthesis = tokenizer.analysis, tokenizer.synthesis
+    analysis.linear.weight.copy_(basis)
+    analysis.linear.bias.zero_()
+    synthesis.linear.weight.copy_(basis.flatten(1).T[:, :, None, None])
+    synthesis.linear.bias.zero_()
+
+    latent = analysis.linear_path(crops[:512].float() / 255)
+    synthesis.input_scale.copy_(1 / (latent.std((0, 2, 3)) + 0.1))
+    coarse = tokenizer._pool(latent)
+    residual = latent - tokenizer._unpool(coarse)
+    # At high rate the loss is least where step^2 = 26 / (65025 lambda); dead zones want it a little finer.
+    log_gain = 0.5 * lambdas.log() + 0.5 * math.log(65025 / 26) + 0.27
+    for stage, (values, head_stage) in enumerate(((coarse, prior.coarse), (residual, prior.fine))):
+        tokenizer.log_gain[stage].copy_(log_gain[:, None].expand_as(tokenizer.log_gain[stage]))
+        deviation = (values.std((0, 2, 3)) * log_gain.exp()[:, None] + 0.05).clamp(min=SMALLEST_WIDTH)
+        scale = ((0.55 * deviation / SMALLEST_WIDTH).log() / 2).clamp(0, LARGEST_SCALE)
+        first = 0
+        for head in head_stage.heads:
+            head.bias.rows[:, head.groups :] = scale[:, first : first + head.groups]
+            first += head.groups

@@ -1,0 +1,132 @@
+"""Joint training of the `photo` tokenizer and prior: one loss, bpp + lambda * 255^2 * MSE, over all qualities at once."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imgcodec.priors.transformer import Prior
+from imgcodec.priors.windows import pack
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.training.data import random_crops
+from imgcodec.training.loop import Phase, Run, run_phase
+from imgcodec.training.rate import logistic_bits
+
+
+@dataclass(frozen=True)
+class Lambdas:
+    """Rate-distortion trade-off by level, log-spaced."""
+
+    lowest: float = 0.0008
+    highest: float = 0.1
+
+    def at(self, level: Tensor, levels: int) -> Tensor:
+        span = math.log(self.highest / self.lowest)
+        return self.lowest * torch.exp(level * (span / (levels - 1)))
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run trains on (uint8 (H, W, 3) photographs) and is validated on (the same, sides multiples of 256)."""
+
+    photographs: list[np.ndarray]
+    development: list[np.ndarray]
+    lambdas: Lambdas = Lambdas()
+    crop: int = 256
+    batch: int = 8
+    seed: int = 1
+
+
+def photo_forward(
+    tokenizer: ResidualVQ, prior: Prior, pixels: Tensor, level: Tensor, linear_analysis: bool
+) -> tuple[Tensor, Tensor]:
+    """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, level (B,) -> bits (B,), MSE (B,)."""
+    latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
+    noisy, hard, reconstruction = tokenizer.relax(latent, level)
+    bits = prior_bits(prior, noisy, hard, level)
+    error = tokenizer.synthesis(reconstruction, level).float() - pixels
+    return bits, error.square().mean((1, 2, 3))
+
+
+def prior_bits(prior: Prior, values: list[Tensor], context: list[Tensor], level: Tensor) -> Tensor:
+    """Code length (B,) of centred token values (B, groups, h, w) a stage, the prior seeing `context` in their place."""
+    batch, _, height, width = context[0].shape
+    total = torch.zeros(batch, device=level.device)
+
+    def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
+        nonlocal total
+        mean, scale = parameters.float().chunk(2, 1)
+        value = pack(values[stage][:, first : first + groups], phase)
+        total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
+        return pack(context[stage][:, first : first + groups], phase)
+
+    prior((batch, height, width), level, code)
+    return total
+
+
+class Photo(nn.Module):
+    """Tokenizer and prior, trained together."""
+
+    def __init__(self, tokenizer: ResidualVQ, prior: Prior) -> None:
+        super().__init__()
+        self.tokenizer, self.prior = tokenizer, prior
+        self.to(memory_format=torch.channels_last)
+
+
+def joint_phase(
+    model: Photo, phase: Phase, data: Data, folder: Path, linear_until: float, resume: bool
+) -> None:
+    """Trains everything. Until `linear_until` (a fraction of the phase) the analysis is its linear path alone."""
+    tokenizer, prior = model.tokenizer, model.prior
+    levels = tokenizer.config.levels
+
+    def speed(name: str) -> str:
+        if ".linear." in name:
+            return "slow"
+        return "fast" if name.startswith("prior.") else "normal"
+
+    run = Run(phase, model, speed, folder)
+    if resume:
+        run.resume()
+
+    def loss_of_step(step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
+        rng = np.random.default_rng((data.seed, step))
+        pixels = random_crops(data.photographs, data.crop, data.batch, rng).float().div_(255)
+        level = torch.from_numpy(rng.random(data.batch, np.float32)) * (levels - 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            bits, error = photo_forward(tokenizer, prior, pixels, level, progress < linear_until)
+        bpp, trade = bits / data.crop**2, data.lambdas.at(level, levels)
+        loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
+        figures = {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.log10().mean()}
+        return loss, {k: float(v.detach()) for k, v in figures.items()}
+
+    run_phase(run, loss_of_step, lambda: validate(model, data, run.phase.progress(run.step, run.minutes) < linear_until))
+
+
+@torch.no_grad()
+def validate(model: Photo, data: Data, linear_analysis: bool = False) -> dict[str, float]:
+    """Code length and PSNR of hard tokens on the development set at every level, and the loss over all."""
+    tokenizer, prior = model.tokenizer, model.prior
+    levels = tokenizer.config.levels
+    results, losses = {}, []
+    for index in range(levels):
+        rates, psnrs = [], []
+        for pixels in data.development:
+            level = torch.full((1,), float(index))
+            x = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float().div(255)
+            with torch.autocast("cpu", torch.bfloat16):
+                latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
+                tokens = tokenizer.quantize_latent(latent.float(), level)
+                centred = [t.float() - tokenizer.config.codes // 2 for t in tokens]
+                bits = prior_bits(prior, centred, centred, level)
+                decoded = tokenizer.synthesis(tokenizer.dequantize(tokens, level), level).float()
+            error = ((decoded * 255).round().clamp(0, 255) / 255 - x).square().mean()
+            trade = data.lambdas.at(level, levels)
+            rates.append(float(bits) / x[0, 0].numel())
+            psnrs.append(-10 * math.log10(float(error)))
+            losses.append(float((rates[-1] + trade * 255**2 * error) / trade.sqrt()))
+        results |= {f"bpp{index}": float(np.mean(rates)), f"psnr{index}": float(np.mean(psnrs))}
+    return {"loss": float(np.mean(losses))} | results

@@ -1,0 +1,73 @@
+"""What the tests of the bitstream draw from: headers, files, tables and values, ordinary and extreme."""
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from imgcodec.bitstream import ColourMode, FrequencyTables, Header, Profile, Section, SectionType, Tune
+
+TOTAL = 2**24
+
+
+@st.composite
+def headers(draw: st.DrawFn, side: int = 3000, stages: int = 4) -> Header:
+    return Header(
+        width=draw(st.integers(1, side)),
+        height=draw(st.integers(1, side)),
+        colour_mode=draw(st.sampled_from(ColourMode)),
+        bit_depth=draw(st.integers(1, 16)),
+        profile=draw(st.sampled_from(Profile)),
+        tune=draw(st.sampled_from(Tune)),
+        quality=draw(st.integers(0, 25600)),
+        tile_size=draw(st.sampled_from([0, 512, 1024, 16320])),
+        stage_count=draw(st.integers(0, stages)),
+        codebook_id=draw(st.binary(min_size=8, max_size=8)),
+    )
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> tuple[Header, list[Section]]:
+    """A header and the sections of a valid file, in the order of the format."""
+    header = draw(headers())
+    extra = draw(st.sets(st.sampled_from([kind for kind in SectionType if kind not in (0, 1)])))
+    kinds = [SectionType.ICC, SectionType.TOKENS, SectionType.ALPHA, SectionType.EXIF, SectionType.XMP]
+    data = st.binary(max_size=200)
+    sections = []
+    for kind in kinds:
+        if kind == SectionType.TOKENS:
+            places = [divmod(index, header.tile_count) for index in range(header.stage_count * header.tile_count)]
+            sections += [Section(kind, stage, tile, draw(data)) for stage, tile in places]
+        elif kind in extra:
+            sections.append(Section(kind, 0, 0, draw(data)))
+    return header, sections
+
+
+@st.composite
+def frequency_tables(draw: st.DrawFn) -> FrequencyTables:
+    """1 to 5 tables of 2 to 40 symbols: even, arbitrary, or with all weight on one symbol."""
+    symbols = 2 * draw(st.integers(1, 20))
+    free = TOTAL - symbols
+    rows = []
+    for _ in range(draw(st.integers(1, 5))):
+        cuts = draw(
+            st.one_of(
+                st.lists(st.integers(0, free), min_size=symbols - 1, max_size=symbols - 1),
+                st.lists(st.sampled_from([0, 1, free - 1, free]), min_size=symbols - 1, max_size=symbols - 1),
+                st.just([free * i // symbols for i in range(1, symbols)]),
+            )
+        )
+        rows.append(np.diff([0, *sorted(cuts), free]))
+    shift = draw(st.lists(st.integers(0, 16), min_size=len(rows), max_size=len(rows)))
+    return FrequencyTables(np.array(rows, np.uint32), np.array(shift, np.uint8))
+
+
+@st.composite
+def calls(draw: st.DrawFn, tables: FrequencyTables) -> list[tuple[NDArray[np.int32], NDArray[np.int64]]]:
+    """Up to three calls of up to 30 values, near zero or anywhere in int32, with the tables they are coded with."""
+    int32 = st.integers(-(2**31), 2**31 - 1)
+    value = st.one_of(st.integers(-20, 20), int32, st.sampled_from([-(2**31), 2**31 - 1, -(2**16), 2**16]))
+    table = st.integers(0, len(tables.shift) - 1)
+    drawn = draw(st.lists(st.lists(st.tuples(value, table), max_size=30), max_size=3))
+    return [
+        (np.array([v for v, _ in call], np.int32), np.array([t for _, t in call], np.int64)) for call in drawn
+    ]

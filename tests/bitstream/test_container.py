@@ -1,0 +1,266 @@
+"""The container: what is written comes back, and whatever else is read is refused with one clear error."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bitstream.strategies import contents, headers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reader import nic_reader
+
+from imgcodec.bitstream import (
+    ColourMode,
+    Container,
+    Header,
+    InvalidFileError,
+    Limits,
+    Profile,
+    Section,
+    SectionType,
+    Tune,
+    UsageError,
+    read,
+    write,
+)
+from imgcodec.bitstream.cursor import Cursor, varint
+from imgcodec.bitstream.header import SIGNATURE, checksum, write_header
+
+HEADER = Header(
+    width=300,
+    height=200,
+    colour_mode=ColourMode.RGB,
+    bit_depth=8,
+    profile=Profile.PHOTO,
+    tune=Tune.PSNR,
+    quality=50 * 256,
+    tile_size=0,
+    stage_count=2,
+    codebook_id=bytes(range(1, 9)),
+)
+TOKENS = [Section(SectionType.TOKENS, 0, 0, b""), Section(SectionType.TOKENS, 1, 0, bytes.fromhex("b6f537"))]
+ICC = Section(SectionType.ICC, 0, 0, b"profile")
+SMALL_FILE = write(HEADER, [*TOKENS, ICC])
+END = bytes(4) + checksum(bytes(4))
+
+
+def raw_section(kind: int, stage: int, tile: int, data: bytes) -> bytes:
+    body = bytes([kind, stage]) + varint(tile) + varint(len(data)) + data
+    return body + checksum(body)
+
+
+def refusal(data: bytes, limits: Limits | None = None) -> str:
+    with pytest.raises(InvalidFileError) as caught:
+        read(data, limits or Limits())
+    return str(caught.value)
+
+
+@given(contents(), st.randoms())
+def test_what_is_written_comes_back_in_the_order_of_the_format(file, random):
+    header, sections = file
+    shuffled = random.sample(sections, len(sections))
+    data = write(header, shuffled)
+    container = read(data)
+    assert container.header == header
+    assert list(container.sections) == sections
+    assert container.header_size + sum(entry.size for entry in container.entries) == len(data)
+    assert [entry.type for entry in container.entries] == [*(section.type for section in sections), SectionType.END]
+    for section, entry in zip(sections, container.entries, strict=False):
+        assert data[entry.offset : entry.offset + entry.size - 4].endswith(section.data)
+        assert entry.data_size == len(section.data)
+
+
+@given(contents())
+def test_the_reader_written_from_the_page_agrees(file):
+    header, sections = file
+    found = nic_reader.read(write(header, sections))
+    assert found.sections == [(section.type, section.stage, section.tile, section.data) for section in sections]
+    assert (found.width, found.height, found.quality) == (header.width, header.height, header.quality)
+    assert (found.colour_mode, found.bit_depth) == (header.colour_mode, header.bit_depth)
+    assert (found.profile, found.tune, found.codebook_id) == (header.profile, header.tune, header.codebook_id)
+    assert (found.tile_size, found.tile_count, found.stages) == (
+        header.tile_size,
+        header.tile_count,
+        header.stage_count,
+    )
+
+
+def test_the_example_of_the_page_is_what_is_written():
+    page = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
+    example = page.split("### 3.3 Example")[1].split("```")[1]
+    data = bytes.fromhex("".join(line[:23] for line in example.splitlines()))
+    assert write(HEADER, TOKENS) == data
+
+
+def test_the_header_of_a_plain_picture_is_small():
+    container = read(write(replace(HEADER, width=6000, height=4000), [*TOKENS]))
+    first = container.entries[0]
+    assert first.offset + first.size - first.data_size - 4 <= 36
+
+
+def test_find_and_tokens():
+    container = read(SMALL_FILE)
+    assert container.tokens() == [section.data for section in TOKENS]
+    assert container.find(SectionType.ICC) == b"profile"
+    assert container.find(SectionType.ALPHA) is None
+    assert [entry.name for entry in container.entries] == ["icc", "tokens", "tokens", "end"]
+
+
+@given(headers())
+def test_tiles_cover_the_picture_once(header):
+    rectangles = [header.tile_rectangle(tile) for tile in range(header.tile_count)]
+    assert sum(rectangle.width * rectangle.height for rectangle in rectangles) == header.width * header.height
+    assert len({(rectangle.left, rectangle.top) for rectangle in rectangles}) == header.tile_columns * header.tile_rows
+    for rectangle in rectangles:
+        assert rectangle.left + rectangle.width <= header.width
+        assert rectangle.top + rectangle.height <= header.height
+    with pytest.raises(UsageError):
+        header.tile_rectangle(header.tile_count)
+
+
+def test_every_flipped_bit_is_refused():
+    for bit in range(8 * len(SMALL_FILE)):
+        damaged = bytearray(SMALL_FILE)
+        damaged[bit // 8] ^= 1 << bit % 8
+        refusal(bytes(damaged))
+
+
+def test_every_truncation_is_refused():
+    for length in range(len(SMALL_FILE)):
+        refusal(SMALL_FILE[:length])
+    assert refusal(b"") == "The file is empty."
+
+
+@given(st.one_of(st.binary(max_size=100), st.binary(max_size=100).map(lambda tail: SIGNATURE + b"\1" + tail)))
+def test_any_bytes_give_a_container_or_one_error(data):
+    refusal(data)  # No such file has the right checksums.
+
+
+@st.composite
+def hostile_files(draw: st.DrawFn) -> bytes:
+    """Files whose checksums are all right and whose fields say anything."""
+    small = st.sampled_from([0, 1, 2, 3, 127, 128, 129, 130, 131, 255])
+    sides = st.sampled_from([b"\0", b"\1", b"\x80\0", b"\xac\2", b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\x1f"])
+    fields = b"\1" + draw(sides) + draw(sides) + draw(st.binary(min_size=6, max_size=6)) + bytes(8)
+    if draw(st.booleans()):
+        fields = write_header(draw(headers(side=600, stages=2)))[8:-4]
+    body = SIGNATURE + fields
+    sections = [
+        raw_section(draw(small), draw(st.integers(0, 2)), draw(st.integers(0, 2)), draw(st.binary(max_size=4)))
+        for _ in range(draw(st.integers(0, 4)))
+    ]
+    return body + checksum(body) + b"".join(sections) + draw(st.sampled_from([END, b"", END + b"\0"]))
+
+
+@settings(max_examples=400)
+@given(hostile_files())
+def test_hostile_files_give_a_container_or_one_error_and_both_readers_agree(data):
+    try:
+        result = read(data)
+    except InvalidFileError:
+        with pytest.raises(ValueError):  # noqa: PT011 - the other reader has no words for what is wrong
+            nic_reader.read(data)
+    else:
+        assert isinstance(result, Container)
+        assert nic_reader.read(data).width == result.header.width
+
+
+def test_an_unknown_version_is_named():
+    assert refusal(SIGNATURE + b"\2anything") == "The file has format version 2, and this program reads version 1."
+
+
+def test_other_files_are_told_from_damaged_ones():
+    assert "not a .nic file" in refusal(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    assert "text mode" in refusal(SMALL_FILE.replace(b"\r\n", b"\n"))
+
+
+def test_an_unknown_optional_section_is_skipped_and_an_unknown_critical_one_refused():
+    size = len(write_header(HEADER))
+    container = read(SMALL_FILE[:size] + raw_section(200, 7, 9, b"of tomorrow") + SMALL_FILE[size:])
+    assert container.sections == read(SMALL_FILE).sections
+    assert container.entries[0].name == "type 200"
+    assert "type 100" in refusal(SMALL_FILE[:size] + raw_section(100, 0, 0, b"") + SMALL_FILE[size:])
+
+
+def test_unknown_numbers_in_the_header_are_refused():
+    body = write_header(HEADER)[:-4]
+    picture = 8 + 1 + 2 + 2
+    for offset, value, word in ((0, 0x27, "colour mode 2"), (1, 0x40, "profile 4"), (1, 0x12, "tune 2")):
+        changed = bytearray(body)
+        changed[picture + offset] = value
+        assert word in refusal(bytes(changed) + checksum(bytes(changed)))
+
+
+@pytest.mark.parametrize("tile_size", [0, 64])
+def test_a_picture_of_two_to_the_62_pixels_is_refused(tile_size):
+    bomb = replace(HEADER, width=2**31, height=2**31, tile_size=tile_size)
+    assert "2147483648 x 2147483648" in refusal(write_header(bomb) + END)
+
+
+def test_limits():
+    assert "60000 pixels" not in refusal(SMALL_FILE, Limits(pixels=59999))
+    assert read(SMALL_FILE, Limits(pixels=60000, sections=4, metadata_bytes=7))
+    assert "more than 3 sections" in refusal(SMALL_FILE, Limits(sections=3))
+    assert "metadata" in refusal(SMALL_FILE, Limits(metadata_bytes=6))
+    many = replace(HEADER, width=16000, height=16000, tile_size=64, stage_count=2)
+    assert "62500 tiles" in refusal(write_header(many) + END)
+
+
+def test_a_length_beyond_the_file_is_refused():
+    huge = bytes([1, 0, 0]) + varint(2**32 - 1)
+    assert "past its end" in refusal(write_header(HEADER) + huge)
+
+
+def test_sections_must_be_complete_in_order_and_single():
+    header = write_header(HEADER)
+    first, second = (raw_section(1, stage, 0, b"") for stage in (0, 1))
+    assert read(header + first + second + END)
+    for wrong in (first, second, second + first, first + first + second, first + second + second):
+        refusal(header + wrong + END)
+    icc = raw_section(128, 0, 0, b"")
+    assert "more than one ICC" in refusal(header + icc + first + second + icc + END)
+    assert "ALPHA" in refusal(header + first + second + raw_section(2, 1, 0, b"") + END)
+    assert "end section" in refusal(header + first + second + raw_section(0, 0, 0, b"x"))
+
+
+def test_the_writer_refuses_what_the_reader_would():
+    for sections in ([], TOKENS[:1], [*TOKENS, TOKENS[0]], [*TOKENS, ICC, ICC], [*TOKENS, replace(ICC, tile=1)]):
+        with pytest.raises(UsageError):
+            write(HEADER, sections)
+    with pytest.raises(UsageError):
+        write(HEADER, [*TOKENS, Section(SectionType.END, 0, 0, b"")])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"width": 0},
+        {"height": 2**32},
+        {"bit_depth": 0},
+        {"bit_depth": 17},
+        {"quality": 25601},
+        {"tile_size": 100},
+        {"tile_size": 64 * 256},
+        {"stage_count": 256},
+        {"codebook_id": b"short"},
+    ],
+)
+def test_a_header_out_of_range_cannot_be_made(fields):
+    with pytest.raises(UsageError, match=r"^A header.*\.$"):
+        replace(HEADER, **fields)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_a_varint_has_one_spelling(value):
+    spelling = varint(value)
+    assert Cursor(spelling).varint("it") == value
+    longer = spelling[:-1] + bytes([spelling[-1] | 0x80, 0])
+    with pytest.raises(InvalidFileError):
+        Cursor(longer).varint("it")
+
+
+def test_a_varint_is_32_bits():
+    with pytest.raises(ValueError, match="32-bit"):
+        varint(2**32)
+    with pytest.raises(ValueError, match="32-bit"):
+        varint(-1)

@@ -1,0 +1,55 @@
+"""Alpha and metadata: they come back, and what claims to be them is not believed."""
+
+import numpy as np
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from imgcodec.bitstream import InvalidFileError, pack, pack_alpha, unpack, unpack_alpha
+
+
+@given(st.binary(max_size=1000))
+def test_metadata_comes_back(data):
+    assert unpack(pack(data)) == data
+
+
+@given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)))
+def test_alpha_comes_back(alpha):
+    height, width = alpha.shape
+    assert np.array_equal(unpack_alpha(pack_alpha(alpha), width, height), alpha)
+
+
+@given(st.binary(max_size=100), st.booleans())
+def test_any_bytes_give_bytes_or_one_error(data, framed):
+    try:
+        assert len(unpack(b"\x28\xb5\x2f\xfd" + data if framed else data, 1000)) <= 1000
+    except InvalidFileError:
+        pass
+
+
+def test_every_truncation_of_a_frame_is_refused():
+    frame = pack(bytes(range(200)))
+    for length in range(len(frame)):
+        with pytest.raises(InvalidFileError):
+            unpack(frame[:length])
+    with pytest.raises(InvalidFileError):
+        unpack(frame + b"\0")
+
+
+def test_a_frame_larger_than_allowed_is_refused_by_what_it_states():
+    bomb = pack(bytes(10**6))
+    assert len(bomb) < 100
+    with pytest.raises(InvalidFileError, match="999999"):
+        unpack(bomb, 999_999)
+    # One that states nothing.
+    with pytest.raises(InvalidFileError):
+        unpack(zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 100))
+
+
+def test_alpha_of_another_size_is_refused():
+    data = pack_alpha(np.zeros((4, 6), np.uint8))
+    for width, height in ((6, 5), (6, 3)):
+        with pytest.raises(InvalidFileError):
+            unpack_alpha(data, width, height)

@@ -1,0 +1,52 @@
+"""The classical codecs, and the search for the JPEG of a given PSNR."""
+
+import io
+
+import numpy as np
+import pytest
+from evaluation.pictures import noise, waves
+from PIL import Image, JpegImagePlugin
+
+from imgcodec.evaluation import peers
+from imgcodec.evaluation.metrics import psnr
+
+
+def test_jpeg_is_baseline_with_half_resolution_chroma():
+    data = peers.jpeg(waves(64, 80), 95)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == "JPEG"
+        assert JpegImagePlugin.get_sampling(image) == 2  # 4:2:0
+        assert "progressive" not in image.info
+
+
+@pytest.mark.parametrize("codec", peers.available(), ids=lambda codec: codec.name)
+def test_every_peer_codes_odd_sizes(codec):
+    pixels = waves(37, 51)
+    decoded = codec.decompress(codec.compress(pixels, 80))
+    assert decoded.shape == pixels.shape
+    assert decoded.dtype == np.uint8
+    assert psnr(pixels, decoded) > 25
+
+
+def test_the_jpeg_of_the_same_psnr_is_found():
+    pixels = waves(96, 128) // 2 + noise(96, 128, seed=1) // 4  # on smooth pictures PSNR hardly depends on quality
+    matcher = peers.JpegMatcher(pixels)
+    for quality in (1, 2, 30, 77, 100):
+        data = peers.jpeg(pixels, quality)
+        match = matcher.nearest(psnr(pixels, peers.decode(data)))
+        # Not the quality: 1 and 2 may make the same file.
+        assert (match.bytes, match.psnr) == (len(data), psnr(pixels, peers.decode(data)))
+
+
+def test_the_nearest_of_two_qualities_is_taken():
+    matcher = peers.JpegMatcher(waves(96, 128))
+    lower, higher = matcher.nearest(30.0), matcher.nearest(35.0)
+    assert lower.quality < higher.quality
+    assert lower.psnr == pytest.approx(30.0, abs=0.5)
+    assert higher.psnr == pytest.approx(35.0, abs=0.5)
+
+
+def test_no_jpeg_beyond_its_worst_and_best():
+    matcher = peers.JpegMatcher(waves(96, 128))
+    assert matcher.nearest(3.0) is None
+    assert matcher.nearest(99.0) is None
