@@ -25,7 +25,7 @@ from imgcodec.evaluation.bd import USUAL_RATES, quality_at
 from imgcodec.evaluation.bench import METRICS, Mean, Sample
 from imgcodec.evaluation.metrics import Reference
 
-QUOTED_RATES = (0.25, 0.5, 1.0)  # bits per pixel
+QUOTED_RATES = (0.25, 0.5, 1)  # bits per pixel
 TITLES = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA2"}
 NAMES_IN_POINTS = {"psnr": "psnr", "ms_ssim_db": "msssim_db", "ssimulacra2": "ssimulacra2"}
 PEERS_TO_PLOT = ("jpeg2000", "webp", "avif", "vvc-medium", "pub:bmshj2018-hyperprior-vbr-ans")
@@ -50,13 +50,13 @@ def measure(arguments: argparse.Namespace) -> None:
         "pictures": [path.name for path in files],
         "bd_rate_against_jpeg": {name: asdict(comparison) for name, comparison in against_jpeg.items()},
         "bd_rate_bpp": USUAL_RATES,
-        "at_bpp": {name: {str(rate): at_rate(means, rate) for rate in QUOTED_RATES} for name, means in curves.items()},
+        "at_bpp": {name: at_rates(means) for name, means in curves.items()},
         "curves": {name: [asdict(mean) for mean in means] for name, means in curves.items()},
     }
     arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     for name, comparison in against_jpeg.items():
         percent = comparison.psnr.percent
-        psnr = result["at_bpp"][name]["1"]["psnr"]
+        psnr = at_rates(curves[name])["1"]["psnr"]
         print(
             f"{name:12}",
             "BD-rate in PSNR:",
@@ -65,13 +65,13 @@ def measure(arguments: argparse.Namespace) -> None:
         )
 
 
-def at_rate(means: list[Mean], rate: float) -> dict[str, float | None]:
-    """Every metric of a mean curve at a rate in bits per pixel."""
+def at_rates(means: list[Mean]) -> dict[str, dict[str, float | None]]:
+    """Every metric of a mean curve at the rates to quote."""
     curves = {
         metric: [(mean.bpp, getattr(mean, metric)) for mean in means if getattr(mean, metric) is not None]
         for metric in METRICS
     }
-    return {metric: quality_at(curve, rate) for metric, curve in curves.items()}
+    return {f"{rate:g}": {metric: quality_at(curve, rate) for metric, curve in curves.items()} for rate in QUOTED_RATES}
 
 
 def plot(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,274 @@
+"""How fast ours is on a large photograph, beside JPEG and AVIF in the same run, and where the time goes.
+
+    python benchmarks/speed.py kodak/ -o benchmarks/speed.json
+
+The photograph (12 megapixels unless told otherwise) is put together from the pictures of a directory, so that it has
+the detail of real ones. Each direction of ours runs in a process of its own, with the model loaded and after one turn
+that does not count; its peak memory is that process's, with Python, torch and the model. Then the commands are timed
+whole, from their start to their end, on the first picture of the directory.
+
+A machine that is doing something else gives other figures: the file says how many cores there were, not whether they
+were free.
+"""
+
+import argparse
+import io
+import json
+import math
+import resource
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from machine import describe
+from PIL import Image
+
+import imgcodec
+from imgcodec import bitstream, image
+from imgcodec.cli.bench import find_files
+from imgcodec.evaluation import peers
+from imgcodec.evaluation.metrics import Pixels, psnr
+
+ASPECT = 4 / 3
+PEERS = ("JPEG", "AVIF")  # with Pillow's defaults
+MAXRSS_IN_MIB = 2**20 if sys.platform == "darwin" else 2**10
+
+# Runs a command and prints what it took. In a small process of its own, because on Linux the peak memory of a child is
+# at least what its parent had.
+WATCH = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+seconds = time.perf_counter() - start
+print(json.dumps({"seconds": seconds, "maxrss": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}))
+sys.exit(code)
+"""
+
+
+def photograph(files: list[Path], megapixels: float) -> Pixels:
+    """A picture of so many megapixels (rounded down to whole rows) made of the pictures in `files`, side by side."""
+    height = int(math.sqrt(megapixels * 1e6 / ASPECT))
+    width = int(height * ASPECT)
+    canvas = np.empty((height, width, 3), np.uint8)
+    pictures = (image.load(files[number % len(files)]).pixels for number in range(1_000_000))
+    top = 0
+    while top < height:
+        left, row_height = 0, height
+        while left < width:
+            pixels = next(pictures)[: height - top, : width - left]
+            row_height = min(row_height, pixels.shape[0])
+            canvas[top : top + row_height, left : left + pixels.shape[1]] = pixels[:row_height]
+            left += pixels.shape[1]
+        top += row_height
+    return canvas
+
+
+class StageClock:
+    """Seconds that pass inside each file of the package, with whatever it calls outside (numpy, torch) counted to it.
+
+    Only the main thread is followed. Following it costs some time itself, so these are shares, not speeds.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        # bitstream/ may be installed in the package or lie beside it, so it is looked for first.
+        self._homes = [Path(str(module.__file__)).parent for module in (bitstream, imgcodec)]
+        self._known: dict[str, str | None] = {}
+        self._owners = ["elsewhere"]
+        self._since = 0.0
+
+    def _owner(self, file: str) -> str | None:
+        """`bitstream/entropy.py` and the like, None for a file that is none of ours."""
+        path = Path(file)
+        home = next((home for home in self._homes if path.is_relative_to(home)), None)
+        return path.relative_to(home.parent).as_posix() if home else None
+
+    def _event(self, frame: FrameType, event: str, argument: object) -> None:
+        if event not in ("call", "return"):
+            return
+        now = time.perf_counter()
+        self.seconds[self._owners[-1]] += now - self._since
+        if event == "call":
+            file = frame.f_code.co_filename
+            if file not in self._known:
+                self._known[file] = self._owner(file)
+            self._owners.append(self._known[file] or self._owners[-1])
+        elif len(self._owners) > 1:
+            self._owners.pop()
+        self._since = time.perf_counter()  # what this bookkeeping took is no part of any stage
+
+    def run(self, work: Callable[[], object]) -> dict[str, float]:
+        """The share of each file in `work`, largest first; shares under one in a hundred are left out."""
+        self._since = time.perf_counter()
+        sys.setprofile(self._event)
+        try:
+            work()
+        finally:
+            sys.setprofile(None)
+        total = sum(self.seconds.values())
+        shares = sorted(((seconds / total, name) for name, seconds in self.seconds.items()), reverse=True)
+        return {name: round(share, 3) for share, name in shares if share >= 0.01}
+
+
+def measure_ours(
+    direction: str, pixels: Pixels, data: bytes | None, arguments: argparse.Namespace
+) -> dict[str, object]:
+    """One direction of ours, in a process of its own. `data` is the file to decode."""
+    start = time.perf_counter()
+    model = imgcodec.load_model(arguments.model, device=arguments.device)
+    load_seconds = time.perf_counter() - start
+    work: Callable[[], object]
+    if direction == "encode":
+        work = lambda: model.compress(pixels, arguments.quality)  # noqa: E731
+    else:
+        assert data is not None
+        work = lambda: model.decompress(data)  # noqa: E731
+    result = work()
+    figures = {
+        **timing(work, pixels, arguments.repeat),
+        "load_seconds": load_seconds,
+        # Before the stages are followed, which takes memory too.
+        "peak_memory_mib": peak_memory_mib(),
+        "share_by_file": StageClock().run(work),
+    }
+    if isinstance(result, bytes):
+        return figures | {"data": result}
+    return figures | {"psnr": psnr(pixels, np.asarray(result))}
+
+
+def measure_peer(format: str, pixels: Pixels, repeat: int) -> dict[str, object]:
+    """Pillow's codec with its default settings, which let AVIF use all cores and JPEG one."""
+    picture = Image.fromarray(pixels)
+
+    def encode() -> bytes:
+        file = io.BytesIO()
+        picture.save(file, format)
+        return file.getvalue()
+
+    data = encode()
+    return {
+        "bytes": len(data),
+        "bpp": 8 * len(data) / (pixels.shape[0] * pixels.shape[1]),
+        "psnr": psnr(pixels, peers.decode(data)),
+        "encode": timing(encode, pixels, repeat),
+        "decode": timing(lambda: peers.decode(data), pixels, repeat),
+    }
+
+
+def timing(work: Callable[[], object], pixels: Pixels, repeat: int) -> dict[str, object]:
+    """Seconds of each turn, and megapixels a second by their median."""
+    seconds = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    megapixels = pixels.shape[0] * pixels.shape[1] / 1e6
+    return {"seconds": seconds, "mp_per_second": megapixels / statistics.median(seconds)}
+
+
+def peak_memory_mib() -> float:
+    """Of this process. Linux counts the parent's memory at the time of the fork in ru_maxrss, so that comes second."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 2**10
+    except (OSError, IndexError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MAXRSS_IN_MIB
+
+
+def measure_commands(picture: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """Whole processes of the installed command, start-up included: the best of some, and the memory of each."""
+    command = Path(sysconfig.get_path("scripts")) / "imgcodec"
+    with tempfile.TemporaryDirectory() as folder:
+        small, back = Path(folder, "picture.nic"), Path(folder, "back.png")
+        model = ["--model", arguments.model]
+        device = ["--device", arguments.device]
+        lines = {
+            "--help": [command, "--help"],
+            "compress": [
+                command,
+                "compress",
+                picture,
+                "-o",
+                small,
+                "-f",
+                "-q",
+                str(arguments.quality),
+                *model,
+                *device,
+            ],
+            "decompress": [command, "decompress", small, "-o", back, "-f", *model, *device],
+        }
+        return {name: measure_process(line, arguments.repeat) for name, line in lines.items()}
+
+
+def measure_process(line: list[str | Path], repeat: int) -> dict[str, float]:
+    """Best seconds and largest memory of some runs."""
+    runs = []
+    for _ in range(repeat):
+        watched = [sys.executable, "-c", WATCH, *map(str, line)]
+        process = subprocess.run(watched, stdout=subprocess.PIPE, text=True)
+        if process.returncode:
+            sys.exit(f"{' '.join(map(str, line))} failed.")
+        runs.append(json.loads(process.stdout.splitlines()[-1]))
+    return {
+        "seconds": min(run["seconds"] for run in runs),
+        "peak_memory_mib": max(run["maxrss"] for run in runs) / MAXRSS_IN_MIB,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path, help="photographs to put the large one together from")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
+    parser.add_argument("--megapixels", type=float, default=12)
+    parser.add_argument("--quality", type=float, default=50)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--model", default="photo")
+    parser.add_argument("--device", default="cpu")
+    arguments = parser.parse_args()
+
+    files = find_files(arguments.directory)
+    pixels = photograph(files, arguments.megapixels)
+    result: dict[str, object] = {
+        **describe(),
+        "model": arguments.model,
+        "device": arguments.device,
+        "width": pixels.shape[1],
+        "height": pixels.shape[0],
+        "quality": arguments.quality,
+    }
+
+    def in_own_process(direction: str, data: bytes | None) -> dict[str, object]:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(measure_ours, direction, pixels, data, arguments).result()
+
+    encode = in_own_process("encode", None)
+    data = encode.pop("data")
+    assert isinstance(data, bytes)
+    decode = in_own_process("decode", data)
+    result["imgcodec"] = {
+        "bytes": len(data),
+        "bpp": 8 * len(data) / (pixels.shape[0] * pixels.shape[1]),
+        "psnr": decode.pop("psnr"),
+        "encode": encode,
+        "decode": decode,
+    }
+    for format in PEERS:
+        result[format.lower()] = measure_peer(format, pixels, arguments.repeat)
+    result["commands"] = {"picture": files[0].name, **measure_commands(files[0], arguments)}
+    arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+    print(json.dumps({name: result[name] for name in ("imgcodec", "jpeg", "avif", "commands")}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

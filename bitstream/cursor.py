@@ -25,7 +25,7 @@ def varint(value: int) -> bytes:
 
 @dataclass
 class Cursor:
-    """A position in `data`. Every method says in its error what it was reading, and never allocates ahead of a check."""
+    """A position in `data`. Each method names in its error what it was reading, and checks before it allocates."""
 
     data: bytes
     offset: int = 0

@@ -114,18 +114,19 @@ class RangeCoder(ABC):
         if not table.size:
             return values
         if table.min() < 0 or table.max() >= len(tables.shift):
-            raise UsageError(f"There are {len(tables.shift)} frequency tables, and number {table.max()} was asked for.")
+            raise UsageError(f"There are frequency tables 0 to {len(tables.shift) - 1}, and another was asked for.")
 
-        # A radix sort, because 16 bits hold the number of a table.
-        order = np.argsort(table.astype(np.uint16), kind="stable")
+        table = table.astype(np.uint16)  # which makes the sort a radix sort
+        order = np.argsort(table, kind="stable")
         value = values[order]
         shift = tables.shift.astype(np.int32)[table[order]]
         high = value >> shift
         inside = (high >= -half) & (high <= half)
 
-        symbol = self._symbols(np.where(inside, high + half, tables.escape), np.bincount(table))
+        symbol = np.where(inside, high + half, tables.escape).astype(np.int32)
+        symbol = self._symbols(symbol, np.bincount(table))
         low = self._bits(value, shift)
-        value = (symbol - half << shift) + low
+        value = ((symbol - half) << shift) + low
         escaped = np.flatnonzero(symbol == tables.escape)
         if escaped.size:
             far = (self._escapes(high[escaped].astype(np.int64)) << shift[escaped]) + low[escaped]
@@ -137,14 +138,14 @@ class RangeCoder(ABC):
         result[order] = value
         return result
 
-    def _symbols(self, symbols: NDArray[np.integer], counts: NDArray[np.integer]) -> Int32s:
+    def _symbols(self, symbols: Int32s, counts: NDArray[np.integer]) -> Int32s:
         """The symbols, sorted by table, of which table t has `counts[t]`: one pass for each table that has any."""
-        symbols = symbols.astype(np.int32)
+        result = np.empty_like(symbols)
         start = 0
         for table in np.flatnonzero(counts).tolist():
             part = slice(start, start := start + int(counts[table]))
-            symbols[part] = self._pass(symbols[part], self.tables.model(table))
-        return symbols
+            result[part] = self._pass(symbols[part], self.tables.model(table))
+        return result
 
     def _bits(self, values: NDArray[np.integer], widths: NDArray[np.integer]) -> Int32s:
         """The lowest `widths[i]` bits, 0 .. 16, of `values[i]`: one pass over those that have any."""
@@ -152,7 +153,7 @@ class RangeCoder(ABC):
         sent = np.flatnonzero(widths)
         if sent.size:
             sizes = (1 << widths[sent]).astype(np.int32)
-            bits[sent] = self._pass((values[sent] & sizes - 1).astype(np.int32), UNIFORM, sizes)
+            bits[sent] = self._pass((values[sent] & (sizes - 1)).astype(np.int32), UNIFORM, sizes)
         return bits
 
     def _escapes(self, high: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -167,7 +168,7 @@ class RangeCoder(ABC):
         lower = self._bits(number, np.minimum(exponent, CHUNK_BITS)).astype(np.int64)
         upper = self._bits(number >> CHUNK_BITS, np.maximum(exponent - CHUNK_BITS, 0)).astype(np.int64)
         number = (1 << exponent) + (upper << CHUNK_BITS) + lower
-        distance = self.tables.half + (number + 1 >> 1)
+        distance = self.tables.half + ((number + 1) >> 1)
         return np.where(number & 1, -distance, distance)
 
 
@@ -190,17 +191,16 @@ class RangeEncoder(RangeCoder):
     def finish(self) -> bytes:
         """The fewest bytes from which a decoder gets everything that was written; none at all can be enough.
 
-        The bytes are the digits of a number in base 256, zeros follow them, and any number of the interval that the
-        coder has arrived at will do: take the one with the most zeros at its end. `constriction` has sealed the
-        interval with one or two words of its own, chosen for any continuation; from them and its state follow the
-        exact ends of the interval.
+        The bytes are a number in base 256, and zeros follow them. Any number of the interval that the coder has come
+        to will do, so take the one that ends in the most zeros. `constriction` seals with a number of its own, which
+        is longer because it leaves room for any continuation; that number and the coder's state give the interval.
         """
         words = self._coder.get_compressed()
         position, (lower, width) = self._coder.pos()
         digits = 4 * (position + 2)
         sealed = int.from_bytes(words.astype(">u4").tobytes().ljust(digits, b"\0"), "big")
         low = sealed - (sealed - lower) % 2**64
-        # The interval is narrower than 2**64: at most one multiple of that is in it, and 8 zeros find it.
+        # No need to look for more than 8 zeros: at most one multiple of 256**8 fits the interval.
         for zeros in range(8, -1, -1):
             number = -(-low >> 8 * zeros) << 8 * zeros
             if number < low + width:

@@ -1,7 +1,8 @@
 """What is inside the sections that hold no tokens: one zstandard frame each.
 
 ICC, EXIF and XMP are stored as they are. Alpha is stored row by row as differences to the pixel on the left, which
-turns the ramps of a soft edge into runs (a fifth to two thirds smaller for soft masks and gradients, a seventh larger for hard ones).
+turns the ramps of a soft edge into runs: soft masks and gradients get a fifth to two thirds smaller that way, hard ones
+a seventh larger.
 """
 
 import numpy as np

@@ -1,0 +1,98 @@
+"""The command line, one file a command. Here they are registered, and errors become a sentence and an exit code.
+
+Exit codes: 0 done, 1 failure, 2 usage, 3 unreadable input, 4 model missing, 130 interrupted, 141 nobody reads the output.
+Nothing here may import torch, or `imgcodec --help` waits for it: commands import what they need when they run.
+"""
+
+import functools
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Annotated, NoReturn, ParamSpec
+
+import typer
+
+import imgcodec
+from imgcodec.bitstream.errors import CodecError
+from imgcodec.cli import bench, compress, decompress, info, train
+
+Parameters = ParamSpec("Parameters")
+
+DEBUG = "IMGCODEC_DEBUG"
+
+
+def main() -> None:
+    """The entry point of the `imgcodec` command."""
+    # What Pillow warns of is told as a note on the picture, where it matters.
+    warnings.filterwarnings("ignore", module=r"PIL\b")
+    app(prog_name="imgcodec")
+
+
+def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """The same command, in which no exception but typer's own gets out."""
+
+    @functools.wraps(command)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except (typer.Exit, typer.Abort):
+            raise
+        except KeyboardInterrupt:
+            fail("Interrupted.", 130)
+        except BrokenPipeError:
+            mute()
+            raise typer.Exit(141) from None
+        except Exception as error:
+            if os.environ.get(DEBUG):
+                raise
+            if isinstance(error, CodecError):
+                fail(str(error), error.exit_code)
+            if isinstance(error, OSError):
+                mute()
+            fail(f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where).", 1)
+
+    return run
+
+
+def fail(message: str, exit_code: int) -> NoReturn:
+    """One line on stderr, and out."""
+    typer.echo(f"imgcodec: {' '.join(message.split())}", err=True)
+    raise typer.Exit(exit_code)
+
+
+def mute() -> None:
+    """Points stdout to nowhere: what could not be written would be tried again, and complained about, at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"imgcodec {imgcodec.__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    help="A neural image codec: pictures to small .nic files and back.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help needs no rich, which takes as long to import as all the rest
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A neural image codec: pictures to small .nic files and back."""
+
+
+for function in (compress.compress, decompress.decompress, info.info, bench.bench, train.train):
+    app.command()(guarded(function))

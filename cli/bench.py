@@ -13,6 +13,7 @@ import typer
 
 from imgcodec import files
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.cli.options import Device, Force, say
 
 if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not wait for
     from rich.table import Table
@@ -28,15 +29,20 @@ PIPE_WIDTH = 140  # columns of a table that does not go to a terminal
 
 
 def bench(
-    directory: Annotated[Path, typer.Argument(help="A directory of pictures, or one picture.", show_default=False)],
-    quality: Annotated[str, typer.Option("--quality", "-q", help="Qualities, 0 to 100.")] = DEFAULT_QUALITIES,
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="A directory of pictures, or one picture.", show_default=False)
+    ],
+    quality: Annotated[
+        str, typer.Option("--quality", "-q", metavar="LIST", help="Qualities, 0 to 100, with commas between them.")
+    ] = DEFAULT_QUALITIES,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", help="Write a row for each file made, ours and JPEG's; - is stdout.")
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write a row for each file made, ours and JPEG's; - is stdout."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing CSV file.")] = False,
+    force: Force = False,
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
-    device: Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Compare real files of ours with JPEG: size, PSNR, MS-SSIM, SSIMULACRA2, seconds, BD-rate.
 
@@ -95,10 +101,10 @@ def load_codec(model_name: str, device: str, qualities: tuple[float, ...]) -> "C
     """Our codec as two functions between pixels and bytes."""
     import numpy as np
 
-    import imgcodec
+    from imgcodec.codec import load_model
     from imgcodec.evaluation.peers import Codec
 
-    model = imgcodec.load_model(model_name, device=device)
+    model = load_model(model_name, device)
 
     def decompress(data: bytes) -> "Pixels":
         return np.asarray(model.decompress(data).convert("RGB"))
@@ -125,7 +131,7 @@ def measure(run: Callable[..., "Report"], paths: list[Path], codec: "Codec", ste
                 except CodecError as error:
                     if len(paths) == 1:
                         raise
-                    typer.echo(f"Skipped {path.name}: {error}", err=True)
+                    say(f"Skipped {path.name}: {error}")
                     progress.advance(task, steps)
                     continue
                 readable += 1

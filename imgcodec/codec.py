@@ -140,7 +140,9 @@ class Model:
     def _tokens_of(self, file: Container) -> Tokens:
         header = file.header
         if header.profile != Profile.PHOTO or header.stage_count != len(STRIDES):
-            raise InvalidFileError(f"The file is of profile {header.profile.name.lower()}, which this version cannot decode.")
+            raise InvalidFileError(
+                f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
+            )
         if header.codebook_id != self.id:
             raise ModelNotFoundError(f"The file was made with model {header.codebook_id.hex()}, not with {self.name}.")
         whole = stage_places(Rectangle(0, 0, header.width, header.height))
@@ -231,7 +233,7 @@ def _check_shapes(tokens: Tokens, photo: PhotoModel) -> None:
     if [s.shape for s in tokens.stages] != shapes:
         raise UsageError(f"The tokens have shapes {[s.shape for s in tokens.stages]} instead of {shapes}.")
     codes = photo.tokenizer.config.codes
-    if any(s.size and not (0 <= int(s.min()) and int(s.max()) < codes) for s in tokens.stages):
+    if any(s.size and not (int(s.min()) >= 0 and int(s.max()) < codes) for s in tokens.stages):
         raise UsageError(f"The tokens are not all indices into codebooks of {codes} codes.")
 
 

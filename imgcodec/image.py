@@ -159,7 +159,7 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
             notes.append("PPM has no metadata, which was left out")
         kept = {}
     elif format == "JPEG":
-        options = {"quality": 95, "subsampling": 0, "optimize": True}
+        options = {"quality": 95, "subsampling": 0}
         for name, room in (("exif", _JPEG_SEGMENT), ("xmp", _JPEG_SEGMENT - _XMP_HEAD)):
             if len(kept[name] or b"") > room:
                 del kept[name]
@@ -167,9 +167,9 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
     elif format == "WEBP":
         options = {"lossless": True, "exact": True}
     elif format == "TIFF":
-        options = {"compression": "tiff_adobe_deflate"}
-        if xmp := kept.pop("xmp"):
-            options["tiffinfo"] = {700: xmp}
+        kept = {"icc_profile": picture.icc, "tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp)}
+        # libtiff, which compresses, cannot write the directories that EXIF brings.
+        options = {"compression": "raw" if picture.exif else "tiff_adobe_deflate"}
     elif xmp := kept.pop("xmp", None):
         information = PngImagePlugin.PngInfo()
         information.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
@@ -179,10 +179,9 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
         try:
             return _pillow_encode(image, format, options | kept), notes
         except Exception:
-            if not kept and "tiffinfo" not in options:
+            if not kept:
                 raise
             # Pillow parses some of it. Better the picture alone than nothing.
-            options.pop("tiffinfo", None)
             return _pillow_encode(image, format, options), [*notes, f"its metadata does not fit into {format}"]
     except Exception as error:
         raise CodecError(
@@ -312,10 +311,10 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     if bits > 8:
         notes.append(f"its {bits} bits a sample are reduced to 8")
 
-    exif, note = metadata.read_exif(image)
-    if note:
-        notes.append(note)
-    xmp, icc = metadata.read_xmp(image), metadata.read_icc(image)
+    exif, exif_note = metadata.read_exif(image)
+    xmp, xmp_note = metadata.read_xmp(image)
+    notes += [note for note in (exif_note, xmp_note) if note]
+    icc = metadata.read_icc(image)
     gray = image.mode in _GRAY_MODES or image.mode.startswith("I;16")
     if image.mode in ("CMYK", "LAB"):
         image, note = _to_srgb(image, icc)
@@ -326,9 +325,6 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
         notes.append("its ICC profile is of another colour space and was left out")
 
     pixels, alpha = _to_arrays(image, bits)
-    if len(icc or b"") + len(exif or b"") + len(xmp or b"") > _METADATA_ROOM:
-        icc = exif = xmp = None
-        notes.append("its metadata are over 15 MiB and were left out")
     if image.format == "TIFF":  # Pillow has turned it already
         xmp = xmp and metadata.upright_xmp(xmp)
     elif (turn := metadata.orientation(exif)) != metadata.UPRIGHT:
@@ -336,6 +332,9 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
         alpha = None if alpha is None else _turned(alpha, turn)
         exif = exif and metadata.upright_exif(exif)
         xmp = xmp and metadata.upright_xmp(xmp)
+    if len(icc or b"") + len(exif or b"") + len(xmp or b"") > _METADATA_ROOM:
+        icc = exif = xmp = None
+        notes.append("its metadata are over 15 MiB and were left out")
     return Picture(pixels, alpha, icc, exif, xmp, gray, notes)
 
 

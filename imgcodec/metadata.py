@@ -6,6 +6,7 @@ would break the offsets inside makers' notes. Nothing here raises for damaged me
 
 import re
 import struct
+from typing import Any
 
 from PIL import Image
 
@@ -15,8 +16,8 @@ UPRIGHT = 1
 _ORIENTATION = 0x0112
 _INTEGERS = {1: "B", 3: "H", 4: "I"}  # the TIFF types in which writers store the orientation
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
+_XMP = 700
 _SUB_DIRECTORIES = (0x8769, 0x8825)  # Exif and GPS
-# The tags of a TIFF that describe the picture. The others say how its pixels lie in that file.
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
 
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)[2-8]""")
@@ -26,10 +27,12 @@ def read_exif(image: Image.Image) -> tuple[bytes | None, str | None]:
     """The EXIF block from its byte order mark on, or None, and a note where there is one that cannot be kept."""
     try:
         exif = image.info.get("exif")
-        if exif is None and "Raw profile type exif" in image.info:  # ImageMagick's way in PNG
-            exif = bytes.fromhex("".join(str(image.info["Raw profile type exif"]).split("\n")[3:]))
+        if exif is None:
+            exif = _raw_profile(image, "exif")
         if exif is None and image.format == "TIFF":
-            exif = _from_tiff(image)
+            kept = Image.Exif()
+            kept.update(_descriptive(image.getexif()))
+            exif = kept.tobytes() if kept else None
     except Exception:  # whatever Pillow makes of damaged metadata
         return None, "its EXIF cannot be read and was left out"
     exif = bytes(exif or b"").removeprefix(EXIF_PREFIX)
@@ -40,18 +43,36 @@ def read_exif(image: Image.Image) -> tuple[bytes | None, str | None]:
     return exif, None
 
 
-def read_xmp(image: Image.Image) -> bytes | None:
-    """The XMP packet."""
+def read_xmp(image: Image.Image) -> tuple[bytes | None, str | None]:
+    """The XMP packet or None, and a note where there is one that cannot be read."""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if xmp is None:
+        try:
+            xmp = _raw_profile(image, "xmp")
+        except (IndexError, ValueError):
+            return None, "its XMP cannot be read and was left out"
     if isinstance(xmp, str):
         xmp = xmp.encode(errors="surrogateescape")
-    return xmp if isinstance(xmp, bytes) and xmp else None
+    return (xmp if isinstance(xmp, bytes) and xmp else None), None
 
 
 def read_icc(image: Image.Image) -> bytes | None:
     """The ICC profile."""
     icc = image.info.get("icc_profile")
     return icc if isinstance(icc, bytes) and icc else None
+
+
+def tiff_tags(exif: bytes | None, xmp: bytes | None) -> dict[int, Any]:
+    """EXIF and XMP as tags of a TIFF, where the first directory of the EXIF is also that of the pixels."""
+    tags: dict[int, Any] = {}
+    if exif:
+        parsed = Image.Exif()
+        try:
+            parsed.load(exif)
+            tags = _descriptive(parsed)
+        except Exception:  # whatever Pillow makes of damaged metadata; the XMP may still be sound
+            tags = {}
+    return tags | ({_XMP: xmp} if xmp else {})
 
 
 def icc_space(icc: bytes) -> str:
@@ -112,15 +133,20 @@ def _orientations(exif: bytes) -> list[tuple[str, int]]:
     return found
 
 
-def _from_tiff(image: Image.Image) -> bytes:
-    source, kept = image.getexif(), Image.Exif()
-    for tag in _DESCRIPTIVE:
-        if tag in source:
-            kept[tag] = source[tag]
-    for tag in _SUB_DIRECTORIES:
-        if directory := source.get_ifd(tag):
-            kept[tag] = dict(directory)
-    return kept.tobytes() if len(kept) else b""
+def _raw_profile(image: Image.Image, name: str) -> bytes | None:
+    """A block that ImageMagick has put into a PNG's text: a name, the length, the bytes in hexadecimal."""
+    text = image.info.get(f"Raw profile type {name}")
+    if text is None:
+        return None
+    _, _, length, *lines = str(text).split("\n")
+    return bytes.fromhex("".join(lines)[: 2 * int(length)])
+
+
+def _descriptive(source: Image.Exif) -> dict[int, Any]:
+    """The tags that describe the picture, not those that say how its pixels lie in a file."""
+    tags: dict[int, Any] = {tag: source[tag] for tag in _DESCRIPTIVE if tag in source}
+    directories = {tag: dict(source.get_ifd(tag)) for tag in _SUB_DIRECTORIES}
+    return tags | {tag: directory for tag, directory in directories.items() if directory}
 
 
 def _bare_png(data: bytes) -> bytes:

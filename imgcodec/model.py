@@ -42,7 +42,9 @@ class PhotoModel:
     device: torch.device
 
 
-def photo_model(tokenizer: ResidualVQ, prior: Prior, tables: FrequencyTables) -> tuple[dict[str, Tensor], dict[str, str]]:
+def photo_model(
+    tokenizer: ResidualVQ, prior: Prior, tables: FrequencyTables
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior."""
     tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
     tensors |= {f"prior.{n}": _integer(n, t) for n, t in prior.state_dict().items()}
@@ -118,8 +120,8 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
         if metadata.get("format") != FORMAT or config["profile"] != "photo":
             raise ValueError("unknown format or profile")
         with torch.device("meta"):  # no memory before the shapes are known to be right
-            tokenizer = ResidualVQ(RVQConfig(**_tuples(config["tokenizer"])))
-            prior = Prior(PriorConfig(**_tuples(config["prior"])))
+            tokenizer = ResidualVQ(RVQConfig(**as_tuples(config["tokenizer"])))
+            prior = Prior(PriorConfig(**as_tuples(config["prior"])))
         tokenizer = _filled(tokenizer, tensors, "tokenizer.")
         prior = _exact_prior(prior, config["fractions"], tensors)
         exact.check_bounds(prior)
@@ -127,9 +129,10 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CodecError(f"{path.name} is not a sound imgcodec model: {error}") from error
     target = torch.device(device)
-    tokenizer = tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)
+    tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     # no float64 on Apple's GPUs, so there the prior stays on the CPU
-    prior = prior.eval().to("cpu" if target.type == "mps" else target, memory_format=torch.channels_last)
+    place = torch.device("cpu") if target.type == "mps" else target
+    prior.eval().to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if known_answer(prior) != metadata["answer"]:
         raise CodecError(
             f"this machine computes {path.stem} differently from the one that made it: nothing can be coded safely"
@@ -187,7 +190,7 @@ def _integer(name: str, tensor: Tensor) -> Tensor:
     return tensor.to(torch.int8 if name.endswith(("weight", "shift")) else torch.int32)
 
 
-def _tuples(config: dict[str, Any]) -> dict[str, Any]:
+def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
     """JSON's lists back to tuples."""
 
     def convert(value: Any) -> Any:

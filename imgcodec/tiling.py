@@ -34,7 +34,9 @@ def analyse(
         padding = ((0, y1 - y0 - piece.shape[0]), (0, x1 - x0 - piece.shape[1]), (0, 0))
         x = torch.from_numpy(np.pad(piece, padding, mode="edge")).to(device).permute(2, 0, 1)[None]
         latent = tokenizer.analysis(x.float().div_(255))
-        latent = _cut(latent, (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK)
+        latent = _cut(
+            latent, (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK
+        )
         for stage, stride, found in zip(tokens, STRIDES, tokenizer.quantize_latent(latent, levels), strict=True):
             place = stage[:, top // stride : bottom // stride, left // stride : right // stride]
             place[:] = found[0, :, : place.shape[1], : place.shape[2]].to(torch.int16).cpu().numpy()
@@ -43,7 +45,11 @@ def analyse(
 
 @torch.inference_mode()
 def synthesise(
-    tokenizer: ResidualVQ, tokens: Sequence[NDArray[np.int16]], size: tuple[int, int], level: float, device: torch.device
+    tokenizer: ResidualVQ,
+    tokens: Sequence[NDArray[np.int16]],
+    size: tuple[int, int],
+    level: float,
+    device: torch.device,
 ) -> NDArray[np.uint8]:
     """Tokens of all stages, or of the first -> pixels uint8 (H, W, 3); size: (H, W)."""
     height, width = size

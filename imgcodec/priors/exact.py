@@ -64,6 +64,8 @@ class ExactLinear(nn.Module):
         self.fraction, self.positive = fraction, positive
         self.weight: Tensor
         self.bias: Tensor
+        self.shift: Tensor
+        self.factor: Tensor
         self.register_buffer("weight", weight.float())
         self.register_buffer("bias", bias.float())
         self.register_buffer("shift", shift.float())
@@ -91,6 +93,8 @@ class ExactDepthwise(nn.Module):
         self.fraction = fraction
         self.weight: Tensor
         self.bias: Tensor
+        self.shift: Tensor
+        self.factor: Tensor
         self.register_buffer("weight", weight.float())
         self.register_buffer("bias", bias.float())
         self.register_buffer("shift", shift.float())

@@ -71,6 +71,8 @@ class Linear(nn.Module):
 class Depthwise(nn.Module):
     """Depthwise convolution, zero padding."""
 
+    output_fraction = exact.FRACTION
+
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(width, 1, kernel, kernel) * 0.02)
@@ -169,7 +171,9 @@ def weight_fraction(weight: Tensor) -> Tensor:
     return torch.floor(torch.log2(exact.LARGEST_OPERAND / largest)).clamp(max=14)
 
 
-def _integers(weight: Tensor, bias: Tensor, fraction: int, output_fraction: int, largest: int) -> tuple[Tensor, ...]:
+def _integers(
+    weight: Tensor, bias: Tensor, fraction: int, output_fraction: int, largest: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Integer weight, bias and shift; coarser weights for an output whose sums could pass 2**24."""
     weight, bias = weight.detach().double(), bias.detach().double()
     units = weight_fraction(weight.float()).double()
@@ -185,10 +189,39 @@ def _integers(weight: Tensor, bias: Tensor, fraction: int, output_fraction: int,
 def export(module: nn.Module) -> None:
     """Replaces every layer inside `module` by its integer form, in place."""
     for name, child in module.named_children():
-        if hasattr(child, "export"):
+        if isinstance(child, Linear | Depthwise | Attention | Rows | TokenCurve):
             setattr(module, name, child.export())
         else:
             export(child)
+
+
+def restore(module: nn.Module, integers: nn.Module) -> None:
+    """Fills a float prior from an exported one of the same configuration: training can go on from a model file."""
+    for name, child in module.named_children():
+        source = getattr(integers, name)
+        match child:
+            case Linear() | Depthwise():
+                _restore_product(child, source)
+            case Rows():
+                child.rows.data.copy_(source.rows * 2.0**-child.output_fraction)
+            case Attention():
+                _restore_product(child.project, source.project)
+                _restore_product(child.merge, source.merge)
+                child.position.data.copy_(source.position * 2.0**-exact.SCORE_FRACTION)
+                for layer, fraction in zip((child.query, child.key, child.value), source.fractions, strict=True):
+                    layer.fraction.fill_(fraction)
+            case _:
+                restore(child, source)
+
+
+def _restore_product(layer: Linear | Depthwise, source: exact.ExactLinear | exact.ExactDepthwise) -> None:
+    fraction = exact.TOKEN_FRACTION if source.fraction is None else source.fraction
+    unit = torch.exp2(-(source.shift + layer.output_fraction))
+    layer.weight.data.copy_(source.weight * (unit * 2.0**fraction)[:, None, None, None])
+    layer.bias.data.copy_(source.bias * unit)
+    layer.quantized = True
+    if layer.operand is not None:
+        layer.operand.fraction.fill_(fraction)
 
 
 def quantizable(module: nn.Module) -> Iterator[Linear | Depthwise]:

@@ -1,8 +1,8 @@
 """Frequency tables of the `photo` prior: which one a token's parameters choose, and what is in them.
 
-`mean` and `scale` come in sixteenths. The integer nearest to `mean` is subtracted from the token; what is left of it (16
-fractions) and `scale` (64) choose a table. Scale s stands for a logistic distribution of width 0.03 * e^(s/8), that is
-0.03 to 79 tokens. Tables start as that distribution and are fitted to what training pictures really have.
+`mean` and `scale` come in sixteenths. The integer nearest to `mean` is subtracted from the token; what is left of it
+(16 fractions) and `scale` (64) choose a table. Scale s stands for a logistic distribution of width 0.03 * e^(s/8),
+that is 0.03 to 79 tokens. Tables start as that distribution and are fitted to what training pictures really have.
 """
 
 import numpy as np

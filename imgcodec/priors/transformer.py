@@ -18,7 +18,7 @@ width. As integers, in sixteenths, they choose one of the frequency tables of th
 true tokens back and keeps the parameters for its loss, the encoder writes them, the decoder reads them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -102,17 +102,24 @@ class Stage(nn.Module):
         slices, attention = config.slices[index], config.attention[index]
         self.start = Rows(config.levels, config.width)
         self.blocks = nn.ModuleList(Block(config, self.window, a) for a in attention)
-        # tokens of the first slice are large at high qualities: they come as two planes, see embed_tokens
+        # tokens of the first slice are large at high qualities: they come as two planes (TokenCurve)
         self.heads = nn.ModuleList(Head(config, g, 2 if i == 0 else 1) for i, g in enumerate(slices))
 
     def forward(self, x: Tensor, level: Tensor, inside: Tensor, code: Code) -> Tensor:
         x, first = x + self.start(level), 0
-        for block, head in zip(self.blocks, self.heads, strict=True):
+        for block, head in self.slices():
             x = block(x, inside)
             start, groups = first, head.groups
             x = x + head(x, level, lambda p, phase, s=start, g=groups: code(self.index, s, g, p, phase))
             first += groups
         return x
+
+    def slices(self) -> Iterator[tuple[Block, Head]]:
+        """Block and head of each slice, in coding order."""
+        for block, head in zip(self.blocks, self.heads, strict=True):
+            assert isinstance(block, Block)
+            assert isinstance(head, Head)
+            yield block, head
 
 
 class Prior(nn.Module):

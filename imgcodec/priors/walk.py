@@ -2,28 +2,22 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgcodec.bitstream.entropy import RangeCoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.tables import centre_and_table
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 
 
-class Coder(Protocol):
-    """A range encoder (returns the values it is given) or decoder (is given None)."""
-
-    def code(self, values: NDArray[np.int32] | None, table: NDArray[np.int32]) -> NDArray[np.int32]: ...
-
-
 def walk_tile(
     prior: Prior,
-    coders: Sequence[Coder],
+    coders: Sequence[RangeCoder],
     sizes: Sequence[tuple[int, ...]],
     quality: int,
     tokens: Sequence[NDArray[np.int16]] | None,

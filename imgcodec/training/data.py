@@ -10,13 +10,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imgcodec.bitstream.errors import UsageError
+
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff"}
 
 
 def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
     """All pictures of the tar files and folders, uint8 (H, W, 3), at least `smallest` pixels each way.
 
-    Held in memory: two thousand crops of 512 x 512 take 1.5 GB.
+    Held in memory: two thousand crops of 512 x 512 take 1.5 GB. Raises UsageError where there is none.
     """
     photographs = []
     for source in sources:
@@ -27,7 +29,7 @@ def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
             if min(pixels.shape[:2]) >= smallest:
                 photographs.append(pixels)
     if not photographs:
-        raise ValueError(f"no picture of at least {smallest} pixels in {', '.join(map(str, sources))}")
+        raise UsageError(f"There is no picture of at least {smallest} pixels in {', '.join(map(str, sources))}.")
     return photographs
 
 

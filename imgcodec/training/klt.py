@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imgcodec.priors.tables import LARGEST_SCALE, SMALLEST_WIDTH
 from imgcodec.priors.transformer import Prior
@@ -31,10 +31,11 @@ def start_from_klt(
     basis = vectors.flip(1).T[: tokenizer.config.channels[1]].float().reshape(-1, 3, BLOCK, BLOCK)
 
     analysis, synthesis = tokenizer.analysis, tokenizer.synthesis
+    for layer in (analysis.linear, synthesis.linear):
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
     analysis.linear.weight.copy_(basis)
-    analysis.linear.bias.zero_()
     synthesis.linear.weight.copy_(basis.flatten(1).T[:, :, None, None])
-    synthesis.linear.bias.zero_()
 
     latent = analysis.linear_path(crops[:512].float() / 255)
     synthesis.input_scale.copy_(1 / (latent.std((0, 2, 3)) + 0.1))
@@ -47,6 +48,6 @@ def start_from_klt(
         deviation = (values.std((0, 2, 3)) * log_gain.exp()[:, None] + 0.05).clamp(min=SMALLEST_WIDTH)
         scale = ((0.55 * deviation / SMALLEST_WIDTH).log() / 2).clamp(0, LARGEST_SCALE)
         first = 0
-        for head in head_stage.heads:
+        for _, head in head_stage.slices():
             head.bias.rows[:, head.groups :] = scale[:, first : first + head.groups]
             first += head.groups

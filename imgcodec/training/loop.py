@@ -42,8 +42,8 @@ class Phase:
 
     def rate_at(self, step: int, minutes: float) -> float:
         progress = self.progress(step, minutes)
-        tail = min(1.0, (1 - progress) / (1 - self.decay_from))
-        return self.rate * min(1.0, (step + 1) / self.warmup) * max(0.02, tail)
+        tail = (1 - progress) / max(1e-9, 1 - self.decay_from)
+        return self.rate * min(1.0, (step + 1) / self.warmup) * min(1.0, max(0.02, tail))
 
     def progress(self, step: int, minutes: float) -> float:
         return min(1.0, max(step / self.steps, minutes / self.minutes))
@@ -129,7 +129,9 @@ class Run:
 
 
 def run_phase(
-    run: Run, loss_of_step: Callable[[int, float], tuple[Tensor, dict[str, float]]], validate: Callable[[], dict[str, Any]]
+    run: Run,
+    loss_of_step: Callable[[int, float], tuple[Tensor, dict[str, float]]],
+    validate: Callable[[], dict[str, Any]],
 ) -> None:
     """Trains to the end of the phase and leaves the averaged weights in the model.
 
@@ -167,7 +169,9 @@ def run_phase(
                 run.swap_average()
                 for key, value in results.items():
                     writer.add_scalar(f"validation/{key}", value, run.step)
-                console.print(f"{phase.name} {run.step}  validation  " + "  ".join(f"{k} {v:.4g}" for k, v in results.items()))
+                console.print(
+                    f"{phase.name} {run.step}  validation  " + "  ".join(f"{k} {v:.4g}" for k, v in results.items())
+                )
             if run.minutes - saved > phase.save_every_minutes:
                 run.save()
                 saved = run.minutes

@@ -1,4 +1,4 @@
-"""Joint training of the `photo` tokenizer and prior: one loss, bpp + lambda * 255^2 * MSE, over all qualities at once."""
+"""Training of the `photo` tokenizer and prior: one loss, bpp + lambda * 255^2 * MSE, over all qualities at once."""
 
 import math
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imgcodec.priors.layers import calibrate
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ
@@ -67,21 +68,30 @@ def prior_bits(prior: Prior, values: list[Tensor], context: list[Tensor], level:
     return total
 
 
+@dataclass(frozen=True)
+class PhotoPhase(Phase):
+    """linear_until: the fraction of the phase in which the analysis is its linear path alone (a quarter cheaper).
+    quantized: the prior trains with fake quantization, so that its export to integers loses next to nothing."""
+
+    linear_until: float = 0.0
+    quantized: bool = False
+
+
 class Photo(nn.Module):
     """Tokenizer and prior, trained together."""
 
     def __init__(self, tokenizer: ResidualVQ, prior: Prior) -> None:
         super().__init__()
         self.tokenizer, self.prior = tokenizer, prior
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def joint_phase(
-    model: Photo, phase: Phase, data: Data, folder: Path, linear_until: float, resume: bool
-) -> None:
-    """Trains everything. Until `linear_until` (a fraction of the phase) the analysis is its linear path alone."""
+def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resume: bool) -> None:
+    """Trains tokenizer and prior through one phase, and leaves the averaged weights in the model."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
+    if phase.quantized and not prior.upsample.quantized:
+        calibrate(prior, lambda: calibration_pass(model, data))
 
     def speed(name: str) -> str:
         if ".linear." in name:
@@ -97,13 +107,29 @@ def joint_phase(
         pixels = random_crops(data.photographs, data.crop, data.batch, rng).float().div_(255)
         level = torch.from_numpy(rng.random(data.batch, np.float32)) * (levels - 1)
         with torch.autocast("cpu", torch.bfloat16):
-            bits, error = photo_forward(tokenizer, prior, pixels, level, progress < linear_until)
+            bits, error = photo_forward(tokenizer, prior, pixels, level, progress < phase.linear_until)
         bpp, trade = bits / data.crop**2, data.lambdas.at(level, levels)
         loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
         figures = {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.log10().mean()}
         return loss, {k: float(v.detach()) for k, v in figures.items()}
 
-    run_phase(run, loss_of_step, lambda: validate(model, data, run.phase.progress(run.step, run.minutes) < linear_until))
+    def validation() -> dict[str, float]:
+        return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
+
+    run_phase(run, loss_of_step, validation)
+
+
+@torch.no_grad()
+def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
+    """Typical data through the float prior."""
+    levels = model.tokenizer.config.levels
+    for step in range(batches):
+        rng = np.random.default_rng((data.seed, 0, step))
+        pixels = random_crops(data.photographs, data.crop, data.batch, rng).float().div_(255)
+        level = torch.linspace(0, levels - 1, data.batch)
+        tokens = model.tokenizer.quantize_latent(model.tokenizer.analysis(pixels), level)
+        centred = [t.float() - model.tokenizer.config.codes // 2 for t in tokens]
+        prior_bits(model.prior, centred, centred, level)
 
 
 @torch.no_grad()
@@ -111,7 +137,8 @@ def validate(model: Photo, data: Data, linear_analysis: bool = False) -> dict[st
     """Code length and PSNR of hard tokens on the development set at every level, and the loss over all."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
-    results, losses = {}, []
+    results: dict[str, float] = {}
+    losses = []
     for index in range(levels):
         rates, psnrs = [], []
         for pixels in data.development:

@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from bitstream.strategies import TOTAL, calls, frequency_tables
 from hypothesis import example, given
 from hypothesis import strategies as st
 from reader import nic_reader
+from strategies import TOTAL, calls, frequency_tables
 
 from imgcodec.bitstream import FrequencyTables, InvalidFileError, RangeDecoder, RangeEncoder, UsageError
 

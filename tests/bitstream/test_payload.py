@@ -1,5 +1,7 @@
 """Alpha and metadata: they come back, and what claims to be them is not believed."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import zstandard
@@ -23,10 +25,8 @@ def test_alpha_comes_back(alpha):
 
 @given(st.binary(max_size=100), st.booleans())
 def test_any_bytes_give_bytes_or_one_error(data, framed):
-    try:
+    with contextlib.suppress(InvalidFileError):
         assert len(unpack(b"\x28\xb5\x2f\xfd" + data if framed else data, 1000)) <= 1000
-    except InvalidFileError:
-        pass
 
 
 def test_every_truncation_of_a_frame_is_refused():

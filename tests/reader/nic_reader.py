@@ -204,7 +204,7 @@ def cumulative_counts(weights: list[int]) -> list[int]:
 
 
 def read_call(coder: RangeDecoder, cumulative: list[list[int]], shift: list[int], table: list[int]) -> list[int]:
-    """Section 4.4: the values of one call. `cumulative` and `shift` are of all tables, `table` has one entry a value."""
+    """Section 4.4: the values of one call. `cumulative` and `shift` are of all tables, `table` is of each value."""
     symbols = len(cumulative[0]) - 1
     half, escape = symbols // 2 - 1, symbols - 1
     order = sorted(range(len(table)), key=lambda position: table[position])

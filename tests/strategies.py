@@ -68,6 +68,4 @@ def calls(draw: st.DrawFn, tables: FrequencyTables) -> list[tuple[NDArray[np.int
     value = st.one_of(st.integers(-20, 20), int32, st.sampled_from([-(2**31), 2**31 - 1, -(2**16), 2**16]))
     table = st.integers(0, len(tables.shift) - 1)
     drawn = draw(st.lists(st.lists(st.tuples(value, table), max_size=30), max_size=3))
-    return [
-        (np.array([v for v, _ in call], np.int32), np.array([t for _, t in call], np.int64)) for call in drawn
-    ]
+    return [(np.array([v for v, _ in call], np.int32), np.array([t for _, t in call], np.int64)) for call in drawn]

@@ -1,0 +1,38 @@
+# make demo: compress the included photograph and look at it.   make test: everything that takes seconds.
+# make slow: the tests that take longer.                         Needs Python 3.11 or newer, git and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint slow clean
+
+demo: .venv/ready
+	$(BIN)/python examples/demo.py
+
+test: lint
+	$(BIN)/python -m pytest
+
+slow: .venv/ready
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/ready build/typed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# An editable install with every dependency as pinned, anew when the pins change.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imgcodec needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The package as it is installed, made of links: mypy does not follow an editable install to its folders.
+.PHONY: build/typed
+build/typed:
+	rm -rf $@
+	mkdir -p $@/imgcodec
+	ln -s $(CURDIR)/imgcodec/* $(CURDIR)/bitstream $(CURDIR)/cli $(CURDIR)/models $@/imgcodec
+
+clean:
+	rm -rf .venv build demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,49 @@
+"""What several commands share: arguments, the model that a file asks for, a sign of life."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from imgcodec.bitstream.header import Header
+    from imgcodec.codec import Model
+
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", help="Where to write; - is stdout. Default: beside the input.")
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
+FileModel = Annotated[
+    str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
+]
+
+
+def model_for(header: "Header", name: str | None, device: str) -> "Model":
+    """The model that decodes a file. Raises ModelNotFoundError where it is not installed."""
+    from imgcodec.codec import load_model
+    from imgcodec.model import find_model_by_id
+
+    return load_model(name or find_model_by_id(header.codebook_id), device)
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A moving bar and the seconds on a terminal, nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(what.replace("[", r"\["), total=None)
+        yield
+
+
+def say(message: str) -> None:
+    """One line on stderr."""
+    typer.echo(message, err=True)

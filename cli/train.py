@@ -1,0 +1,39 @@
+"""`imgcodec train`: a recipe and photographs to a model file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgcodec.bitstream.errors import CodecError
+from imgcodec.cli.options import say
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/photo.toml.", show_default=False)],
+    data: Annotated[
+        list[Path], typer.Option(help="A tar shard or a folder of pictures; may be repeated.", show_default=False)
+    ],
+    validation: Annotated[
+        Path | None, typer.Option(help="A folder of pictures to validate on. Default: 8 held out of the data.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where checkpoints, logs and the model go.")] = Path(
+        "runs/photo"
+    ),
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: batch=4, phases.0.steps=9."),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="Name or path of a model to go on from.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
+) -> None:
+    """Train a model. Needs imgcodec[train]; Ctrl-C saves a checkpoint and leaves."""
+    for source in [*data, *([validation] if validation else [])]:
+        if not source.exists():
+            raise CodecError(f"There is no {source}.")
+    if not resume and any(output.glob("*.safetensors")):
+        raise CodecError(f"{output} holds a run already: give --resume to go on with it, or another --output.")
+    from imgcodec.training.recipe import read_recipe
+    from imgcodec.training.recipe import train as run
+
+    say(f"Wrote {run(read_recipe(recipe, settings or []), data, validation, output, resume, start)}")
