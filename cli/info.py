@@ -85,7 +85,5 @@ def lines(report: dict[str, object]) -> list[str]:
     text += ["", f"{'part':12}{'stage':>6}{'tile':>6}{'bytes':>10}{'share':>9}{'bpp':>10}"]
     for row in rows:
         stage, tile = (row["stage"], row["tile"]) if row["type"] == "tokens" else ("", "")
-        text.append(
-            f"{row['type']:12}{stage:>6}{tile:>6}{row['bytes']:>10}{row['share']:>9.2%}{row['bpp']:>10.5f}"
-        )
+        text.append(f"{row['type']:12}{stage:>6}{tile:>6}{row['bytes']:>10}{row['share']:>9.2%}{row['bpp']:>10.5f}")
     return text

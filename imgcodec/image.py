@@ -9,11 +9,11 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,13 @@ _WRITTEN = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".ppm": "PPM",
+}
+_OPTIONS: dict[str, dict[str, object]] = {
+    "PNG": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True, "exact": True},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "PPM": {},
 }
 _GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
 _LUMA = (0.299, 0.587, 0.114)
@@ -117,7 +124,9 @@ def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DE
             raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
     if isinstance(source, bytes):
         return _from_bytes(source, "The input", max_pixels)
-    return _from_bytes(files.read(source), "Standard input" if str(source) == files.STANDARD else str(source), max_pixels)
+    return _from_bytes(
+        files.read(source), "Standard input" if str(source) == files.STANDARD else str(source), max_pixels
+    )
 
 
 def format_of(path: str | Path) -> str:
@@ -126,7 +135,9 @@ def format_of(path: str | Path) -> str:
         return "PNG"
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITTEN:
-        raise UsageError(f"Pictures are written as {', '.join(_WRITTEN)}, not as {suffix or 'a name without suffix'!r}.")
+        raise UsageError(
+            f"Pictures are written as {', '.join(_WRITTEN)}, not as {suffix or 'a name without suffix'!r}."
+        )
     return _WRITTEN[suffix]
 
 
@@ -145,44 +156,27 @@ def save(picture: Picture, target: str | Path | BinaryIO, format: str | None = N
 
 
 def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
-    """The bytes of an image file (PNG, WebP and TIFF without loss), and notes on what it could not take.
+    """The bytes of an image file (PNG, WebP, TIFF and PPM without loss), and notes on what it could not take.
 
     Raises CodecError where the format cannot hold the picture.
     """
-    image, notes, options = to_pil(picture), [], {}
+    image = to_pil(picture)
+    carried, notes = _carried(picture, format)
     if picture.alpha is not None and format in ("JPEG", "PPM"):
         image = image.convert(image.mode.removesuffix("A"))
-        notes.append(f"{format} has no transparency, which was left out")
-    kept = {"icc_profile": picture.icc, "exif": picture.exif and metadata.EXIF_PREFIX + picture.exif, "xmp": picture.xmp}
-    if format == "PPM":
-        if any(kept.values()):
-            notes.append("PPM has no metadata, which was left out")
-        kept = {}
-    elif format == "JPEG":
-        options = {"quality": 95, "subsampling": 0}
-        for name, room in (("exif", _JPEG_SEGMENT), ("xmp", _JPEG_SEGMENT - _XMP_HEAD)):
-            if len(kept[name] or b"") > room:
-                del kept[name]
-                notes.append(f"its {name.upper()} is too long for a JPEG and was left out")
-    elif format == "WEBP":
-        options = {"lossless": True, "exact": True}
-    elif format == "TIFF":
-        kept = {"icc_profile": picture.icc, "tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp)}
-        # libtiff, which compresses, cannot write the directories that EXIF brings.
-        options = {"compression": "raw" if picture.exif else "tiff_adobe_deflate"}
-    elif xmp := kept.pop("xmp", None):
-        information = PngImagePlugin.PngInfo()
-        information.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
-        options["pnginfo"] = information
-    kept = {name: value for name, value in kept.items() if value}
+        if picture.alpha.min() < 255:
+            notes.append(f"{format} has no transparency, which was left out")
+    options = dict(_OPTIONS[format])
+    if format == "TIFF" and picture.exif:  # libtiff, which compresses, cannot write the directories that EXIF brings
+        options = {}
     try:
         try:
-            return _pillow_encode(image, format, options | kept), notes
+            return _pillow_encode(image, format, options | carried), notes
         except Exception:
-            if not kept:
+            if not carried:
                 raise
             # Pillow parses some of it. Better the picture alone than nothing.
-            return _pillow_encode(image, format, options), [*notes, f"its metadata does not fit into {format}"]
+            return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
     except Exception as error:
         raise CodecError(
             f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {_reason(error)}."
@@ -239,7 +233,30 @@ def apply_sections(pixels: Pixels, file: Container) -> Picture:
     )
 
 
-def _pillow_encode(image: Image.Image, format: str, options: dict[str, object]) -> bytes:
+def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:
+    """A picture's metadata as Pillow takes them for a format, and notes on what it does not take."""
+    exif = picture.exif and metadata.EXIF_PREFIX + picture.exif
+    carried: dict[str, object] = {"icc_profile": picture.icc, "exif": exif, "xmp": picture.xmp}
+    notes: list[str] = []
+    if format == "PPM":
+        if any(carried.values()):
+            notes.append("PPM has no metadata, which were left out")
+        carried = {}
+    elif format == "TIFF":
+        carried = {"icc_profile": picture.icc, "tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp)}
+    elif format == "JPEG":
+        for name, value, room in (("exif", exif, _JPEG_SEGMENT), ("xmp", picture.xmp, _JPEG_SEGMENT - _XMP_HEAD)):
+            if value and len(value) > room:
+                del carried[name]
+                notes.append(f"its {name.upper()} is too long for a JPEG and was left out")
+    elif format == "PNG" and picture.xmp:
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", picture.xmp.decode(errors="replace"))
+        carried = {"icc_profile": picture.icc, "exif": exif, "pnginfo": text}
+    return {name: value for name, value in carried.items() if value}, notes
+
+
+def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) -> bytes:
     # A fresh image: what Pillow finds in `info` it would write, asked or not.
     bare = image.copy()
     bare.info = {}
@@ -342,7 +359,9 @@ def _to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
     """Pixels (H, W, 3) and alpha (H, W) of an image of any mode but CMYK and LAB."""
     key = image.info.get("transparency")
     if image.mode == "F":
-        raise InvalidFileError("Floating-point samples have no range that is known; convert them to 8 or 16 bits first.")
+        raise InvalidFileError(
+            "Floating-point samples have no range that is known; convert them to 8 or 16 bits first."
+        )
     if image.mode.startswith("I"):
         wide = np.asarray(image)
         if wide.min() < 0 or wide.max() > 65535:

@@ -18,6 +18,11 @@ FLOAT = -128
 """`fraction` of an operand that is not quantized (yet)."""
 
 
+FLOAT_RANGE = 32.0
+"""Operands are clamped in float training, too: there is no normalization that would keep them small, and 8 bits of
+anything wider would be coarse."""
+
+
 class Operand(nn.Module):
     """The 8-bit input of a product. positive: it is the output of a ReLU (which happens here)."""
 
@@ -34,7 +39,7 @@ class Operand(nn.Module):
         if self.observe is not None:
             self.observe(x.detach())
         if self.fraction == FLOAT:
-            return F.relu(x) if self.positive else x
+            return x.clamp(0, 2 * FLOAT_RANGE) if self.positive else x.clamp(-FLOAT_RANGE, FLOAT_RANGE)
         unit = 2.0 ** -int(self.fraction)
         x = x.clamp(self.low * unit, self.high * unit)
         return x + ((x / unit).round() * unit - x).detach()

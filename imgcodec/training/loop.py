@@ -38,7 +38,7 @@ class Phase:
     decay_from: float = 0.6
     average: float = 0.999
     validate_every: int = 2000
-    save_every_minutes: float = 5.0
+    save_every_minutes: float = 3.0
 
     def rate_at(self, step: int, minutes: float) -> float:
         progress = self.progress(step, minutes)
@@ -65,6 +65,7 @@ class Run:
         )
         self.averaged = {n: p.detach().clone() for n, p in self.named.items()}
         self.step, self.minutes = 0, 0.0
+        self.usual_norm = math.inf
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -104,20 +105,26 @@ class Run:
         temporary.replace(self.checkpoint)
 
     def update(self, loss: Tensor) -> bool:
-        """One optimizer step, unless the gradient is not finite. Returns whether it was taken."""
+        """One optimizer step, unless the gradient is not finite or ten times the usual. Returns whether it was taken.
+
+        One step in thousands has such a gradient, and with Adam's short memory it can undo an hour.
+        """
         rate = self.phase.rate_at(self.step, self.minutes)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * self.factors[group["name"]]
         self.optimizer.zero_grad()
         loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.named.values(), 1.0)
-        finite = bool(torch.isfinite(norm))
-        if finite:
+        norm = float(nn.utils.clip_grad_norm_(self.named.values(), 1.0))
+        taken = math.isfinite(norm) and norm < 10 * self.usual_norm
+        if taken:
             self.optimizer.step()
+        if math.isfinite(norm):
+            calm = min(norm, 2 * self.usual_norm)
+            self.usual_norm = calm if self.usual_norm == math.inf else 0.98 * self.usual_norm + 0.02 * calm
         keep = min(self.phase.average, (self.step + 1) / (self.step + 10))
         averages, parameters = list(self.averaged.values()), [p.detach() for p in self.named.values()]
         torch._foreach_lerp_(averages, parameters, 1 - keep)
-        return finite
+        return taken
 
     def swap_average(self) -> None:
         """Exchanges the weights with their moving average (call it twice to be back)."""

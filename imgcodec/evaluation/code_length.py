@@ -1,0 +1,48 @@
+"""How long tokens ought to be: the cross-entropy of a model's own tables, in bits, with no coder at all."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, RangeCoder
+from imgcodec.codec import Model, Tokens, stage_places
+from imgcodec.priors.exact import exact_arithmetic
+from imgcodec.priors.walk import walk_tile
+
+
+class CodeLength(RangeCoder):
+    """Takes values as an encoder does, and only adds up `bits`: -log2 of every probability, and all plain bits."""
+
+    def __init__(self, tables: FrequencyTables) -> None:
+        super().__init__(tables)
+        self.bits = 0.0
+        self._costs = -np.log2((tables.weights.astype(np.float64) + 1) / TOTAL)
+
+    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
+        """The values; what they cost goes to `bits`."""
+        assert values is not None
+        return self._walk(values.astype(np.int32), table)
+
+    def _symbols(self, symbols: Int32s, counts: NDArray[np.integer]) -> Int32s:
+        self.bits += float(self._costs[np.arange(len(counts)).repeat(counts), symbols].sum())
+        return symbols
+
+    def _bits(self, values: NDArray[np.integer], widths: NDArray[np.integer]) -> Int32s:
+        self.bits += float(widths.sum())
+        return (values & ((1 << widths.astype(np.int64)) - 1)).astype(np.int32)
+
+    def _pass(self, symbols: Int32s, model: object, *sizes: Int32s) -> Int32s:
+        raise AssertionError("nothing is sent")
+
+
+def stage_bits(model: Model, tokens: Tokens) -> list[float]:
+    """Ideal code length of each stage's tokens, in bits."""
+    total = [0.0] * len(tokens.stages)
+    for index in range(tokens.header.tile_count):
+        places = stage_places(tokens.header.tile_rectangle(index))
+        tile = [s[:, y, x] for s, (y, x) in zip(tokens.stages, places, strict=True)]
+        coders = [CodeLength(model.photo.tables) for _ in tile]
+        with exact_arithmetic():
+            zero = model.photo.tokenizer.config.codes // 2
+            walk_tile(model.photo.prior, coders, [t.shape[1:] for t in tile], tokens.header.quality, tile, zero)
+        total = [t + c.bits for t, c in zip(total, coders, strict=True)]
+    return total
