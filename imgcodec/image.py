@@ -13,42 +13,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    AvifImagePlugin,
-    Image,
-    ImageCms,
-    Jpeg2KImagePlugin,
-    PngImagePlugin,
-    QoiImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from imgcodec import depth, files, metadata
+from imgcodec import files, metadata, modes
 from imgcodec.bitstream.container import DEFAULT_LIMITS, Container, Section, SectionType
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import ColourMode
 from imgcodec.bitstream.payload import pack, pack_alpha, unpack, unpack_alpha
+from imgcodec.modes import Pixels
 
-Pixels: TypeAlias = NDArray[np.uint8]
-
+Image.init()
 # What is read: formats that are told by their first bytes and need no other program (EPS would start one).
-_READ = (
-    "PNG",
-    "JPEG",
-    WebPImagePlugin.WebPImageFile.format,
-    TiffImagePlugin.TiffImageFile.format,
-    "GIF",
-    "BMP",
-    "PPM",
-    AvifImagePlugin.AvifImageFile.format,
-    Jpeg2KImagePlugin.Jpeg2KImageFile.format,
-    QoiImagePlugin.QoiImageFile.format,
+_READ = tuple(
+    name
+    for name in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "QOI")
+    if name in Image.OPEN  # Pillow can be built without some of them
 )
 # What is written, by the suffix of the name.
 _WRITTEN = {
@@ -67,7 +50,6 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "PPM": {},
 }
-_GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
 _LUMA = (0.299, 0.587, 0.114)
 # Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
 _METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
@@ -242,6 +224,9 @@ def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str
         if any(carried.values()):
             notes.append("PPM has no metadata, which were left out")
         carried = {}
+    elif format == "WEBP" and picture.gray and picture.icc:
+        notes.append("WebP has no gray pictures, and its gray ICC profile was left out")
+        del carried["icc_profile"]
     elif format == "TIFF":
         carried = {"icc_profile": picture.icc, "tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp)}
     elif format == "JPEG":
@@ -324,7 +309,7 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
         several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
         notes.append(f"only the first of its {several} is kept")
     image.load()
-    bits = depth.bits(image, data)
+    bits = modes.bits(image, data)
     if bits > 8:
         notes.append(f"its {bits} bits a sample are reduced to 8")
 
@@ -332,75 +317,27 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     xmp, xmp_note = metadata.read_xmp(image)
     notes += [note for note in (exif_note, xmp_note) if note]
     icc = metadata.read_icc(image)
-    gray = image.mode in _GRAY_MODES or image.mode.startswith("I;16")
+    gray = modes.is_gray(image)
     if image.mode in ("CMYK", "LAB"):
-        image, note = _to_srgb(image, icc)
+        image, note = modes.to_srgb(image, icc)
         icc = None
         notes.append(note)
     elif icc and metadata.icc_space(icc) != ("GRAY" if gray else "RGB"):
         icc = None
         notes.append("its ICC profile is of another colour space and was left out")
 
-    pixels, alpha = _to_arrays(image, bits)
-    if image.format == "TIFF":  # Pillow has turned it already
-        xmp = xmp and metadata.upright_xmp(xmp)
-    elif (turn := metadata.orientation(exif)) != metadata.UPRIGHT:
-        pixels = _turned(pixels, turn)
-        alpha = None if alpha is None else _turned(alpha, turn)
+    pixels, alpha = modes.to_arrays(image, bits)
+    turn = metadata.orientation(exif, xmp)
+    if turn != metadata.UPRIGHT:
+        if image.format != "TIFF":  # that, Pillow has turned already
+            pixels = modes.turned(pixels, turn)
+            alpha = None if alpha is None else modes.turned(alpha, turn)
         exif = exif and metadata.upright_exif(exif)
-        xmp = xmp and metadata.upright_xmp(xmp)
+    xmp = xmp and metadata.upright_xmp(xmp)  # also where it contradicts the EXIF
     if len(icc or b"") + len(exif or b"") + len(xmp or b"") > _METADATA_ROOM:
         icc = exif = xmp = None
         notes.append("its metadata are over 15 MiB and were left out")
     return Picture(pixels, alpha, icc, exif, xmp, gray, notes)
-
-
-def _to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
-    """Pixels (H, W, 3) and alpha (H, W) of an image of any mode but CMYK and LAB."""
-    key = image.info.get("transparency")
-    if image.mode == "F":
-        raise InvalidFileError(
-            "Floating-point samples have no range that is known; convert them to 8 or 16 bits first."
-        )
-    if image.mode.startswith("I"):
-        wide = np.asarray(image)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise InvalidFileError("Samples of more than 16 bits are not read; convert them to 16 bits first.")
-        narrow = ((wide.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        alpha = np.where(wide == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
-        return np.repeat(narrow[..., None], 3, axis=2), alpha
-    if image.mode == "La":
-        image = image.convert("LA")
-    if bits > 8 and isinstance(key, tuple):  # the key has 16 bits, what Pillow has decoded has their upper 8
-        image.info["transparency"] = tuple(value >> 8 for value in key)
-    if not image.has_transparency_data:
-        return np.array(image.convert("RGB")), None
-    samples = np.asarray(image.convert("RGBA"))
-    return np.ascontiguousarray(samples[..., :3]), np.ascontiguousarray(samples[..., 3])
-
-
-def _to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
-    """A CMYK or LAB image as sRGB, through its profile if it has one that works, and a note that says so."""
-    name = image.mode
-    try:
-        profile = ImageCms.createProfile("LAB") if name == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
-        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except Exception:  # no profile, one of another colour space, a damaged one
-        return image.convert("RGB"), f"its {name} is converted to sRGB by formula, for want of a profile"
-    if converted is None:  # only when asked to convert in place
-        raise InvalidFileError(f"Its {name} cannot be converted to sRGB.")
-    return converted, f"its {name} is converted to sRGB"
-
-
-def _turned(array: Pixels, turn: int) -> Pixels:
-    """An array (H, W, ...) with the EXIF orientation 2 to 8 applied."""
-    if turn in (5, 6, 7, 8):
-        array = array.swapaxes(0, 1)
-    if turn in (2, 3, 6, 7):
-        array = array[:, ::-1]
-    if turn in (3, 4, 7, 8):
-        array = array[::-1]
-    return np.ascontiguousarray(array)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -20,7 +20,7 @@ _XMP = 700
 _SUB_DIRECTORIES = (0x8769, 0x8825)  # Exif and GPS
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298)
 
-_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)[2-8]""")
+_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)([2-8])""")
 
 
 def read_exif(image: Image.Image) -> tuple[bytes | None, str | None]:
@@ -80,11 +80,14 @@ def icc_space(icc: bytes) -> str:
     return icc[16:20].decode("latin-1").strip()
 
 
-def orientation(exif: bytes | None) -> int:
-    """How to turn the picture, 1 (upright) to 8, as EXIF counts."""
+def orientation(exif: bytes | None, xmp: bytes | None) -> int:
+    """How to turn the picture, 1 (upright) to 8, as EXIF counts; XMP is asked where EXIF does not say."""
     value = UPRIGHT
-    for form, offset in _orientations(exif or b""):
-        (value,) = struct.unpack_from(form, exif or b"", offset)  # as with most readers, the last one counts
+    if places := _orientations(exif or b""):
+        form, offset = places[-1]  # as with most readers, the last one counts
+        (value,) = struct.unpack_from(form, exif or b"", offset)
+    elif found := _XMP_ORIENTATION.search(xmp or b""):
+        value = int(found[2])
     return value if 1 <= value <= 8 else UPRIGHT
 
 

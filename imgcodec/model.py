@@ -22,6 +22,7 @@ from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.priors import exact
 from imgcodec.priors.layers import Attention, Depthwise, Linear, Rows, TokenCurve
+from imgcodec.priors.tables import SCALES, UNIT
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
@@ -50,9 +51,10 @@ def photo_model(
     tensors |= {f"prior.{n}": _integer(n, t) for n, t in prior.state_dict().items()}
     tensors["tables.weights"] = torch.from_numpy(tables.weights.astype(np.int32))
     tensors["tables.shift"] = torch.from_numpy(tables.shift.astype(np.uint8))
-    fractions = {n: [m.fraction, m.positive] for n, m in prior.named_modules() if isinstance(m, exact.ExactLinear)}
-    fractions |= {n: [m.fraction] for n, m in prior.named_modules() if isinstance(m, exact.ExactDepthwise)}
-    fractions |= {n: list(m.fractions) for n, m in prior.named_modules() if isinstance(m, exact.ExactAttention)}
+    products = {n: m for n, m in prior.named_modules() if isinstance(m, exact.ExactLinear | exact.ExactDepthwise)}
+    attention = {n: m for n, m in prior.named_modules() if isinstance(m, exact.ExactAttention)}
+    fractions: dict[str, Any] = {n: m.fraction for n, m in products.items() if m.fraction is not None}
+    fractions |= {n: m.fractions for n, m in attention.items()}
     config = {
         "profile": "photo", "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config), "fractions": fractions
     }  # fmt: skip
@@ -126,6 +128,8 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
         prior = _exact_prior(prior, config["fractions"], tensors)
         exact.check_bounds(prior)
         tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
+        if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
+            raise ValueError("tokenizer, prior and tables do not belong together")
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CodecError(f"{path.name} is not a sound imgcodec model: {error}") from error
     target = torch.device(device)
@@ -133,7 +137,7 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
     # no float64 on Apple's GPUs, so there the prior stays on the CPU
     place = torch.device("cpu") if target.type == "mps" else target
     prior.eval().to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if known_answer(prior) != metadata["answer"]:
+    if known_answer(prior) != metadata.get("answer"):
         raise CodecError(
             f"this machine computes {path.stem} differently from the one that made it: nothing can be coded safely"
         )
@@ -214,7 +218,7 @@ def _filled(tokenizer: ResidualVQ, tensors: Mapping[str, Tensor], prefix: str) -
     return tokenizer
 
 
-def _exact_prior(prior: Prior, fractions: dict[str, list[int]], tensors: Mapping[str, Tensor]) -> Prior:
+def _exact_prior(prior: Prior, fractions: dict[str, Any], tensors: Mapping[str, Tensor]) -> Prior:
     """The prior, built on the meta device, with its layers replaced by integer ones from the tensors of the file."""
 
     def take(name: str, shape: torch.Size) -> Tensor:
@@ -225,8 +229,9 @@ def _exact_prior(prior: Prior, fractions: dict[str, list[int]], tensors: Mapping
         return take(f"{name}.weight", layer.weight.shape), take(f"{name}.bias", outputs), take(f"{name}.shift", outputs)
 
     def linear(name: str, layer: Linear) -> exact.ExactLinear:
-        fraction, positive = fractions[name]
-        return exact.ExactLinear(*product(name, layer), fraction, bool(positive))
+        if layer.operand is None:
+            return exact.ExactLinear(*product(name, layer), None, False)
+        return exact.ExactLinear(*product(name, layer), fractions[name], layer.operand.positive)
 
     def convert(module: nn.Module, prefix: str) -> None:
         for child_name, child in module.named_children():
@@ -235,7 +240,7 @@ def _exact_prior(prior: Prior, fractions: dict[str, list[int]], tensors: Mapping
                 case Linear():
                     exact_layer: nn.Module = linear(name, child)
                 case Depthwise():
-                    exact_layer = exact.ExactDepthwise(*product(name, child), fractions[name][0])
+                    exact_layer = exact.ExactDepthwise(*product(name, child), fractions[name])
                 case Attention():
                     query, key, value = fractions[name]
                     exact_layer = exact.ExactAttention(

@@ -8,8 +8,9 @@ Integers travel in float32 tensors. Three facts make that exact (`docs/numerics.
    TF32 too, should a library round its inputs.
 2. Shifts. Multiplying by a power of two is exact, and rounding to the nearest integer (ties to even) is one IEEE 754
    operation with one right answer. Every requantization is of this kind; there is no other scale factor.
-3. Quotients. Attention divides integers in float64, numerators below 2**35 by denominators below 2**15: a quotient
-   that is not an integer is at least 2**-15 away from one, so rounding it to 53 bits cannot change its floor.
+3. Quotients. Attention divides integers in float64, numerators below 2**40 by denominators below 2**17, to quotients
+   below 2**24: one that is not an integer is at least 2**-17 away from one, and float64 errs by less than 2**-28, so
+   the floor is right.
 
 Between layers, numbers are in units of 2**-FRACTION. Every tensor there is a sum of outputs of different layers, each
 at most once, so if the bounds of all layers of a prior together stay below 2**24, all of it is exact: `check_bounds`.
@@ -34,6 +35,7 @@ MASKED = 2**14
 LIMIT = 2**24
 LARGEST_OPERAND = 127
 LARGEST_POSITIVE_OPERAND = 255
+LARGEST_SHIFT = 24
 LEVEL_UNITS = 25600  # quality 100 in the header's units of 1/256
 
 
@@ -78,6 +80,8 @@ class ExactLinear(nn.Module):
 
     def output_bound(self) -> float:
         """Largest |output| that any input can give. Raises BoundError where a sum could be inexact."""
+        if self.fraction is not None:
+            _check_fractions(self.fraction)
         largest = LARGEST_POSITIVE_OPERAND if self.positive else LARGEST_OPERAND
         return _output_bound(self.weight, self.bias, self.shift, largest)
 
@@ -107,14 +111,21 @@ class ExactDepthwise(nn.Module):
 
     def output_bound(self) -> float:
         """As ExactLinear.output_bound."""
+        _check_fractions(self.fraction)
         return _output_bound(self.weight, self.bias, self.shift, LARGEST_OPERAND)
+
+
+def _check_fractions(*fractions: int) -> None:
+    """Operands are in units of 2**8 to 2**-8; the bounds of attention lean on it."""
+    if any(type(f) is not int or abs(f) > FRACTION for f in fractions):
+        raise BoundError(f"the unit of an operand is not one of 2**-{FRACTION} to 2**{FRACTION}")
 
 
 def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> float:
     integers = [weight, bias, shift]
     if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in integers):
         raise BoundError("weights, biases and shifts must be integers")
-    if float(weight.abs().max()) > LARGEST_OPERAND or float(shift.abs().max()) > 24:
+    if float(weight.abs().max()) > LARGEST_OPERAND or float(shift.abs().max()) > LARGEST_SHIFT:
         raise BoundError("a weight or a shift is out of range")
     sums = weight.double().abs().flatten(1).sum(1) * largest + bias.double().abs()
     outputs = sums * torch.exp2(-shift.double())
@@ -134,8 +145,9 @@ class ExactAttention(nn.Module):
         mixed = floor(sum(e * value) * 2**(FRACTION - fraction of value) / sum(e)),  e = EXPONENTIALS[largest - score]
 
     position: score bias (heads, (2 * window - 1)**2). fractions: of query, key and value.
-    Bounds: |query . key| <= c * 127**2 < 2**24 for heads of c <= 1040 channels; sum(e * value) <= window**2 * 255 * 127
-    < 2**24 for windows up to 22. The mixed value is an average of operands, at most 127 * 2**FRACTION.
+    Bounds: |query . key| <= c * 127**2 < 2**24 for heads of c <= 1040 channels, and so with shift, position and mask;
+    sum(e * value) <= window**2 * 255 * 127 < 2**24 for windows up to 22. The mixed value is an average of operands, at
+    most 127 * 2**(2 * FRACTION).
     """
 
     offset: Tensor
@@ -153,9 +165,8 @@ class ExactAttention(nn.Module):
         """x (B, C, h, w), h and w multiples of the window; inside (h, w): 0 marks places that nobody may look at."""
         parts = to_windows(self.project(x), self.window, 3, len(self.position)).unbind(2)
         query, key, value = (operand(p, f, positive=False) for p, f in zip(parts, self.fractions, strict=True))
-        shift = self.fractions[0] + self.fractions[1] + SCORE_DIVISOR - SCORE_FRACTION
         mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
-        scores = (query @ key.transpose(-1, -2)).mul_(2.0**-shift).round_().add_(self.position[:, self.offset])
+        scores = (query @ key.transpose(-1, -2)).mul_(2.0**-self.shift).round_().add_(self.position[:, self.offset])
         scores.add_((mask[:, None, None, :] - 1) * MASKED)
         behind = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(EXPONENTIALS) - 1)
         weights = EXPONENTIALS.to(x.device)[behind.long()]
@@ -163,14 +174,22 @@ class ExactAttention(nn.Module):
         mixed = (numerator * 2.0 ** (FRACTION - self.fractions[2]) / denominator).floor_().float()
         return self.merge(from_windows(mixed, self.window, x.shape))
 
+    @property
+    def shift(self) -> int:
+        """From query . key to a score."""
+        return self.fractions[0] + self.fractions[1] + SCORE_DIVISOR - SCORE_FRACTION
+
     def output_bound(self) -> float:
         """As ExactLinear.output_bound; checks the projection, too."""
         self.project.output_bound()
-        channels = self.project.weight.shape[0] // 3 // len(self.position)
-        scores = channels * LARGEST_OPERAND**2
+        _check_fractions(*self.fractions)
+        position = float(self.position.abs().max())
+        if not position <= MASKED / 8 or (self.position != self.position.round()).any():
+            raise BoundError("a score bias is no integer, or out of range")
+        products = self.project.weight.shape[0] // 3 // len(self.position) * LARGEST_OPERAND**2
+        scores = products * 2.0**-self.shift + position + MASKED
         mixed = self.window**2 * LARGEST_POSITIVE_OPERAND * LARGEST_OPERAND
-        largest = float(self.position.abs().max())
-        if max(scores, mixed) >= LIMIT or largest > MASKED / 8 or (self.position != self.position.round()).any():
+        if max(products, scores, mixed) >= LIMIT:
             raise BoundError("attention whose sums are not exact in float32")
         return self.merge.output_bound()
 
@@ -232,13 +251,25 @@ def check_bounds(module: nn.Module) -> float:
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
     """Inside, nothing is differentiated, and reduced-precision modes of PyTorch are off; restored afterwards."""
-    matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    reduced = torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    settings = _precision_settings()
+    before = [getattr(place, name) for place, name, _ in settings]
+    for place, name, exact in settings:
+        setattr(place, name, exact)
     try:
         with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
             yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
-        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = reduced
+        for (place, name, _), value in zip(settings, before, strict=True):
+            setattr(place, name, value)
+
+
+def _precision_settings() -> list[tuple[object, str, object]]:
+    """Where PyTorch can be told to compute float32 products in less, and the value that forbids it.
+
+    Since 2.9 there are two interfaces, and the older one raises an error where a program has used the newer one.
+    """
+    cuda, cudnn, mkldnn = torch.backends.cuda.matmul, torch.backends.cudnn, torch.backends.mkldnn
+    if hasattr(cuda, "fp32_precision"):
+        places = (cuda, cudnn.conv, mkldnn.matmul, mkldnn.conv)
+        return [(place, "fp32_precision", "ieee") for place in places]
+    return [(cuda, "allow_tf32", False), (cudnn, "allow_tf32", False)]

@@ -18,7 +18,7 @@ FLOAT = -128
 """`fraction` of an operand that is not quantized (yet)."""
 
 
-FLOAT_RANGE = 32.0
+FLOAT_RANGE = 64.0
 """Operands are clamped in float training, too: there is no normalization that would keep them small, and 8 bits of
 anything wider would be coarse."""
 
@@ -39,10 +39,8 @@ class Operand(nn.Module):
         if self.observe is not None:
             self.observe(x.detach())
         if self.fraction == FLOAT:
-            return x.clamp(0, 2 * FLOAT_RANGE) if self.positive else x.clamp(-FLOAT_RANGE, FLOAT_RANGE)
-        unit = 2.0 ** -int(self.fraction)
-        x = x.clamp(self.low * unit, self.high * unit)
-        return x + ((x / unit).round() * unit - x).detach()
+            return F.hardtanh(x, 0 if self.positive else -FLOAT_RANGE, FLOAT_RANGE)
+        return torch.fake_quantize_per_tensor_affine(x.float(), 2.0 ** -int(self.fraction), 0, self.low, self.high)
 
 
 class Linear(nn.Module):
@@ -88,7 +86,8 @@ class Depthwise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight = fake_weight(self.weight) if self.quantized else self.weight
         padding = weight.shape[-1] // 2
-        return F.conv2d(self.operand(x), weight, self.bias, padding=padding, groups=len(weight))
+        with torch.autocast(x.device.type, enabled=False):  # its gradient takes twice as long in bfloat16
+            return F.conv2d(self.operand(x.float()), weight, self.bias, padding=padding, groups=len(weight))
 
     def export(self) -> exact.ExactDepthwise:
         """The same layer in integers."""

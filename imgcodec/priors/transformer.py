@@ -34,6 +34,7 @@ from imgcodec.priors.windows import pack, unpack
 Code = Callable[[int, int, int, Tensor, int], Tensor]
 
 UPSAMPLING = 4
+LARGEST_WINDOW = 22  # so that the sums of attention are exact, see ExactAttention
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,17 @@ class PriorConfig:
     windows: tuple[int, ...] = (4, 8)
     attention: tuple[tuple[bool, ...], ...] = ((True, True, True), (False, True, False, True, False))
     levels: int = 8
+
+    def __post_init__(self) -> None:
+        coarse, fine = self.windows
+        if not (0 < coarse <= LARGEST_WINDOW and 0 < fine <= LARGEST_WINDOW):
+            raise ValueError(f"windows must be 1 to {LARGEST_WINDOW} places wide")
+        if coarse % 2 or UPSAMPLING * coarse % fine:
+            raise ValueError("the coarse window must be even, and four of it a multiple of the fine one")
+        if self.width % self.heads or self.levels < 2:
+            raise ValueError("heads must divide the width, and there must be two levels or more")
+        if [len(s) for s in self.slices] != [len(a) for a in self.attention] or len(self.slices) != 2:
+            raise ValueError("two stages need slices, and attention says yes or no for each")
 
 
 class Block(nn.Module):

@@ -16,6 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from imgcodec.bitstream.errors import CodecError
+
 console = Console(stderr=True)
 
 
@@ -142,7 +144,7 @@ def run_phase(
 ) -> None:
     """Trains to the end of the phase and leaves the averaged weights in the model.
 
-    loss_of_step(step, progress) -> loss and figures to log; validate() -> figures. SIGINT and SIGTERM save and leave.
+    loss_of_step(step, progress) -> loss and figures to log, "loss" among them; validate() -> figures. SIGINT and SIGTERM save and leave.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -155,6 +157,7 @@ def run_phase(
     handlers = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
     writer = SummaryWriter(str(run.folder / "log" / phase.name))
     saved, skipped, recent = run.minutes, 0, []
+    usual_loss = math.inf
     try:
         while phase.progress(run.step, run.minutes) < 1 and not stop:
             began = time.monotonic()
@@ -167,6 +170,9 @@ def run_phase(
                 mean = {k: sum(f[k] for f in recent) / len(recent) for k in figures}
                 for key, value in mean.items():
                     writer.add_scalar(key, value, run.step)
+                if mean["loss"] > 3 * usual_loss:
+                    raise CodecError("The training has diverged: resume from the checkpoint with a lower rate.")
+                usual_loss = mean["loss"]
                 words = "  ".join(f"{k} {v:.4g}" for k, v in mean.items())
                 console.print(f"{phase.name} {run.step}  {run.minutes:.1f} min  {words}  skipped {skipped}")
                 recent = []
@@ -179,13 +185,13 @@ def run_phase(
                 console.print(
                     f"{phase.name} {run.step}  validation  " + "  ".join(f"{k} {v:.4g}" for k, v in results.items())
                 )
-            if run.minutes - saved > phase.save_every_minutes:
+            if run.minutes - saved > phase.save_every_minutes and run.step % 100 == 0:  # the loss was just looked at
                 run.save()
                 saved = run.minutes
+        run.save()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        run.save()
         writer.close()
     if stop:
         raise KeyboardInterrupt

@@ -1,0 +1,205 @@
+"""What goes wrong: one sentence on stderr, the right exit code, no traceback, and nothing left behind."""
+
+import io
+import os
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from imgcodec import image
+from imgcodec.bitstream import container
+from imgcodec.bitstream.header import checksum, write_header
+from imgcodec.cli import app
+
+SCRIPT = Path(sys.executable).with_name("imgcodec")
+
+
+def refused(result: subprocess.CompletedProcess[bytes], exit_code: int, words: str) -> None:
+    """One line, no traceback, nothing on stdout."""
+    message = result.stderr.decode()
+    assert result.returncode == exit_code, message
+    assert words in message
+    assert message.startswith("imgcodec: ")
+    assert message.count("\n") == 1
+    assert result.stdout == b""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, nic: bytes) -> Path:
+    """A folder with a picture, a .nic file, and things that are neither."""
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "text").write_bytes(b"not a picture\n")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "good.nic").write_bytes(nic)
+    (tmp_path / "cut.nic").write_bytes(nic[:-1])
+    Image.new("RGB", (60, 40), "teal").save(tmp_path / "good.bmp")
+    (tmp_path / "cut.bmp").write_bytes((tmp_path / "good.bmp").read_bytes()[:1000])
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "info"])
+@pytest.mark.parametrize(
+    ("name", "exit_code", "words"),
+    [
+        ("none", 1, "There is no file none."),
+        ("empty", 3, "empty"),
+        ("text", 3, "not a"),
+        ("directory", 3, "directory is a directory, not a file."),
+        ("cut.nic", 3, ""),
+    ],
+)
+def test_bad_input(run, folder, command, name, exit_code, words) -> None:
+    before = sorted(folder.iterdir())
+    arguments = [] if command == "info" else ["-o", "out.png"]
+    refused(run(command, name, *arguments), exit_code, words)
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("none/out.nic", "there is no directory"),
+        ("text/out.nic", "not a directory"),
+        ("directory", "it is a directory"),
+        ("good.nic", "exists already; -f replaces it."),
+    ],
+)
+def test_bad_output(run, folder, output, words) -> None:
+    before = sorted(folder.iterdir())
+    refused(run("compress", "good.bmp", "-o", output), 1, words)
+    assert sorted(folder.iterdir()) == before
+
+
+def test_damaged_picture(run, folder) -> None:
+    refused(run("compress", "cut.bmp"), 3, "cut.bmp cannot be decoded: ")
+    assert not (folder / "cut.nic.tmp").exists()
+
+
+def test_model_that_is_not_there(run, folder, nic) -> None:
+    refused(run("compress", "good.bmp", "--model", "none"), 4, "none")
+    file = container.read(nic)
+    stranger = container.write(replace(file.header, codebook_id=b"stranger"), file.sections)
+    refused(run("decompress", "-", "-o", "out.png", input=stranger), 4, b"stranger".hex())
+    refused(run("info", "-", "--tokens", input=stranger), 4, b"stranger".hex())
+    assert not (folder / "out.png").exists()
+
+
+def test_device_that_is_not_there(run, folder, tiny) -> None:
+    refused(run("compress", "good.bmp", "--device", "abacus", "--model", tiny), 2, "abacus")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["squeeze"],
+        ["compress"],
+        ["compress", "good.bmp", "--quality", "101"],
+        ["compress", "good.bmp", "--quality", "much"],
+        ["compress", "good.bmp", "--quick"],
+        ["compress", "good.bmp", "--json", "-o", "-"],
+        ["decompress", "good.nic", "-o", "out.xyz"],
+        ["decompress", "good.nic", "-o", "out"],
+    ],
+)
+def test_usage(run, folder, arguments) -> None:
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stderr or not arguments  # without arguments, the help goes to stdout
+    assert b"Traceback" not in result.stderr
+
+
+def test_quality_that_is_no_number(run, folder, tiny) -> None:
+    refused(run("compress", "good.bmp", "-q", "nan", "--model", tiny), 2, "nan")
+
+
+def test_reader_that_goes_away(nic, folder) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run([SCRIPT, "info", folder / "good.nic"], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
+def decompress(data: bytes, output: Path) -> tuple[int, str]:
+    """Exit code and message of `imgcodec decompress - -o OUTPUT`, in this process: a thousand of them take a second."""
+    result = CliRunner().invoke(app, ["decompress", "-", "-o", str(output)], input=data)
+    return result.exit_code, result.stderr
+
+
+def test_one_flipped_bit_anywhere(tmp_path) -> None:
+    data = (Path(__file__).parents[1] / "golden" / "one-pixel.nic").read_bytes()
+    for bit in range(8 * len(data)):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        exit_code, message = decompress(bytes(changed), tmp_path / "out.png")
+        assert exit_code == 3, (bit, message)
+        assert message.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_cut_anywhere(tmp_path, nic) -> None:
+    for length in range(0, len(nic), 7):
+        assert decompress(nic[:length], tmp_path / "out.png")[0] == 3
+    assert not list(tmp_path.iterdir())
+
+
+def test_version_of_the_future(tmp_path, nic) -> None:
+    header_size = container.read(nic).header_size
+    body = bytearray(nic[: header_size - 4])
+    body[8] = 2
+    exit_code, message = decompress(bytes(body) + checksum(bytes(body)) + nic[header_size:], tmp_path / "out.png")
+    assert exit_code == 3
+    assert "version 2" in message
+
+
+def test_enormous_picture_is_refused_before_anything_is_allocated(tmp_path, nic) -> None:
+    file = container.read(nic)
+    header = replace(file.header, width=2**31, height=2**31, tile_size=0)
+    data = write_header(header) + nic[file.header_size :]
+    tracemalloc.start()
+    try:
+        exit_code, message = decompress(data, tmp_path / "out.png")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert exit_code == 3
+    assert "2147483648 x 2147483648" in message
+    assert peak < 2**23
+
+
+def test_interrupt(monkeypatch, folder) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(image, "load", interrupted)
+    result = CliRunner().invoke(app, ["compress", str(folder / "good.bmp"), "-o", str(folder / "out.nic")])
+    assert (result.exit_code, result.stderr) == (130, "imgcodec: Interrupted.\n")
+    assert not (folder / "out.nic").exists()
+
+
+def test_what_nobody_thought_of(monkeypatch, folder) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("two\nlines")
+
+    monkeypatch.setattr(image, "load", broken)
+    monkeypatch.delenv("IMGCODEC_DEBUG", raising=False)
+    arguments = ["compress", str(folder / "good.bmp"), "-o", str(folder / "out.nic")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert result.stderr == "imgcodec: Unexpected ZeroDivisionError: two lines (set IMGCODEC_DEBUG=1 to see where).\n"
+    monkeypatch.setenv("IMGCODEC_DEBUG", "1")
+    assert isinstance(CliRunner().invoke(app, arguments).exception, ZeroDivisionError)
+
+
+def test_picture_through_stdin_has_a_name_in_messages(run) -> None:
+    refused(run("compress", "-", input=b"\x89PNG\r\n\x1a\n"), 3, "Standard input is not an image")
+    buffer = io.BytesIO()
+    Image.new("RGB", (50, 50)).save(buffer, "PNG")
+    refused(run("compress", "-", input=buffer.getvalue()[:60]), 3, "Standard input cannot be decoded")

@@ -1,0 +1,123 @@
+"""compress, decompress and info on real files, through the installed script."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SCRIPT = Path(sys.executable).with_name("imgcodec")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    y, x = np.mgrid[:50, :70]
+    path = tmp_path / "photo.jpeg"
+    Image.fromarray(np.stack([x * 3, y * 4, x + y], axis=2).astype(np.uint8)).save(path, quality=95)
+    return path
+
+
+def test_there_and_back_beside_the_input(run, tiny, photo, tmp_path) -> None:
+    made = run("compress", photo, "--model", tiny)
+    data = (tmp_path / "photo.nic").read_bytes()
+    assert (made.returncode, made.stdout) == (0, b"")
+    assert made.stderr.decode() == f"{tmp_path}/photo.nic: 70 x 50, {len(data)} bytes, {8 * len(data) / 3500:.3f} bpp\n"
+    back = run("decompress", "photo.nic", "--model", tiny)
+    assert (back.returncode, back.stdout, back.stderr) == (0, b"", b"")
+    with Image.open(tmp_path / "photo.png") as picture:
+        assert (picture.size, picture.mode) == ((70, 50), "RGB")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.jpeg", "photo.nic", "photo.png"]
+
+
+def test_pipes(run, tiny, photo, tmp_path) -> None:
+    made = run("compress", "-", "-q", "37.5", "--model", tiny, input=photo.read_bytes())
+    assert made.returncode == 0
+    assert made.stderr.startswith(b"stdout: 70 x 50, ")
+    back = run("decompress", "-", "--model", tiny, input=made.stdout)
+    assert back.returncode == 0
+    assert back.stdout.startswith(b"\x89PNG")
+    told = run("info", "-", "--json", "--tokens", "--model", tiny, input=made.stdout)
+    report = json.loads(told.stdout)
+    assert report["header"]["quality"] == 37.5
+    assert len(report["tokens_sha256"]) == 64
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+def test_existing_output_is_replaced_only_by_force(run, tiny, photo, tmp_path, nic) -> None:
+    (tmp_path / "photo.nic").write_bytes(nic)
+    refused = run("compress", photo)
+    assert refused.returncode == 1
+    assert b"photo.nic exists already; -f replaces it." in refused.stderr
+    assert (tmp_path / "photo.nic").read_bytes() == nic
+    assert run("compress", photo, "-f", "--model", tiny).returncode == 0
+    assert (tmp_path / "photo.nic").read_bytes() != nic
+    (tmp_path / "photo.png").write_bytes(b"mine")
+    assert run("decompress", "photo.nic").returncode == 1
+    assert (tmp_path / "photo.png").read_bytes() == b"mine"
+
+
+def test_summary_as_json(run, tiny, photo, tmp_path) -> None:
+    made = run("compress", photo, "-o", "out.nic", "--json", "--model", tiny)
+    summary = json.loads(made.stdout)
+    assert made.stderr == b""
+    assert summary["bytes"] == (tmp_path / "out.nic").stat().st_size
+    assert (summary["width"], summary["height"], summary["quality"], summary["output"]) == (70, 50, 50, "out.nic")
+    assert json.loads(run("info", "out.nic", "--json").stdout)["header"]["codebook_id"] == summary["codebook_id"]
+
+
+def test_what_is_lost_is_said_on_stderr(run, tiny, tmp_path) -> None:
+    Image.fromarray(np.full((9, 9), 40000, np.uint16)).save(tmp_path / "deep.png")
+    made = run("compress", "deep.png", "--model", tiny)
+    assert made.returncode == 0
+    assert made.stderr.splitlines()[0] == b"deep.png: its 16 bits a sample are reduced to 8"
+    back = run("decompress", "deep.nic", "-o", "back.jpg", "--model", tiny)
+    assert back.returncode == 0
+    with Image.open(tmp_path / "back.jpg") as picture:
+        assert (picture.format, picture.mode) == ("JPEG", "L")
+
+
+def test_info_adds_up(run, nic, tmp_path) -> None:
+    (tmp_path / "a.nic").write_bytes(nic)
+    report = json.loads(run("info", "a.nic", "--json").stdout)
+    header, sections = report["header"], report["sections"]
+    assert (header["width"], header["height"], header["colour_mode"], header["quality"]) == (100, 75, "rgb", 62.5)
+    assert header["bytes"] + sum(section["bytes"] for section in sections) == report["bytes"] == len(nic)
+    assert header["share"] + sum(section["share"] for section in sections) == pytest.approx(1)
+    assert report["bpp"] == pytest.approx(8 * len(nic) / 7500)
+    assert [section["type"] for section in sections] == ["tokens"] * header["stage_count"] + ["end"]
+    assert [section["offset"] for section in sections][0] == header["bytes"]
+
+
+def test_info_for_people(run, nic, tmp_path) -> None:
+    (tmp_path / "a.nic").write_bytes(nic)
+    told = run("info", "a.nic")
+    lines = told.stdout.decode().splitlines()
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert lines[0].split() == ["width", "100"]
+    assert [line.split()[0] for line in lines[-5:]] == ["header", "tokens", "tokens", "end", "file"]
+    assert lines[-1].split()[1:3] == [str(len(nic)), "100.00%"]
+
+
+def test_a_terminal_sees_progress_and_a_pipe_does_not(tiny, photo, tmp_path) -> None:
+    master, slave = pty.openpty()
+    command = [SCRIPT, "compress", photo, "--model", tiny]
+    with subprocess.Popen(command, stderr=slave, env={**os.environ, "TERM": "xterm"}) as process:
+        os.close(slave)
+        seen = b""
+        while True:
+            try:
+                part = os.read(master, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            seen += part
+    os.close(master)
+    assert process.returncode == 0
+    assert b"Compressing photo.jpeg" in seen
+    assert seen.rstrip().endswith(b"bpp")
