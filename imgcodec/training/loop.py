@@ -86,10 +86,11 @@ class Run:
                 for name, parameter in self.named.items():
                     parameter.copy_(file.get_tensor(f"model.{name}"))
                     self.averaged[name].copy_(file.get_tensor(f"average.{name}"))
+                    # the fused optimizer takes for granted that a moment lies in memory as its parameter does
+                    moments = {"exp_avg": f"first.{name}", "exp_avg_sq": f"second.{name}"}
                     self.optimizer.state[parameter] = {
                         "step": torch.tensor(float(self.step)),
-                        "exp_avg": file.get_tensor(f"first.{name}").clone(memory_format=torch.preserve_format),
-                        "exp_avg_sq": file.get_tensor(f"second.{name}").clone(memory_format=torch.preserve_format),
+                        **{k: torch.empty_like(parameter).copy_(file.get_tensor(n)) for k, n in moments.items()},
                     }
         return True
 

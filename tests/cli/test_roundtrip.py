@@ -90,7 +90,7 @@ def test_info_adds_up(run, nic, tmp_path) -> None:
     assert header["share"] + sum(section["share"] for section in sections) == pytest.approx(1)
     assert report["bpp"] == pytest.approx(8 * len(nic) / 7500)
     assert [section["type"] for section in sections] == ["tokens"] * header["stage_count"] + ["end"]
-    assert [section["offset"] for section in sections][0] == header["bytes"]
+    assert sections[0]["offset"] == header["bytes"]
 
 
 def test_info_for_people(run, nic, tmp_path) -> None:

@@ -1,0 +1,117 @@
+"""The package as others get it: what it exports, what it contains, and a wheel used from outside the tree."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import imgcodec
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = {
+    "imgcodec": "imgcodec",
+    "bitstream": "imgcodec.bitstream",
+    "cli": "imgcodec.cli",
+    "models": "imgcodec.models",
+}
+
+
+def python(code: str, **environment: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env={**os.environ, **environment}, check=True, text=True
+    )
+    return result.stdout.strip()
+
+
+def test_importing_it_does_not_import_torch() -> None:
+    assert python("import imgcodec, sys; print('torch' in sys.modules)") == "False"
+
+
+def test_every_name_it_promises_is_there() -> None:
+    for name in imgcodec.__all__:
+        assert getattr(imgcodec, name) is not None
+        assert name in dir(imgcodec)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        imgcodec.nothing  # noqa: B018
+
+
+def test_errors_have_one_base_and_their_exit_codes() -> None:
+    codes = {"CodecError": 1, "UsageError": 2, "InvalidFileError": 3, "ModelNotFoundError": 4}
+    for name, code in codes.items():
+        assert issubclass(getattr(imgcodec, name), imgcodec.CodecError)
+        assert getattr(imgcodec, name).exit_code == code
+
+
+def test_every_folder_with_modules_is_a_package_that_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    found = {
+        ".".join([package, *path.parent.relative_to(ROOT / folder).parts])
+        for folder, package in FOLDERS.items()
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert found == set(project["tool"]["setuptools"]["packages"])
+
+
+def test_every_dependency_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    names = {entry.partition(">=")[0].lower() for entry in wanted if not entry.startswith("imgcodec[")}
+    assert names <= pinned
+
+
+def test_the_bitstream_knows_neither_torch_nor_the_library() -> None:
+    code = "import imgcodec.bitstream, sys; print([m for m in sys.modules if m == 'torch' or m.startswith('imgcodec')])"
+    modules = python(code)
+    assert "torch" not in modules
+    assert all(name.startswith("imgcodec.bitstream") or name == "imgcodec" for name in eval(modules))
+
+
+@pytest.mark.slow
+def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
+    # From a copy, for a build folder that is left over in the tree would get into the wheel.
+    tree, installed, elsewhere = (tmp_path / name for name in ("tree", "installed", "elsewhere"))
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    elsewhere.mkdir()
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, tree], check=True)
+    (wheel,) = tmp_path.glob("imgcodec-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    top = {name.split("/")[0] for name in names}
+    assert top == {"imgcodec", f"imgcodec-{imgcodec.__version__}.dist-info"}
+    assert "imgcodec/py.typed" in names
+    for path in (ROOT / "models").iterdir():
+        assert path.suffix not in (".safetensors", ".md") or f"imgcodec/models/{path.name}" in names
+
+    subprocess.run([*pip, "install", "--no-deps", "--target", installed, wheel], check=True)
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    # What is imported from the tree all the same would hide what the wheel lacks.
+    code = (
+        "import imgcodec.cli, imgcodec.codec, json, sys;"
+        "print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] == 'imgcodec']))"
+    )
+    files = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=elsewhere, check=True, capture_output=True
+    )
+    assert all(Path(name).is_relative_to(installed) for name in json.loads(files.stdout))
+
+    Image.effect_mandelbrot((64, 64), (-2, -1.5, 1, 1.5), 50).convert("RGB").save(elsewhere / "picture.png")
+    for arguments in (
+        ["compress", "picture.png"],
+        ["decompress", "picture.nic", "-o", "back.png"],
+        ["info", "picture.nic"],
+    ):
+        subprocess.run([installed / "bin" / "imgcodec", *arguments], env=environment, cwd=elsewhere, check=True)
+    assert Image.open(io.BytesIO((elsewhere / "back.png").read_bytes())).size == (64, 64)

@@ -1,0 +1,207 @@
+"""Small runs of the real training: data, start, loop, resume, export. Sizes are tiny; the code is all of it."""
+
+import io
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import imgcodec
+from imgcodec.priors.layers import export, restore
+from imgcodec.priors.tables import LARGEST_SCALE
+from imgcodec.priors.transformer import Prior
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.training.data import load_photographs, random_crops
+from imgcodec.training.klt import start_from_klt
+from imgcodec.training.loop import Phase, Run, run_phase
+from imgcodec.training.photo import Data, Photo, PhotoPhase, calibration_pass, train_phase
+from imgcodec.training.rate import logistic_bits
+from imgcodec.training.recipe import Recipe, read_recipe, train
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
+TINY = [
+    "batch=2",
+    "export_crops=2",
+    "tokenizer.channels=[8, 12]",
+    "tokenizer.width_coarse=8",
+    "tokenizer.width_fine=8",
+    "prior.width=16",
+    "prior.hidden=16",
+    "prior.heads=2",
+    "prior.slices=[[4, 4], [4, 8]]",
+    "prior.attention=[[true, false], [false, true]]",
+    "phases.0.steps=3",
+    "phases.1.steps=3",
+    "phases.0.validate_every=2",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten smooth pictures of 256 x 272."""
+    path = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for index in range(10):
+        coarse = Image.fromarray(rng.integers(0, 256, (16, 17, 3), dtype=np.uint8))
+        coarse.resize((272, 256), Image.Resampling.BICUBIC).save(path / f"{index}.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return read_recipe(RECIPE, TINY)
+
+
+def small_model(recipe: Recipe, folder: Path) -> tuple[Photo, Data]:
+    torch.manual_seed(0)
+    photographs = load_photographs([folder], recipe.crop)
+    data = Data(photographs[2:], [p[:256, :256] for p in photographs[:2]], recipe.lambdas, recipe.crop, recipe.batch)
+    model = Photo(ResidualVQ(recipe.tokenizer), Prior(recipe.prior))
+    lambdas = recipe.lambdas.at(torch.arange(8.0), 8)
+    start_from_klt(model.tokenizer, model.prior, photographs, lambdas, np.random.default_rng(0))
+    return model, data
+
+
+def test_command_trains_a_model_that_compresses(folder: Path, tmp_path: Path) -> None:
+    settings = [argument for setting in TINY for argument in ("--set", setting)]
+    command = [str(Path(sys.executable).with_name("imgcodec")), "train", str(RECIPE), "--data", str(folder)]
+    command += ["-o", str(tmp_path / "run"), *settings]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    weights = tmp_path / "run" / "photo.safetensors"
+    assert str(weights) in done.stderr.replace("\n", "")
+    model = imgcodec.load_model(str(weights))
+    pixels = np.asarray(Image.open(folder / "3.png"))
+    assert np.asarray(model.decompress(model.compress(pixels, 80))).shape == pixels.shape
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "--resume" in again.stderr
+
+
+def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("imgcodec")), "train", str(RECIPE), "--data", str(tmp_path / "no")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_resumed_run_ends_where_an_uninterrupted_one_does(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    ends = []
+    for stops in ([6], [3, 6]):
+        model, data = small_model(recipe, folder)
+        for stop in stops:
+            # the schedule is that of six steps in all; only where it is cut differs
+            phase = PhotoPhase("joint", steps=6, warmup=1, decay_from=1.0)
+            _train_until(model, phase, data, tmp_path / str(len(stops)), stop)
+        ends.append(load_file(tmp_path / str(len(stops)) / "joint.safetensors"))
+    for name, tensor in ends[0].items():
+        if name != "rng":
+            torch.testing.assert_close(ends[1][name], tensor, rtol=0, atol=0, msg=name)
+
+
+def _train_until(model: Photo, phase: PhotoPhase, data: Data, folder: Path, stop: int) -> None:
+    """One sitting: resumes, and leaves with a checkpoint at step `stop` as if interrupted there."""
+    run = Run(phase, model, lambda name: "normal", folder)
+    torch.manual_seed(5)
+    run.resume()
+
+    def loss_of_step(step: int, progress: float) -> tuple[torch.Tensor, dict[str, float]]:
+        from imgcodec.training.photo import photo_forward
+
+        pixels = random_crops(data.photographs, 256, 2, np.random.default_rng(step)).float() / 255
+        bits, error = photo_forward(model.tokenizer, model.prior, pixels, torch.tensor([1.0, 5.0]), False)
+        loss = bits.mean() / 256**2 + 100 * error.mean()
+        return loss, {"loss": float(loss.detach())}
+
+    run.phase = Phase(phase.name, steps=stop, warmup=1, decay_from=1.0)
+    run_phase(run, loss_of_step, dict)
+
+
+def test_quantized_phase_trains_and_restores(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    model, data = small_model(recipe, folder)
+    before = {n: p.detach().clone() for n, p in model.named_parameters()}
+    phase = PhotoPhase("quantized", steps=3, warmup=1, rate=1e-2, quantized=True)
+    train_phase(model, phase, data, tmp_path, resume=False)
+    assert any((p != before[n]).any() for n, p in model.prior.named_parameters(prefix="prior"))
+    first = Prior(recipe.prior)
+    first.load_state_dict(model.prior.state_dict())
+    for layer in first.modules():
+        if hasattr(layer, "quantized"):
+            layer.quantized = True
+    export(first)
+    back = Prior(recipe.prior)
+    restore(back, first)
+    export(back)
+    for name, tensor in first.state_dict().items():
+        if not name.endswith(("shift", "weight", "bias")):
+            assert torch.equal(back.state_dict()[name], tensor), name
+        elif name.endswith("weight"):  # the same numbers, though their unit may be finer now
+            shift = name.replace("weight", "shift")
+            units = torch.exp2(-first.state_dict()[shift])[:, None, None, None]
+            units_back = torch.exp2(-back.state_dict()[shift])[:, None, None, None]
+            torch.testing.assert_close(back.state_dict()[name] * units_back, tensor * units, rtol=0, atol=0)
+
+
+def test_calibration_sees_every_operand(recipe: Recipe, folder: Path) -> None:
+    from imgcodec.priors.layers import FLOAT, Operand, calibrate
+
+    model, data = small_model(recipe, folder)
+    calibrate(model.prior, lambda: calibration_pass(model, data, 1))
+    assert all(int(m.fraction) != FLOAT for m in model.prior.modules() if isinstance(m, Operand))
+
+
+def test_training_from_a_model_file(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    path = train(recipe, [folder], None, tmp_path / "first", resume=False, start=None)
+    once_more = train(recipe, [folder], folder, tmp_path / "second", resume=False, start=str(path))
+    assert imgcodec.load_model(str(once_more)).id != imgcodec.load_model(str(path)).id
+
+
+def test_linear_paths_start_orthonormal(recipe: Recipe, folder: Path) -> None:
+    model, _ = small_model(recipe, folder)
+    analysis = model.tokenizer.analysis.linear.weight.flatten(1)
+    torch.testing.assert_close(analysis @ analysis.T, torch.eye(len(analysis)), rtol=0, atol=1e-5)
+    torch.testing.assert_close(model.tokenizer.synthesis.linear.weight.flatten(1), analysis.T)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.5, LARGEST_SCALE])
+@pytest.mark.parametrize("mean", [0.0, 0.3, -7.9])
+def test_logistic_probabilities_sum_to_one(mean: float, scale: float) -> None:
+    values = torch.arange(-3000.0, 3001, dtype=torch.float64)
+    bits = logistic_bits(values, torch.tensor(mean, dtype=torch.float64), torch.tensor(scale, dtype=torch.float64))
+    assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=1e-5)
+
+
+def test_rate_has_a_gradient_far_out() -> None:
+    mean = torch.zeros(1, requires_grad=True)
+    scale = torch.zeros(1, requires_grad=True)
+    logistic_bits(torch.tensor([400.0]), mean, scale).sum().backward()
+    assert torch.isfinite(mean.grad).all()
+    assert mean.grad.abs() > 1
+    assert scale.grad < -1
+
+
+def test_data_from_shards_and_folders(folder: Path, tmp_path: Path) -> None:
+    shard = tmp_path / "shard.tar"
+    with tarfile.open(shard, "w") as tar:
+        tar.add(folder / "0.png", "a/0.png")
+        note = tarfile.TarInfo("a/note.txt")
+        note.size = 3
+        tar.addfile(note, io.BytesIO(b"abc"))
+    assert len(load_photographs([shard, folder], 256)) == 11
+    crops = random_crops(load_photographs([shard], 256), 128, 5, np.random.default_rng(0))
+    assert crops.shape == (5, 3, 128, 128)
+    assert crops.dtype == torch.uint8
+    with pytest.raises(imgcodec.UsageError, match="no picture of at least 512"):
+        load_photographs([folder], 512)
+
+
+@pytest.mark.parametrize("setting", ["phases.9.steps=1", "batch", "nonsense=1", "prior.width=]", "lambdas.lowest='x'x"])
+def test_bad_settings_are_refused(setting: str) -> None:
+    with pytest.raises(imgcodec.UsageError):
+        read_recipe(RECIPE, [setting])
