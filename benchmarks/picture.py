@@ -1,6 +1,6 @@
 """The picture in the README: a photograph, ours and JPEG at the same bytes.
 
-    python benchmarks/picture.py examples/photo.png -o docs/photo.png [--quality 10] [--model NAME|PATH]
+python benchmarks/picture.py examples/photo.png -o docs/photo.png [--quality 10] [--model NAME|PATH]
 """
 
 import argparse

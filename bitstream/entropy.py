@@ -33,6 +33,7 @@ EXPONENT_BITS = 5
 CHUNK_BITS = 16
 
 Int32s = NDArray[np.int32]
+Numbers = NDArray[np.integer] | NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class RangeCoder(ABC):
         self.tables = tables
 
     @abstractmethod
-    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
         """The values (n,), which an encoder is given and writes, and a decoder is not given and reads.
 
         Value i has the distribution `table[i]`. Raises UsageError for a table there is not.
@@ -179,8 +180,8 @@ class RangeEncoder(RangeCoder):
         super().__init__(tables)
         self._coder = constriction.stream.queue.RangeEncoder()
 
-    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
-        """Writes `values`, any integers of the int32 range, and returns them. Raises UsageError for others."""
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
+        """Writes `values`, any whole numbers of the int32 range, and returns them. Raises UsageError for others."""
         if values is None:
             raise UsageError("An encoder needs values.")
         sent = values.astype(np.int32)
@@ -220,7 +221,7 @@ class RangeDecoder(RangeCoder):
         words = np.frombuffer(data.ljust(-(-len(data) // 4) * 4, b"\0"), ">u4")
         self._coder = constriction.stream.queue.RangeDecoder(words.astype(np.uint32))
 
-    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
         """The values that were written with `table`; the argument `values` is not looked at.
 
         Bytes that no encoder wrote give other values or InvalidFileError, in the same time and memory.

@@ -12,6 +12,7 @@ Tokens are the narrow waist: nothing else crosses it, and to their right every m
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,6 +29,7 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.image import Picture
 from imgcodec.model import PhotoModel, find_model_by_id, load_photo_model
+from imgcodec.priors.choice import ChoosingEncoder
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.walk import walk_tile
 from imgcodec.tiling import analyse, synthesise
@@ -85,8 +87,9 @@ class Model:
 
     def compress_picture(self, picture: Picture, quality: float = 50) -> bytes:
         """As `compress`, with what a picture has besides pixels."""
-        tokens = self.tokenize(picture.pixels, quality, images.colour_mode(picture))
-        return container.write(tokens.header, [*self._token_sections(tokens), *images.picture_sections(picture)])
+        header = self._header(picture.pixels, quality, images.colour_mode(picture))
+        _, sections = self._choose(header, picture.pixels)
+        return container.write(header, [*sections, *images.picture_sections(picture)])
 
     def decompress_picture(self, data: bytes) -> Picture:
         """As `decompress`, with what a picture has besides pixels."""
@@ -97,16 +100,8 @@ class Model:
     def tokenize(
         self, pixels: NDArray[np.uint8], quality: float = 50, colour_mode: ColourMode = ColourMode.RGB
     ) -> Tokens:
-        """Pixels uint8 (H, W, 3) -> tokens."""
-        if not 0 <= quality <= 100:
-            raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
-        height, width = pixels.shape[:2]
-        header = Header(
-            width=width, height=height, colour_mode=colour_mode, bit_depth=8, profile=Profile.PHOTO, tune=Tune.PSNR,
-            quality=round(quality * QUALITY_UNIT), tile_size=TILE_SIZE if max(width, height) > TILE_SIZE else 0,
-            stage_count=len(STRIDES), codebook_id=self.id,
-        )  # fmt: skip
-        return Tokens(header, analyse(self.photo.tokenizer, pixels, self._level(header), self.photo.device))
+        """Pixels uint8 (H, W, 3) -> the tokens that `compress` writes. Raises UsageError for a quality out of range."""
+        return self._choose(self._header(pixels, quality, colour_mode), pixels)[0]
 
     def detokenize(self, tokens: Tokens) -> NDArray[np.uint8]:
         """Tokens, or the first of their stages -> pixels uint8 (H, W, 3)."""
@@ -118,24 +113,45 @@ class Model:
         """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
         if tokens.header.codebook_id != self.id:
             raise UsageError("The tokens are of another model.")
-        return container.write(tokens.header, self._token_sections(tokens))
+        _check_shapes(tokens, self.photo)
+        return container.write(tokens.header, self._encode(tokens.header, tokens.stages, RangeEncoder)[1])
 
     def read_tokens(self, data: bytes) -> Tokens:
         """The tokens of a file. Raises InvalidFileError, ModelNotFoundError."""
         return self._tokens_of(container.read(data))
 
-    def _token_sections(self, tokens: Tokens) -> list[Section]:
-        header = tokens.header
-        _check_shapes(tokens, self.photo)
-        sections = []
+    def _header(self, pixels: NDArray[np.uint8], quality: float, colour_mode: ColourMode) -> Header:
+        if not 0 <= quality <= 100:
+            raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
+        height, width = pixels.shape[:2]
+        return Header(
+            width=width, height=height, colour_mode=colour_mode, bit_depth=8, profile=Profile.PHOTO, tune=Tune.PSNR,
+            quality=round(quality * QUALITY_UNIT), tile_size=TILE_SIZE if max(width, height) > TILE_SIZE else 0,
+            stage_count=len(STRIDES), codebook_id=self.id,
+        )  # fmt: skip
+
+    def _choose(self, header: Header, pixels: NDArray[np.uint8]) -> tuple[Tokens, list[Section]]:
+        """Tokens for a picture, chosen as they are written."""
+        values = analyse(self.photo.tokenizer, pixels, self._level(header), self.photo.device)
+        return self._encode(header, values, ChoosingEncoder)
+
+    def _encode(
+        self, header: Header, stages: Sequence[NDArray[np.int16] | NDArray[np.float16]], coder: type[RangeEncoder]
+    ) -> tuple[Tokens, list[Section]]:
+        """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections."""
+        written, sections = [np.empty(s.shape, np.int16) for s in stages], []
         for index in range(header.tile_count):
-            coders = [RangeEncoder(self.photo.tables) for _ in tokens.stages]
+            coders = [coder(self.photo.tables) for _ in stages]
             places = stage_places(header.tile_rectangle(index))
-            tile = [s[:, y, x] for s, (y, x) in zip(tokens.stages, places, strict=True)]
+            tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
             with exact_arithmetic():
-                walk_tile(self.photo.prior, coders, [t.shape[1:] for t in tile], header.quality, tile, self._zero)
+                done = walk_tile(
+                    self.photo.prior, coders, [t.shape[1:] for t in tile], header.quality, tile, self._zero
+                )
+            for stage, (y, x), tokens in zip(written, places, done, strict=True):
+                stage[:, y, x] = tokens
             sections += [Section(SectionType.TOKENS, s, index, c.finish()) for s, c in enumerate(coders)]
-        return sections
+        return Tokens(header, written), sections
 
     def _tokens_of(self, file: Container) -> Tokens:
         header = file.header

@@ -130,7 +130,9 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
         tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
         if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
             raise ValueError("tokenizer, prior and tables do not belong together")
-    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except KeyError as error:
+        raise CodecError(f"{path.name} is not a sound imgcodec model: {error} is missing") from error
+    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
         raise CodecError(f"{path.name} is not a sound imgcodec model: {error}") from error
     target = torch.device(device)
     tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -20,11 +20,14 @@ PIECE = 8 * STRIDES[0]
 @torch.inference_mode()
 def analyse(
     tokenizer: ResidualVQ, pixels: NDArray[np.uint8], level: float, device: torch.device
-) -> list[NDArray[np.int16]]:
-    """Pixels uint8 (H, W, 3) -> tokens int16 (groups, ceil(H / stride), ceil(W / stride)) of each stage."""
+) -> list[NDArray[np.float16]]:
+    """Pixels uint8 (H, W, 3) -> centred tokens, not rounded yet, (groups, ceil(H / stride), ceil(W / stride)) of each
+    stage; those of stage 0 are whole numbers, because stage 1 is what they leave."""
     height, width = pixels.shape[:2]
     channels = tokenizer.config.channels
-    tokens = [np.empty((c, -(-height // s), -(-width // s)), np.int16) for c, s in zip(channels, STRIDES, strict=True)]
+    tokens = [
+        np.empty((c, -(-height // s), -(-width // s)), np.float16) for c, s in zip(channels, STRIDES, strict=True)
+    ]
     levels = torch.tensor([level], device=device)
     margin = tokenizer.analysis.halo * BLOCK
     for top, left, bottom, right in _pieces(height, width):
@@ -37,9 +40,9 @@ def analyse(
         latent = _cut(
             latent, (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK
         )
-        for stage, stride, found in zip(tokens, STRIDES, tokenizer.quantize_latent(latent, levels), strict=True):
+        for stage, stride, found in zip(tokens, STRIDES, tokenizer.scale_latent(latent, levels), strict=True):
             place = stage[:, top // stride : bottom // stride, left // stride : right // stride]
-            place[:] = found[0, :, : place.shape[1], : place.shape[2]].to(torch.int16).cpu().numpy()
+            place[:] = found[0, :, : place.shape[1], : place.shape[2]].half().cpu().numpy()
     return tokens
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, RangeCoder
+from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeCoder
 from imgcodec.codec import Model, Tokens, stage_places
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.walk import walk_tile
@@ -17,7 +17,7 @@ class CodeLength(RangeCoder):
         self.bits = 0.0
         self._costs = -np.log2((tables.weights.astype(np.float64) + 1) / TOTAL)
 
-    def code(self, values: NDArray[np.integer] | None, table: NDArray[np.integer]) -> Int32s:
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
         """The values; what they cost goes to `bits`."""
         assert values is not None
         return self._walk(values.astype(np.int32), table)

@@ -19,6 +19,7 @@ at most once, so if the bounds of all layers of a prior together stay below 2**2
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -268,7 +269,9 @@ def _precision_settings() -> list[tuple[object, str, object]]:
 
     Since 2.9 there are two interfaces, and the older one raises an error where a program has used the newer one.
     """
-    cuda, cudnn, mkldnn = torch.backends.cuda.matmul, torch.backends.cudnn, torch.backends.mkldnn
+    cuda: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    mkldnn: Any = torch.backends.mkldnn
     if hasattr(cuda, "fp32_precision"):
         places = (cuda, cudnn.conv, mkldnn.matmul, mkldnn.conv)
         return [(place, "fp32_precision", "ieee") for place in places]

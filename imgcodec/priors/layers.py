@@ -4,7 +4,6 @@ Fake quantization (Jacob et al. 2018) rounds operands and weights just as `imgco
 that `calibrate` chose, and lets gradients through; so what is trained is what runs.
 """
 
-import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -51,7 +50,8 @@ class Linear(nn.Module):
     ) -> None:
         super().__init__()
         self.output_fraction = fraction
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 1, 1) / math.sqrt(inputs))
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 1, 1))
+        nn.init.normal_(self.weight, std=inputs**-0.5)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.operand = None if tokens else Operand(positive)
         self.quantized = False
@@ -78,7 +78,8 @@ class Depthwise(nn.Module):
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(width, 1, kernel, kernel) * 0.02)
+        self.weight = nn.Parameter(torch.empty(width, 1, kernel, kernel))
+        nn.init.normal_(self.weight, std=0.02)
         self.bias = nn.Parameter(torch.zeros(width))
         self.operand = Operand()
         self.quantized = False

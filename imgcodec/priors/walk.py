@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgcodec.bitstream.entropy import RangeCoder
+from imgcodec.bitstream.entropy import Numbers, RangeCoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.tables import centre_and_table
 from imgcodec.priors.transformer import Prior
@@ -20,15 +20,17 @@ def walk_tile(
     coders: Sequence[RangeCoder],
     sizes: Sequence[tuple[int, ...]],
     quality: int,
-    tokens: Sequence[NDArray[np.int16]] | None,
+    tokens: Sequence[NDArray[np.int16] | NDArray[np.float16]] | None,
     zero: int,
 ) -> list[NDArray[np.int16]]:
     """Codes a tile's tokens, stage by stage, slice by slice, colour by colour of the checkerboard.
 
     coders: one a stage; fewer than the prior has stages stops early. sizes: (rows, columns) of each stage's tokens.
-    quality: the header's, 0..25600. tokens: (groups, rows, columns) a stage to be written, None to read. zero: index of
-    the zero codeword. Returns the tokens. Places beyond `sizes`, up to whole windows, are not coded: they are zero.
-    Raises InvalidFileError where the coders give what no encoder writes. To be called inside `exact_arithmetic`.
+    quality: the header's, 0..25600. tokens: (groups, rows, columns) a stage to be written; None to read; real numbers,
+    0 for the zero codeword, for a coder that chooses tokens itself. zero: index of the zero codeword.
+
+    Returns the tokens. Places beyond `sizes`, up to whole windows, are not coded: they are zero. Raises InvalidFileError
+    where the coders give what no encoder writes. To be called inside `exact_arithmetic`.
     """
     device = prior.coarse.start.rows.device
     groups = [sum(s) for s in prior.config.slices]
@@ -41,10 +43,13 @@ def walk_tile(
         numbers = parameters[0].flatten(1)[:, places.flat].to(torch.int32).cpu().numpy()
         centre, table = centre_and_table(numbers[:count], numbers[count:])
         grid = done[stage][first : first + count]
-        values = None
+        values: Numbers | None = None
         if tokens is not None:
-            values = tokens[stage][first : first + count, places.rows, places.columns].astype(np.int32) - zero - centre
-            values = values.ravel()
+            given = tokens[stage][first : first + count, places.rows, places.columns]
+            if given.dtype == np.int16:
+                values = (given.astype(np.int32) - zero - centre).ravel()
+            else:
+                values = (given.astype(np.float32) - centre.astype(np.float32)).ravel()
         coded = coders[stage].code(values, table.ravel()).reshape(centre.shape) + centre
         if coded.size and (int(coded.min()) < -zero or int(coded.max()) > zero):
             raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")

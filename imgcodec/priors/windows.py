@@ -1,5 +1,6 @@
 """Rearranging a grid of places: attention windows, and the two colours of a checkerboard."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,9 +22,9 @@ def from_windows(x: Tensor, window: int, shape: torch.Size) -> Tensor:
 
 def relative_offsets(window: int) -> Tensor:
     """(window**2, window**2): which of the (2*window-1)**2 displacements leads from a query's place to a key's."""
-    steps = torch.arange(window)
-    y, x = (g.flatten() for g in torch.meshgrid(steps, steps, indexing="ij"))
-    return (y[:, None] - y + window - 1) * (2 * window - 1) + (x[:, None] - x + window - 1)
+    y, x = (steps.ravel() for steps in np.indices((window, window)))
+    rows, columns = (y[:, None] - y + window - 1), (x[:, None] - x + window - 1)
+    return torch.from_numpy(rows * (2 * window - 1) + columns)
 
 
 def pack(x: Tensor, phase: int) -> Tensor:

@@ -18,6 +18,7 @@ whose last layer starts at zero.
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -116,7 +117,8 @@ class ResidualVQ(nn.Module):
         self.analysis = Analysis(config)
         self.synthesis = Synthesis(config)
         self.log_gain = nn.ParameterList(nn.Parameter(torch.zeros(config.levels, c)) for c in config.channels)
-        lattice = torch.arange(config.codes, dtype=torch.float32) - config.codes // 2
+        # from NumPy: on the meta device, where models are built before they are loaded, torch.arange imports a compiler
+        lattice = torch.from_numpy(np.arange(config.codes, dtype=np.float32) - config.codes // 2)
         self.codebooks = nn.ParameterList(
             nn.Parameter(lattice.repeat(c, 1)[:, :, None], requires_grad=False) for c in config.codebooks
         )
@@ -124,11 +126,17 @@ class ResidualVQ(nn.Module):
     # -- the two directions of the codec -------------------------------------------------------------------------
 
     def quantize_latent(self, latent: Tensor, level: Tensor) -> list[Tensor]:
-        """Latent (B, C, h, w), h and w multiples of 4, and level (B,) -> tokens of both stages."""
-        coarse = self._pool(latent)
-        tokens = [self._nearest(0, coarse * self.gain(0, level))]
-        residual = latent - self._unpool(self.lookup(0, tokens[0], level))
-        return [*tokens, self._nearest(1, residual * self.gain(1, level))]
+        """Latent (B, C, h, w), h and w multiples of 4, and level (B,) -> tokens of both stages, the nearest ones."""
+        coarse, fine = self.scale_latent(latent, level)
+        return [coarse.long() + self.config.codes // 2, self._nearest(1, fine)]
+
+    def scale_latent(self, latent: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent (B, C, h, w), h and w multiples of 4, and level (B,) -> the tokens of stage 0 and what they leave to
+        stage 1, in steps: real numbers, which an encoder may round as it likes. Both centred on the zero codeword."""
+        tokens = self._nearest(0, self._pool(latent) * self.gain(0, level))
+        residual = (latent - self._unpool(self.lookup(0, tokens, level))) * self.gain(1, level)
+        half = self.config.codes // 2
+        return (tokens - half).to(latent.dtype), residual.clamp(-half, half)
 
     def dequantize(self, tokens: list[Tensor], level: Tensor) -> Tensor:
         """Tokens of the first stages, at least one, and level (B,) -> latent (B, C, h, w)."""

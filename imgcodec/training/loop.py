@@ -27,7 +27,7 @@ class Phase:
 
     rate: learning rate of the networks. slow, fast: factors on it for the groups of parameters that a recipe names
     slow (linear paths) and fast (the prior). The rate warms up for `warmup` steps, stays, and from `decay_from` (a
-    fraction of the phase) falls linearly to 2 %.
+    fraction of the phase) falls linearly to `final` times what it was.
     """
 
     name: str
@@ -38,14 +38,14 @@ class Phase:
     fast: float = 2.0
     warmup: int = 200
     decay_from: float = 0.6
+    final: float = 0.02
     average: float = 0.999
     validate_every: int = 2000
     save_every_minutes: float = 3.0
 
     def rate_at(self, step: int, minutes: float) -> float:
-        progress = self.progress(step, minutes)
-        tail = (1 - progress) / max(1e-9, 1 - self.decay_from)
-        return self.rate * min(1.0, (step + 1) / self.warmup) * min(1.0, max(0.02, tail))
+        left = (1 - self.progress(step, minutes)) / max(1e-9, 1 - self.decay_from)
+        return self.rate * min(1.0, (step + 1) / self.warmup) * (self.final + (1 - self.final) * min(1.0, left))
 
     def progress(self, step: int, minutes: float) -> float:
         return min(1.0, max(step / self.steps, minutes / self.minutes))
@@ -145,7 +145,8 @@ def run_phase(
 ) -> None:
     """Trains to the end of the phase and leaves the averaged weights in the model.
 
-    loss_of_step(step, progress) -> loss and figures to log, "loss" among them; validate() -> figures. SIGINT and SIGTERM save and leave.
+    loss_of_step(step, progress) -> loss and figures to log, "loss" among them; validate() -> figures.
+    SIGINT and SIGTERM save and leave.
     """
     from torch.utils.tensorboard import SummaryWriter
 

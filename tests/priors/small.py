@@ -41,7 +41,9 @@ def float_prior() -> Prior:
                     nn.init.normal_(layer.position, 0, 0.5)
                 case Rows():
                     nn.init.normal_(layer.rows, 0, 0.5)
-        calibrate(prior, lambda: [parameters(prior, random_tokens((2, 3, 4), seed), torch.rand(2) * 2) for seed in range(4)])
+        calibrate(
+            prior, lambda: [parameters(prior, random_tokens((2, 3, 4), seed), torch.rand(2) * 2) for seed in range(4)]
+        )
     return prior.requires_grad_(False)
 
 

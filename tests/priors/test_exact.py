@@ -1,6 +1,8 @@
 """Every integer layer gives what plain Python integers give, and refuses weights for which it might not."""
 
 import math
+import subprocess
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -38,15 +40,17 @@ def to_grid(x):
 def random_numbers(rng, shape, reach=LIMIT):
     """Integers below 2**24 of all magnitudes, as float32."""
     magnitude = 2.0 ** rng.uniform(0, math.log2(reach), shape)
-    return torch.from_numpy((rng.choice([-1, 0, 1], shape, p=[0.45, 0.1, 0.45]) * np.floor(magnitude)).clip(1 - reach, reach - 1)).float()
+    return torch.from_numpy(
+        (rng.choice([-1, 0, 1], shape, p=[0.45, 0.1, 0.45]) * np.floor(magnitude)).clip(1 - reach, reach - 1)
+    ).float()
 
 
-def random_product(rng, weight_shape, largest):
+def random_product(rng, weight_shape, largest, smallest_shift=-4):
     """Weight, bias and shift whose sums stay just inside the bound."""
     outputs = weight_shape[0]
     weight = rng.integers(-127, 128, weight_shape)
     sums = abs(weight).reshape(outputs, -1).sum(1) * largest
-    shift = rng.integers(-4, 25, outputs)
+    shift = rng.integers(smallest_shift, 25, outputs)
     shift = np.where(sums * 2.0**-shift < LIMIT / 2, shift, rng.integers(0, 25, outputs))
     room = np.minimum(LIMIT, LIMIT * 2.0**shift) - 1 - sums
     bias = np.floor(rng.uniform(-1, 1, outputs) * room)
@@ -59,7 +63,9 @@ def lists(layer):
 
 
 def on_page(x, layer):
-    return [[[page.operand(n, layer.fraction, getattr(layer, "positive", False)) for n in p] for p in r] for r in to_grid(x)]
+    return [
+        [[page.operand(n, layer.fraction, getattr(layer, "positive", False)) for n in p] for p in r] for r in to_grid(x)
+    ]
 
 
 @given(st.lists(st.integers(1 - LIMIT, LIMIT - 1), min_size=1, max_size=50), fractions, st.booleans())
@@ -68,7 +74,9 @@ def test_operand(numbers, fraction, positive):
     assert operand(x, fraction, positive).tolist() == [page.operand(n, fraction, positive) for n in numbers]
 
 
-@pytest.mark.parametrize(("number", "expected"), [(8, 0), (24, 2), (40, 2), (56, 4), (-8, 0), (-24, -2), (-40, -2), (9, 1)])
+@pytest.mark.parametrize(
+    ("number", "expected"), [(8, 0), (24, 2), (40, 2), (56, 4), (-8, 0), (-24, -2), (-40, -2), (9, 1)]
+)
 def test_halves_go_to_the_even_neighbour(number, expected):
     assert operand(torch.tensor([float(number)]), 4, positive=False).item() == expected
     layer = ExactLinear(torch.ones(1, 1, 1, 1), torch.zeros(1), torch.tensor([4.0]), None, False)
@@ -104,9 +112,8 @@ def test_depthwise(seed, channels, kernel, height, width, fraction):
 
 def random_attention(rng, heads, size, window):
     width = heads * size
-    project = ExactLinear(*random_product(rng, (3 * width, width, 1, 1), 127), int(rng.integers(-8, 9)), False)
-    project.shift.clamp_(min=4)
-    project = ExactLinear(project.weight, project.bias, project.shift, project.fraction, False)
+    projection = random_product(rng, (3 * width, width, 1, 1), 127, smallest_shift=4)
+    project = ExactLinear(*projection, int(rng.integers(-8, 9)), False)
     merge = ExactLinear(*random_product(rng, (width, width, 1, 1), 127), int(rng.integers(-8, 9)), False)
     position = torch.from_numpy(rng.integers(-60, 61, (heads, (2 * window - 1) ** 2)))
     return ExactAttention(project, merge, position, tuple(rng.integers(0, 9, 3).tolist()), window)
@@ -170,28 +177,27 @@ def test_tables_do_not_depend_on_the_mathematics_library():
 # Bounds
 
 
+def linear(weight=1.0, bias=0.0, shift=0.0, fraction=8, positive=False, shape=(1, 1)):
+    outputs = shape[0]
+    numbers = torch.full((*shape, 1, 1), weight), torch.full((outputs,), bias), torch.full((outputs,), shift)
+    return ExactLinear(*numbers, fraction, positive)
+
+
+def attention(channels=1, fractions=(4, 4, 4), position=0.0, window=2, weight=0.0):
+    project = linear(weight, shape=(3 * channels, channels))
+    merge = linear(0.0, shape=(channels, channels))
+    return ExactAttention(project, merge, torch.full((1, (2 * window - 1) ** 2), position), fractions, window)
+
+
 @pytest.mark.parametrize(("inputs", "positive"), [(1040, False), (518, True)])
 def test_the_largest_sums_within_the_bound_are_exact(inputs, positive):
-    largest = 255 if positive else 127
-    weight = torch.full((1, inputs, 1, 1), 127.0)
-    bias = LIMIT - 1 - inputs * 127 * largest
-    layer = ExactLinear(weight, torch.tensor([bias]), torch.zeros(1), 8, positive)
-    layer.output_bound()
+    bias = LIMIT - 1.0 - inputs * 127 * (255 if positive else 127)
+    layer = linear(127.0, bias, positive=positive, shape=(1, inputs))
+    assert layer.output_bound() == LIMIT - 1
     assert layer(torch.full((1, inputs, 1, 1), 1000.0)).item() == LIMIT - 1
-    for more in (ExactLinear(weight, torch.tensor([bias + 1]), torch.zeros(1), 8, positive),
-                 ExactLinear(torch.full((1, inputs + 1, 1, 1), 127.0), torch.tensor([bias]), torch.zeros(1), 8, positive)):  # fmt: skip
+    for more in ({"bias": bias + 1, "shape": (1, inputs)}, {"bias": bias, "shape": (1, inputs + 1)}):
         with pytest.raises(BoundError, match="not exact"):
-            more.output_bound()
-
-
-def linear(weight=1.0, bias=0.0, shift=0.0, fraction=8, inputs=1):
-    return ExactLinear(torch.full((1, inputs, 1, 1), weight), torch.tensor([bias]), torch.tensor([shift]), fraction, False)
-
-
-def attention(channels=1, fractions=(4, 4, 4), position=0.0, window=2, project=None):
-    project = project or ExactLinear(torch.zeros(3 * channels, channels, 1, 1), torch.zeros(3 * channels), torch.zeros(3 * channels), 4, False)  # fmt: skip
-    merge = ExactLinear(torch.zeros(channels, channels, 1, 1), torch.zeros(channels), torch.zeros(channels), 4, False)
-    return ExactAttention(project, merge, torch.full((1, (2 * window - 1) ** 2), position), fractions, window)
+            linear(127.0, positive=positive, **more).output_bound()
 
 
 @pytest.mark.parametrize(
@@ -219,7 +225,7 @@ def attention(channels=1, fractions=(4, 4, 4), position=0.0, window=2, project=N
         attention(position=2049.0),
         attention(fractions=(4, 4, 9)),
         attention(channels=256, fractions=(-2, 0, 4)),
-        attention(project=ExactLinear(torch.full((3, 1, 1, 1), 128.0), torch.zeros(3), torch.zeros(3), 4, False)),
+        attention(weight=128.0),
         ExactRows(torch.tensor([[0.5], [0.0]])),
         ExactRows(torch.tensor([[float(LIMIT)], [0.0]])),
         ExactRows(torch.tensor([[math.nan], [0.0]])),
@@ -263,7 +269,7 @@ def test_settings_are_restored_after_an_error():
 
 
 def test_autocast_is_off_inside():
-    layer = linear(weight=127.0, bias=1.0, inputs=300)
+    layer = linear(127.0, 1.0, shape=(1, 300))
     x = torch.full((1, 300, 1, 1), 127.0)
     with torch.autocast("cpu", torch.bfloat16):
         with exact_arithmetic():
@@ -272,34 +278,28 @@ def test_autocast_is_off_inside():
         assert torch.is_autocast_enabled("cpu")
 
 
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "torch.set_float32_matmul_precision('medium')",
-        "torch.backends.cuda.matmul.allow_tf32 = True",
-        "torch.backends.cudnn.allow_tf32 = False",
-        "torch.backends.fp32_precision = 'tf32'",
-        "torch.backends.mkldnn.matmul.fp32_precision = 'bf16'",
-    ],
-)
-def test_programs_that_asked_for_less_precision_get_exact_sums_and_keep_their_setting(setting):
-    """In a process of its own, because PyTorch has no way back for some of these. The two newest are since 2.9."""
-    import subprocess
-    import sys
+OLDER = ["set_float32_matmul_precision('medium')", "backends.cuda.matmul.allow_tf32 = True"]
+NEWER = ["backends.fp32_precision = 'tf32'", "backends.mkldnn.matmul.fp32_precision = 'bf16'"]
+HAS_NEWER = hasattr(torch.backends.cuda.matmul, "fp32_precision")  # since 2.9
 
-    if "fp32_precision" in setting and not hasattr(torch.backends.cuda.matmul, "fp32_precision"):
-        setting = "pass"
-    program = f"""
-import torch
+
+@pytest.mark.parametrize("settings", [OLDER, NEWER] if HAS_NEWER else [OLDER])
+def test_programs_that_asked_for_less_precision_get_exact_sums_and_keep_their_settings(settings):
+    """In processes of their own, because PyTorch refuses to go back from the newer interface to the older one."""
+    program = """
+import sys, torch
 from imgcodec.priors import exact
-{setting}
+
 def settings():
     return [getattr(place, name) for place, name, _ in exact._precision_settings()]
-before = settings()
+
 x, w = torch.full((64, 500), 127.0), torch.full((500, 64), 127.0)
 w[0] = 126
-with exact.exact_arithmetic():
-    assert ((x @ w) == 500 * 127**2 - 127).all()
-assert settings() == before
+for setting in sys.argv[1:]:
+    exec("torch." + setting)
+    before = settings()
+    with exact.exact_arithmetic():
+        assert ((x @ w) == 500 * 127**2 - 127).all()
+    assert settings() == before
 """
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program, *settings], check=True)

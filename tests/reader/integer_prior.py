@@ -17,6 +17,8 @@ from reader.nic_reader import File, RangeDecoder, cumulative_counts, read, read_
 Place = list[int]
 Grid = list[list[Place]]
 
+STRIDES = (64, 16)
+
 # Section 5.1
 
 
@@ -191,13 +193,9 @@ class Walk:
 
     def __init__(self, model: Model, quality: int, width: int, height: int, sections: list[bytes]) -> None:
         self.model, self.quality = model, quality
-        self.sizes = [(-(-height // stride), -(-width // stride)) for stride in (64, 16)]
+        self.sizes = [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
         self.coders = [RangeDecoder(data) for data in sections]
-        groups = model.config["tokenizer"]["channels"]
-        self.tokens = [
-            [[[0] * columns for _ in range(rows)] for _ in range(g)]
-            for g, (rows, columns) in zip(groups, self.sizes, strict=True)
-        ]
+        self.tokens = empty_tokens(model, width, height)
         self._layers: dict[str, tuple[list[list[int]], list[int], list[int]]] = {}
 
     def run(self) -> None:
@@ -304,23 +302,24 @@ def read_tokens(data: bytes, model: Model) -> list[Grid]:
     file = read(data)
     if file.profile != 1 or file.stages != 2 or file.codebook_id != model.id():
         raise ValueError("not a file of this model")
-    stages: list[Grid] = [[] for _ in range(2)]
-    columns = -(-file.width // file.tile_size) if file.tile_size else 1
-    for first in range(0, file.tile_count, columns):
-        tiles = [walk_tile(file, model, tile) for tile in range(first, first + columns)]
-        for stage, grid in enumerate(stages):
-            for group in range(len(tiles[0][stage])):
-                beside = zip(*(tile[stage][group] for tile in tiles), strict=True)
-                below = [sum(parts, []) for parts in beside]
-                grid[group : group + 1] = [[*(grid[group] if group < len(grid) else []), *below]]
+    stages = empty_tokens(model, file.width, file.height)
+    for tile in range(file.tile_count):
+        left, top, width, height = tile_place(file, tile)
+        walk = Walk(model, file.quality, width, height, [file.tokens(stage, tile) for stage in range(2)])
+        walk.run()
+        for stage, stride in enumerate(STRIDES):
+            for grid, part in zip(stages[stage], walk.tokens[stage], strict=True):
+                for row, tokens in enumerate(part, top // stride):
+                    grid[row][left // stride : left // stride + len(tokens)] = tokens
     return stages
 
 
-def walk_tile(file: File, model: Model, tile: int) -> list[Grid]:
-    left, top, width, height = tile_place(file, tile)
-    walk = Walk(model, file.quality, width, height, [file.tokens(stage, tile) for stage in range(2)])
-    walk.run()
-    return walk.tokens
+def empty_tokens(model: Model, width: int, height: int) -> list[Grid]:
+    groups = model.config["tokenizer"]["channels"]
+    return [
+        [[[0] * -(-width // stride) for _ in range(-(-height // stride))] for _ in range(g)]
+        for g, stride in zip(groups, STRIDES, strict=True)
+    ]
 
 
 def tile_place(file: File, tile: int) -> tuple[int, int, int, int]:

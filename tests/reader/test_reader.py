@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def model():
     return integer_prior.read_model((GOLDEN / INDEX["model"]["file"]).read_bytes())
 

@@ -1,0 +1,138 @@
+"""Residual vector quantization: the nearest codeword, every prefix of stages, and what the transforms cost."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from imgcodec.priors.transformer import Prior, PriorConfig
+from imgcodec.priors.windows import pack
+from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+
+SMALL = {"channels": (3, 5), "codes": 21, "levels": 4, "width_coarse": 8, "width_fine": 4}
+
+
+def tokenizer(codebooks=(1, 5), seed=1):
+    """Gains between 1/2 and 4, codewords up to 0.45 off the lattice; transforms as initialized."""
+    torch.manual_seed(seed)
+    made = ResidualVQ(RVQConfig(**SMALL, codebooks=codebooks)).requires_grad_(False)
+    for gain in made.log_gain:
+        gain.uniform_(-0.7, 1.4)
+    for book in made.codebooks:
+        noise = torch.rand_like(book) * 0.9 - 0.45
+        noise[:, SMALL["codes"] // 2] = 0
+        book.add_(noise)
+    made.check_codebooks()
+    return made
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([(1, 1), (1, 5), (3, 1), (3, 5)]), st.sampled_from([0, 1]))
+def test_the_codeword_is_the_nearest(seed, codebooks, stage):
+    made = tokenizer(codebooks, seed % 1000)
+    torch.manual_seed(seed)
+    scaled = torch.randn(2, SMALL["channels"][stage], 3, 4) * 6
+    found = made._nearest(stage, scaled)
+    books = made.codebooks[stage].expand(SMALL["channels"][stage], -1, -1)
+    for group, book in enumerate(books[:, :, 0]):
+        errors = (scaled[:, group, ..., None] - book).abs()
+        error = errors.gather(3, found[:, group, ..., None])[..., 0]
+        assert torch.equal(error, errors.amin(3))
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0, 2.75, 3.0])
+def test_quantization_errs_by_half_a_step(level):
+    made, level = tokenizer((1, 1)), torch.tensor([level])
+    latent = torch.randn(1, 5, 8, 12)
+    tokens = made.quantize_latent(latent, level)
+    assert [t.shape for t in tokens] == [(1, 3, 2, 3), (1, 5, 8, 12)]
+    assert all(0 <= t.min() and t.max() < SMALL["codes"] for t in tokens)  # noqa: SIM300
+    inside = (tokens[1] > 0) & (tokens[1] < SMALL["codes"] - 1)
+    # neighbours of a lattice that is 0.45 off are up to 1.9 apart
+    error = (made.dequantize(tokens, level) - latent).abs() * made.gain(1, level)
+    assert float(error[inside].max()) <= 0.95 + 1e-4
+
+
+def test_each_stage_codes_what_the_earlier_ones_left():
+    made, level = tokenizer(), torch.tensor([1.5])
+    latent = torch.randn(1, 5, 4, 8) + 3
+    tokens = made.quantize_latent(latent, level)
+    errors = [float((made.dequantize(tokens[:n], level) - latent).square().mean()) for n in (1, 2)]
+    assert errors[1] < errors[0] < float(latent.square().mean())
+    coarse = made.dequantize(tokens[:1], level)
+    assert torch.equal(coarse, coarse[:, :, ::4, ::4].repeat_interleave(4, 2).repeat_interleave(4, 3))
+    assert not coarse[:, 3:].any()  # the channels that stage 0 does not have
+
+
+def test_zero_tokens_are_zero():
+    made = tokenizer()
+    zero = [
+        torch.full((1, c, *s), SMALL["codes"] // 2) for c, s in zip(SMALL["channels"], [(1, 2), (4, 8)], strict=True)
+    ]
+    assert not made.dequantize(zero, torch.tensor([0.7])).any()
+
+
+def test_gains_are_interpolated_between_levels():
+    made = tokenizer()
+    at = [made.log_gain[1][level] for level in (1, 2)]
+    for level, expected in ((1.0, at[0]), (2.0, at[1]), (1.25, 0.75 * at[0] + 0.25 * at[1])):
+        gain = made.gain(1, torch.tensor([level]))
+        assert torch.allclose(gain[0, :, 0, 0].log(), expected, atol=1e-6)
+
+
+def test_training_sees_what_is_coded():
+    """With codebooks that are lattices, as in training, the relaxed context is the tokens."""
+    made = ResidualVQ(RVQConfig(**SMALL)).requires_grad_(False)
+    latent, level = torch.randn(2, 5, 4, 4) * 2, torch.tensor([0.0, 2.5])
+    noisy, hard, reconstruction = made.relax(latent, level)
+    tokens = made.quantize_latent(latent, level)
+    for stage in range(2):
+        assert torch.equal(hard[stage], tokens[stage] - SMALL["codes"] // 2)
+        assert float((noisy[stage] - hard[stage]).abs().max()) <= 1
+    assert torch.allclose(reconstruction, made.dequantize(tokens, level), atol=1e-5)
+
+
+@pytest.mark.parametrize(("code", "offset"), [(3, 0.5), (20, -0.75), (10, 0.01), (0, float("nan"))])
+def test_codebooks_that_the_search_could_miss_are_refused(code, offset):
+    made = tokenizer()
+    made.codebooks[1][2, code] = code - 10 + offset
+    with pytest.raises(ValueError, match="too far from its lattice point"):
+        made.check_codebooks()
+
+
+def test_an_even_number_of_codes_has_no_zero():
+    with pytest.raises(ValueError, match="odd"):
+        RVQConfig(codes=20)
+
+
+def test_transforms_of_any_batch_and_size():
+    made = tokenizer()
+    latent = made.analysis(torch.rand(2, 3, 64, 128))
+    assert latent.shape == (2, 5, 4, 8)
+    assert made.synthesis(latent, torch.tensor([0.5, 3])).shape == (2, 3, 64, 128)
+
+
+# What they cost, at the sizes that are shipped
+
+
+def multiplications(run):
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops() / 2
+
+
+def test_the_transforms_are_within_their_budget():
+    made = ResidualVQ(RVQConfig()).requires_grad_(False)
+    pixels, latent, level = torch.zeros(1, 3, 128, 128), torch.zeros(1, 320, 8, 8), torch.zeros(1)
+    analysis = multiplications(lambda: made.analysis(pixels)) / 128**2
+    synthesis = multiplications(lambda: made.synthesis(latent, level)) / 128**2
+    assert 5_000 < analysis <= 40_000
+    assert 5_000 < synthesis <= 25_000
+
+
+def test_the_prior_is_within_its_budget():
+    def code(stage, first, groups, parameters, phase):
+        return pack(torch.zeros(1, groups, *((8, 8), (32, 32))[stage]), phase)
+
+    prior = Prior(PriorConfig()).requires_grad_(False)
+    assert 5_000 < multiplications(lambda: prior((1, 8, 8), torch.zeros(1), code)) / 512**2 <= 10_000
