@@ -51,7 +51,7 @@ class Linear(nn.Module):
         super().__init__()
         self.output_fraction = fraction
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 1, 1))
-        nn.init.normal_(self.weight, std=inputs**-0.5)
+        nn.init.uniform_(self.weight, -((3 / inputs) ** 0.5), (3 / inputs) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.operand = None if tokens else Operand(positive)
         self.quantized = False
@@ -79,7 +79,7 @@ class Depthwise(nn.Module):
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(width, 1, kernel, kernel))
-        nn.init.normal_(self.weight, std=0.02)
+        nn.init.uniform_(self.weight, -0.03, 0.03)
         self.bias = nn.Parameter(torch.zeros(width))
         self.operand = Operand()
         self.quantized = False

@@ -29,8 +29,8 @@ def walk_tile(
     quality: the header's, 0..25600. tokens: (groups, rows, columns) a stage to be written; None to read; real numbers,
     0 for the zero codeword, for a coder that chooses tokens itself. zero: index of the zero codeword.
 
-    Returns the tokens. Places beyond `sizes`, up to whole windows, are not coded: they are zero. Raises InvalidFileError
-    where the coders give what no encoder writes. To be called inside `exact_arithmetic`.
+    Returns the tokens. Places beyond `sizes`, up to whole windows, are not coded: they are zero. Raises
+    InvalidFileError where the coders give what no encoder writes. To be called inside `exact_arithmetic`.
     """
     device = prior.coarse.start.rows.device
     groups = [sum(s) for s in prior.config.slices]

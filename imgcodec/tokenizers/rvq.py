@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, straight_through, zero_init
+from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, round_towards_zero, straight_through, zero_init
 
 STRIDES = (64, 16)
 BLOCK = STRIDES[1]
@@ -190,21 +190,18 @@ class ResidualVQ(nn.Module):
 
     # -- training ------------------------------------------------------------------------------------------------
 
-    def relax(self, latent: Tensor, level: Tensor) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """A differentiable stand-in for quantization: (noisy, hard, latent').
+    def relax(self, latent: Tensor, level: Tensor) -> tuple[list[Tensor], Tensor]:
+        """A differentiable stand-in for quantization: centred tokens of each stage, and the latent they stand for.
 
-        `noisy` are the scaled values plus uniform noise, for the rate (Ballé et al. 2017); `hard` are the rounded ones
-        with straight-through gradient, for the prior's context; latent' is what synthesis sees, from the hard ones
-        (the mixed scheme of Minnen and Singh 2020). Values are centred: zero is the zero codeword.
+        The gradient passes straight through. Rounding leans towards zero, as an encoder that minds the rate does.
         """
-        noisy, hard = [], []
+        tokens: list[Tensor] = []
         reconstruction = torch.zeros_like(latent)
         for stage in range(2):
             remainder = self._pool(latent) if stage == 0 else latent - reconstruction
             gain = self.gain(stage, level)
             scaled = remainder * gain
-            noisy.append(scaled + torch.rand_like(scaled) - 0.5)
-            hard.append(straight_through(scaled.round(), scaled))
-            value = hard[-1] / gain
+            tokens.append(straight_through(round_towards_zero(scaled), scaled))
+            value = tokens[-1] / gain
             reconstruction = reconstruction + (self._unpool(value) if stage == 0 else value)
-        return noisy, hard, reconstruction
+        return tokens, reconstruction

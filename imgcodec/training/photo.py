@@ -46,23 +46,23 @@ def photo_forward(
 ) -> tuple[Tensor, Tensor]:
     """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, level (B,) -> bits (B,), MSE (B,)."""
     latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
-    noisy, hard, reconstruction = tokenizer.relax(latent, level)
-    bits = prior_bits(prior, noisy, hard, level)
+    tokens, reconstruction = tokenizer.relax(latent, level)
+    bits = prior_bits(prior, tokens, level)
     error = tokenizer.synthesis(reconstruction, level).float() - pixels
     return bits, error.square().mean((1, 2, 3))
 
 
-def prior_bits(prior: Prior, values: list[Tensor], context: list[Tensor], level: Tensor) -> Tensor:
-    """Code length (B,) of centred token values (B, groups, h, w) a stage, the prior seeing `context` in their place."""
-    batch, _, height, width = context[0].shape
+def prior_bits(prior: Prior, tokens: list[Tensor], level: Tensor) -> Tensor:
+    """Code length (B,) of centred tokens (B, groups, h, w) a stage."""
+    batch, _, height, width = tokens[0].shape
     total = torch.zeros(batch, device=level.device)
 
     def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
         nonlocal total
         mean, scale = parameters.float().chunk(2, 1)
-        value = pack(values[stage][:, first : first + groups], phase)
+        value = pack(tokens[stage][:, first : first + groups], phase)
         total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
-        return pack(context[stage][:, first : first + groups], phase)
+        return value
 
     prior((batch, height, width), level, code)
     return total
@@ -129,7 +129,7 @@ def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
         level = torch.linspace(0, levels - 1, data.batch)
         tokens = model.tokenizer.quantize_latent(model.tokenizer.analysis(pixels), level)
         centred = [t.float() - model.tokenizer.config.codes // 2 for t in tokens]
-        prior_bits(model.prior, centred, centred, level)
+        prior_bits(model.prior, centred, level)
 
 
 @torch.no_grad()
@@ -148,7 +148,7 @@ def validate(model: Photo, data: Data, linear_analysis: bool = False) -> dict[st
                 latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
                 tokens = tokenizer.quantize_latent(latent.float(), level)
                 centred = [t.float() - tokenizer.config.codes // 2 for t in tokens]
-                bits = prior_bits(prior, centred, centred, level)
+                bits = prior_bits(prior, centred, level)
                 decoded = tokenizer.synthesis(tokenizer.dequantize(tokens, level), level).float()
             error = ((decoded * 255).round().clamp(0, 255) / 255 - x).square().mean()
             trade = data.lambdas.at(level, levels)

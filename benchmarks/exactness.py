@@ -1,0 +1,246 @@
+"""Do files decode to the same tokens everywhere? Writes files under every setting and reads each under every other.
+
+    python benchmarks/exactness.py kodak/ --model photo -o benchmarks/exactness.json
+    python benchmarks/exactness.py kodak/ --model photo --torch 2.6.0 --python /elsewhere/bin/python -o ...
+
+A setting is a Python interpreter, a device, a number of threads, and the instruction sets that PyTorch and oneDNN may
+use. Each runs in processes of its own, first to write, then to read what all have written:
+
+    write   compress each picture at each quality; keep the file, the hash of its tokens, and the picture it decodes to
+    read    for each file of each setting: are the tokens those of the writer? does writing them again give the same
+            bytes? how far are the pixels from the writer's?
+
+Encoders may choose other tokens (what is left of them is float); so there can be more than one file of a picture.
+`--torch VERSION` makes a virtual environment in a temporary folder and installs that version and this package into it.
+CUDA is among the settings where there is one. The exit code is 1 if anything but pixels within one grey level differs.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+QUALITIES = (10.0, 50.0, 90.0)
+CAPABILITIES = ("default", "avx2", "avx512")  # of PyTorch's own kernels
+ONEDNN = ("", "SSE41", "AVX2")  # of oneDNN's; empty: whatever there is
+INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Under what a file is written or read."""
+
+    name: str
+    environment: dict[str, str] = field(default_factory=dict)
+    python: str = sys.executable
+    device: str = "cpu"
+
+    def run(self, *arguments: str | Path) -> dict[str, Any]:
+        """What `write` or `read` say in a process under this setting."""
+        command = [self.python, __file__, *map(str, arguments), "--device", self.device]
+        result = subprocess.run(command, env={**os.environ, **self.environment}, stdout=subprocess.PIPE, check=True)
+        answer: dict[str, Any] = json.loads(result.stdout)
+        return answer
+
+
+def cpu(capability: str = "", onednn: str = "", threads: int = 1, python: str = sys.executable) -> Setting:
+    """A setting by its instruction sets, empty for the best there is, and number of threads."""
+    # threads that sleep while they wait, for those that spin stand in each other's way on a busy machine
+    environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    if capability:
+        environment["ATEN_CPU_CAPABILITY"] = capability
+    if onednn:
+        environment["ONEDNN_MAX_CPU_ISA"] = onednn
+    name = "-".join([capability or "best", onednn or "best", f"{threads}threads"])
+    return Setting(name, environment, python)
+
+
+def every_cpu_setting(python: str = sys.executable) -> list[Setting]:
+    """All combinations of instruction sets, with one thread and with two."""
+    return [cpu(*choice, python) for choice in product(CAPABILITIES, ONEDNN, (1, 2))]
+
+
+def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, folder: Path) -> dict[str, Any]:
+    """The whole matrix. models: names or paths; pictures: a directory; folder: for the files, empty."""
+    qualities = ",".join(map(str, QUALITIES))
+    arguments = [*models, "--pictures", pictures, "--qualities", qualities, "--into"]
+    written = {s.name: s.run("write", *arguments, folder / s.name) for s in settings}
+    read = {s.name: s.run("read", *models, "--from", folder) for s in settings}
+    wrong_tokens, other_bytes, difference, readings = [], [], 0, 0
+    for reader, answer in read.items():
+        for file, found in answer["files"].items():
+            writer, name = file.split("/", 1)
+            readings += 1
+            if found["tokens"] != written[writer]["files"][name]["tokens"]:
+                wrong_tokens.append(f"{file} under {reader}")
+            if not found["same_bytes"]:
+                other_bytes.append(f"{file} under {reader}")
+            difference = max(difference, found["largest_difference"])
+    names = list(next(iter(written.values()))["files"])
+    versions = {name: len({w["files"][name]["sha256"] for w in written.values()}) for name in names}
+    return {
+        "settings": {name: answer["under"] for name, answer in written.items()},
+        "files_written": sum(len(answer["files"]) for answer in written.values()),
+        "files_read": readings,
+        "wrong_tokens": wrong_tokens,
+        "other_bytes": other_bytes,
+        "largest_pixel_difference": difference,
+        "pictures_whose_encoders_chose_different_tokens": {name: n for name, n in versions.items() if n > 1},
+    }
+
+
+def is_exact(result: dict[str, Any]) -> bool:
+    """Whether all that must be the same is, and pixels are within one grey level."""
+    return not result["wrong_tokens"] and not result["other_bytes"] and result["largest_pixel_difference"] <= 1
+
+
+# What runs under a setting. It may be another version of everything, so torch and imgcodec are imported here only.
+
+
+def write(
+    models: Iterable[str], pictures: Path, qualities: Iterable[float], folder: Path, device: str
+) -> dict[str, Any]:
+    """Compresses everything into `folder`, with the decoded pictures beside the files."""
+    from hashlib import sha256
+
+    import numpy as np
+    from PIL import Image
+
+    import imgcodec
+
+    files = {}
+    for name in models:
+        model = imgcodec.load_model(name, device)
+        for path in sorted(p for p in pictures.iterdir() if p.suffix.lower() in (".png", ".jpg", ".webp")):
+            pixels = np.asarray(Image.open(path).convert("RGB"))
+            for quality in qualities:
+                file = Path(model.name) / f"{path.stem}-{quality:g}.nic"
+                data = model.compress(pixels, quality)
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                (folder / file).write_bytes(data)
+                model.decompress(data).save((folder / file).with_suffix(".png"))
+                files[str(file)] = {"tokens": model.read_tokens(data).sha256(), "sha256": sha256(data).hexdigest()}
+    return {"under": describe_setting(device), "files": files}
+
+
+def read(models: Iterable[str], folder: Path, device: str) -> dict[str, Any]:
+    """Decodes the files of all settings. The same bytes are decoded once."""
+    import numpy as np
+    from PIL import Image
+
+    import imgcodec
+
+    files = {}
+    for name in models:
+        model = imgcodec.load_model(name, device)
+        decoded: dict[bytes, tuple[str, bool, Any]] = {}
+        for path in sorted(folder.glob(f"*/{model.name}/*.nic")):
+            data = path.read_bytes()
+            if data not in decoded:
+                tokens = model.read_tokens(data)
+                same = model.write_tokens(tokens) == data
+                decoded[data] = tokens.sha256(), same, np.asarray(model.decompress(data)).astype(int)
+            sha256, same, pixels = decoded[data]
+            difference = np.abs(pixels - np.asarray(Image.open(path.with_suffix(".png"))))
+            entry = {"tokens": sha256, "same_bytes": same, "largest_difference": int(difference.max())}
+            files[path.relative_to(folder).as_posix()] = entry
+    return {"under": describe_setting(device), "files": files}
+
+
+def describe_setting(device: str) -> dict[str, object]:
+    import platform
+
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "onednn": os.environ.get("ONEDNN_MAX_CPU_ISA", "best"),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
+    }
+
+
+# The command
+
+
+def environment_with(version: str, index: str, folder: Path) -> str:
+    """A virtual environment with that version of torch and this package; the path of its interpreter."""
+    print(f"installing torch {version}", file=sys.stderr)
+    venv.create(folder, with_pip=True)
+    python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    for arguments in (["--index-url", index, f"torch=={version}"], ["--editable", str(ROOT)]):
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True, stdout=sys.stderr)
+    return python
+
+
+def has_cuda(python: str) -> bool:
+    program = "import sys, torch; sys.exit(not torch.cuda.is_available())"
+    return subprocess.run([python, "-c", program], check=False).returncode == 0
+
+
+def matrix(arguments: argparse.Namespace) -> int:
+    from machine import describe  # lies beside this file
+
+    models = [str(Path(m).resolve()) if m.endswith(".safetensors") else m for m in arguments.model]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        pythons = {"": sys.executable}
+        pythons |= {f"python{i}-": python for i, python in enumerate(arguments.python, 1)}
+        for version in arguments.torch:
+            pythons[f"torch{version}-"] = environment_with(version, arguments.index, folder / f"torch-{version}")
+        settings = []
+        for prefix, python in pythons.items():
+            of_python = every_cpu_setting(python)
+            if has_cuda(python):
+                of_python.append(Setting("cuda", {}, python, "cuda"))
+            settings += [Setting(prefix + s.name, s.environment, s.python, s.device) for s in of_python]
+        result = measure(settings, models, arguments.pictures, folder / "files")
+    report = {**describe(), "models": arguments.model, "exact": is_exact(result), **result}
+    text = json.dumps(report, indent=1) + "\n"
+    if arguments.output:
+        arguments.output.write_text(text)
+    summary = {key: value for key, value in report.items() if key not in ("settings", "machine", "versions")}
+    print(json.dumps(summary, indent=1))
+    return 0 if report["exact"] else 1
+
+
+def main() -> int:
+    if sys.argv[1:2] not in (["write"], ["read"]):
+        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("pictures", type=Path, help="a directory")
+        parser.add_argument("--model", action="append", required=True, help="a name or a file; may be given again")
+        parser.add_argument("--python", action="append", default=[], help="an interpreter that has imgcodec")
+        parser.add_argument("--torch", action="append", default=[], help="a version to install and test")
+        parser.add_argument("--index", default=INDEX, help="where pip gets torch")
+        parser.add_argument("-o", "--output", type=Path)
+        return matrix(parser.parse_args())
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what")
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--qualities", type=lambda text: [float(q) for q in text.split(",")])
+    parser.add_argument("--into", type=Path)
+    parser.add_argument("--from", type=Path, dest="source")
+    parser.add_argument("--device", required=True)
+    given = parser.parse_args()
+    if given.what == "write":
+        answer = write(given.models, given.pictures, given.qualities, given.into, given.device)
+    else:
+        answer = read(given.models, given.source, given.device)
+    print(json.dumps(answer))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

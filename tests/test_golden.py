@@ -1,0 +1,50 @@
+"""Golden files decode for ever: the same tokens, the same bytes when they are written again, the same pixels."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgcodec.bitstream import SectionType, container
+
+GOLDEN = Path(__file__).parent / "golden"
+INDEX = json.loads((GOLDEN / "golden.json").read_text())
+
+
+def test_nothing_is_missing_and_nothing_is_new():
+    names = {path.stem for path in GOLDEN.glob("*.nic")}
+    assert names == set(INDEX["files"]) == {path.stem for path in GOLDEN.glob("*.png")}
+
+
+def test_the_model_is_the_frozen_one(tiny_model):
+    data = (GOLDEN / INDEX["model"]["file"]).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == INDEX["model"]["sha256"]
+    assert tiny_model.id.hex() == INDEX["model"]["id"]
+    assert len(data) < 200_000
+
+
+@pytest.mark.parametrize("name", INDEX["files"])
+def test_golden_file(tiny_model, name):
+    entry, data = INDEX["files"][name], (GOLDEN / f"{name}.nic").read_bytes()
+    assert len(data) == entry["bytes"]
+
+    tokens = tiny_model.read_tokens(data)
+    assert (tokens.header.width, tokens.header.height) == (entry["width"], entry["height"])
+    assert tokens.header.quality == entry["quality"] * 256
+    assert tokens.sha256() == entry["tokens_sha256"]
+
+    again = tiny_model.write_tokens(tokens)
+    written = [s for s in container.read(data).sections if s.type == SectionType.TOKENS]
+    assert list(container.read(again).sections) == written
+    if entry["mode"] != "RGBA":  # that has a section which `write_tokens` knows nothing of
+        assert again == data
+
+    picture, expected = tiny_model.decompress(data), Image.open(GOLDEN / f"{name}.png")
+    assert picture.mode == expected.mode == entry["mode"]
+    difference = np.asarray(picture, int) - np.asarray(expected, int)
+    assert np.abs(difference).max() <= 1
+    if entry["mode"] == "RGBA":
+        assert not difference[:, :, 3].any()
