@@ -1,6 +1,6 @@
 """Do files decode to the same tokens everywhere? Writes files under every setting and reads each under every other.
 
-    python benchmarks/exactness.py kodak/ --model photo -o benchmarks/exactness.json
+    python benchmarks/exactness.py kodak/ --model photo -o benchmarks/results/exactness.json
     python benchmarks/exactness.py kodak/ --model photo --torch 2.6.0 --python /elsewhere/bin/python -o ...
 
 A setting is a Python interpreter, a device, a number of threads, and the instruction sets that PyTorch and oneDNN may

@@ -39,6 +39,10 @@ TILE_SIZE = 1024
 """Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
 
 
+LARGEST_TILE = 2**22
+"""Pixels that a tile may have to be decoded: what the prior takes in memory grows with it."""
+
+
 @dataclass(frozen=True)
 class Tokens:
     """What a file says, before it is a picture.
@@ -107,7 +111,8 @@ class Model:
         """Tokens, or the first of their stages -> pixels uint8 (H, W, 3)."""
         header = tokens.header
         size = (header.height, header.width)
-        return synthesise(self.photo.tokenizer, tokens.stages, size, self._level(header), self.photo.device)
+        with exact_arithmetic():
+            return synthesise(self.photo.tokenizer, tokens.stages, size, self._level(header), self.photo.device)
 
     def write_tokens(self, tokens: Tokens) -> bytes:
         """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
@@ -132,7 +137,8 @@ class Model:
 
     def _choose(self, header: Header, pixels: NDArray[np.uint8]) -> tuple[Tokens, list[Section]]:
         """Tokens for a picture, chosen as they are written."""
-        values = analyse(self.photo.tokenizer, pixels, self._level(header), self.photo.device)
+        with exact_arithmetic():  # no TF32: it would cost more than a grey level
+            values = analyse(self.photo.tokenizer, pixels, self._level(header), self.photo.device)
         return self._encode(header, values, ChoosingEncoder)
 
     def _encode(
@@ -155,9 +161,18 @@ class Model:
 
     def _tokens_of(self, file: Container) -> Tokens:
         header = file.header
-        if header.profile != Profile.PHOTO or header.stage_count != len(STRIDES):
+        if header.profile != Profile.PHOTO:
             raise InvalidFileError(
                 f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
+            )
+        if header.stage_count != len(STRIDES):
+            raise InvalidFileError(
+                f"The file has {header.stage_count} stages, and those of its profile have {len(STRIDES)}."
+            )
+        _, _, width, height = header.tile_rectangle(0)
+        if width * height > LARGEST_TILE:
+            raise InvalidFileError(
+                f"The file has tiles of {width} x {height} pixels, over the limit of {LARGEST_TILE} pixels."
             )
         if header.codebook_id != self.id:
             raise ModelNotFoundError(f"The file was made with model {header.codebook_id.hex()}, not with {self.name}.")

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str])
 def model_id(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
     """First 8 bytes of the SHA-256 of the configuration and, by name, of every tensor's name, type, shape and
     little-endian bytes."""
-    digest = hashlib.sha256(metadata["config"].encode())
+    digest = hashlib.sha256(metadata.get("config", "").encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -95,6 +96,7 @@ def installed_models() -> list[str]:
     return sorted(p.stem for p in folder.glob("*.safetensors"))
 
 
+@lru_cache(maxsize=16)
 def find_model_by_id(id: bytes) -> str:
     """Name of the installed model with that id. Raises ModelNotFoundError.
 

@@ -23,7 +23,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, round_towards_zero, straight_through, zero_init
+from imgcodec.tokenizers.layers import (
+    ResidualBlock,
+    interpolate_levels,
+    round_towards_zero,
+    straight_through,
+    zero_init,
+)
 
 STRIDES = (64, 16)
 BLOCK = STRIDES[1]

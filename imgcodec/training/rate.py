@@ -1,5 +1,7 @@
 """Ideal code length of tokens under the prior's parameters, differentiable."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,9 +16,24 @@ def logistic_bits(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
     log(S(a) - S(b)) is taken as log S(a) + log S(-b) + log(1 - e^(b-a)), S the sigmoid: exact far out in the tails,
     where the difference itself has underflowed and has no gradient.
     """
-    scale = scale + (scale.clamp(0, LARGEST_SCALE) - scale).detach()
-    width = SMALLEST_WIDTH * torch.exp(2 * scale.clamp(-1, LARGEST_SCALE + 1))
+    width = SMALLEST_WIDTH * torch.exp(2 * _Bounded.apply(scale))
     distance = (values - mean).abs()
     upper, lower = (0.5 - distance) / width, (-0.5 - distance) / width
     nats = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log1p(-torch.exp(-1 / width).clamp(max=1 - 1e-6))
     return -nats / 0.6931471805599453
+
+
+class _Bounded(torch.autograd.Function):
+    """Clamps a scale to 0..LARGEST_SCALE. Out of that range, only a gradient that leads back in passes: without one it
+    could never come back, and with all of them it would drift off for ever."""
+
+    @staticmethod
+    def forward(ctx: Any, scale: Tensor) -> Tensor:
+        ctx.save_for_backward(scale)
+        return scale.clamp(0, LARGEST_SCALE)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (scale,) = ctx.saved_tensors
+        outwards = ((scale < 0) & (gradient > 0)) | ((scale > LARGEST_SCALE) & (gradient < 0))
+        return gradient.masked_fill(outwards, 0)

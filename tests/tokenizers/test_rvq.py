@@ -80,16 +80,28 @@ def test_gains_are_interpolated_between_levels():
         assert torch.allclose(gain[0, :, 0, 0].log(), expected, atol=1e-6)
 
 
-def test_training_sees_what_is_coded():
-    """With codebooks that are lattices, as in training, the relaxed context is the tokens."""
-    made = ResidualVQ(RVQConfig(**SMALL)).requires_grad_(False)
+def test_training_sees_what_an_encoder_could_choose():
+    """With codebooks that are lattices, as in training: the nearest token or the next one towards zero."""
+    made = ResidualVQ(RVQConfig(**SMALL | {"codes": 1023})).requires_grad_(False)
     latent, level = torch.randn(2, 5, 4, 4) * 2, torch.tensor([0.0, 2.5])
-    noisy, hard, reconstruction = made.relax(latent, level)
-    tokens = made.quantize_latent(latent, level)
-    for stage in range(2):
-        assert torch.equal(hard[stage], tokens[stage] - SMALL["codes"] // 2)
-        assert float((noisy[stage] - hard[stage]).abs().max()) <= 1
-    assert torch.allclose(reconstruction, made.dequantize(tokens, level), atol=1e-5)
+    tokens, reconstruction = made.relax(latent, level)
+    nearest = made.quantize_latent(latent, level)
+    assert torch.allclose(tokens[0], tokens[0].round(), atol=1e-5)
+    step = (nearest[0] - 511) - tokens[0].round()
+    assert set((step * tokens[0].sign()).unique().tolist()) <= {0.0, 1.0}
+    assert torch.equal(tokens[0].round()[step == 0], (nearest[0] - 511.0)[step == 0])
+    chosen = [t.round().long() + 511 for t in tokens]
+    assert torch.allclose(reconstruction, made.dequantize(chosen, level), atol=1e-5)
+
+
+def test_training_passes_gradients_through_its_tokens():
+    made = ResidualVQ(RVQConfig(**SMALL))
+    latent = torch.randn(1, 5, 4, 4, requires_grad=True)
+    tokens, reconstruction = made.relax(latent, torch.tensor([1.0]))
+    (tokens[1].sum() + reconstruction.square().sum()).backward()
+    assert latent.grad is not None
+    assert latent.grad.abs().sum() > 0
+    assert made.log_gain[1].grad[1].abs().sum() > 0
 
 
 @pytest.mark.parametrize(("code", "offset"), [(3, 0.5), (20, -0.75), (10, 0.01), (0, float("nan"))])
