@@ -252,5 +252,14 @@ def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
         product.quantized = True
 
 
+def unquantize(module: nn.Module) -> None:
+    """Turns fake quantization off again."""
+    for layer in module.modules():
+        if isinstance(layer, Operand):
+            layer.fraction.fill_(FLOAT)
+    for product in quantizable(module):
+        product.quantized = False
+
+
 def _rounded(x: Tensor, fraction: int, layer: Operand) -> Tensor:
     return (x * 2.0**fraction).round().clamp(layer.low, layer.high) * 2.0**-fraction

@@ -8,14 +8,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgcodec.codec import load_model
+from imgcodec.evaluation.code_length import stage_bits
 from imgcodec.model import photo_model, save_model
 from imgcodec.priors.exact import LEVEL_UNITS, check_bounds, exact_arithmetic
-from imgcodec.priors.layers import export
+from imgcodec.priors.layers import export, unquantize
 from imgcodec.priors.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
+from imgcodec.training.photo import prior_bits
 
 
 def export_photo(
@@ -31,6 +34,28 @@ def export_photo(
     counts = symbol_counts(tokenizer, exact, photographs, crops, np.random.default_rng(seed))
     path.parent.mkdir(parents=True, exist_ok=True)
     return save_model(path, *photo_model(tokenizer, exact, fit_tables(counts)))
+
+
+@torch.no_grad()
+def compare_rates(
+    prior: Prior, path: Path, development: list[NDArray[np.uint8]], qualities: tuple[float, ...] = (10, 30, 50, 70, 90)
+) -> dict[str, float]:
+    """Bits a pixel of the same tokens under the float prior, under its fake quantization, and under the exported one
+    with its fitted tables. development: uint8 (H, W, 3), sides multiples of the prior's largest window in pixels."""
+    plain = copy.deepcopy(prior)
+    unquantize(plain)
+    model = load_model(str(path))
+    zero, levels = model.photo.tokenizer.config.codes // 2, model.photo.tokenizer.config.levels
+    bits, pixels = np.zeros(3), 0
+    for picture in development:
+        for quality in qualities:
+            tokens = model.tokenize(picture, quality)
+            centred = [torch.from_numpy(s.astype(np.float32))[None] - zero for s in tokens.stages]
+            level = torch.tensor([quality / 100 * (levels - 1)])
+            in_float, faked = (float(prior_bits(p, centred, level)) for p in (plain, prior))
+            bits += in_float, faked, sum(stage_bits(model, tokens))
+            pixels += picture.shape[0] * picture.shape[1]
+    return dict(zip(("float_bpp", "fake_quantized_bpp", "integer_bpp"), (bits / pixels).tolist(), strict=True))
 
 
 def symbol_counts(

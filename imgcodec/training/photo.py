@@ -134,7 +134,7 @@ def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
 
 @torch.no_grad()
 def validate(model: Photo, data: Data, linear_analysis: bool = False) -> dict[str, float]:
-    """Code length and PSNR of hard tokens on the development set at every level, and the loss over all."""
+    """Code length and PSNR on the development set at every level, and the loss over all."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
     results: dict[str, float] = {}
@@ -146,10 +146,9 @@ def validate(model: Photo, data: Data, linear_analysis: bool = False) -> dict[st
             x = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float().div(255)
             with torch.autocast("cpu", torch.bfloat16):
                 latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
-                tokens = tokenizer.quantize_latent(latent.float(), level)
-                centred = [t.float() - tokenizer.config.codes // 2 for t in tokens]
-                bits = prior_bits(prior, centred, level)
-                decoded = tokenizer.synthesis(tokenizer.dequantize(tokens, level), level).float()
+                tokens, reconstruction = tokenizer.relax(latent.float(), level)
+                bits = prior_bits(prior, tokens, level)
+                decoded = tokenizer.synthesis(reconstruction, level).float()
             error = ((decoded * 255).round().clamp(0, 255) / 255 - x).square().mean()
             trade = data.lambdas.at(level, levels)
             rates.append(float(bits) / x[0, 0].numel())

@@ -1,5 +1,6 @@
 """A recipe (TOML) and pictures in, a model file out."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from imgcodec.priors.layers import calibrate, restore
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training.data import load_photographs
-from imgcodec.training.export import export_photo
+from imgcodec.training.export import compare_rates, export_photo
 from imgcodec.training.klt import start_from_klt
 from imgcodec.training.photo import Data, Lambdas, Photo, PhotoPhase, calibration_pass, train_phase
 
@@ -58,7 +59,8 @@ def read_recipe(path: Path, settings: list[str]) -> Recipe:
 def train(
     recipe: Recipe, sources: list[Path], validation: Path | None, folder: Path, resume: bool, start: str | None
 ) -> Path:
-    """Trains through all phases and writes `folder`/photo.safetensors. Returns its path.
+    """Trains through all phases, writes `folder`/photo.safetensors, and what the export to integers costs in bits into
+    export.json. Returns the path of the model.
 
     sources: tar shards and folders of pictures. validation: a folder; without it, the first 8 pictures of the sources
     are held out. resume: goes on from the checkpoints in `folder`; finished phases are not run again. start: a model to
@@ -86,6 +88,8 @@ def train(
         calibrate(model.prior, lambda: calibration_pass(model, data))
     path = folder / "photo.safetensors"
     export_photo(model.tokenizer, model.prior, photographs, recipe.export_crops, recipe.seed, path)
+    report = compare_rates(model.prior, path, development)
+    (folder / "export.json").write_text(json.dumps(report, indent=1) + "\n")
     return path
 
 

@@ -1,6 +1,7 @@
 """Small runs of the real training: data, start, loop, resume, export. Sizes are tiny; the code is all of it."""
 
 import io
+import json
 import subprocess
 import sys
 import tarfile
@@ -76,6 +77,9 @@ def test_command_trains_a_model_that_compresses(folder: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     weights = tmp_path / "run" / "photo.safetensors"
     assert str(weights) in done.stderr.replace("\n", "")
+    rates = json.loads((tmp_path / "run" / "export.json").read_text())
+    assert rates["integer_bpp"] == pytest.approx(rates["float_bpp"], rel=0.25)
+    assert rates["fake_quantized_bpp"] == pytest.approx(rates["float_bpp"], rel=0.05)
     model = imgcodec.load_model(str(weights))
     pixels = np.asarray(Image.open(folder / "3.png"))
     assert np.asarray(model.decompress(model.compress(pixels, 80))).shape == pixels.shape
