@@ -17,7 +17,7 @@ from torch import Tensor
 
 import imgcodec
 from imgcodec.priors.exact import exact_arithmetic
-from imgcodec.priors.layers import FLOAT, Operand, quantizable, restore
+from imgcodec.priors.layers import restore, unquantize
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 
@@ -29,11 +29,7 @@ def in_float(exact: Prior) -> Prior:
     """The layers that the integers came from, with no quantization in them."""
     prior = Prior(exact.config).requires_grad_(False).eval()
     restore(prior, exact)
-    for layer in quantizable(prior):
-        layer.quantized = False
-    for module in prior.modules():
-        if isinstance(module, Operand):
-            module.fraction.fill_(FLOAT)
+    unquantize(prior)
     return prior.to(memory_format=torch.channels_last)
 
 

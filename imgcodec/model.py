@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -96,7 +95,6 @@ def installed_models() -> list[str]:
     return sorted(p.stem for p in folder.glob("*.safetensors"))
 
 
-@lru_cache(maxsize=16)
 def find_model_by_id(id: bytes) -> str:
     """Name of the installed model with that id. Raises ModelNotFoundError.
 

@@ -1,0 +1,131 @@
+"""Writes the figures into the README and the model's card, from the results that the other scripts left.
+
+    python benchmarks/report.py
+
+Reads benchmarks/results/{rd,coding,speed,integers,exactness,export}.json and replaces what stands between
+`<!-- figures -->` and `<!-- end of figures -->` in README.md and models/photo.md. So no figure there is typed by hand.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+
+
+def main() -> None:
+    results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in (
+        "rd", "coding", "speed", "integers", "exactness", "export"
+    )}  # fmt: skip
+    replace(ROOT / "README.md", [*peers(results["rd"]), *speed(results["speed"]), *exactness(results["exactness"])])
+    card = [*curve(results["rd"]), *stages(results["coding"]), *coder(results["coding"])]
+    replace(ROOT / "models" / "photo.md", [*card, *integers(results["integers"], results["export"])])
+
+
+def replace(path: Path, lines: list[str]) -> None:
+    before, _, rest = path.read_text().partition(BEGIN)
+    path.write_text(before + "\n".join([BEGIN, "", *lines, END]) + rest.partition(END)[2])
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return ["| " + " | ".join(row) + " |" for row in [head, ["---"] + ["---:"] * (len(head) - 1), *rows]] + [""]
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def peers(rd: dict[str, Any]) -> list[str]:
+    """BD-rates and quality at fixed rates, beside what was measured in the same run."""
+    rows = []
+    for name, against in rd["bd_rate_against_jpeg"].items():
+        percent = [number(against[m]["percent"], 1) for m in ("psnr", "ms_ssim_db", "ssimulacra2")]
+        at = rd["at_bpp"][name]
+        psnr = [number(at[rate]["psnr"]) for rate in ("0.25", "0.5", "1")]
+        rows.append([name, *percent, " / ".join(psnr), number(at["0.5"]["ssimulacra2"], 1)])
+    low, high = rd["bd_rate_bpp"]
+    return [
+        f"Rate and distortion on {len(rd['pictures'])} pictures (Kodak), every byte of real files counted: BD-rate against"
+        f" JPEG in % (less is better; {low:g} to {high:g} bpp), PSNR in dB at 0.25 / 0.5 / 1 bpp, SSIMULACRA2 at 0.5 bpp."
+        " All rows from one run of `benchmarks/rd.py measure`; JPEG, WebP and AVIF as Pillow makes them.",
+        "",
+        *table(["codec", "PSNR", "MS-SSIM", "SSIMULACRA2", "dB at .25 / .5 / 1", "SSIMULACRA2 at .5"], rows),
+    ]
+
+
+def speed(result: dict[str, Any]) -> list[str]:
+    ours, commands = result["imgcodec"], result["commands"]
+    both = {"imgcodec": ours, "jpeg": result["jpeg"], "avif": result["avif"]}
+    rows = [[n, number(b["bpp"]), *(number(b[d]["mp_per_second"], 1) for d in ("encode", "decode"))] for n, b in both.items()]
+    share = {d: ", ".join(f"{f} {s:.0%}" for f, s in list(ours[d]["share_by_file"].items())[:5]) for d in ("encode", "decode")}
+    return [
+        f"Speed on a photograph of {result['width']} x {result['height']}, model loaded,"
+        f" {result['machine']['cores']} cores ({result['machine']['processor']}), in megapixels a second"
+        " (`benchmarks/speed.py`):",
+        "",
+        *table(["codec", "bpp", "encode", "decode"], rows),
+        f"Peak memory: {ours['encode']['peak_memory_mib']:.0f} MiB encoding, {ours['decode']['peak_memory_mib']:.0f} MiB"
+        f" decoding. Encoding goes to {share['encode']}; decoding to {share['decode']}. A whole command on a 768 x 512"
+        f" picture takes {commands['compress']['seconds']:.1f} s (compress) and {commands['decompress']['seconds']:.1f} s"
+        f" (decompress), most of it the import of torch; `imgcodec --help` {commands['--help']['seconds']:.2f} s.",
+        "",
+    ]
+
+
+def exactness(result: dict[str, Any]) -> list[str]:
+    return [
+        f"Exactness: {len(result['settings'])} settings (instruction sets of PyTorch and oneDNN, threads, versions of torch)"
+        f" wrote {result['files_written']} files and read them under every other setting, {result['files_read']} readings:"
+        f" {len(result['wrong_tokens'])} with other tokens, {len(result['other_bytes'])} with other bytes, pixels at most"
+        f" {result['largest_pixel_difference']} grey level apart (`benchmarks/exactness.py`).",
+        "",
+    ]
+
+
+def curve(rd: dict[str, Any]) -> list[str]:
+    rows = [
+        [f"{p['quality']:g}", number(p["bpp"], 3), number(p["psnr"]), number(p["ms_ssim_db"]), number(p["ssimulacra2"], 1)]
+        for p in rd["curves"]["imgcodec"]
+    ]
+    return [
+        "Kodak, means over 24 pictures, real files (`benchmarks/rd.py measure`):",
+        "",
+        *table(["quality", "bpp", "PSNR (dB)", "MS-SSIM (dB)", "SSIMULACRA2"], rows),
+    ]
+
+
+def stages(coding: dict[str, Any]) -> list[str]:
+    rows = [
+        [f"{q['quality']:g}", number(q["stage_0_share_percent"], 1), number(q["stage_0_psnr"]), number(q["psnr"])]
+        for q in coding["qualities"]
+    ]
+    return [
+        "PSNR of the picture decoded from each prefix of stages, Kodak (`benchmarks/coding.py`):",
+        "",
+        *table(["quality", "stage 0: % of bits", "stage 0 alone (dB)", "both (dB)"], rows),
+    ]
+
+
+def coder(coding: dict[str, Any]) -> list[str]:
+    near = min(coding["qualities"], key=lambda q: abs(q["bpp"] - 0.25))
+    return [
+        f"At {near['bpp']:.3f} bpp the coder adds {near['coding_loss_percent']:.2f} % to the cross-entropy of the model's"
+        f" tables, coder and container together {near['file_loss_percent']:.2f} %.",
+        "",
+    ]
+
+
+def integers(cost: dict[str, Any], export: dict[str, float]) -> list[str]:
+    loss = 100 * (export["integer_bpp"] / export["float_bpp"] - 1)
+    return [
+        f"Float prior {export['float_bpp']:.4f} bpp, integer prior with fitted tables {export['integer_bpp']:.4f} bpp on the"
+        f" development pictures ({loss:+.2f} %). The integer prior takes {cost['ratio']:.2f} times as long as the same"
+        " layers in float32 (`benchmarks/integers.py`).",
+        "",
+    ]
+
+
+if __name__ == "__main__":
+    main()
