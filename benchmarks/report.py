@@ -6,6 +6,7 @@ Reads benchmarks/results/{rd,coding,speed,integers,exactness,export}.json and re
 `<!-- figures -->` and `<!-- end of figures -->` in README.md and models/photo.md. So no figure there is typed by hand.
 """
 
+# ruff: noqa: E501  (the lines of the report are as long as they are)
 import json
 from pathlib import Path
 from typing import Any
@@ -47,48 +48,57 @@ def peers(rd: dict[str, Any]) -> list[str]:
         rows.append([name, *percent, " / ".join(psnr), number(at["0.5"]["ssimulacra2"], 1)])
     low, high = rd["bd_rate_bpp"]
     return [
-        f"Rate and distortion on {len(rd['pictures'])} pictures (Kodak), every byte of real files counted: BD-rate against"
-        f" JPEG in % (less is better; {low:g} to {high:g} bpp), PSNR in dB at 0.25 / 0.5 / 1 bpp, SSIMULACRA2 at 0.5 bpp."
-        " All rows from one run of `benchmarks/rd.py measure`; JPEG, WebP and AVIF as Pillow makes them.",
+        f"Rate and distortion on {len(rd['pictures'])} pictures (Kodak), every byte of real files counted: BD-rate against",
+        f"JPEG in % (less is better; {low:g} to {high:g} bpp), PSNR in dB at 0.25 / 0.5 / 1 bpp, SSIMULACRA2 at 0.5 bpp.",
+        "All rows are from one run of `benchmarks/rd.py measure`; JPEG, WebP and AVIF as Pillow makes them.",
         "",
         *table(["codec", "PSNR", "MS-SSIM", "SSIMULACRA2", "dB at .25 / .5 / 1", "SSIMULACRA2 at .5"], rows),
     ]
 
 
 def speed(result: dict[str, Any]) -> list[str]:
+    """Megapixels a second beside the peers of the same run, memory, where the time goes, whole commands."""
     ours, commands = result["imgcodec"], result["commands"]
-    both = {"imgcodec": ours, "jpeg": result["jpeg"], "avif": result["avif"]}
-    rows = [[n, number(b["bpp"]), *(number(b[d]["mp_per_second"], 1) for d in ("encode", "decode"))] for n, b in both.items()]
-    share = {d: ", ".join(f"{f} {s:.0%}" for f, s in list(ours[d]["share_by_file"].items())[:5]) for d in ("encode", "decode")}
+    rows, shares = [], {}
+    for name in ("imgcodec", "jpeg", "avif"):
+        codec = result[name]
+        both = [number(codec[direction]["mp_per_second"], 1) for direction in ("encode", "decode")]
+        rows.append([name, number(codec["bpp"]), *both])
+    for direction in ("encode", "decode"):
+        largest = list(ours[direction]["share_by_file"].items())[:5]
+        shares[direction] = ", ".join(f"`{file}` {share:.0%}" for file, share in largest)
     return [
-        f"Speed on a photograph of {result['width']} x {result['height']}, model loaded,"
-        f" {result['machine']['cores']} cores ({result['machine']['processor']}), in megapixels a second"
-        " (`benchmarks/speed.py`):",
+        f"Speed on a photograph of {result['width']} x {result['height']}, model loaded, {result['machine']['cores']} cores",
+        f"({result['machine']['processor']}), in megapixels a second (`benchmarks/speed.py`):",
         "",
         *table(["codec", "bpp", "encode", "decode"], rows),
-        f"Peak memory: {ours['encode']['peak_memory_mib']:.0f} MiB encoding, {ours['decode']['peak_memory_mib']:.0f} MiB"
-        f" decoding. Encoding goes to {share['encode']}; decoding to {share['decode']}. A whole command on a 768 x 512"
-        f" picture takes {commands['compress']['seconds']:.1f} s (compress) and {commands['decompress']['seconds']:.1f} s"
-        f" (decompress), most of it the import of torch; `imgcodec --help` {commands['--help']['seconds']:.2f} s.",
+        f"Peak memory: {ours['encode']['peak_memory_mib']:.0f} MiB encoding, {ours['decode']['peak_memory_mib']:.0f} MiB",
+        f"decoding. Encoding goes to {shares['encode']};",
+        f"decoding to {shares['decode']}.",
+        f"A whole command on a 768 x 512 picture takes {commands['compress']['seconds']:.1f} s (compress) and",
+        f"{commands['decompress']['seconds']:.1f} s (decompress), most of it the import of torch; `imgcodec --help`",
+        f"{commands['--help']['seconds']:.2f} s.",
         "",
     ]
 
 
 def exactness(result: dict[str, Any]) -> list[str]:
+    """The matrix in one sentence."""
     return [
-        f"Exactness: {len(result['settings'])} settings (instruction sets of PyTorch and oneDNN, threads, versions of torch)"
-        f" wrote {result['files_written']} files and read them under every other setting, {result['files_read']} readings:"
-        f" {len(result['wrong_tokens'])} with other tokens, {len(result['other_bytes'])} with other bytes, pixels at most"
-        f" {result['largest_pixel_difference']} grey level apart (`benchmarks/exactness.py`).",
+        f"Exactness: {len(result['settings'])} settings (instruction sets of PyTorch and oneDNN, threads, versions of torch)",
+        f"wrote {result['files_written']} files and read them under every setting, {result['files_read']} readings:",
+        f"{len(result['wrong_tokens'])} with other tokens, {len(result['other_bytes'])} with other bytes, pixels at most",
+        f"{result['largest_pixel_difference']} grey level apart (`benchmarks/exactness.py`).",
         "",
     ]
 
 
 def curve(rd: dict[str, Any]) -> list[str]:
-    rows = [
-        [f"{p['quality']:g}", number(p["bpp"], 3), number(p["psnr"]), number(p["ms_ssim_db"]), number(p["ssimulacra2"], 1)]
-        for p in rd["curves"]["imgcodec"]
-    ]
+    """Our points on Kodak."""
+    rows = []
+    for point in rd["curves"]["imgcodec"]:
+        values = [number(point["bpp"], 3), number(point["psnr"]), number(point["ms_ssim_db"])]
+        rows.append([f"{point['quality']:g}", *values, number(point["ssimulacra2"], 1)])
     return [
         "Kodak, means over 24 pictures, real files (`benchmarks/rd.py measure`):",
         "",
@@ -97,6 +107,7 @@ def curve(rd: dict[str, Any]) -> list[str]:
 
 
 def stages(coding: dict[str, Any]) -> list[str]:
+    """What each prefix of stages decodes to."""
     rows = [
         [f"{q['quality']:g}", number(q["stage_0_share_percent"], 1), number(q["stage_0_psnr"]), number(q["psnr"])]
         for q in coding["qualities"]
@@ -109,20 +120,22 @@ def stages(coding: dict[str, Any]) -> list[str]:
 
 
 def coder(coding: dict[str, Any]) -> list[str]:
+    """What is lost between the model's cross-entropy and the file, near 0.25 bpp."""
     near = min(coding["qualities"], key=lambda q: abs(q["bpp"] - 0.25))
     return [
-        f"At {near['bpp']:.3f} bpp the coder adds {near['coding_loss_percent']:.2f} % to the cross-entropy of the model's"
-        f" tables, coder and container together {near['file_loss_percent']:.2f} %.",
+        f"At {near['bpp']:.3f} bpp the coder adds {near['coding_loss_percent']:.2f} % to the cross-entropy of the model's",
+        f"tables, coder and container together {near['file_loss_percent']:.2f} %.",
         "",
     ]
 
 
 def integers(cost: dict[str, Any], export: dict[str, float]) -> list[str]:
+    """What integers cost in bits and in time."""
     loss = 100 * (export["integer_bpp"] / export["float_bpp"] - 1)
     return [
-        f"Float prior {export['float_bpp']:.4f} bpp, integer prior with fitted tables {export['integer_bpp']:.4f} bpp on the"
-        f" development pictures ({loss:+.2f} %). The integer prior takes {cost['ratio']:.2f} times as long as the same"
-        " layers in float32 (`benchmarks/integers.py`).",
+        f"Float prior {export['float_bpp']:.4f} bpp, integer prior with fitted tables {export['integer_bpp']:.4f} bpp on",
+        f"development pictures ({loss:+.2f} %). The integer prior takes {cost['ratio']:.2f} times as long as the same",
+        "layers in float32 (`benchmarks/integers.py`).",
         "",
     ]
 

@@ -39,15 +39,23 @@ def start_from_klt(
 
     latent = analysis.linear_path(crops[:512].float() / 255)
     synthesis.input_scale.copy_(1 / (latent.std((0, 2, 3)) + 0.1))
-    coarse = tokenizer._pool(latent)
-    residual = latent - tokenizer._unpool(coarse)
     # At high rate the loss is least where step^2 = 26 / (65025 lambda); dead zones want it a little finer.
     log_gain = 0.5 * lambdas.log() + 0.5 * math.log(65025 / 26) + 0.27
-    for stage, (values, head_stage) in enumerate(((coarse, prior.coarse), (residual, prior.fine))):
-        tokenizer.log_gain[stage].copy_(log_gain[:, None].expand_as(tokenizer.log_gain[stage]))
-        deviation = (values.std((0, 2, 3)) * log_gain.exp()[:, None] + 0.05).clamp(min=SMALLEST_WIDTH)
-        scale = ((0.55 * deviation / SMALLEST_WIDTH).log() / 2).clamp(0, LARGEST_SCALE)
-        first = 0
-        for _, head in head_stage.slices():
-            head.bias.rows[:, head.groups :] = scale[:, first : first + head.groups]
-            first += head.groups
+    for table in tokenizer.log_gain:
+        table.copy_(log_gain[:, None].expand_as(table))
+    start_prior(tokenizer, prior, crops[:128])
+
+
+@torch.no_grad()
+def start_prior(tokenizer: ResidualVQ, prior: Prior, crops: Tensor) -> None:
+    """Sets the prior's output biases to the scale that each group's tokens have at each level; crops: uint8."""
+    latent = tokenizer.analysis(crops.float() / 255)
+    for level in range(tokenizer.config.levels):
+        tokens, _ = tokenizer.relax(latent, torch.full((len(crops),), float(level)))
+        for values, stage in zip(tokens, (prior.coarse, prior.fine), strict=True):
+            width = 0.55 * (values.std((0, 2, 3)) + 0.05)  # of a logistic distribution with that deviation
+            scale = ((width / SMALLEST_WIDTH).log() / 2).clamp(0, LARGEST_SCALE)
+            first = 0
+            for _, head in stage.slices():
+                head.bias.rows[level, head.groups :] = scale[first : first + head.groups]
+                first += head.groups

@@ -3,16 +3,18 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imgcodec.priors.layers import calibrate
+from imgcodec.priors.layers import calibrate, unquantize
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
+from imgcodec.training.klt import start_prior
 from imgcodec.training.loop import Phase, Run, run_phase
 from imgcodec.training.rate import logistic_bits
 
@@ -42,14 +44,24 @@ class Data:
 
 
 def photo_forward(
-    tokenizer: ResidualVQ, prior: Prior, pixels: Tensor, level: Tensor, linear_analysis: bool
+    tokenizer: ResidualVQ,
+    prior: Prior,
+    pixels: Tensor,
+    level: Tensor,
+    linear_analysis: bool = False,
+    trains: str = "all",
 ) -> tuple[Tensor, Tensor]:
-    """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, level (B,) -> bits (B,), MSE (B,)."""
-    latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
-    tokens, reconstruction = tokenizer.relax(latent, level)
-    bits = prior_bits(prior, tokens, level)
-    error = tokenizer.synthesis(reconstruction, level).float() - pixels
-    return bits, error.square().mean((1, 2, 3))
+    """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, level (B,) -> bits (B,), MSE (B,); zeros for what is not
+    trained."""
+    with torch.set_grad_enabled(trains == "all"):
+        latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
+        tokens, reconstruction = tokenizer.relax(latent, level)
+    bits = error = torch.zeros_like(level)
+    if trains != "synthesis":
+        bits = prior_bits(prior, tokens, level)
+    if trains != "prior":
+        error = (tokenizer.synthesis(reconstruction, level).float() - pixels).square().mean((1, 2, 3))
+    return bits, error
 
 
 def prior_bits(prior: Prior, tokens: list[Tensor], level: Tensor) -> Tensor:
@@ -70,9 +82,13 @@ def prior_bits(prior: Prior, tokens: list[Tensor], level: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class PhotoPhase(Phase):
-    """linear_until: the fraction of the phase in which the analysis is its linear path alone (a quarter cheaper).
-    quantized: the prior trains with fake quantization, so that its export to integers loses next to nothing."""
+    """trains: all, or only the prior or the synthesis: for fixed tokens these two know nothing of each other.
+    new_prior: the prior starts afresh. linear_until: the fraction of the phase in which the analysis is its linear path
+    alone (a quarter cheaper). quantized: the prior trains with fake quantization, so that its export to integers loses
+    next to nothing."""
 
+    trains: Literal["all", "prior", "synthesis"] = "all"
+    new_prior: bool = False
     linear_until: float = 0.0
     quantized: bool = False
 
@@ -90,6 +106,13 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     """Trains tokenizer and prior through one phase, and leaves the averaged weights in the model."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
+    if phase.new_prior:
+        prior.load_state_dict(Prior(prior.config).state_dict())
+        unquantize(prior)
+        start_prior(tokenizer, prior, random_crops(data.photographs, data.crop, 128, np.random.default_rng(data.seed)))
+    model.requires_grad_(False)
+    {"all": model, "prior": prior, "synthesis": tokenizer.synthesis}[phase.trains].requires_grad_(True)
+    tokenizer.codebooks.requires_grad_(False)
     if phase.quantized and not prior.upsample.quantized:
         calibrate(prior, lambda: calibration_pass(model, data))
 
@@ -107,10 +130,10 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
         pixels = random_crops(data.photographs, data.crop, data.batch, rng).float().div_(255)
         level = torch.from_numpy(rng.random(data.batch, np.float32)) * (levels - 1)
         with torch.autocast("cpu", torch.bfloat16):
-            bits, error = photo_forward(tokenizer, prior, pixels, level, progress < phase.linear_until)
+            bits, error = photo_forward(tokenizer, prior, pixels, level, progress < phase.linear_until, phase.trains)
         bpp, trade = bits / data.crop**2, data.lambdas.at(level, levels)
         loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
-        figures = {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.log10().mean()}
+        figures = {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.clamp(min=1e-10).log10().mean()}
         return loss, {k: float(v.detach()) for k, v in figures.items()}
 
     def validation() -> dict[str, float]:

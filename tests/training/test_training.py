@@ -37,8 +37,7 @@ TINY = [
     "prior.heads=2",
     "prior.slices=[[4, 4], [4, 8]]",
     "prior.attention=[[true, false], [false, true]]",
-    "phases.0.steps=3",
-    "phases.1.steps=3",
+    *(f"phases.{i}.steps=3" for i in range(4)),
     "phases.0.validate_every=2",
 ]
 
