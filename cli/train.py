@@ -1,5 +1,6 @@
 """`imgcodec train`: a recipe and photographs to a model file."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,8 @@ def train(
             raise CodecError(f"There is no {source}.")
     if not resume and any(output.glob("*.safetensors")):
         raise CodecError(f"{output} holds a run already: give --resume to go on with it, or another --output.")
+    if find_spec("tensorboard") is None:
+        raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
     from imgcodec.training.recipe import read_recipe
     from imgcodec.training.recipe import train as run
 

@@ -18,14 +18,18 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff"}
 def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
     """All pictures of the tar files and folders, uint8 (H, W, 3), at least `smallest` pixels each way.
 
-    Held in memory: two thousand crops of 512 x 512 take 1.5 GB. Raises UsageError where there is none.
+    Held in memory: two thousand crops of 512 x 512 take 1.5 GB. Raises UsageError where there is none,
+    and for a shard or a picture that is damaged.
     """
     photographs = []
     for source in sources:
         for name, data in _files(source):
             if Path(name).suffix.lower() not in SUFFIXES:
                 continue
-            pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            try:
+                pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            except (OSError, ValueError) as error:
+                raise UsageError(f"{name} in {source} is not a whole picture.") from error
             if min(pixels.shape[:2]) >= smallest:
                 photographs.append(pixels)
     if not photographs:
@@ -38,11 +42,14 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
         for path in sorted(p for p in source.rglob("*") if p.is_file()):
             yield path.name, path.read_bytes()
         return
-    with tarfile.open(source) as tar:
-        for member in tar:
-            file = tar.extractfile(member)
-            if file is not None:
-                yield member.name, file.read()
+    try:
+        with tarfile.open(source) as tar:
+            for member in tar:
+                file = tar.extractfile(member)
+                if file is not None:
+                    yield member.name, file.read()
+    except (tarfile.TarError, OSError) as error:
+        raise UsageError(f"{source} is neither a folder nor a whole tar file.") from error
 
 
 def random_crops(photographs: list[np.ndarray], size: int, batch: int, rng: np.random.Generator) -> Tensor:

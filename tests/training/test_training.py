@@ -204,6 +204,15 @@ def test_data_from_shards_and_folders(folder: Path, tmp_path: Path) -> None:
         load_photographs([folder], 512)
 
 
+def test_damaged_data_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "half.png").write_bytes((folder / "0.png").read_bytes()[:3000])
+    (tmp_path / "note.tar").write_bytes(b"not a tar file")
+    with pytest.raises(imgcodec.UsageError, match=r"half\.png in .* is not a whole picture"):
+        load_photographs([tmp_path], 16)
+    with pytest.raises(imgcodec.UsageError, match="neither a folder nor a whole tar file"):
+        load_photographs([tmp_path / "note.tar"], 16)
+
+
 @pytest.mark.parametrize("setting", ["phases.9.steps=1", "batch", "nonsense=1", "prior.width=]", "lambdas.lowest='x'x"])
 def test_bad_settings_are_refused(setting: str) -> None:
     with pytest.raises(imgcodec.UsageError):
