@@ -41,12 +41,14 @@ class PhotoModel:
     prior: Prior
     tables: FrequencyTables
     device: torch.device
+    lambdas: tuple[float, float]
 
 
 def photo_model(
-    tokenizer: ResidualVQ, prior: Prior, tables: FrequencyTables
+    tokenizer: ResidualVQ, prior: Prior, tables: FrequencyTables, lambdas: tuple[float, float]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior."""
+    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0
+    and 100 were trained for."""
     tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
     tensors |= {f"prior.{n}": _integer(n, t) for n, t in prior.state_dict().items()}
     tensors["tables.weights"] = torch.from_numpy(tables.weights.astype(np.int32))
@@ -56,7 +58,8 @@ def photo_model(
     fractions: dict[str, Any] = {n: m.fraction for n, m in products.items() if m.fraction is not None}
     fractions |= {n: m.fractions for n, m in attention.items()}
     config = {
-        "profile": "photo", "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config), "fractions": fractions
+        "profile": "photo", "lambdas": lambdas, "fractions": fractions,
+        "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config),
     }  # fmt: skip
     return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
 
@@ -127,6 +130,8 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
         tokenizer = _filled(tokenizer, tensors, "tokenizer.")
         prior = _exact_prior(prior, config["fractions"], tensors)
         exact.check_bounds(prior)
+        lowest, highest = config.get("lambdas", (0.0008, 0.1))  # the first models do not say
+        lambdas = (float(lowest), float(highest))
         tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
         if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
             raise ValueError("tokenizer, prior and tables do not belong together")
@@ -143,7 +148,7 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
         raise CodecError(
             f"this machine computes {path.stem} differently from the one that made it: nothing can be coded safely"
         )
-    return PhotoModel(path.stem, model_id(tensors, metadata), tokenizer, prior, tables, target)
+    return PhotoModel(path.stem, model_id(tensors, metadata), tokenizer, prior, tables, target, lambdas)
 
 
 def known_answer(prior: Prior) -> str:

@@ -31,7 +31,8 @@ def zero_init(layer: nn.Conv2d) -> nn.Conv2d:
 
 
 def interpolate_levels(table: Tensor, level: Tensor) -> Tensor:
-    """Rows of `table` (levels, channels) at fractional `level` (batch,), as (batch, channels, 1, 1)."""
+    """Rows of `table` (levels, channels) at fractional `level` (batch,), as (batch, channels, 1, 1); extrapolated
+    beyond the ends."""
     low = level.floor().clamp(0, len(table) - 2).long()
     fraction = (level - low)[:, None]
     rows = torch.lerp(table[low], table[low + 1], fraction)
@@ -41,10 +42,3 @@ def interpolate_levels(table: Tensor, level: Tensor) -> Tensor:
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
     """The value of `hard` with the gradient of `soft` (Bengio et al. 2013)."""
     return soft + (hard - soft).detach()
-
-
-def round_towards_zero(x: Tensor) -> Tensor:
-    """Rounding with a dead zone: up to 0.62 to zero, else to the nearest integer with a slight preference for the one
-    nearer to zero. That is about where rate-distortion optimised choices fall."""
-    size = x.abs()
-    return torch.where(size < 1, (size > 0.62).to(x.dtype), (size - 0.03).round()) * x.sign()

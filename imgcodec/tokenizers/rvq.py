@@ -26,7 +26,6 @@ from torch.nn import functional as F
 from imgcodec.tokenizers.layers import (
     ResidualBlock,
     interpolate_levels,
-    round_towards_zero,
     straight_through,
     zero_init,
 )
@@ -196,18 +195,12 @@ class ResidualVQ(nn.Module):
 
     # -- training ------------------------------------------------------------------------------------------------
 
-    def relax(self, latent: Tensor, level: Tensor) -> tuple[list[Tensor], Tensor]:
-        """A differentiable stand-in for quantization: centred tokens of each stage, and the latent they stand for.
+    def relax(self, latent: Tensor, level: Tensor) -> list[Tensor]:
+        """As `scale_latent`, but differentiable: through the rounding of stage 0 the gradient passes straight."""
+        scaled = self._pool(latent) * self.gain(0, level)
+        coarse = straight_through(scaled.round(), scaled)
+        return [coarse, (latent - self._unpool(coarse / self.gain(0, level))) * self.gain(1, level)]
 
-        The gradient passes straight through. Rounding leans towards zero, as an encoder that minds the rate does.
-        """
-        tokens: list[Tensor] = []
-        reconstruction = torch.zeros_like(latent)
-        for stage in range(2):
-            remainder = self._pool(latent) if stage == 0 else latent - reconstruction
-            gain = self.gain(stage, level)
-            scaled = remainder * gain
-            tokens.append(straight_through(round_towards_zero(scaled), scaled))
-            value = tokens[-1] / gain
-            reconstruction = reconstruction + (self._unpool(value) if stage == 0 else value)
-        return tokens, reconstruction
+    def reconstruct(self, tokens: list[Tensor], level: Tensor) -> Tensor:
+        """As `dequantize`, but differentiable, for centred tokens of both stages and codebooks that are lattices."""
+        return self._unpool(tokens[0] / self.gain(0, level)) + tokens[1] / self.gain(1, level)

@@ -18,22 +18,24 @@ from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
-from imgcodec.training.photo import prior_bits
+from imgcodec.training.photo import Lambdas, Photo, code_length
+from imgcodec.training.rate import choose_tokens
 
 
 def export_photo(
-    tokenizer: ResidualVQ, prior: Prior, photographs: list[NDArray[np.uint8]], crops: int, seed: int, path: Path
+    model: Photo, lambdas: Lambdas, photographs: list[NDArray[np.uint8]], crops: int, seed: int, path: Path
 ) -> bytes:
-    """Writes the model file of a tokenizer and a calibrated prior; returns its id.
+    """Writes the model file of a tokenizer and a calibrated prior, trained for `lambdas`; returns its id.
 
     The tables are fitted to the tokens of `crops` random crops of 256 x 256 at random qualities.
     """
-    exact = copy.deepcopy(prior)
+    exact = copy.deepcopy(model.prior)
     export(exact)
     check_bounds(exact)
-    counts = symbol_counts(tokenizer, exact, photographs, crops, np.random.default_rng(seed))
+    counts = symbol_counts(model.tokenizer, exact, photographs, crops, np.random.default_rng(seed))
     path.parent.mkdir(parents=True, exist_ok=True)
-    return save_model(path, *photo_model(tokenizer, exact, fit_tables(counts)))
+    tables = fit_tables(counts)
+    return save_model(path, *photo_model(model.tokenizer, exact, tables, (lambdas.lowest, lambdas.highest)))
 
 
 @torch.no_grad()
@@ -52,7 +54,7 @@ def compare_rates(
             tokens = model.tokenize(picture, quality)
             centred = [torch.from_numpy(s.astype(np.float32))[None] - zero for s in tokens.stages]
             level = torch.tensor([quality / 100 * (levels - 1)])
-            in_float, faked = (float(prior_bits(p, centred, level)) for p in (plain, prior))
+            in_float, faked = (float(code_length(p, centred, level, chooses=False)[0]) for p in (plain, prior))
             bits += in_float, faked, sum(stage_bits(model, tokens))
             pixels += picture.shape[0] * picture.shape[1]
     return dict(zip(("float_bpp", "fake_quantized_bpp", "integer_bpp"), (bits / pixels).tolist(), strict=True))
@@ -65,12 +67,15 @@ def symbol_counts(
     _, shift = logistic_tables()
     symbols = 2 * HALF + 2
     counts = np.zeros(SCALES * UNIT * symbols)
-    tokens: list[Tensor] = []
+    values: list[Tensor] = []
 
     def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
         numbers = parameters[0].to(torch.int32).cpu().numpy()
         centre, table = centre_and_table(numbers[:groups], numbers[groups:])
-        here = pack(tokens[stage][:, first : first + groups], phase)
+        here = pack(values[stage][:, first : first + groups], phase)
+        if stage == 1:
+            mean, scale = (parameters.float() / UNIT).chunk(2, 1)
+            here = choose_tokens(here, mean, scale)
         high = (here[0].cpu().numpy().astype(np.int64) - centre) >> shift[table]
         symbol = np.where(abs(high) <= HALF, high + HALF, symbols - 1)
         counts[:] += np.bincount((table * symbols + symbol).ravel(), minlength=len(counts))
@@ -81,8 +86,7 @@ def symbol_counts(
         quality = int(rng.integers(LEVEL_UNITS + 1))
         level = torch.tensor([quality / LEVEL_UNITS * (tokenizer.config.levels - 1)])
         with torch.inference_mode():
-            found = tokenizer.quantize_latent(tokenizer.analysis(pixels), level)
-        tokens[:] = [t.float() - tokenizer.config.codes // 2 for t in found]
+            values[:] = tokenizer.relax(tokenizer.analysis(pixels), level)
         with exact_arithmetic():
-            prior((1, *found[0].shape[2:]), quality, code)
+            prior((1, *values[0].shape[2:]), quality, code)
     return counts.reshape(-1, symbols)

@@ -51,9 +51,9 @@ def start_prior(tokenizer: ResidualVQ, prior: Prior, crops: Tensor) -> None:
     """Sets the prior's output biases to the scale that each group's tokens have at each level; crops: uint8."""
     latent = tokenizer.analysis(crops.float() / 255)
     for level in range(tokenizer.config.levels):
-        tokens, _ = tokenizer.relax(latent, torch.full((len(crops),), float(level)))
+        tokens = tokenizer.relax(latent, torch.full((len(crops),), float(level)))
         for values, stage in zip(tokens, (prior.coarse, prior.fine), strict=True):
-            width = 0.55 * (values.std((0, 2, 3)) + 0.05)  # of a logistic distribution with that deviation
+            width = 0.55 * (values.round().std((0, 2, 3)) + 0.05)  # of a logistic distribution with that deviation
             scale = ((width / SMALLEST_WIDTH).log() / 2).clamp(0, LARGEST_SCALE)
             first = 0
             for _, head in stage.slices():

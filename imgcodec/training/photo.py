@@ -1,6 +1,7 @@
 """Training of the `photo` tokenizer and prior: one loss, bpp + lambda * 255^2 * MSE, over all qualities at once."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,14 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imgcodec.priors.layers import calibrate, unquantize
+from imgcodec.priors.layers import Rows, calibrate, unquantize
 from imgcodec.priors.transformer import Prior
-from imgcodec.priors.windows import pack
+from imgcodec.priors.windows import pack, unpack
+from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
 from imgcodec.training.klt import start_prior
 from imgcodec.training.loop import Phase, Run, run_phase
-from imgcodec.training.rate import logistic_bits
+from imgcodec.training.rate import choose_tokens, logistic_bits
 
 
 @dataclass(frozen=True)
@@ -55,29 +57,41 @@ def photo_forward(
     trained."""
     with torch.set_grad_enabled(trains == "all"):
         latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
-        tokens, reconstruction = tokenizer.relax(latent, level)
-    bits = error = torch.zeros_like(level)
-    if trains != "synthesis":
-        bits = prior_bits(prior, tokens, level)
+        values = tokenizer.relax(latent, level)
+    with torch.set_grad_enabled(trains != "synthesis"):
+        bits, tokens = code_length(prior, values, level)
+    error = torch.zeros_like(level)
     if trains != "prior":
-        error = (tokenizer.synthesis(reconstruction, level).float() - pixels).square().mean((1, 2, 3))
+        decoded = tokenizer.synthesis(tokenizer.reconstruct(tokens, level), level)
+        error = (decoded.float() - pixels).square().mean((1, 2, 3))
     return bits, error
 
 
-def prior_bits(prior: Prior, tokens: list[Tensor], level: Tensor) -> Tensor:
-    """Code length (B,) of centred tokens (B, groups, h, w) a stage."""
-    batch, _, height, width = tokens[0].shape
+def code_length(
+    prior: Prior, values: Sequence[Tensor], level: Tensor, chooses: bool = True
+) -> tuple[Tensor, list[Tensor]]:
+    """Bits (B,) of the tokens of both stages (B, groups, h, w), and the tokens, all centred.
+
+    chooses: `values` of stage 1 are real numbers, to be rounded as the encoder rounds them (`imgcodec.priors.choice`),
+    with gradients straight through; else they are tokens.
+    """
+    batch, _, height, width = values[0].shape
     total = torch.zeros(batch, device=level.device)
+    chosen: list[list[Tensor]] = [[], []]
 
     def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
         nonlocal total
         mean, scale = parameters.float().chunk(2, 1)
-        value = pack(tokens[stage][:, first : first + groups], phase)
+        value = pack(values[stage][:, first : first + groups], phase)
+        if chooses and stage == 1:
+            value = straight_through(choose_tokens(value.detach(), mean.detach(), scale.detach()), value)
         total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
+        chosen[stage].append(value)
         return value
 
     prior((batch, height, width), level, code)
-    return total
+    tokens = [torch.cat([unpack(b, w) for b, w in zip(c[::2], c[1::2], strict=True)], 1) for c in chosen]
+    return total, tokens
 
 
 @dataclass(frozen=True)
@@ -143,6 +157,21 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
 
 
 @torch.no_grad()
+def change_lambdas(model: Photo, old: Lambdas, new: Lambdas) -> None:
+    """Gives every level what the model had for its new lambda: a start for training on. Beyond the old range, gains
+    are extrapolated and the rest stays as it was at its end."""
+    levels = model.tokenizer.config.levels
+    wanted = new.at(torch.arange(float(levels)), levels).log()
+    had = old.at(torch.arange(float(levels)), levels).log()
+    position = (wanted - had[0]) / (had[1] - had[0])
+    gains = list(model.tokenizer.log_gain)
+    rows = [m.rows for m in model.prior.modules() if isinstance(m, Rows)]
+    for table in [*gains, model.tokenizer.synthesis.level, *rows]:
+        at = position if any(table is g for g in gains) else position.clamp(0, levels - 1)
+        table.copy_(interpolate_levels(table, at)[:, :, 0, 0])
+
+
+@torch.no_grad()
 def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
     """Typical data through the float prior."""
     levels = model.tokenizer.config.levels
@@ -150,9 +179,7 @@ def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
         rng = np.random.default_rng((data.seed, 0, step))
         pixels = random_crops(data.photographs, data.crop, data.batch, rng).float().div_(255)
         level = torch.linspace(0, levels - 1, data.batch)
-        tokens = model.tokenizer.quantize_latent(model.tokenizer.analysis(pixels), level)
-        centred = [t.float() - model.tokenizer.config.codes // 2 for t in tokens]
-        prior_bits(model.prior, centred, level)
+        code_length(model.prior, model.tokenizer.relax(model.tokenizer.analysis(pixels), level), level)
 
 
 @torch.no_grad()
@@ -169,9 +196,8 @@ def validate(model: Photo, data: Data, linear_analysis: bool = False) -> dict[st
             x = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float().div(255)
             with torch.autocast("cpu", torch.bfloat16):
                 latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
-                tokens, reconstruction = tokenizer.relax(latent.float(), level)
-                bits = prior_bits(prior, tokens, level)
-                decoded = tokenizer.synthesis(reconstruction, level).float()
+                bits, tokens = code_length(prior, tokenizer.relax(latent.float(), level), level)
+                decoded = tokenizer.synthesis(tokenizer.reconstruct(tokens, level), level).float()
             error = ((decoded * 255).round().clamp(0, 255) / 255 - x).square().mean()
             trade = data.lambdas.at(level, levels)
             rates.append(float(bits) / x[0, 0].numel())

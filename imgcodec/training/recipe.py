@@ -19,7 +19,7 @@ from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training.data import load_photographs
 from imgcodec.training.export import compare_rates, export_photo
 from imgcodec.training.klt import start_from_klt
-from imgcodec.training.photo import Data, Lambdas, Photo, PhotoPhase, calibration_pass, train_phase
+from imgcodec.training.photo import Data, Lambdas, Photo, PhotoPhase, calibration_pass, change_lambdas, train_phase
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def train(
     if not recipe.phases[-1].quantized:
         calibrate(model.prior, lambda: calibration_pass(model, data))
     path = folder / "photo.safetensors"
-    export_photo(model.tokenizer, model.prior, photographs, recipe.export_crops, recipe.seed, path)
+    export_photo(model, recipe.lambdas, photographs, recipe.export_crops, recipe.seed, path)
     report = compare_rates(model.prior, path, development)
     (folder / "export.json").write_text(json.dumps(report, indent=1) + "\n")
     return path
@@ -105,6 +105,7 @@ def _initialize(model: Photo, data: Data, start: str | None) -> None:
         raise UsageError(f"The model {start} has other sizes than the recipe.")
     model.tokenizer.load_state_dict(shipped.tokenizer.state_dict())
     restore(model.prior, shipped.prior)
+    change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
 
 
 def _centre(pixels: NDArray[np.uint8], side: int, multiple: int) -> NDArray[np.uint8]:

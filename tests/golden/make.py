@@ -91,7 +91,7 @@ def make_model(path: Path) -> None:
     export(model.prior)
     check_bounds(model.prior)
     counts = symbol_counts(model.tokenizer, model.prior, photographs, 60, rng)
-    tensors, metadata = photo_model(model.tokenizer, model.prior, narrow_tables(counts))
+    tensors, metadata = photo_model(model.tokenizer, model.prior, narrow_tables(counts), (0.0008, 0.1))
     save_model(path, tensors, metadata | {"note": "Frozen for ever, with the files beside it: see make.py."})
 
 
