@@ -8,14 +8,29 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.cli.options import Device, Force, Output, say, working
+from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, target_of
+
+DEFAULT_QUALITY = 50.0
 
 
 def compress(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="An image file; - is stdin.", show_default=False)],
     output: Output = None,
     quality: Annotated[
-        float, typer.Option("--quality", "-q", min=0, max=100, help="0 (small) to 100 (good); may be fractional.")
-    ] = 50,
+        float | None,
+        typer.Option(
+            "--quality",
+            "-q",
+            min=0,
+            max=100,
+            help="0 (small) to 100 (good); may be fractional. Default: 50.",
+            show_default=False,
+        ),
+    ] = None,
+    target_size: TargetSize = None,
+    target_bpp: TargetBpp = None,
+    target_psnr: TargetPsnr = None,
+    target_ssimulacra2: TargetSsimulacra2 = None,
     force: Force = False,
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
@@ -31,15 +46,25 @@ def compress(
     picture = image.load(source)
     for note in picture.notes:
         say(f"{source}: {note}")
+    pixels = picture.width * picture.height
+    wanted = target_of(pixels, target_size, target_bpp, target_psnr, target_ssimulacra2)
+    if wanted and quality is not None:
+        raise UsageError("Give a quality or a target, not both.")
 
     with working(f"Compressing {Path(source).name}"):
         from imgcodec.codec import load_model
+        from imgcodec.rate_control import compress_to
 
         codec = load_model(model, device)
-        data = codec.compress_picture(picture, quality)
+        if wanted:
+            found = compress_to(codec, picture, wanted)
+            data, quality = found.data, found.quality
+        else:
+            quality = DEFAULT_QUALITY if quality is None else quality
+            data = codec.compress_picture(picture, quality)
     files.write(target, data, force)
 
-    bpp = 8 * len(data) / (picture.width * picture.height)
+    bpp = 8 * len(data) / pixels
     if as_json:
         summary = {
             "input": source,
@@ -55,5 +80,6 @@ def compress(
         }
         typer.echo(json.dumps(summary, indent=1, allow_nan=False))
     else:
+        reached = f", quality {quality:g}, {wanted.name(found.figure)}" if wanted else ""
         name = "stdout" if target == files.STANDARD else target
-        say(f"{name}: {picture.width} x {picture.height}, {len(data)} bytes, {bpp:.3f} bpp")
+        say(f"{name}: {picture.width} x {picture.height}, {len(data)} bytes, {bpp:.3f} bpp" + reached)

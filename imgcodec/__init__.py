@@ -3,6 +3,8 @@
     data = imgcodec.compress(image, quality=50)     a PIL image, or uint8 (H, W, 3)  ->  the bytes of a .nic file
     image = imgcodec.decompress(data)               and back to a PIL image
 
+    data = imgcodec.compress_to(image, Target(Kind.SIZE, 40_000))   at the quality that meets a target
+
 `load_model` keeps a model for many images; `read_tokens` and `write_tokens` go between tokens and bytes without
 pictures. Whatever bad input can cause derives from `CodecError`. torch is imported with the first call, not with this
 package.
@@ -14,18 +16,22 @@ from typing import TYPE_CHECKING
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from imgcodec.codec import Model, Tokens, compress, decompress, load_model, read_tokens, write_tokens
+    from imgcodec.codec import Model, Tokens, compress, compress_to, decompress, load_model, read_tokens, write_tokens
+    from imgcodec.rate_control import Kind, Target
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CodecError",
     "InvalidFileError",
+    "Kind",
     "Model",
     "ModelNotFoundError",
+    "Target",
     "Tokens",
     "UsageError",
     "compress",
+    "compress_to",
     "decompress",
     "load_model",
     "read_tokens",
@@ -34,10 +40,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Brings what lives in `imgcodec.codec`, and torch with it, when it is first asked for (PEP 562)."""
+    """Brings what torch comes with when it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module("imgcodec.codec"), name)
+    home = "imgcodec.rate_control" if name in ("Kind", "Target") else "imgcodec.codec"
+    value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 

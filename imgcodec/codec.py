@@ -12,9 +12,10 @@ Tokens are the narrow waist: nothing else crosses it, and to their right every m
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,14 +27,17 @@ from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container, Section, SectionType
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
-from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile, Rectangle, Tune
 from imgcodec.image import Picture
 from imgcodec.model import PhotoModel, find_model_by_id, load_photo_model
 from imgcodec.priors.choice import ChoosingEncoder
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.walk import walk_tile
-from imgcodec.tiling import analyse, synthesise
+from imgcodec.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
+
+if TYPE_CHECKING:
+    from imgcodec.rate_control import Target
 
 TILE_SIZE = 1024
 """Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
@@ -85,15 +89,24 @@ class Model:
         """
         return self.compress_picture(images.load(image) if isinstance(image, Image.Image) else _picture(image), quality)
 
+    def compress_to(self, image: Image.Image | NDArray[np.uint8], target: "Target") -> bytes:
+        """As `compress`, at the quality that meets a target (`imgcodec.rate_control`).
+
+        Raises CodecError for a target that no quality reaches.
+        """
+        from imgcodec import rate_control
+
+        picture = images.load(image) if isinstance(image, Image.Image) else _picture(image)
+        return rate_control.compress_to(self, picture, target).data
+
     def decompress(self, data: bytes) -> Image.Image:
         """The bytes of a .nic file -> the picture. Raises InvalidFileError, ModelNotFoundError."""
         return images.to_pil(self.decompress_picture(data))
 
     def compress_picture(self, picture: Picture, quality: float = 50) -> bytes:
         """As `compress`, with what a picture has besides pixels."""
-        header = self._header(picture.pixels, quality, images.colour_mode(picture))
-        _, sections = self._choose(header, picture.pixels)
-        return container.write(header, [*sections, *images.picture_sections(picture)])
+        _, sections = self.encode(self.header(picture, quality), self.analyse(picture.pixels))
+        return container.write(self.header(picture, quality), [*sections, *images.picture_sections(picture)])
 
     def decompress_picture(self, data: bytes) -> Picture:
         """As `decompress`, with what a picture has besides pixels."""
@@ -101,11 +114,9 @@ class Model:
         tokens = self._tokens_of(file)
         return images.apply_sections(self.detokenize(tokens), file)
 
-    def tokenize(
-        self, pixels: NDArray[np.uint8], quality: float = 50, colour_mode: ColourMode = ColourMode.RGB
-    ) -> Tokens:
+    def tokenize(self, pixels: NDArray[np.uint8], quality: float = 50) -> Tokens:
         """Pixels uint8 (H, W, 3) -> the tokens that `compress` writes. Raises UsageError for a quality out of range."""
-        return self._choose(self._header(pixels, quality, colour_mode), pixels)[0]
+        return self.encode(self.header(_picture(pixels), quality), self.analyse(pixels))[0]
 
     def detokenize(self, tokens: Tokens) -> NDArray[np.uint8]:
         """Tokens, or the first of their stages -> pixels uint8 (H, W, 3)."""
@@ -125,20 +136,26 @@ class Model:
         """The tokens of a file. Raises InvalidFileError, ModelNotFoundError."""
         return self._tokens_of(container.read(data))
 
-    def _header(self, pixels: NDArray[np.uint8], quality: float, colour_mode: ColourMode) -> Header:
+    def header(self, picture: Picture, quality: float) -> Header:
+        """Of the file that `compress_picture` makes. Raises UsageError for a quality out of range."""
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
-        height, width = pixels.shape[:2]
         return Header(
-            width=width, height=height, colour_mode=colour_mode, bit_depth=8, profile=Profile.PHOTO, tune=Tune.PSNR,
-            quality=round(quality * QUALITY_UNIT), tile_size=TILE_SIZE if max(width, height) > TILE_SIZE else 0,
+            width=picture.width, height=picture.height, colour_mode=images.colour_mode(picture), bit_depth=8,
+            profile=Profile.PHOTO, tune=Tune.PSNR, quality=round(quality * QUALITY_UNIT),
+            tile_size=TILE_SIZE if max(picture.width, picture.height) > TILE_SIZE else 0,
             stage_count=len(STRIDES), codebook_id=self.id,
         )  # fmt: skip
 
-    def _choose(self, header: Header, pixels: NDArray[np.uint8]) -> tuple[Tokens, list[Section]]:
-        """Tokens for a picture, chosen as they are written."""
+    def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
+        """What `encode` takes, for any quality, of pixels uint8 (H, W, 3): each piece when it is asked for."""
+        return analyse(self.photo.tokenizer, pixels, self.photo.device)
+
+    def encode(self, header: Header, pieces: Iterable[Piece]) -> tuple[Tokens, list[Section]]:
+        """A picture at the header's quality: its tokens, chosen as they are written, and their sections."""
+        size = (header.height, header.width)
         with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            values = analyse(self.photo.tokenizer, pixels, self._level(header), self.photo.device)
+            values = scale(self.photo.tokenizer, pieces, size, self._level(header))
         return self._encode(header, values, ChoosingEncoder)
 
     def _encode(
@@ -236,6 +253,13 @@ def compress(
     return _cached_model(model, device).compress(image, quality)
 
 
+def compress_to(
+    image: Image.Image | NDArray[np.uint8], target: "Target", *, model: str = "photo", device: str = "cpu"
+) -> bytes:
+    """`Model.compress_to` with a model that is loaded once."""
+    return _cached_model(model, device).compress_to(image, target)
+
+
 def decompress(data: bytes, *, device: str = "cpu") -> Image.Image:
     """`Model.decompress` with the installed model that the file asks for."""
     return _cached_model(find_model_by_id(container.read(data).header.codebook_id), device).decompress(data)
@@ -268,4 +292,14 @@ def _check_shapes(tokens: Tokens, photo: PhotoModel) -> None:
         raise UsageError(f"The tokens are not all indices into codebooks of {codes} codes.")
 
 
-__all__ = ["CodecError", "Model", "Tokens", "compress", "decompress", "load_model", "read_tokens", "write_tokens"]
+__all__ = [
+    "CodecError",
+    "Model",
+    "Tokens",
+    "compress",
+    "compress_to",
+    "decompress",
+    "load_model",
+    "read_tokens",
+    "write_tokens",
+]

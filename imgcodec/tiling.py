@@ -4,7 +4,8 @@ A piece is computed with a margin of what its result can depend on, and the marg
 whole picture at once, to float rounding.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,18 +18,18 @@ PIECE = 8 * STRIDES[0]
 """Side of a piece in pixels, a multiple of all strides."""
 
 
-@torch.inference_mode()
-def analyse(
-    tokenizer: ResidualVQ, pixels: NDArray[np.uint8], level: float, device: torch.device
-) -> list[NDArray[np.float16]]:
-    """Pixels uint8 (H, W, 3) -> centred tokens, not rounded yet, (groups, ceil(H / stride), ceil(W / stride)) of each
-    stage; those of stage 0 are whole numbers, because stage 1 is what they leave."""
+@dataclass(frozen=True)
+class Piece:
+    """Latent (1, C, h, w) of a part of the picture, and where that is, in pixels."""
+
+    top: int
+    left: int
+    latent: Tensor
+
+
+def analyse(tokenizer: ResidualVQ, pixels: NDArray[np.uint8], device: torch.device) -> Iterator[Piece]:
+    """Pixels uint8 (H, W, 3) -> the latent, whole places of stage 0, in pieces. It is the same for all qualities."""
     height, width = pixels.shape[:2]
-    channels = tokenizer.config.channels
-    tokens = [
-        np.empty((c, -(-height // s), -(-width // s)), np.float16) for c, s in zip(channels, STRIDES, strict=True)
-    ]
-    levels = torch.tensor([level], device=device)
     margin = tokenizer.analysis.halo * BLOCK
     for top, left, bottom, right in _pieces(height, width):
         y0, x0 = max(0, top - margin), max(0, left - margin)
@@ -36,12 +37,26 @@ def analyse(
         piece = pixels[y0:y1, x0:x1]
         padding = ((0, y1 - y0 - piece.shape[0]), (0, x1 - x0 - piece.shape[1]), (0, 0))
         x = torch.from_numpy(np.pad(piece, padding, mode="edge")).to(device).permute(2, 0, 1)[None]
-        latent = tokenizer.analysis(x.float().div_(255))
-        latent = _cut(
-            latent, (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK
-        )
-        for stage, stride, found in zip(tokens, STRIDES, tokenizer.scale_latent(latent, levels), strict=True):
-            place = stage[:, top // stride : bottom // stride, left // stride : right // stride]
+        with torch.inference_mode():
+            latent = tokenizer.analysis(x.float().div_(255))
+        place = (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK
+        yield Piece(top, left, _cut(latent, *place))
+
+
+@torch.inference_mode()
+def scale(
+    tokenizer: ResidualVQ, pieces: Iterable[Piece], size: tuple[int, int], level: float
+) -> list[NDArray[np.float16]]:
+    """The pieces of a picture of size (H, W) -> its centred tokens, not rounded yet, (groups, ceil(H / stride),
+    ceil(W / stride)) of each stage; those of stage 0 are whole numbers, because stage 1 is what they leave."""
+    channels = tokenizer.config.channels
+    tokens = [
+        np.empty((c, -(-size[0] // s), -(-size[1] // s)), np.float16) for c, s in zip(channels, STRIDES, strict=True)
+    ]
+    for piece in pieces:
+        levels = torch.tensor([level], device=piece.latent.device)
+        for stage, stride, found in zip(tokens, STRIDES, tokenizer.scale_latent(piece.latent, levels), strict=True):
+            place = stage[:, piece.top // stride :, piece.left // stride :][:, : found.shape[2], : found.shape[3]]
             place[:] = found[0, :, : place.shape[1], : place.shape[2]].half().cpu().numpy()
     return tokens
 

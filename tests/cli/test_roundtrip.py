@@ -121,3 +121,35 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(tiny, photo, tmp_path) -> 
     assert process.returncode == 0
     assert b"Compressing photo.jpeg" in seen
     assert seen.rstrip().endswith(b"bpp")
+
+
+def test_target_instead_of_quality(run, tiny, photo, tmp_path) -> None:
+    made = run("compress", photo, "--target-bpp", "0.3", "--model", tiny, "-o", "bpp.nic")
+    assert made.returncode == 0, made.stderr
+    size = (tmp_path / "bpp.nic").stat().st_size
+    assert 0.98 * 0.3 * 3500 / 8 - 1 <= size <= 0.3 * 3500 / 8
+    assert f"{size} bytes" in made.stderr.decode()
+    assert run("compress", photo, "--target-size", "0.15KiB", "--model", tiny, "-o", "size.nic").returncode == 0
+    assert 150 <= (tmp_path / "size.nic").stat().st_size <= 153
+    refused = run("compress", photo, "--target-psnr", "99", "--model", tiny)
+    assert refused.returncode == 1
+    assert b"99.00 dB is out of reach for this picture: the nearest is " in refused.stderr
+    assert not (tmp_path / "photo.nic").exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--target-size", "40 parsecs"],
+        ["--target-size", "0"],
+        ["--target-bpp", "nan"],
+        ["--target-psnr", "inf"],
+        ["--target-size", "40KB", "--target-psnr", "34"],
+        ["--target-bpp", "1", "-q", "50"],
+    ],
+)
+def test_targets_that_make_no_sense_are_usage_errors(run, photo, tmp_path, options) -> None:
+    refused = run("compress", photo, *options)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (tmp_path / "photo.nic").exists()
