@@ -33,6 +33,7 @@ from imgcodec.model import PhotoModel, find_model_by_id, load_photo_model
 from imgcodec.priors.choice import ChoosingEncoder
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.walk import walk_tile
+from imgcodec.speed import keep_freed_memory
 from imgcodec.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
 
@@ -240,6 +241,7 @@ def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(device.split(":")[0], False):
         raise UsageError(f"There is no device {device!r} here.")
+    keep_freed_memory()
     return Model(load_photo_model(name_or_path, device))
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.rvq import BLOCK, POOL, STRIDES, ResidualVQ
 
 PIECE = 8 * STRIDES[0]
@@ -37,7 +38,7 @@ def analyse(tokenizer: ResidualVQ, pixels: NDArray[np.uint8], device: torch.devi
         piece = pixels[y0:y1, x0:x1]
         padding = ((0, y1 - y0 - piece.shape[0]), (0, x1 - x0 - piece.shape[1]), (0, 0))
         x = torch.from_numpy(np.pad(piece, padding, mode="edge")).to(device).permute(2, 0, 1)[None]
-        with torch.inference_mode():
+        with torch.inference_mode(), reduced_precision(device):
             latent = tokenizer.analysis(x.float().div_(255))
         place = (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK
         yield Piece(top, left, _cut(latent, *place))
@@ -85,7 +86,8 @@ def synthesise(
             padded = np.pad(part, short, constant_values=zero)
             piece.append(torch.from_numpy(padded).to(device)[None])
         latent = tokenizer.dequantize(piece, levels)
-        decoded = tokenizer.synthesis(latent.contiguous(memory_format=torch.channels_last), levels)
+        with reduced_precision(device):
+            decoded = tokenizer.synthesis(latent.contiguous(memory_format=torch.channels_last), levels)
         place = pixels[top:bottom, left:right]
         decoded = _cut(decoded, top - y0, left - x0, place.shape[0], place.shape[1])
         place[:] = decoded[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()

@@ -166,9 +166,9 @@ class ExactAttention(nn.Module):
         """x (B, C, h, w), h and w multiples of the window; inside (h, w): 0 marks places that nobody may look at."""
         parts = to_windows(self.project(x), self.window, 3, len(self.position)).unbind(2)
         query, key, value = (operand(p, f, positive=False) for p, f in zip(parts, self.fractions, strict=True))
+        scores = (query.mul_(2.0**-self.shift) @ key.transpose(-1, -2)).round_()  # a power of two changes no digit
         mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
-        scores = (query @ key.transpose(-1, -2)).mul_(2.0**-self.shift).round_().add_(self.position[:, self.offset])
-        scores.add_((mask[:, None, None, :] - 1) * MASKED)
+        scores.add_(self.position[:, self.offset]).add_((mask[:, None, None, :] - 1) * MASKED)
         behind = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(EXPONENTIALS) - 1)
         weights = EXPONENTIALS.to(x.device)[behind.long()]
         numerator, denominator = (weights @ value).double(), weights.sum(-1, keepdim=True).double()

@@ -97,12 +97,10 @@ class Head(nn.Module):
         """x (B, width, h, w), w even; `code` gets parameters and phase, gives tokens. Returns their embedding."""
         hidden, bias = self.hidden(x), self.bias(level)
         black = code(self.predict(pack(hidden, 0)) + bias, 0)
-        embedded = self.embed(self.curve(black))
-        context = unpack(embedded, torch.zeros_like(embedded))
-        hidden = hidden + self.neighbours(context)
+        black = self.embed(self.curve(black))
+        hidden = hidden + self.neighbours(unpack(black, None))
         white = code(self.predict(pack(hidden, 1)) + bias, 1)
-        embedded = self.embed(self.curve(white))
-        return context + unpack(torch.zeros_like(embedded), embedded)
+        return unpack(black, self.embed(self.curve(white)))
 
 
 class Stage(nn.Module):

@@ -29,14 +29,23 @@ def relative_offsets(window: int) -> Tensor:
 
 def pack(x: Tensor, phase: int) -> Tensor:
     """The places of one checkerboard colour, (B, C, h, w) -> (B, C, h, w/2); h and w even. Phase 0 has (0, 0)."""
-    rows = x.unflatten(2, (-1, 2)).unflatten(4, (-1, 2))
-    half = torch.stack([rows[:, :, :, 0, :, phase], rows[:, :, :, 1, :, 1 - phase]], 3)
-    return half.flatten(2, 3).contiguous(memory_format=torch.channels_last)
+    half = _like(x, x.shape[3] // 2)
+    half[:, :, 0::2] = x[:, :, 0::2, phase::2]
+    half[:, :, 1::2] = x[:, :, 1::2, 1 - phase :: 2]
+    return half
 
 
-def unpack(black: Tensor, white: Tensor) -> Tensor:
-    """The inverse of `pack`: both colours (B, C, h, w/2) -> (B, C, h, w)."""
-    b, w = black.unflatten(2, (-1, 2)), white.unflatten(2, (-1, 2))
-    even = torch.stack([b[:, :, :, 0], w[:, :, :, 0]], 4).flatten(3)
-    odd = torch.stack([w[:, :, :, 1], b[:, :, :, 1]], 4).flatten(3)
-    return torch.stack([even, odd], 3).flatten(2, 3).contiguous(memory_format=torch.channels_last)
+def unpack(black: Tensor, white: Tensor | None) -> Tensor:
+    """The inverse of `pack`: both colours (B, C, h, w/2) -> (B, C, h, w); zeros where there is no white."""
+    whole = _like(black, 2 * black.shape[3])
+    whole[:, :, 0::2, 0::2] = black[:, :, 0::2]
+    whole[:, :, 1::2, 1::2] = black[:, :, 1::2]
+    whole[:, :, 0::2, 1::2] = 0 if white is None else white[:, :, 0::2]
+    whole[:, :, 1::2, 0::2] = 0 if white is None else white[:, :, 1::2]
+    return whole
+
+
+def _like(x: Tensor, width: int) -> Tensor:
+    """An empty tensor of another width, channels last."""
+    shape = (*x.shape[:3], width)
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)

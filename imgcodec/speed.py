@@ -1,0 +1,51 @@
+"""What makes the floating-point side faster on a processor, and changes no token.
+
+Both are measured by `benchmarks/speed.py`; the log has what each gained.
+"""
+
+import ctypes
+import sys
+from functools import cache
+
+import torch
+
+MMAP_THRESHOLD = 2**25  # glibc's largest
+TRIM_THRESHOLD = 2**28
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Tells glibc to keep freed blocks of up to 32 MiB, 256 MiB in all, for the process's next ones.
+
+    By default it gives each back to the system at once, and the system clears the page when it comes again: a quarter of
+    the time in which a prior walks over tokens, because its tensors are just that large. Elsewhere there is nothing to
+    tell.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD)
+            mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD)
+
+
+def reduced_precision(device: torch.device) -> torch.autocast:
+    """A context in which the convolutions of the transforms run in bfloat16, where the processor has instructions for
+    that. Their linear paths stay in float32 (see `imgcodec.tokenizers.rvq`), so pixels move by one grey level at most.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cpu" and _bfloat16_is_native())
+
+
+@cache
+def _bfloat16_is_native() -> bool:
+    """Whether bfloat16 convolutions are fast here, and allowed: an environment variable may have told oneDNN to use
+    older instructions than the processor has."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    if supported is None or not supported():
+        return False
+    try:
+        with torch.inference_mode():
+            torch.conv2d(*(torch.ones(shape, dtype=torch.bfloat16) for shape in [(1, 16, 4, 4), (16, 16, 3, 3)]))
+    except RuntimeError:
+        return False
+    return True
