@@ -12,7 +12,7 @@ Tokens are the narrow waist: nothing else crosses it, and to their right every m
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -131,7 +131,9 @@ class Model:
         if tokens.header.codebook_id != self.id:
             raise UsageError("The tokens are of another model.")
         _check_shapes(tokens, self.photo)
-        return container.write(tokens.header, self._encode(tokens.header, tokens.stages, RangeEncoder)[1])
+        return container.write(
+            tokens.header, self._encode(tokens.header, tokens.stages, lambda _: RangeEncoder(self.photo.tables))[1]
+        )
 
     def read_tokens(self, data: bytes) -> Tokens:
         """The tokens of a file. Raises InvalidFileError, ModelNotFoundError."""
@@ -157,15 +159,26 @@ class Model:
         size = (header.height, header.width)
         with exact_arithmetic():  # no TF32: it would cost more than a grey level
             values = scale(self.photo.tokenizer, pieces, size, self._level(header))
-        return self._encode(header, values, ChoosingEncoder)
+        tables, slices = self.photo.tables, self.photo.prior.config.slices
+
+        def coder(stage: int) -> RangeEncoder:  # stage 0 is settled: stage 1 is what it leaves
+            return ChoosingEncoder(tables, slices[stage]) if stage else RangeEncoder(tables)
+
+        return self._encode(header, values, coder)
 
     def _encode(
-        self, header: Header, stages: Sequence[NDArray[np.int16] | NDArray[np.float16]], coder: type[RangeEncoder]
+        self,
+        header: Header,
+        stages: Sequence[NDArray[np.int16] | NDArray[np.float16]],
+        coder: Callable[[int], RangeEncoder],
     ) -> tuple[Tokens, list[Section]]:
-        """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections."""
+        """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections.
+
+        coder: makes one for a stage of a tile.
+        """
         written, sections = [np.empty(s.shape, np.int16) for s in stages], []
         for index in range(header.tile_count):
-            coders = [coder(self.photo.tables) for _ in stages]
+            coders = [coder(stage) for stage in range(len(stages))]
             places = stage_places(header.tile_rectangle(index))
             tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
             with exact_arithmetic():

@@ -11,6 +11,7 @@ from torch import Tensor
 from imgcodec.codec import load_model
 from imgcodec.evaluation.code_length import stage_bits
 from imgcodec.model import photo_model, save_model
+from imgcodec.priors.choice import slice_weight
 from imgcodec.priors.exact import LEVEL_UNITS, check_bounds, exact_arithmetic
 from imgcodec.priors.layers import export, unquantize
 from imgcodec.priors.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
@@ -75,7 +76,7 @@ def symbol_counts(
         here = pack(values[stage][:, first : first + groups], phase)
         if stage == 1:
             mean, scale = (parameters.float() / UNIT).chunk(2, 1)
-            here = choose_tokens(here, mean, scale)
+            here = choose_tokens(here, mean, scale, slice_weight(first, groups, values[stage].shape[1]))
         high = (here[0].cpu().numpy().astype(np.int64) - centre) >> shift[table]
         symbol = np.where(abs(high) <= HALF, high + HALF, symbols - 1)
         counts[:] += np.bincount((table * symbols + symbol).ravel(), minlength=len(counts))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imgcodec.priors.choice import slice_weight
 from imgcodec.priors.layers import Rows, calibrate, unquantize
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack, unpack
@@ -84,7 +85,8 @@ def code_length(
         mean, scale = parameters.float().chunk(2, 1)
         value = pack(values[stage][:, first : first + groups], phase)
         if chooses and stage == 1:
-            value = straight_through(choose_tokens(value.detach(), mean.detach(), scale.detach()), value)
+            weight = slice_weight(first, groups, values[stage].shape[1])
+            value = straight_through(choose_tokens(value.detach(), mean.detach(), scale.detach(), weight), value)
         total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
         chosen[stage].append(value)
         return value

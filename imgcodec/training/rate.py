@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imgcodec.priors.choice import WEIGHT
 from imgcodec.priors.tables import LARGEST_SCALE, SMALLEST_WIDTH
 
 
@@ -25,14 +24,14 @@ def logistic_bits(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def choose_tokens(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Real numbers -> integers, as an encoder that minds the rate rounds them: see `imgcodec.priors.choice`."""
+def choose_tokens(values: Tensor, mean: Tensor, scale: Tensor, weight: float) -> Tensor:
+    """Real numbers -> integers, as an encoder that minds the rate rounds them. weight: see `imgcodec.priors.choice`."""
     nearest = values.round()
     large = nearest != 0
     value, near, m, s = (t[large] for t in (values, nearest, mean, scale))
     nearer_zero = near - near.sign()
     saved = logistic_bits(near, m, s) - logistic_bits(nearer_zero, m, s)
-    lost = WEIGHT * ((value - nearer_zero).square() - (value - near).square())
+    lost = weight * ((value - nearer_zero).square() - (value - near).square())
     return nearest.masked_scatter(large, torch.where(saved > lost, nearer_zero, near))
 
 
