@@ -16,7 +16,7 @@ import typer
 
 import imgcodec
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli import bench, compress, decompress, info, train
+from imgcodec.cli import bench, compress, decompress, info, train, verify
 
 Parameters = ParamSpec("Parameters")
 
@@ -95,5 +95,5 @@ def options(
     """A neural image codec: pictures to small .nic files and back."""
 
 
-for function in (compress.compress, decompress.decompress, info.info, bench.bench, train.train):
+for function in (compress.compress, decompress.decompress, info.info, verify.verify, bench.bench, train.train):
     app.command()(guarded(function))

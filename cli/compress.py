@@ -19,6 +19,9 @@ def compress(
     force: Force = False,
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
@@ -36,7 +39,7 @@ def compress(
         from imgcodec.codec import load_model
 
         codec = load_model(model, device)
-        data = codec.compress_picture(picture, quality)
+        data = codec.compress_picture(picture, quality, verify)
     files.write(target, data, force)
 
     bpp = 8 * len(data) / (picture.width * picture.height)

@@ -4,8 +4,9 @@
     image = imgcodec.decompress(data)               and back to a PIL image
 
 `load_model` keeps a model for many images; `read_tokens` and `write_tokens` go between tokens and bytes without
-pictures. Whatever bad input can cause derives from `CodecError`. torch is imported with the first call, not with this
-package.
+pictures; `recover` shows what a damaged or cut file still holds. Whatever bad input can cause derives from
+`CodecError`. Several threads may use everything at the same time, one model too. torch is imported with the first
+call, not with this package.
 """
 
 from importlib import import_module
@@ -14,7 +15,17 @@ from typing import TYPE_CHECKING
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from imgcodec.codec import Model, Tokens, compress, decompress, load_model, read_tokens, write_tokens
+    from imgcodec.codec import (
+        Model,
+        Recovery,
+        Tokens,
+        compress,
+        decompress,
+        load_model,
+        read_tokens,
+        recover,
+        write_tokens,
+    )
 
 __version__ = "0.1.0"
 
@@ -23,12 +34,14 @@ __all__ = [
     "InvalidFileError",
     "Model",
     "ModelNotFoundError",
+    "Recovery",
     "Tokens",
     "UsageError",
     "compress",
     "decompress",
     "load_model",
     "read_tokens",
+    "recover",
     "write_tokens",
 ]
 
