@@ -50,9 +50,13 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             if os.environ.get(DEBUG):
                 raise
             if isinstance(error, CodecError):
+                if isinstance(error.__context__, OSError):
+                    mute()
                 fail(str(error), error.exit_code)
             if isinstance(error, OSError):
                 mute()
+                if error.strerror:  # a full disk under a log, for example
+                    fail(f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", 1)
             fail(f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where).", 1)
 
     return run

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from imgcodec import files
 from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.priors import exact
@@ -65,8 +66,8 @@ def photo_model(
 
 
 def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Writes a model file; returns its id."""
-    save_file({n: t.contiguous() for n, t in tensors.items()}, path, metadata)
+    """Writes a model file, whole or not at all; returns its id."""
+    files.write(path, save({n: t.contiguous() for n, t in tensors.items()}, metadata), force=True)
     return model_id(tensors, metadata)
 
 
