@@ -66,7 +66,10 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Model:
-    """Weights on a device, and the two directions of the codec. Make one with `load_model`."""
+    """Weights on a device, and the two directions of the codec. Make one with `load_model`.
+
+    Several threads may use one model at the same time, and get what one thread would get.
+    """
 
     photo: PhotoModel
 
@@ -126,7 +129,9 @@ class Model:
             shown.append(count)
             if count < len(data_of_tile):
                 unreadable.append(index)
-        others = {s.type: _unpacks(s, header) for s in sections if s.type != SectionType.TOKENS}
+        others: dict[SectionType, bool] = {
+            s.type: _unpacks(s, header) for s in sections if s.type != SectionType.TOKENS
+        }
         sound = tuple(section for section in sections if others.get(section.type, True))
         return Recovery(
             images.apply_sections(self.detokenize(Tokens(header, stages)), replace(found.file, sections=sound)),

@@ -15,10 +15,8 @@ from pathlib import Path
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 
-try:
+if sys.platform != "win32":  # there, an abandoned file stays; its name is random, so that it is in nobody's way
     import fcntl
-except ImportError:  # not on Windows, where an abandoned file stays; its name is random, so that it is in nobody's way
-    fcntl = None  # type: ignore[assignment]
 
 STANDARD = "-"
 TEMPORARY = ".imgcodec-{}.tmp"
@@ -100,7 +98,7 @@ def _put(target: Path, data: bytes, mode: int | None, force: bool) -> None:
             os.fsync(file.fileno())
             if mode is not None:
                 temporary.chmod(stat.S_IMODE(mode))
-            if fcntl is None:
+            if sys.platform == "win32":
                 file.close()  # Windows moves no open files; elsewhere it stays locked until it is moved
             if force or not _linked(temporary, target):
                 temporary.replace(target)
@@ -155,7 +153,7 @@ def _remove_abandoned(folder: Path) -> None:
 
 def _lock(descriptor: int, wait: bool) -> bool:
     """Whether a lock was there to be had. It ends with the descriptor, and so with the process, however that ends."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
