@@ -37,8 +37,7 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
         try:
             command(*args, **kwargs)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            flush()
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
@@ -50,7 +49,9 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             if os.environ.get(DEBUG):
                 raise
             if isinstance(error, CodecError):
-                if isinstance(error.__context__, OSError):
+                try:
+                    flush()
+                except OSError:  # it is what failed
                     mute()
                 fail(str(error), error.exit_code)
             if isinstance(error, OSError):
@@ -66,6 +67,11 @@ def fail(message: str, exit_code: int) -> NoReturn:
     """One line on stderr, and out."""
     typer.echo(f"imgcodec: {' '.join(message.split())}", err=True)
     raise typer.Exit(exit_code)
+
+
+def flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def mute() -> None:
