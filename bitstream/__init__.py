@@ -13,16 +13,19 @@ The specification is `docs/format.md`.
 from imgcodec.bitstream.container import (
     Container,
     Entry,
+    Gap,
     Limits,
+    Salvage,
     Section,
     SectionType,
     read,
+    salvage,
     write,
 )
 from imgcodec.bitstream.entropy import FrequencyTables, RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
-from imgcodec.bitstream.payload import pack, pack_alpha, unpack, unpack_alpha
+from imgcodec.bitstream.payload import check_payload, pack, pack_alpha, unpack, unpack_alpha
 
 __all__ = [
     "CodecError",
@@ -30,6 +33,7 @@ __all__ = [
     "Container",
     "Entry",
     "FrequencyTables",
+    "Gap",
     "Header",
     "InvalidFileError",
     "Limits",
@@ -38,13 +42,16 @@ __all__ = [
     "RangeDecoder",
     "RangeEncoder",
     "Rectangle",
+    "Salvage",
     "Section",
     "SectionType",
     "Tune",
     "UsageError",
+    "check_payload",
     "pack",
     "pack_alpha",
     "read",
+    "salvage",
     "unpack",
     "unpack_alpha",
     "write",

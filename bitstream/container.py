@@ -9,6 +9,8 @@ Every byte is under a checksum, every length is compared with what is there, and
 no flipped bit and no cut passes. `docs/format.md` is the specification.
 """
 
+import re
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -94,6 +96,54 @@ class Container:
 
 
 @dataclass(frozen=True)
+class Gap:
+    """A damaged stretch of a file, in which no section is whole. `type`: the one that its first byte tells of, if any.
+
+    is_tokens: whether it lies where token sections are missing.
+    """
+
+    type: int
+    offset: int
+    size: int
+    is_tokens: bool
+
+    @property
+    def name(self) -> str:
+        """What was there: `tokens`, `exif` ..., or `unknown`."""
+        if self.is_tokens:
+            return SectionType.TOKENS.name.lower()
+        return SectionType(self.type).name.lower() if self.type in (SectionType.ALPHA, *METADATA) else "unknown"
+
+
+@dataclass(frozen=True)
+class Salvage:
+    """What is whole of a file that may be damaged or cut short.
+
+    file: its header and the sections whose checksums are right, in order; unlike in other containers, any of them may
+    be missing. gaps: what lies between those, in order. has_end: whether the end section is there.
+    """
+
+    file: Container
+    gaps: tuple[Gap, ...]
+    has_end: bool
+
+    @property
+    def damage(self) -> tuple[Gap, ...]:
+        """The gaps, without that which a cut leaves at the end."""
+        entries, gaps = self.file.entries, self.gaps
+        is_cut = not self.has_end and gaps and not (entries and entries[-1].offset > gaps[-1].offset)
+        return gaps[:-1] if is_cut else gaps
+
+    def tokens(self) -> list[list[bytes]]:
+        """The data of each tile's token sections, up to the first of its stages that is missing."""
+        tiles: list[list[bytes]] = [[] for _ in range(self.file.header.tile_count)]
+        for section in self.file.sections:
+            if section.type == SectionType.TOKENS and section.stage == len(tiles[section.tile]):
+                tiles[section.tile].append(section.data)
+        return tiles
+
+
+@dataclass(frozen=True)
 class Limits:
     """What a reader is willing to take on, checked before anything of the size is made.
 
@@ -117,7 +167,8 @@ def write(header: Header, sections: Iterable[Section]) -> bytes:
     if any(section.type not in WRITING_ORDER for section in sections):
         raise UsageError("The end section is written by itself and cannot be given.")
     ordered = sorted(sections, key=lambda section: (WRITING_ORDER.index(section.type), section.stage, section.tile))
-    _check_sections(header, ordered)
+    _check_order(header, ordered)
+    _check_count(header, ordered)
     ordered.append(Section(SectionType.END, 0, 0, b""))
     return write_header(header) + b"".join(map(_write_section, ordered))
 
@@ -127,18 +178,46 @@ def read(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) 
 
     Raises InvalidFileError, and nothing else, for whatever else it holds and for a file beyond the limits.
     """
-    cursor = Cursor(bytes(data))
+    return _walk(bytes(data), limits, lenient=False).file
+
+
+def salvage(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) -> Salvage:
+    """What is whole of a file that is damaged or cut short.
+
+    A section counts if its checksum is right; behind a wrong one the next right one is looked for. Raises
+    InvalidFileError where the header is not whole, for a file beyond the limits, and for one that is not damaged but
+    wrong: whole sections of an unknown critical type, or there twice, or out of order.
+    """
+    return _walk(bytes(data), limits, lenient=True)
+
+
+def _walk(data: bytes, limits: Limits, lenient: bool) -> Salvage:
+    """Header and sections. lenient: goes on behind damage, and ends with the data; otherwise raises."""
+    cursor = Cursor(data)
     header = read_header(cursor)
     _check_limits(header, limits)
     header_size = cursor.offset
+    search = _Search(data, header)
     sections: list[Section] = []
     entries: list[Entry] = []
+    gaps: list[tuple[int, int]] = []
     metadata_bytes = 0
-    while not entries or entries[-1].type != SectionType.END:
+    has_end = False
+    while not has_end and (cursor.left or not lenient):
         if len(entries) == limits.sections:
             raise InvalidFileError(f"The file has more than {limits.sections} sections.")
-        entry, content = _read_section(cursor, len(entries))
+        offset = cursor.offset
+        try:
+            entry, content = _read_section(cursor, len(entries))
+        except InvalidFileError:
+            if not lenient:
+                raise
+            cursor.offset = search.next_section(offset)
+            gaps.append((offset, cursor.offset - offset))
+            continue
+        _check_entry(entry)
         entries.append(entry)
+        has_end = entry.type == SectionType.END
         if entry.type in METADATA:
             metadata_bytes += entry.data_size
             if metadata_bytes > limits.metadata_bytes:
@@ -146,12 +225,61 @@ def read(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) 
         if entry.type in WRITING_ORDER:
             sections.append(Section(SectionType(entry.type), entry.stage, entry.tile, content))
     if cursor.left:
-        raise InvalidFileError("The file goes on after its end section.")
+        if not lenient:
+            raise InvalidFileError("The file goes on after its end section.")
+        gaps.append((cursor.offset, cursor.left))
     try:
-        _check_sections(header, sections)
+        _check_order(header, sections)
+        if not lenient:
+            _check_count(header, sections)
     except UsageError as error:
         raise InvalidFileError(str(error)) from None
-    return Container(header, tuple(sections), header_size, tuple(entries))
+    file = Container(header, tuple(sections), header_size, tuple(entries))
+    return Salvage(file, _gaps(file, data, gaps), has_end)
+
+
+def _gaps(file: Container, data: bytes, places: list[tuple[int, int]]) -> tuple[Gap, ...]:
+    """The damage at `places` (offset, size), told from the token sections before and behind it."""
+    tokens = [entry for entry in file.entries if entry.type == SectionType.TOKENS]
+    offsets = [entry.offset for entry in tokens]
+    numbers = [-1, *(_number(file.header, entry) for entry in tokens), _token_count(file.header)]
+    gaps = []
+    for offset, size in places:
+        before = bisect(offsets, offset)
+        gaps.append(Gap(data[offset], offset, size, is_tokens=numbers[before + 1] - numbers[before] > 1))
+    return tuple(gaps)
+
+
+class _Search:
+    """Finds whole sections behind damage, in a time that grows with the size of the file and not with its malice."""
+
+    def __init__(self, data: bytes, header: Header) -> None:
+        self.data = data
+        stages = b"\\x01[\\x00-\\x%02x]" % max(0, header.stage_count - 1)
+        end = re.escape(_write_section(Section(SectionType.END, 0, 0, b"")))
+        # A lookahead, so that one beginning may lie inside of what another one takes for its data.
+        self.beginnings = re.compile(b"(?=" + stages + b"|[\\x02\\x80-\\xff]\\x00\\x00|" + end + b")").finditer(data)
+        self.budget = 16 * len(data) + 2**20
+
+    def next_section(self, behind: int) -> int:
+        """Offset of the first whole section behind the offset `behind`; the end of the data where none is found."""
+        for match in self.beginnings:
+            offset = match.start()
+            if offset <= behind:
+                continue
+            cursor = Cursor(self.data, offset)
+            try:
+                *_, size = _read_frame(cursor, "")
+                if size > cursor.left:
+                    continue
+                self.budget -= size + 1024  # what its checksum costs
+                if self.budget < 0:
+                    break
+                _read_section(Cursor(self.data, offset), 0)
+            except InvalidFileError:
+                continue
+            return offset
+        return len(self.data)
 
 
 def _write_section(section: Section) -> bytes:
@@ -160,21 +288,31 @@ def _write_section(section: Section) -> bytes:
     return body + checksum(body)
 
 
-def _read_section(cursor: Cursor, index: int) -> tuple[Entry, bytes]:
-    what = f"section {index}"
-    offset = cursor.offset
+def _read_frame(cursor: Cursor, what: str) -> tuple[int, int, int, int]:
+    """Type, stage, tile and length of a section, as they stand there."""
     number = cursor.integer(1, what)
     stage = cursor.integer(1, what)
-    tile = cursor.varint(f"the tile of {what}")
-    size = cursor.varint(f"the length of {what}")
+    return number, stage, cursor.varint(f"the tile of {what}"), cursor.varint(f"the length of {what}")
+
+
+def _read_section(cursor: Cursor, index: int) -> tuple[Entry, bytes]:
+    """A section whose checksum is right. Raises InvalidFileError where there is none at the cursor."""
+    what = f"section {index}"
+    offset = cursor.offset
+    number, stage, tile, size = _read_frame(cursor, what)
     data = cursor.take(size, what)
     check_checksum(cursor, offset, what)
-    entry = Entry(number, stage, tile, offset, cursor.offset - offset, size)
-    if number < FIRST_OPTIONAL_TYPE and number not in (SectionType.END, *WRITING_ORDER):
-        raise InvalidFileError(f"The file needs a reader that knows sections of type {number}; this program does not.")
-    if number == SectionType.END and (stage, tile, size) != (0, 0, 0):
+    return Entry(number, stage, tile, offset, cursor.offset - offset, size), data
+
+
+def _check_entry(entry: Entry) -> None:
+    """Raises InvalidFileError for sections that no reader of this version may pass over."""
+    if entry.type < FIRST_OPTIONAL_TYPE and entry.type not in (SectionType.END, *WRITING_ORDER):
+        raise InvalidFileError(
+            f"The file needs a reader that knows sections of type {entry.type}; this program does not."
+        )
+    if entry.type == SectionType.END and (entry.stage, entry.tile, entry.data_size) != (0, 0, 0):
         raise InvalidFileError("The file is invalid: its end section is not empty.")
-    return entry, data
 
 
 def _check_limits(header: Header, limits: Limits) -> None:
@@ -189,19 +327,35 @@ def _check_limits(header: Header, limits: Limits) -> None:
         )
 
 
-def _check_sections(header: Header, sections: Sequence[Section]) -> None:
-    """Raises UsageError unless each stage of each tile has its tokens, in order, and nothing else comes twice."""
+def _token_count(header: Header) -> int:
+    return header.stage_count * header.tile_count
+
+
+def _number(header: Header, section: Section | Entry) -> int:
+    """Which of the token sections it is, in the order of the format."""
+    return section.stage * header.tile_count + section.tile
+
+
+def _check_order(header: Header, sections: Sequence[Section]) -> None:
+    """Raises UsageError unless token sections are some of those that belong there, in order, and nothing else comes
+    twice."""
     seen: set[SectionType] = set()
-    tokens = 0
+    last = -1
     for section in sections:
         if section.type == SectionType.TOKENS:
-            if (section.stage, section.tile) != divmod(tokens, header.tile_count):
+            number = _number(header, section)
+            if section.tile >= header.tile_count or not last < number < _token_count(header):
                 raise UsageError(f"The tokens of stage {section.stage}, tile {section.tile} are not where they belong.")
-            tokens += 1
+            last = number
         elif section.type in seen:
             raise UsageError(f"There is more than one {section.type.name} section.")
         elif (section.stage, section.tile) != (0, 0):
             raise UsageError(f"The {section.type.name} section has a stage or tile number, which only tokens have.")
         seen.add(section.type)
-    if tokens != header.stage_count * header.tile_count:
-        raise UsageError(f"There are {tokens} token sections instead of {header.stage_count * header.tile_count}.")
+
+
+def _check_count(header: Header, sections: Sequence[Section]) -> None:
+    """Raises UsageError unless there are as many token sections as stages and tiles; in order, they are all."""
+    tokens = sum(section.type == SectionType.TOKENS for section in sections)
+    if tokens != _token_count(header):
+        raise UsageError(f"There are {tokens} token sections instead of {_token_count(header)}.")

@@ -9,8 +9,9 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import DEFAULT_LIMITS
+from imgcodec.bitstream.container import DEFAULT_LIMITS, METADATA, Section, SectionType
 from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.header import Header
 
 LEVEL = 19
 
@@ -44,3 +45,11 @@ def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
         raise InvalidFileError("The alpha section does not have the size of the picture.")
     differences = np.frombuffer(rows, np.uint8).reshape(height, width)
     return np.cumsum(differences, axis=1, dtype=np.uint8)
+
+
+def check_payload(section: Section, header: Header) -> None:
+    """Raises InvalidFileError where what is inside of an alpha or metadata section is not what it should be."""
+    if section.type == SectionType.ALPHA:
+        unpack_alpha(section.data, header.width, header.height)
+    elif section.type in METADATA:
+        unpack(section.data)

@@ -16,7 +16,7 @@ import typer
 
 import imgcodec
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli import bench, compress, decompress, info, train
+from imgcodec.cli import bench, compress, decompress, info, train, verify
 
 Parameters = ParamSpec("Parameters")
 
@@ -37,8 +37,7 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
         try:
             command(*args, **kwargs)
-            if sys.stdout is not None:
-                sys.stdout.flush()
+            flush()
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt:
@@ -50,9 +49,15 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             if os.environ.get(DEBUG):
                 raise
             if isinstance(error, CodecError):
+                try:
+                    flush()
+                except OSError:  # it is what failed
+                    mute()
                 fail(str(error), error.exit_code)
             if isinstance(error, OSError):
                 mute()
+                if error.strerror:  # a full disk under a log, for example
+                    fail(f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", 1)
             fail(f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where).", 1)
 
     return run
@@ -62,6 +67,11 @@ def fail(message: str, exit_code: int) -> NoReturn:
     """One line on stderr, and out."""
     typer.echo(f"imgcodec: {' '.join(message.split())}", err=True)
     raise typer.Exit(exit_code)
+
+
+def flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
 
 
 def mute() -> None:
@@ -95,5 +105,5 @@ def options(
     """A neural image codec: pictures to small .nic files and back."""
 
 
-for function in (compress.compress, decompress.decompress, info.info, bench.bench, train.train):
+for function in (compress.compress, decompress.decompress, info.info, verify.verify, bench.bench, train.train):
     app.command()(guarded(function))

@@ -34,6 +34,9 @@ def compress(
     force: Force = False,
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
@@ -57,11 +60,11 @@ def compress(
 
         codec = load_model(model, device)
         if wanted:
-            found = compress_to(codec, picture, wanted)
+            found = compress_to(codec, picture, wanted, verify)
             data, quality = found.data, found.quality
         else:
             quality = DEFAULT_QUALITY if quality is None else quality
-            data = codec.compress_picture(picture, quality)
+            data = codec.compress_picture(picture, quality, verify)
     files.write(target, data, force)
 
     bpp = 8 * len(data) / pixels

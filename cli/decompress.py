@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.cli.options import Device, FileModel, Force, Output, model_for, say, working
 
 
@@ -14,20 +15,37 @@ def decompress(
     force: Force = False,
     device: Device = "cpu",
     model: FileModel = None,
+    allow_damaged: Annotated[
+        bool, typer.Option("--allow-damaged", help="Show what is left of a damaged file, and exit with 3.")
+    ] = False,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Show a preview of a file that is cut short.")
+    ] = False,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
     from imgcodec import files, image
     from imgcodec.bitstream import container
 
+    lenient = allow_damaged or allow_partial
+
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".png")))
     format = image.format_of(target)
     files.check_output(target, force)
     data = files.read(source)
-    header = container.read(data).header  # so that a bad file fails before torch is imported
+    # first of all, so that a bad file fails before torch is imported
+    header = (container.salvage(data).file if lenient else container.read(data)).header
 
     with working(f"Decompressing {Path(source).name}"):
-        picture = model_for(header, model, device).decompress_picture(data)
+        codec = model_for(header, model, device)
+        found = codec.recover(data) if lenient else None
+        if found and found.is_damaged and not allow_damaged:
+            raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
+        picture = found.picture if found else codec.decompress_picture(data)
         encoded, notes = image.encode(picture, format)
     files.write(target, encoded, force)
+    for note in found.notes if found else []:
+        say(f"{source}: {note}")
     for note in notes:
         say(f"{target}: {note}")
+    if found and (found.is_damaged or (found.is_cut and not allow_partial)):
+        raise typer.Exit(InvalidFileError.exit_code)

@@ -1,5 +1,6 @@
 """`imgcodec train`: a recipe and photographs to a model file."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -34,6 +35,12 @@ def train(
             raise CodecError(f"There is no {source}.")
     if not resume and any(output.glob("*.safetensors")):
         raise CodecError(f"{output} holds a run already: give --resume to go on with it, or another --output.")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if not os.access(output, os.W_OK | os.X_OK):
+            raise PermissionError("not writable")
+    except OSError as error:
+        raise CodecError(f"{output} cannot be written to: {(error.strerror or str(error)).lower()}.") from None
     if find_spec("tensorboard") is None:
         raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
     from imgcodec.training.recipe import read_recipe

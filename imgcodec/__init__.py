@@ -6,8 +6,9 @@
     data = imgcodec.compress_to(image, Target(Kind.SIZE, 40_000))   at the quality that meets a target
 
 `load_model` keeps a model for many images; `read_tokens` and `write_tokens` go between tokens and bytes without
-pictures. Whatever bad input can cause derives from `CodecError`. torch is imported with the first call, not with this
-package.
+pictures; `recover` shows what a damaged or cut file still holds. Whatever bad input can cause derives from
+`CodecError`. Several threads may use everything at the same time, one model too. torch is imported with the first
+call, not with this package.
 """
 
 from importlib import import_module
@@ -16,7 +17,18 @@ from typing import TYPE_CHECKING
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from imgcodec.codec import Model, Tokens, compress, compress_to, decompress, load_model, read_tokens, write_tokens
+    from imgcodec.codec import (
+        Model,
+        Recovery,
+        Tokens,
+        compress,
+        compress_to,
+        decompress,
+        load_model,
+        read_tokens,
+        recover,
+        write_tokens,
+    )
     from imgcodec.rate_control import Kind, Target
 
 __version__ = "0.1.0"
@@ -27,6 +39,7 @@ __all__ = [
     "Kind",
     "Model",
     "ModelNotFoundError",
+    "Recovery",
     "Target",
     "Tokens",
     "UsageError",
@@ -35,6 +48,7 @@ __all__ = [
     "decompress",
     "load_model",
     "read_tokens",
+    "recover",
     "write_tokens",
 ]
 

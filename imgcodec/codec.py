@@ -13,7 +13,7 @@ Tokens are the narrow waist: nothing else crosses it, and to their right every m
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -28,11 +28,13 @@ from imgcodec.bitstream.container import Container, Section, SectionType
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.payload import check_payload
 from imgcodec.image import Picture
 from imgcodec.model import PhotoModel, find_model_by_id, load_photo_model
 from imgcodec.priors.choice import ChoosingEncoder
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.walk import walk_tile
+from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
@@ -69,7 +71,10 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Model:
-    """Weights on a device, and the two directions of the codec. Make one with `load_model`."""
+    """Weights on a device, and the two directions of the codec. Make one with `load_model`.
+
+    Several threads may use one model at the same time, and get what one thread would get.
+    """
 
     photo: PhotoModel
 
@@ -104,16 +109,52 @@ class Model:
         """The bytes of a .nic file -> the picture. Raises InvalidFileError, ModelNotFoundError."""
         return images.to_pil(self.decompress_picture(data))
 
-    def compress_picture(self, picture: Picture, quality: float = 50) -> bytes:
-        """As `compress`, with what a picture has besides pixels."""
-        _, sections = self.encode(self.header(picture, quality), self.analyse(picture.pixels))
-        return container.write(self.header(picture, quality), [*sections, *images.picture_sections(picture)])
+    def compress_picture(self, picture: Picture, quality: float = 50, verify: bool = False) -> bytes:
+        """As `compress`, with what a picture has besides pixels.
+
+        verify: reads the file back. Raises CodecError where it does not give what was put into it.
+        """
+        tokens, sections = self.encode(self.header(picture, quality), self.analyse(picture.pixels))
+        data = container.write(tokens.header, [*sections, *images.picture_sections(picture)])
+        if verify:
+            self.check(data, tokens, picture)
+        return data
 
     def decompress_picture(self, data: bytes) -> Picture:
         """As `decompress`, with what a picture has besides pixels."""
         file = container.read(data)
         tokens = self._tokens_of(file)
         return images.apply_sections(self.detokenize(tokens), file)
+
+    def recover(self, data: bytes) -> Recovery:
+        """What a damaged or cut .nic file still shows. A lost section costs its tile, or only its detail.
+
+        Raises InvalidFileError where the header is not whole or no token section is, ModelNotFoundError.
+        """
+        found = container.salvage(data)
+        header, sections = found.file.header, found.file.sections
+        self._check_header(header)
+        if not any(section.type == SectionType.TOKENS for section in sections):
+            raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
+        stages = self._zero_tokens(header)
+        shown, unreadable = [], []
+        for index, data_of_tile in enumerate(found.tokens()):
+            count = self._read_what_decodes(header, index, data_of_tile, stages)
+            shown.append(count)
+            if count < len(data_of_tile):
+                unreadable.append(index)
+        others: dict[SectionType, bool] = {
+            s.type: _unpacks(s, header) for s in sections if s.type != SectionType.TOKENS
+        }
+        sound = tuple(section for section in sections if others.get(section.type, True))
+        return Recovery(
+            images.apply_sections(self.detokenize(Tokens(header, stages)), replace(found.file, sections=sound)),
+            coarse=tuple(index for index, count in enumerate(shown) if 0 < count < header.stage_count),
+            flat=tuple(index for index, count in enumerate(shown) if count == 0),
+            unreadable=tuple(unreadable),
+            left_out=tuple(kind for kind, is_sound in others.items() if not is_sound),
+            found=found,
+        )
 
     def tokenize(self, pixels: NDArray[np.uint8], quality: float = 50) -> Tokens:
         """Pixels uint8 (H, W, 3) -> the tokens that `compress` writes. Raises UsageError for a quality out of range."""
@@ -138,6 +179,19 @@ class Model:
     def read_tokens(self, data: bytes) -> Tokens:
         """The tokens of a file. Raises InvalidFileError, ModelNotFoundError."""
         return self._tokens_of(container.read(data))
+
+    def check(self, data: bytes, tokens: Tokens, picture: Picture) -> None:
+        """Raises CodecError unless a file has the tokens that were chosen, and the picture's alpha and metadata."""
+        try:
+            file = container.read(data)
+            read = self._tokens_of(file)
+            back = images.apply_sections(picture.pixels, file)
+        except InvalidFileError as error:
+            raise CodecError(f"The file that was made is not sound, and was thrown away: {error}") from error
+        kept = [(p.icc or None, p.exif or None, p.xmp or None, p.gray) for p in (picture, back)]
+        same_tokens = read.header == tokens.header and read.sha256() == tokens.sha256()
+        if not same_tokens or kept[0] != kept[1] or not _same(picture.alpha, back.alpha):
+            raise CodecError("The file that was made does not decode to what was put into it, and was thrown away.")
 
     def header(self, picture: Picture, quality: float) -> Header:
         """Of the file that `compress_picture` makes. Raises UsageError for a quality out of range."""
@@ -192,6 +246,27 @@ class Model:
 
     def _tokens_of(self, file: Container) -> Tokens:
         header = file.header
+        self._check_header(header)
+        stages = self._zero_tokens(header)
+        data = file.tokens()
+        for index in range(header.tile_count):
+            self._read_tile(header, index, data[index :: header.tile_count], stages)
+        return Tokens(header, stages)
+
+    def _read_what_decodes(
+        self, header: Header, index: int, data: Sequence[bytes], stages: list[NDArray[np.int16]]
+    ) -> int:
+        """As `_read_tile`, leaving off the last stages where they do not decode. Returns how many did."""
+        for count in range(len(data), 0, -1):
+            try:
+                self._read_tile(header, index, data[:count], stages)
+            except InvalidFileError:
+                continue
+            return count
+        return 0
+
+    def _check_header(self, header: Header) -> None:
+        """Raises InvalidFileError, ModelNotFoundError unless files with such a header can be decoded."""
         if header.profile != Profile.PHOTO:
             raise InvalidFileError(
                 f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
@@ -207,22 +282,24 @@ class Model:
             )
         if header.codebook_id != self.id:
             raise ModelNotFoundError(f"The file was made with model {header.codebook_id.hex()}, not with {self.name}.")
+
+    def _zero_tokens(self, header: Header) -> list[NDArray[np.int16]]:
+        """Stages of nothing but zero codewords. They add nothing to the latent, and decode to flat gray."""
         whole = stage_places(Rectangle(0, 0, header.width, header.height))
         groups = self.photo.tokenizer.config.channels
-        stages = [np.empty((g, y.stop, x.stop), np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
-        data = file.tokens()
-        for index in range(header.tile_count):
-            coders = [
-                RangeDecoder(self.photo.tables, data[stage * header.tile_count + index])
-                for stage in range(header.stage_count)
-            ]
-            places = stage_places(header.tile_rectangle(index))
-            sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
-            with exact_arithmetic():
-                tile = walk_tile(self.photo.prior, coders, sizes, header.quality, None, self._zero)
-            for stage, (y, x), tokens in zip(stages, places, tile, strict=True):
-                stage[:, y, x] = tokens
-        return Tokens(header, stages)
+        return [np.full((g, y.stop, x.stop), self._zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
+
+    def _read_tile(self, header: Header, index: int, data: Sequence[bytes], stages: list[NDArray[np.int16]]) -> None:
+        """Decodes the data of a tile's first stages, and puts the tokens into their places among those of the picture.
+
+        Raises InvalidFileError, and puts nothing there, for data that no encoder makes."""
+        coders = [RangeDecoder(self.photo.tables, d) for d in data]
+        places = stage_places(header.tile_rectangle(index))
+        sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
+        with exact_arithmetic():
+            tile = walk_tile(self.photo.prior, coders, sizes, header.quality, None, self._zero)
+        for stage, (y, x), tokens in zip(stages, places, tile, strict=False):
+            stage[:, y, x] = tokens
 
     @property
     def _zero(self) -> int:
@@ -285,9 +362,26 @@ def read_tokens(data: bytes) -> Tokens:
     return _cached_model(find_model_by_id(container.read(data).header.codebook_id)).read_tokens(data)
 
 
+def recover(data: bytes, *, device: str = "cpu") -> Recovery:
+    """`Model.recover` with the installed model that the file asks for."""
+    return _cached_model(find_model_by_id(container.salvage(data).file.header.codebook_id), device).recover(data)
+
+
 def write_tokens(tokens: Tokens) -> bytes:
     """`Model.write_tokens` with the installed model that the tokens are of."""
     return _cached_model(find_model_by_id(tokens.header.codebook_id)).write_tokens(tokens)
+
+
+def _same(a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None) -> bool:
+    return a is b if a is None or b is None else np.array_equal(a, b)
+
+
+def _unpacks(section: Section, header: Header) -> bool:
+    try:
+        check_payload(section, header)
+    except InvalidFileError:
+        return False
+    return True
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Picture:
@@ -310,11 +404,13 @@ def _check_shapes(tokens: Tokens, photo: PhotoModel) -> None:
 __all__ = [
     "CodecError",
     "Model",
+    "Recovery",
     "Tokens",
     "compress",
     "compress_to",
     "decompress",
     "load_model",
     "read_tokens",
+    "recover",
     "write_tokens",
 ]

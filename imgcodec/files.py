@@ -1,8 +1,12 @@
 """Bytes from and to paths. `-` is standard input or output; output appears whole or not at all.
 
 Messages name the path and the reason in one sentence; every failure is a CodecError.
+
+A file is written as a temporary one beside it, `.imgcodec-*.tmp`, which is locked as long as its process lives. One
+that is not locked was left by a process that was killed, and the next to write into the folder removes it.
 """
 
+import functools
 import os
 import secrets
 import stat
@@ -11,7 +15,11 @@ from pathlib import Path
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 
+if sys.platform != "win32":  # there, an abandoned file stays; its name is random, so that it is in nobody's way
+    import fcntl
+
 STANDARD = "-"
+TEMPORARY = ".imgcodec-{}.tmp"
 
 
 def read(path: str | Path) -> bytes:
@@ -57,8 +65,9 @@ def check_output(path: str | Path, force: bool) -> None:
 def write(path: str | Path, data: bytes, force: bool = False) -> None:
     """Puts `data` at `path` by a temporary file beside it and a rename, so that it is there whole or not at all.
 
-    An existing file is replaced only with `force`, and keeps its mode. A symbolic link stays, its target is replaced.
-    A device or a pipe is written to as it is. Raises CodecError, and leaves nothing behind, where that fails.
+    An existing file is replaced only with `force`, and keeps its mode. Of several processes or threads that write to
+    one path, the last one wins, or without `force` the first. A symbolic link stays, its target is replaced. A device
+    or a pipe is written to as it is. Raises CodecError, and leaves nothing behind, where that fails.
     """
     check_output(path, force)
     try:
@@ -70,28 +79,87 @@ def write(path: str | Path, data: bytes, force: bool = False) -> None:
         if mode is not None and not stat.S_ISREG(mode):
             target.write_bytes(data)
             return
-        _replace(target, data, mode)
+        _put(target, data, mode, force)
     except BrokenPipeError:  # the reader has had enough, which is not a failure to report
         raise
+    except FileExistsError:
+        raise CodecError(f"{path} exists already; -f replaces it.") from None
     except OSError as error:
         raise CodecError(f"{path} cannot be written: {_reason(error)}.") from None
 
 
-def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    temporary = target.with_name(f".imgcodec-{secrets.token_hex(6)}.tmp")
-    # Not tempfile: its files are private, and a new file here has the mode that the user's umask gives.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+def _put(target: Path, data: bytes, mode: int | None, force: bool) -> None:
+    _remove_abandoned(target.parent)
+    descriptor, temporary = _temporary(target.parent)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if mode is not None:
-            temporary.chmod(stat.S_IMODE(mode))
-        temporary.replace(target)
+            if mode is not None:
+                temporary.chmod(stat.S_IMODE(mode))
+            if sys.platform == "win32":
+                file.close()  # Windows moves no open files; elsewhere it stays locked until it is moved
+            if force or not _linked(temporary, target):
+                temporary.replace(target)
     except BaseException:  # an interrupt, too, may not leave a temporary file
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _linked(temporary: Path, target: Path) -> bool:
+    """Moves a file to where there must be none, or returns False where the file system has no links.
+
+    A rename would replace what another process may have put there since it was looked at. Raises FileExistsError.
+    """
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    temporary.unlink()
+    return True
+
+
+def _temporary(folder: Path) -> tuple[int, Path]:
+    """A new file in the folder, open for writing and locked; and its path."""
+    while True:
+        path = folder / TEMPORARY.format(secrets.token_hex(6))
+        # Not tempfile: its files are private, and a new file here has the mode that the user's umask gives.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        _lock(descriptor, wait=True)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, path
+        os.close(descriptor)  # between its creation and its lock, another process took it for abandoned
+
+
+@functools.cache
+def _remove_abandoned(folder: Path) -> None:
+    """Removes temporary files whose processes are gone; once a folder, for in a large one the search takes a while."""
+    for path in folder.glob(TEMPORARY.format("*")):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:  # gone already, or another user's
+            continue
+        try:
+            if _lock(descriptor, wait=False):
+                path.unlink(missing_ok=True)
+        except OSError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, wait: bool) -> bool:
+    """Whether a lock was there to be had. It ends with the descriptor, and so with the process, however that ends."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # another process has it; or the file system knows no locks
+        return False
+    return True
 
 
 def _target(path: str | Path) -> tuple[Path, int | None]:

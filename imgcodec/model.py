@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from imgcodec import files
 from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.priors import exact
+from imgcodec.priors.known_answer import known_answer
 from imgcodec.priors.layers import Attention, Depthwise, Linear, Rows, TokenCurve
 from imgcodec.priors.tables import SCALES, UNIT
 from imgcodec.priors.transformer import Prior, PriorConfig
@@ -28,7 +30,6 @@ from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
 FORMAT = "imgcodec-model-1"
 LARGEST_FILE = 2**28
-KNOWN_QUALITY = 12800
 
 
 @dataclass
@@ -65,8 +66,8 @@ def photo_model(
 
 
 def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Writes a model file; returns its id."""
-    save_file({n: t.contiguous() for n, t in tensors.items()}, path, metadata)
+    """Writes a model file, whole or not at all; returns its id."""
+    files.write(path, save({n: t.contiguous() for n, t in tensors.items()}, metadata), force=True)
     return model_id(tensors, metadata)
 
 
@@ -149,32 +150,6 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
             f"this machine computes {path.stem} differently from the one that made it: nothing can be coded safely"
         )
     return PhotoModel(path.stem, model_id(tensors, metadata), tokenizer, prior, tables, target, lambdas)
-
-
-def known_answer(prior: Prior) -> str:
-    """SHA-256 of the integer parameters that the prior gives for fixed tokens, as hexadecimal.
-
-    The tokens are hashes of their number (Knuth's multiplicative one), mostly small, some over the whole range, so that
-    all operands are exercised, saturation included. One window of stage 0: some ten milliseconds.
-    """
-    digest, seen = hashlib.sha256(), 0
-    window = prior.config.windows[0]
-    device = prior.coarse.start.rows.device
-
-    def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
-        nonlocal seen
-        digest.update(parameters.to("cpu", torch.int32).contiguous().numpy().astype("<i4").tobytes())
-        shape = (1, groups, *parameters.shape[2:])
-        number = np.arange(seen, seen + np.prod(shape), dtype=np.uint64)
-        seen += len(number)
-        hashed = (number * np.uint64(2654435761)) % 2**32
-        spread = np.array([1, 16, 128, 512])[hashed >> 30]
-        tokens = ((hashed >> 8) % 1023).astype(np.int64) - 511
-        return torch.from_numpy((tokens // spread).astype(np.float32)).reshape(shape).to(device)
-
-    with exact.exact_arithmetic():
-        prior((1, window, window), KNOWN_QUALITY, code)
-    return digest.hexdigest()
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

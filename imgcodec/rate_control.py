@@ -26,7 +26,7 @@ from imgcodec.image import Picture
 from imgcodec.priors.exact import exact_arithmetic
 
 if TYPE_CHECKING:
-    from imgcodec.codec import Model
+    from imgcodec.codec import Model, Tokens
 
 SIZE_MARGIN = 0.02
 PSNR_MARGIN = 0.1
@@ -70,8 +70,10 @@ class Found:
     figure: float
 
 
-def compress_to(model: "Model", picture: Picture, target: Target) -> Found:
+def compress_to(model: "Model", picture: Picture, target: Target, verify: bool = False) -> Found:
     """The file of a picture that meets the target.
+
+    verify: reads it back, as `Model.compress_picture` does.
 
     Raises CodecError for a target that no quality reaches; the message has the nearest that one does. A picture of a
     few pixels may have no quality in between: then the nearest is given, a size always from below.
@@ -79,14 +81,14 @@ def compress_to(model: "Model", picture: Picture, target: Target) -> Found:
     with exact_arithmetic():
         pieces = list(model.analyse(picture.pixels))
     extras = images.picture_sections(picture)
-    files: dict[float, bytes] = {}
+    files: dict[float, tuple[bytes, Tokens]] = {}
     fidelity = _metric(target.kind, picture)
 
     def measure(quality: float) -> float:
         tokens, sections = model.encode(model.header(picture, quality), pieces)
-        files[quality] = container.write(tokens.header, [*sections, *extras])
+        files[quality] = container.write(tokens.header, [*sections, *extras]), tokens
         if fidelity is None:
-            return math.log(len(files[quality]))
+            return math.log(len(files[quality][0]))
         return fidelity(model.detokenize(tokens))
 
     try:
@@ -96,7 +98,10 @@ def compress_to(model: "Model", picture: Picture, target: Target) -> Found:
         raise CodecError(
             f"{target.name(target.value)} is out of reach for this picture: the nearest is {nearest}."
         ) from None
-    return Found(files[quality], quality, len(files[quality]) if fidelity is None else figure)
+    data, tokens = files[quality]
+    if verify:
+        model.check(data, tokens, picture)
+    return Found(data, quality, len(data) if fidelity is None else figure)
 
 
 def _window(target: Target) -> tuple[tuple[float, float], float, int, bool]:

@@ -18,9 +18,9 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 def keep_freed_memory() -> None:
     """Tells glibc to keep freed blocks of up to 32 MiB, 256 MiB in all, for the process's next ones.
 
-    By default it gives each back to the system at once, and the system clears the page when it comes again: a quarter of
-    the time in which a prior walks over tokens, because its tensors are just that large. Elsewhere there is nothing to
-    tell.
+    By default it gives each back to the system at once, and the system clears the page when it comes again: a quarter
+    of the time in which a prior walks over tokens, because its tensors are just that large. Elsewhere there is nothing
+    to tell.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none

@@ -17,6 +17,7 @@ at most once, so if the bounds of all layers of a prior together stay below 2**2
 """
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -164,7 +165,11 @@ class ExactAttention(nn.Module):
 
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
         """x (B, C, h, w), h and w multiples of the window; inside (h, w): 0 marks places that nobody may look at."""
-        parts = to_windows(self.project(x), self.window, 3, len(self.position)).unbind(2)
+        return self.merge(self.attend(self.project(x), inside))
+
+    def attend(self, x: Tensor, inside: Tensor) -> Tensor:
+        """Queries, keys and values (B, 3 * C, h, w) -> mixed values (B, C, h, w)."""
+        parts = to_windows(x, self.window, 3, len(self.position)).unbind(2)
         query, key, value = (operand(p, f, positive=False) for p, f in zip(parts, self.fractions, strict=True))
         scores = (query.mul_(2.0**-self.shift) @ key.transpose(-1, -2)).round_()  # a power of two changes no digit
         mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
@@ -173,7 +178,7 @@ class ExactAttention(nn.Module):
         weights = EXPONENTIALS.to(x.device)[behind.long()]
         numerator, denominator = (weights @ value).double(), weights.sum(-1, keepdim=True).double()
         mixed = (numerator * 2.0 ** (FRACTION - self.fractions[2]) / denominator).floor_().float()
-        return self.merge(from_windows(mixed, self.window, x.shape))
+        return from_windows(mixed, self.window, x.shape)
 
     @property
     def shift(self) -> int:
@@ -251,17 +256,39 @@ def check_bounds(module: nn.Module) -> float:
 
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
-    """Inside, nothing is differentiated, and reduced-precision modes of PyTorch are off; restored afterwards."""
+    """Inside, nothing is differentiated, and reduced-precision modes of PyTorch are off; restored afterwards.
+
+    These modes belong to the process, not to a thread: the first thread to come in turns them off, and the last one to
+    leave restores them.
+    """
+    without_autocast = torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False)
+    with _strict_settings(), torch.inference_mode(), without_autocast[0], without_autocast[1]:
+        yield
+
+
+_settings_lock = threading.Lock()
+_settings_users = 0
+_settings_before: list[object] = []
+
+
+@contextmanager
+def _strict_settings() -> Iterator[None]:
+    global _settings_users, _settings_before
     settings = _precision_settings()
-    before = [getattr(place, name) for place, name, _ in settings]
-    for place, name, exact in settings:
-        setattr(place, name, exact)
+    with _settings_lock:
+        if not _settings_users:
+            _settings_before = [getattr(place, name) for place, name, _ in settings]
+            for place, name, strict in settings:
+                setattr(place, name, strict)
+        _settings_users += 1
     try:
-        with torch.inference_mode(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-            yield
+        yield
     finally:
-        for (place, name, _), value in zip(settings, before, strict=True):
-            setattr(place, name, value)
+        with _settings_lock:
+            _settings_users -= 1
+            if not _settings_users:
+                for (place, name, _), value in zip(settings, _settings_before, strict=True):
+                    setattr(place, name, value)
 
 
 def _precision_settings() -> list[tuple[object, str, object]]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -13,9 +12,10 @@ from typing import Any
 import torch
 from rich.console import Console
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from imgcodec import files
 from imgcodec.bitstream.errors import CodecError
 
 console = Console(stderr=True)
@@ -103,9 +103,8 @@ class Run:
             tensors |= {f"model.{name}": parameter.detach(), f"average.{name}": self.averaged[name]}
             tensors |= {f"first.{name}": state["exp_avg"], f"second.{name}": state["exp_avg_sq"]}
         state = {"step": self.step, "minutes": self.minutes}
-        temporary = self.checkpoint.with_suffix(f".{os.getpid()}")
-        save_file({n: t.contiguous() for n, t in tensors.items()}, temporary, {"state": json.dumps(state)})
-        temporary.replace(self.checkpoint)
+        data = save({n: t.contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)})
+        files.write(self.checkpoint, data, force=True)
 
     def update(self, loss: Tensor) -> bool:
         """One optimizer step, unless the gradient is not finite or ten times the usual. Returns whether it was taken.

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from imgcodec import files
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model import as_tuples, load_photo_model
 from imgcodec.priors.layers import calibrate, restore
@@ -82,14 +83,14 @@ def train(
             model.load_state_dict(load_file(finished))
             continue
         train_phase(model, phase, data, folder, resume)
-        save_file({n: t.contiguous() for n, t in model.state_dict().items()}, finished)
+        files.write(finished, save({n: t.contiguous() for n, t in model.state_dict().items()}), force=True)
     model.eval()
     if not recipe.phases[-1].quantized:
         calibrate(model.prior, lambda: calibration_pass(model, data))
     path = folder / "photo.safetensors"
     export_photo(model, recipe.lambdas, photographs, recipe.export_crops, recipe.seed, path)
     report = compare_rates(model.prior, path, development)
-    (folder / "export.json").write_text(json.dumps(report, indent=1) + "\n")
+    files.write(folder / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
     return path
 
 

@@ -21,6 +21,7 @@ from imgcodec.bitstream import (
     Tune,
     UsageError,
     read,
+    salvage,
     write,
 )
 from imgcodec.bitstream.cursor import Cursor, varint
@@ -265,3 +266,87 @@ def test_a_varint_is_32_bits():
     for too_large in (b"\xff\xff\xff\xff\x1f", b"\xff\xff\xff\xff\xff\x01"):
         with pytest.raises(InvalidFileError):
             Cursor(too_large).varint("it")
+
+
+# Damaged and cut files
+
+
+@given(contents(), st.data())
+def test_salvage_finds_every_section_but_the_damaged_one(file, data):
+    header, sections = file
+    whole = write(header, sections)
+    entries = read(whole).entries
+    index = data.draw(st.integers(0, len(entries) - 1))
+    entry = entries[index]
+    bits = data.draw(
+        st.sets(st.integers(8 * entry.offset, 8 * (entry.offset + entry.size) - 1), min_size=1, max_size=3)
+    )
+    damaged = bytearray(whole)
+    for bit in bits:
+        damaged[bit // 8] ^= 1 << bit % 8
+    refusal(bytes(damaged))
+    found = salvage(bytes(damaged))
+    assert found.file.header == header
+    assert found.file.sections == (*sections[:index], *sections[index + 1 :])
+    assert [(gap.offset, gap.size) for gap in found.gaps] == [(entry.offset, entry.size)]
+    assert found.gaps[0].is_tokens == (entry.type == SectionType.TOKENS)
+    assert found.has_end == (entry.type != SectionType.END)
+    assert found.damage == (found.gaps if found.has_end else ())
+
+
+@given(contents(), st.data())
+def test_salvage_of_a_cut_file_is_its_whole_sections(file, data):
+    header, sections = file
+    whole = write(header, sections)
+    sound = read(whole)
+    length = data.draw(st.integers(sound.header_size, len(whole)))
+    found = salvage(whole[:length])
+    assert found.file.sections == tuple(
+        section for section, entry in zip(sections, sound.entries, strict=False) if entry.offset + entry.size <= length
+    )
+    assert found.has_end == (length == len(whole))
+    assert found.damage == ()
+
+
+@given(st.one_of(st.binary(max_size=100), hostile_files()))
+def test_salvage_gives_sections_or_one_error(data):
+    try:
+        found = salvage(data)
+    except InvalidFileError:
+        return
+    parts = sorted([*found.file.entries, *found.gaps], key=lambda part: part.offset)
+    assert found.file.header_size + sum(part.size for part in parts) == len(data)
+
+
+def test_salvage_refuses_what_is_wrong_and_not_damaged():
+    header, icc = write_header(HEADER), raw_section(128, 0, 0, b"profile")
+    for wrong in (icc + icc, raw_section(7, 0, 0, b""), raw_section(1, 1, 0, b"") + raw_section(1, 0, 0, b"")):
+        with pytest.raises(InvalidFileError):
+            salvage(header + wrong + END)
+    for length in range(len(header)):
+        with pytest.raises(InvalidFileError):
+            salvage(header[:length])
+
+
+def test_salvage_names_what_is_damaged():
+    data = write(HEADER, [*TOKENS, ICC, Section(SectionType.XMP, 0, 0, b"packet")])
+    for entry in read(data).entries[:-1]:
+        damaged = bytearray(data)
+        damaged[entry.offset + entry.size - 1] ^= 1
+        assert [gap.name for gap in salvage(bytes(damaged)).gaps] == [entry.name]
+    assert [gap.name for gap in salvage(data + b"more").gaps] == ["unknown"]
+
+
+@pytest.mark.parametrize("beginning", [b"\1\1\0\xff\xff\x0f", b"\x80\0\0\x80\x80\x04", b"\1\0\0\0"])
+def test_salvage_of_nothing_but_beginnings_takes_linear_work(monkeypatch, beginning):
+    """Each of the sections that begin here claims the rest of the file, or is one more to be looked at."""
+    data, work = write_header(HEADER) + beginning * 100_000, 0
+
+    def counted(part):
+        nonlocal work
+        work += len(part) + 100
+        return checksum(part)
+
+    monkeypatch.setattr("imgcodec.bitstream.header.checksum", counted)
+    assert salvage(data).file.sections == ()
+    assert 0 < work < 20 * len(data) + 2**21

@@ -14,11 +14,11 @@ def test_help_names_every_command(run) -> None:
     for flag in ("--help", "-h"):
         result = run(flag)
         assert result.returncode == 0
-        for command in ("compress", "decompress", "info", "bench", "train"):
+        for command in ("compress", "decompress", "info", "verify", "bench", "train"):
             assert f"\n  {command} " in result.stdout.decode()
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress", "info", "bench", "train"])
+@pytest.mark.parametrize("command", ["compress", "decompress", "info", "verify", "bench", "train"])
 def test_each_command_has_help(run, command) -> None:
     result = run(command, "--help")
     assert (result.returncode, result.stderr) == (0, b"")

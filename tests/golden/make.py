@@ -6,7 +6,8 @@ What is here is frozen for ever: every later version must decode these files to 
 is made anew. To add a file, add a line to `FILES` and run this again; to cover a new version of the format or a new
 kind of model, add a second model beside the first.
 
-    tiny.safetensors   a model of the `photo` profile, small enough to be kept, good enough not to be trivial
+    tiny.safetensors   a model of the `photo` profile, small enough to be kept, good enough not to be trivial; its
+                       known answer, no part of its id, has been replaced in place when the known-answer test grew
     *.nic              files of it
     *.png              the pixels that these decode to, to one grey level
     golden.json        SHA-256 of the tokens of each file, and how it was made

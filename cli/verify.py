@@ -1,0 +1,62 @@
+"""`imgcodec verify`: whether .nic files are whole, without making pictures of them."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.cli.options import FileModel, model_for, say, working
+
+if TYPE_CHECKING:
+    from imgcodec.bitstream.container import Container
+    from imgcodec.codec import Model
+
+
+def verify(
+    sources: Annotated[list[str], typer.Argument(metavar="FILES...", help=".nic files; - is stdin.")],
+    decode: Annotated[bool, typer.Option("--decode", help="Decode tokens, alpha and metadata, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a list with every file as JSON.")] = False,
+    model: FileModel = None,
+) -> None:
+    """Check signature, header, lengths and checksums of every file; with --decode also what is inside.
+
+    Exit code 3 if any file is damaged, otherwise that of the first other failure.
+    """
+    from imgcodec import files
+    from imgcodec.bitstream import container
+
+    codecs: dict[bytes, Model] = {}
+    reports, failures = [], []
+    for source in sources:
+        tokens = None
+        try:
+            data = files.read(source)
+            file = container.read(data)
+            if decode:
+                with working(f"Decoding {source}"):
+                    id = file.header.codebook_id
+                    codecs[id] = codecs.get(id) or model_for(file.header, model, "cpu")
+                    tokens = decoded(file, data, codecs[id])
+        except CodecError as error:
+            failures.append(error)
+            say(f"imgcodec: {source}: {' '.join(str(error).split())}")
+            reports.append({"file": source, "sound": False, "error": str(error)})
+        else:
+            if not as_json:
+                typer.echo(f"{source}: sound")
+            reports.append({"file": source, "sound": True, "bytes": len(data), "tokens_sha256": tokens})
+    if as_json:
+        typer.echo(json.dumps(reports, indent=1, allow_nan=False))
+    if failures:
+        damaged = any(isinstance(failure, InvalidFileError) for failure in failures)
+        raise typer.Exit(InvalidFileError.exit_code if damaged else failures[0].exit_code)
+
+
+def decoded(file: "Container", data: bytes, codec: "Model") -> str:
+    """SHA-256 of the tokens of a file. Raises InvalidFileError where they or another section cannot be decoded."""
+    from imgcodec.bitstream.payload import check_payload
+
+    for section in file.sections:
+        check_payload(section, file.header)
+    return codec.read_tokens(data).sha256()

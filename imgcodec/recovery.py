@@ -1,0 +1,72 @@
+"""What a damaged or cut file still shows, and what of it is lost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from imgcodec import image as images
+from imgcodec.bitstream.container import Salvage, SectionType
+from imgcodec.image import Picture
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A picture of what is whole of a file. Make one with `imgcodec.recover`.
+
+    coarse: tiles of which only the first stages are left, and shown. flat: tiles of which nothing is left, filled with
+    gray. unreadable: those of both whose tokens cannot be decoded, though their checksums are right. left_out: alpha
+    and metadata that are damaged. found: the rest, as the container tells it.
+    """
+
+    picture: Picture
+    coarse: tuple[int, ...]
+    flat: tuple[int, ...]
+    unreadable: tuple[int, ...]
+    left_out: tuple[SectionType, ...]
+    found: Salvage
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture as `imgcodec.decompress` gives it."""
+        return images.to_pil(self.picture)
+
+    @property
+    def is_cut(self) -> bool:
+        """The file ends before its end section."""
+        return not self.found.has_end
+
+    @property
+    def is_damaged(self) -> bool:
+        """More is wrong than that the file is cut."""
+        return bool(self.found.damage or self.unreadable or self.left_out)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is lost, each a clause about "it" (the file), for people."""
+        notes = []
+        if self.is_cut:
+            header = self.found.file.header
+            there = sum(section.type == SectionType.TOKENS for section in self.found.file.sections)
+            total = header.stage_count * header.tile_count
+            notes.append(f"it is cut short: {there} of its {total} token sections are whole")
+        for gap in self.found.damage:
+            notes.append(f"it is damaged in {gap.size} bytes from byte {gap.offset} on ({gap.name})")
+        notes += [f"its {kind.name.lower()} cannot be unpacked and is left out" for kind in self.left_out]
+        if self.coarse:
+            notes.append(f"its {_tiles(self.coarse)} shown coarsely, for the fine stage is lost")
+        if self.flat:
+            notes.append(f"its {_tiles(self.flat)} lost and filled with gray")
+        return notes
+
+
+def _tiles(numbers: Sequence[int]) -> str:
+    """`tile 3 is`, or `tiles 0, 3-5 are`: numbers that follow each other as a range."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1] = [runs[-1][0], number]
+        else:
+            runs.append([number])
+    text = ", ".join("-".join(map(str, run)) for run in runs)
+    return f"tile {text} is" if len(numbers) == 1 else f"tiles {text} are"

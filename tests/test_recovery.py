@@ -1,0 +1,215 @@
+"""Damaged and cut files: what is whole is shown, what is lost is named, and nothing else changes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import imgcodec
+from imgcodec import InvalidFileError, codec, image
+from imgcodec.bitstream import Section, SectionType, container
+from imgcodec.tokenizers.rvq import BLOCK
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return np.asarray(Image.open(ROOT / "examples" / "photo.png").convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def tiled(tiny_model, photograph):
+    """A file of 3 x 2 tiles with alpha and metadata, and what it decodes to."""
+    pixels = photograph[200:400, 300:600]
+    alpha = np.tile(np.arange(pixels.shape[1]) % 256, (len(pixels), 1)).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x010E] = "a tower"
+    picture = image.Picture(pixels, alpha, exif=exif.tobytes().removeprefix(b"Exif\0\0"), xmp=b"<x:xmpmeta/>")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "TILE_SIZE", 128)
+        data = tiny_model.compress_picture(picture, 70)
+    return data, tiny_model.decompress_picture(data)
+
+
+def flipped(data, bits):
+    damaged = bytearray(data)
+    for bit in bits:
+        damaged[bit // 8] ^= 1 << bit % 8
+    return bytes(damaged)
+
+
+def around(tokenizer, header, tiles):
+    """Which pixels synthesis makes of the tokens of these tiles, among others."""
+    reach = tokenizer.synthesis.halo * BLOCK
+    touched = np.zeros((header.height, header.width), bool)
+    for left, top, width, height in map(header.tile_rectangle, tiles):
+        touched[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach] = True
+    return touched
+
+
+def psnr(a, b):
+    return -10 * np.log10(max(1e-9, np.square(np.asarray(a, float) - np.asarray(b, float)).mean()) / 255**2)
+
+
+# Damage
+
+
+@given(st.data())
+@settings(max_examples=20)
+def test_a_damaged_tile_costs_that_tile_and_no_more(tiny_model, tiled, data):
+    whole, expected = tiled
+    file = container.read(whole)
+    tokens = [entry for entry in file.entries if entry.type == SectionType.TOKENS]
+    hit = data.draw(st.lists(st.sampled_from(tokens), min_size=1, max_size=3, unique=True))
+    bits = [data.draw(st.integers(8 * e.offset, 8 * (e.offset + e.size) - 1)) for e in hit]
+    damaged = flipped(whole, bits)
+    with pytest.raises(InvalidFileError, match="damaged"):
+        tiny_model.decompress(damaged)
+
+    found = tiny_model.recover(damaged)
+    flat = {entry.tile for entry in hit if entry.stage == 0}
+    coarse = {entry.tile for entry in hit} - flat
+    assert (set(found.flat), set(found.coarse), found.left_out, found.unreadable) == (flat, coarse, (), ())
+    assert found.is_damaged
+    assert not found.is_cut
+    touched = around(tiny_model.photo.tokenizer, file.header, flat | coarse)
+    assert not touched.all() or len(flat | coarse) > 1
+    assert np.array_equal(found.picture.pixels[~touched], expected.pixels[~touched])
+    assert np.array_equal(found.picture.alpha, expected.alpha)
+    assert (found.picture.exif, found.picture.xmp) == (expected.exif, expected.xmp)
+    for tile in flat:
+        left, top, width, height = file.header.tile_rectangle(tile)
+        middle = found.picture.pixels[top + height // 2, left + width // 2].astype(int)
+        assert np.abs(middle - 128).max() < 24, "gray"
+
+
+def test_a_lost_detail_leaves_the_coarse_picture(tiny_model, photograph):
+    pixels = photograph[200:300, 300:450]
+    tokens = tiny_model.tokenize(pixels, 90)
+    data = tiny_model.write_tokens(tokens)
+    found = tiny_model.recover(flipped(data, [8 * container.read(data).entries[1].offset + 50]))
+    coarse = tiny_model.detokenize(codec.Tokens(tokens.header, tokens.stages[:1]))
+    assert np.array_equal(found.picture.pixels, coarse)
+    assert found.notes[-1] == "its tile 0 is shown coarsely, for the fine stage is lost"
+
+
+@pytest.mark.parametrize("kind", [SectionType.ALPHA, SectionType.EXIF, SectionType.XMP])
+def test_damaged_alpha_and_metadata_are_left_out_and_named(tiny_model, tiled, kind):
+    whole, expected = tiled
+    file = container.read(whole)
+    entry = next(entry for entry in file.entries if entry.type == kind)
+    name = kind.name.lower()
+    others = {"alpha", "exif", "xmp"} - {name}
+
+    found = tiny_model.recover(flipped(whole, [8 * (entry.offset + entry.size) - 40]))
+    assert found.notes == [f"it is damaged in {entry.size} bytes from byte {entry.offset} on ({name})"]
+    # The checksum is right, and what is inside is not.
+    sections = [Section(s.type, s.stage, s.tile, b"junk" if s.type == kind else s.data) for s in file.sections]
+    junk = tiny_model.recover(container.write(file.header, sections))
+    assert junk.notes == [f"its {name} cannot be unpacked and is left out"]
+    for recovery in (found, junk):
+        assert recovery.is_damaged
+        assert getattr(recovery.picture, name) is None
+        assert all(np.array_equal(getattr(recovery.picture, o), getattr(expected, o)) for o in others)
+        assert np.array_equal(recovery.picture.pixels, expected.pixels)
+    assert found.image.mode == ("RGB" if name == "alpha" else "RGBA")
+
+
+def test_tokens_that_do_not_decode_though_their_checksum_is_right(tiny_model, tiled):
+    whole, expected = tiled
+    file = container.read(whole)
+    last = file.header.tile_count - 1
+    sections = [
+        Section(s.type, s.stage, s.tile, b"\xff" * 50 if (s.stage, s.tile) == (1, last) else s.data)
+        for s in file.sections
+    ]
+    data = container.write(file.header, sections)
+    with pytest.raises(InvalidFileError):
+        tiny_model.decompress(data)
+    found = tiny_model.recover(data)
+    assert (found.coarse, found.flat, found.unreadable) == ((last,), (), (last,))
+    assert found.is_damaged
+    touched = around(tiny_model.photo.tokenizer, file.header, [last])
+    assert np.array_equal(found.picture.pixels[~touched], expected.pixels[~touched])
+
+
+def test_a_sound_file_has_nothing_to_tell(tiny_model, tiled):
+    whole, expected = tiled
+    found = tiny_model.recover(whole)
+    assert (found.notes, found.is_damaged, found.is_cut) == ([], False, False)
+    assert np.array_equal(found.picture.pixels, expected.pixels)
+
+
+def test_many_tiles_are_named_in_few_words(tiny_model, tiled):
+    whole, _ = tiled
+    file = container.read(whole)
+    kept = [s for s in file.sections if s.type != SectionType.TOKENS or (s.stage, s.tile) in ((0, 1), (0, 2), (0, 5))]
+    data = whole[: file.header_size] + b"".join(container._write_section(s) for s in kept)
+    notes = tiny_model.recover(data).notes
+    assert notes[0] == "it is cut short: 3 of its 12 token sections are whole"
+    assert notes[1] == "its tiles 1-2, 5 are shown coarsely, for the fine stage is lost"
+    assert notes[2] == "its tiles 0, 3-4 are lost and filled with gray"
+
+
+def test_files_of_which_nothing_is_left_are_refused(tiny_model, tiled):
+    whole, _ = tiled
+    file = container.read(whole)
+    with pytest.raises(InvalidFileError, match="nothing of the picture is left"):
+        tiny_model.recover(whole[: file.entries[0].offset + 5])
+    with pytest.raises(InvalidFileError, match="checksum of the header"):
+        tiny_model.recover(flipped(whole, [8 * 15]))
+
+
+def test_the_function_finds_the_model(tiny_model, tiled, monkeypatch):
+    whole, expected = tiled
+    monkeypatch.setattr(codec, "find_model_by_id", lambda id: {tiny_model.id: "tiny"}[id])
+    monkeypatch.setattr(codec, "_cached_model", lambda name, device: {"tiny": tiny_model}[name])
+    found = imgcodec.recover(whole[:-9])
+    assert isinstance(found, imgcodec.Recovery)
+    assert found.is_cut
+    assert np.array_equal(np.asarray(found.image)[..., :3], expected.pixels)
+
+
+# Cuts
+
+
+@pytest.mark.parametrize("tile_size", [0, 64, 128])
+@pytest.mark.parametrize("quality", [0, 50, 100])
+def test_every_section_makes_a_preview_better(tiny_model, photograph, monkeypatch, tile_size, quality):
+    monkeypatch.setattr(codec, "TILE_SIZE", tile_size or 1024)
+    pixels = photograph[150:280, 320:520]
+    data = tiny_model.compress(pixels, quality)
+    file = container.read(data)
+    assert file.header.tile_size == tile_size
+    best = 0.0
+    for entry in file.entries:
+        if entry.type == SectionType.TOKENS:
+            found = tiny_model.recover(data[: entry.offset + entry.size])
+            assert found.is_cut
+            assert not found.is_damaged
+            now = psnr(found.picture.pixels, pixels)
+            assert now > best - 0.1
+            best = max(best, now)
+    assert now == psnr(tiny_model.decompress(data), pixels)
+
+
+def test_every_byte_makes_a_preview_no_worse(tiny_model, photograph):
+    pixels = photograph[220:284, 400:464]
+    data = tiny_model.compress(pixels, 80)
+    first = container.read(data).entries[0]
+    best = 0.0
+    for length in range(len(data) + 1):
+        if length < first.offset + first.size:
+            with pytest.raises(InvalidFileError):
+                tiny_model.recover(data[:length])
+            continue
+        found = tiny_model.recover(data[:length])
+        assert found.is_cut == (length < len(data))
+        now = psnr(found.picture.pixels, pixels)
+        assert now > best - 0.1
+        best = max(best, now)
+    assert now > 20
