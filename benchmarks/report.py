@@ -60,7 +60,7 @@ def speed(result: dict[str, Any]) -> list[str]:
     """Megapixels a second beside the peers of the same run, memory, where the time goes, whole commands."""
     ours, commands = result["imgcodec"], result["commands"]
     rows, shares = [], {}
-    for name in ("imgcodec", "jpeg", "avif"):
+    for name in ("imgcodec", "jpeg", "avif", "jxl"):
         codec = result[name]
         both = [number(codec[direction]["mp_per_second"], 1) for direction in ("encode", "decode")]
         rows.append([name, number(codec["bpp"]), *both])

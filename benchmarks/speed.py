@@ -30,6 +30,7 @@ from pathlib import Path
 from types import FrameType
 
 import numpy as np
+import pillow_jxl  # noqa: F401  (Pillow knows JPEG XL once it is imported)
 from machine import describe
 from PIL import Image
 
@@ -40,7 +41,11 @@ from imgcodec.evaluation import peers
 from imgcodec.evaluation.metrics import Pixels, psnr
 
 ASPECT = 4 / 3
-PEERS = ("JPEG", "AVIF")  # with Pillow's defaults
+PEERS: dict[str, dict[str, object]] = {  # Pillow's options: its defaults, but for JPEG XL, which a plugin brings
+    "JPEG": {},
+    "AVIF": {},
+    "JXL": {"effort": 7, "quality": 75, "lossless": False},
+}
 MAXRSS_IN_MIB = 2**20 if sys.platform == "darwin" else 2**10
 
 # Runs a command and prints what it took. In a small process of its own, because on Linux the peak memory of a child is
@@ -147,12 +152,12 @@ def measure_ours(
 
 
 def measure_peer(format: str, pixels: Pixels, repeat: int) -> dict[str, object]:
-    """Pillow's codec with its default settings, which let AVIF use all cores and JPEG one."""
+    """Pillow's codec; AVIF and JPEG XL use all cores, JPEG one."""
     picture = Image.fromarray(pixels)
 
     def encode() -> bytes:
         file = io.BytesIO()
-        picture.save(file, format)
+        picture.save(file, format, **PEERS[format])
         return file.getvalue()
 
     data = encode()
@@ -267,7 +272,7 @@ def main() -> None:
         result[format.lower()] = measure_peer(format, pixels, arguments.repeat)
     result["commands"] = {"picture": files[0].name, **measure_commands(files[0], arguments)}
     arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    print(json.dumps({name: result[name] for name in ("imgcodec", "jpeg", "avif", "commands")}, indent=1))
+    print(json.dumps({name: result[name] for name in ("imgcodec", "jpeg", "avif", "jxl", "commands")}, indent=1))
 
 
 if __name__ == "__main__":

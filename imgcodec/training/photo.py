@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.priors.choice import slice_weight
 from imgcodec.priors.layers import Rows, calibrate, unquantize
 from imgcodec.priors.transformer import Prior
@@ -101,12 +102,15 @@ class PhotoPhase(Phase):
     """trains: all, or only the prior or the synthesis: for fixed tokens these two know nothing of each other.
     new_prior: the prior starts afresh. linear_until: the fraction of the phase in which the analysis is its linear path
     alone (a quarter cheaper). quantized: the prior trains with fake quantization, so that its export to integers loses
-    next to nothing."""
+    next to nothing. shift_gains: added to the logarithm of the gains of stage 1 before the phase, by slice of the
+    prior: straight-through gradients do not see that tokens of early slices are context for the others, and leave their
+    steps too wide."""
 
     trains: Literal["all", "prior", "synthesis"] = "all"
     new_prior: bool = False
     linear_until: float = 0.0
     quantized: bool = False
+    shift_gains: tuple[float, ...] = ()
 
 
 class Photo(nn.Module):
@@ -138,6 +142,8 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
         return "fast" if name.startswith("prior.") else "normal"
 
     run = Run(phase, model, speed, folder)
+    if phase.shift_gains:
+        shift_gains(model, phase.shift_gains)
     if resume:
         run.resume()
 
@@ -156,6 +162,15 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
 
     run_phase(run, loss_of_step, validation)
+
+
+@torch.no_grad()
+def shift_gains(model: Photo, shifts: tuple[float, ...]) -> None:
+    """Adds to the logarithm of the gains of stage 1, one number for each slice of the prior."""
+    groups = torch.tensor(model.prior.config.slices[1])
+    if len(shifts) != len(groups):
+        raise UsageError(f"shift_gains has {len(shifts)} numbers, and the prior has {len(groups)} slices.")
+    model.tokenizer.log_gain[1].add_(torch.tensor(shifts).repeat_interleave(groups))
 
 
 @torch.no_grad()

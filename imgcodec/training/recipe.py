@@ -47,7 +47,7 @@ def read_recipe(path: Path, settings: list[str]) -> Recipe:
         table = tomllib.loads(path.read_text())
         for setting in settings:
             _set(table, setting)
-        phases = tuple(PhotoPhase(**phase) for phase in table.pop("phases"))
+        phases = tuple(PhotoPhase(**as_tuples(phase)) for phase in table.pop("phases"))
         parts = {"tokenizer": RVQConfig, "prior": PriorConfig, "lambdas": Lambdas}
         built = {name: kind(**as_tuples(table.pop(name, {}))) for name, kind in parts.items()}
         return Recipe(phases=phases, **built, **table)

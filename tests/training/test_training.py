@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import imgcodec
+from imgcodec import UsageError
 from imgcodec.priors.layers import export, restore
 from imgcodec.priors.tables import LARGEST_SCALE
 from imgcodec.priors.transformer import Prior
@@ -21,7 +22,16 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import load_photographs, random_crops
 from imgcodec.training.klt import start_from_klt
 from imgcodec.training.loop import Phase, Run, run_phase
-from imgcodec.training.photo import Data, Photo, PhotoPhase, calibration_pass, train_phase
+from imgcodec.training.photo import (
+    Data,
+    Lambdas,
+    Photo,
+    PhotoPhase,
+    calibration_pass,
+    change_lambdas,
+    shift_gains,
+    train_phase,
+)
 from imgcodec.training.rate import logistic_bits
 from imgcodec.training.recipe import Recipe, read_recipe, train
 
@@ -217,3 +227,27 @@ def test_damaged_data_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_bad_settings_are_refused(setting: str) -> None:
     with pytest.raises(imgcodec.UsageError):
         read_recipe(RECIPE, [setting])
+
+
+def test_gains_shift_by_slice(recipe: Recipe, folder: Path) -> None:
+    model, _ = small_model(recipe, folder)
+    before = model.tokenizer.log_gain[1].detach().clone()
+    shift_gains(model, (0.25, -0.5))
+    moved = model.tokenizer.log_gain[1].detach() - before
+    expected = torch.tensor([0.25] * 4 + [-0.5] * 8).expand_as(moved)
+    torch.testing.assert_close(moved, expected)
+    with pytest.raises(UsageError, match="3 numbers"):
+        shift_gains(model, (0.0, 0.0, 0.0))
+
+
+def test_start_from_a_model_of_other_lambdas_has_its_gains_at_the_same_lambdas(recipe: Recipe, folder: Path) -> None:
+    model, _ = small_model(recipe, folder)
+    gain = model.tokenizer.log_gain[1][:, 0].detach().clone()
+    prior_row = model.prior.fine.start.rows.detach().clone()
+    old = Lambdas(0.001, 0.128)  # a factor of two a level
+    change_lambdas(model, old, Lambdas(0.00025, 0.032))  # the same, two levels lower
+    after = model.tokenizer.log_gain[1][:, 0].detach()
+    torch.testing.assert_close(after[2:], gain[:6])
+    torch.testing.assert_close(after[0], gain[0] - 2 * (gain[1] - gain[0]))
+    torch.testing.assert_close(model.prior.fine.start.rows[2:].detach(), prior_row[:6])
+    torch.testing.assert_close(model.prior.fine.start.rows[0].detach(), prior_row[0])
