@@ -22,7 +22,7 @@ from imgcodec.bitstream.container import (
 from imgcodec.bitstream.entropy import FrequencyTables, RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
-from imgcodec.bitstream.payload import pack, pack_alpha, unpack, unpack_alpha
+from imgcodec.bitstream.payload import pack, pack_alpha, pack_density, unpack, unpack_alpha, unpack_density
 
 __all__ = [
     "CodecError",
@@ -44,8 +44,10 @@ __all__ = [
     "UsageError",
     "pack",
     "pack_alpha",
+    "pack_density",
     "read",
     "unpack",
     "unpack_alpha",
+    "unpack_density",
     "write",
 ]

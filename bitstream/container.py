@@ -30,12 +30,20 @@ class SectionType(IntEnum):
     ICC = 128
     EXIF = 129
     XMP = 130
+    DENSITY = 131
 
 
 METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
 
 # As written: what a preview needs, the tokens from coarse to fine, then what only the whole picture needs.
-WRITING_ORDER = (SectionType.ICC, SectionType.TOKENS, SectionType.ALPHA, SectionType.EXIF, SectionType.XMP)
+WRITING_ORDER = (
+    SectionType.ICC,
+    SectionType.TOKENS,
+    SectionType.ALPHA,
+    SectionType.EXIF,
+    SectionType.XMP,
+    SectionType.DENSITY,
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is inside the sections that hold no tokens: one zstandard frame each.
+"""What is inside the sections that hold no tokens: one zstandard frame each, and two numbers for the density.
 
 ICC, EXIF and XMP are stored as they are. Alpha is stored row by row as differences to the pixel on the left, which
 turns the ramps of a soft edge into runs: soft masks and gradients get a fifth to two thirds smaller that way, hard ones
@@ -10,14 +10,23 @@ import zstandard
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.container import DEFAULT_LIMITS
+from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError
 
-LEVEL = 19
+# The highest ordinary level takes 0.1 to 0.8 s a megabyte, most where there is noise, which it packs 7 % better than
+# the quick one. So what is large gets it not, and what is large and noisy gets the quick one alone: 12 megabytes of
+# soft mask with noise take 0.8 s instead of 9 s, and those of a hard mask 2 s instead of 6 s for 20 % more bytes.
+HIGHEST, HIGH, QUICK = 19, 16, 12
+LARGE = 2**20
+NOISY = 1 / 8  # of its size is left after the quick level
 
 
 def pack(data: bytes) -> bytes:
     """`data` as one zstandard frame that states its content size."""
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=False, write_content_size=True).compress(data)
+    if len(data) <= LARGE:
+        return _frame(data, HIGHEST)
+    quick = _frame(data, QUICK)
+    return quick if len(quick) > NOISY * len(data) else _frame(data, HIGH)
 
 
 def unpack(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
@@ -44,3 +53,21 @@ def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
         raise InvalidFileError("The alpha section does not have the size of the picture.")
     differences = np.frombuffer(rows, np.uint8).reshape(height, width)
     return np.cumsum(differences, axis=1, dtype=np.uint8)
+
+
+def pack_density(density: tuple[int, int]) -> bytes:
+    """Pixels a metre, across and down, each 1 .. 2**32 - 1, as the data of their section."""
+    return varint(density[0]) + varint(density[1])
+
+
+def unpack_density(data: bytes) -> tuple[int, int]:
+    """What `pack_density` was given. Raises InvalidFileError for anything else."""
+    cursor = Cursor(data)
+    density = cursor.varint("the density"), cursor.varint("the density")
+    if cursor.left or 0 in density:
+        raise InvalidFileError("The density section does not hold two numbers above 0.")
+    return density
+
+
+def _frame(data: bytes, level: int) -> bytes:
+    return zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True).compress(data)
