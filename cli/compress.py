@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.cli.options import Device, Force, Output, say, working
+from imgcodec.cli.options import Device, Force, Output, Strip, say, working
 
 
 def compress(
@@ -16,6 +16,7 @@ def compress(
     quality: Annotated[
         float, typer.Option("--quality", "-q", min=0, max=100, help="0 (small) to 100 (good); may be fractional.")
     ] = 50,
+    strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
@@ -31,6 +32,8 @@ def compress(
     picture = image.load(source)
     for note in picture.notes:
         say(f"{source}: {note}")
+    if strip:
+        picture = image.strip(picture)
 
     with working(f"Compressing {Path(source).name}"):
         from imgcodec.codec import load_model
@@ -39,11 +42,14 @@ def compress(
         data = codec.compress_picture(picture, quality)
     files.write(target, data, force)
 
+    if picture.file_bytes is not None and len(data) > picture.file_bytes:
+        say(f"{source}: the result is larger than the input, which has {picture.file_bytes} bytes")
     bpp = 8 * len(data) / (picture.width * picture.height)
     if as_json:
         summary = {
             "input": source,
             "output": target,
+            "input_bytes": picture.file_bytes,
             "width": picture.width,
             "height": picture.height,
             "bytes": len(data),

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from imgcodec.cli.options import Device, FileModel, Force, Output, model_for, say, working
+from imgcodec.cli.options import Device, FileModel, Force, Output, Strip, model_for, say, working
 
 
 def decompress(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A .nic file; - is stdin.", show_default=False)],
     output: Output = None,
+    strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
     model: FileModel = None,
@@ -27,7 +28,7 @@ def decompress(
 
     with working(f"Decompressing {Path(source).name}"):
         picture = model_for(header, model, device).decompress_picture(data)
-        encoded, notes = image.encode(picture, format)
+        encoded, notes = image.encode(image.strip(picture) if strip else picture, format)
     files.write(target, encoded, force)
     for note in notes:
         say(f"{target}: {note}")

@@ -14,7 +14,7 @@ Part = tuple[str, bytes]
 
 
 def parts(data: bytes) -> list[Part]:
-    """The named parts of a PNG, JPEG or WebP file, which make up the file; none of other files and damaged ones."""
+    """The named parts of a PNG, JPEG or WebP file, which joined are the file; none of other files and damaged ones."""
     try:
         if data.startswith(_PNG):
             return _png_parts(data)
@@ -46,7 +46,7 @@ def without(found: list[Part], names: set[str]) -> bytes:
 
 
 def _with_flags_off(part: bytes, flags: int) -> bytes:
-    return part[:8] + bytes([part[8] & ~flags]) + part[9:]
+    return part[:8] + bytes(byte & ~flags for byte in part[8:9]) + part[9:]
 
 
 def _png_parts(data: bytes) -> list[Part]:
