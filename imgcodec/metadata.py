@@ -1,7 +1,7 @@
 """What a picture carries besides pixels: orientation, density, EXIF, XMP and ICC, as bytes.
 
-EXIF is kept as it was found, but for the orientation, which is set to upright in its place: writing the block anew
-would break the offsets inside makers' notes. Nothing here raises for damaged metadata.
+EXIF is kept as it was found, but for what turning a picture makes wrong, which is changed in its place: writing the
+block anew would break the offsets inside makers' notes. Nothing here raises for damaged metadata.
 """
 
 import re
@@ -22,6 +22,7 @@ _METRE = 0.0254  # of an inch
 _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _INCH, _CENTIMETRE = 2, 3
+_THUMBNAIL_OFFSET, _THUMBNAIL_BYTES = 0x0201, 0x0202
 _INTEGERS = {1: "B", 3: "H", 4: "I"}  # the TIFF types in which writers store the orientation
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _XMP = 700
@@ -172,10 +173,11 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
 
 
 def upright_exif(exif: bytes) -> bytes:
-    """The same block, the orientation set to upright."""
+    """The block of a picture that was turned: the orientation set to upright, the thumbnail, which was not, gone."""
     changed = bytearray(exif)
     for form, offset in _orientations(exif):
         struct.pack_into(form, changed, offset, UPRIGHT)
+    _erase_thumbnail(changed)
     return bytes(changed)
 
 
@@ -200,6 +202,29 @@ def _orientations(exif: bytes) -> list[tuple[str, int]]:
     except struct.error:  # cut short
         pass
     return found
+
+
+def _erase_thumbnail(exif: bytearray) -> None:
+    """Ends the list of directories after the first, and puts zeros, which cost nothing, where the thumbnail was."""
+    order = _BYTE_ORDERS.get(bytes(exif[:4]))
+    if order is None:
+        return
+    try:
+        (directory,) = struct.unpack_from(order + "I", exif, 4)
+        (count,) = struct.unpack_from(order + "H", exif, directory)
+        link = directory + 2 + 12 * count
+        (second,) = struct.unpack_from(order + "I", exif, link)
+        if not second:
+            return
+        struct.pack_into(order + "I", exif, link, 0)
+        (count,) = struct.unpack_from(order + "H", exif, second)
+        entries = [struct.unpack_from(order + "HHII", exif, second + 2 + 12 * index) for index in range(count)]
+    except struct.error:  # cut short
+        return
+    places = {tag: value for tag, _, _, value in entries}
+    start, size = places.get(_THUMBNAIL_OFFSET, 0), places.get(_THUMBNAIL_BYTES, 0)
+    if link + 4 <= start and start + size <= len(exif):  # behind what the block begins with, and inside it
+        exif[start : start + size] = bytes(size)
 
 
 def _raw_profile(image: Image.Image, name: str, segment: bytes) -> bytes | None:

@@ -189,6 +189,25 @@ class TestOrientation:
         assert picture.alpha is not None
         assert np.array_equal(picture.alpha, picture.pixels[..., 0])
 
+    @pytest.mark.parametrize("order", ["<", ">"])
+    def test_takes_the_thumbnail_along_or_away(self, order: str) -> None:
+        """A thumbnail is not turned, so that of a turned picture goes, and that of an upright one stays."""
+        exif, thumbnail = Image.Exif(), b"\xff\xd8thumbnail\xff\xd9"
+        exif.endian = order
+        for orientation in (1, 6):
+            exif[0x0112] = orientation
+            block = bytearray(exif.tobytes().removeprefix(metadata.EXIF_PREFIX))
+            end = 8 + 2 + 12 * len(exif)
+            block[end : end + 4] = struct.pack(order + "I", len(block))
+            entries = ((0x0201, 4, 1, len(block) + 2 + 24 + 4), (0x0202, 4, 1, len(thumbnail)))
+            block += struct.pack(order + "H", 2)
+            block += b"".join(struct.pack(order + "HHII", *entry) for entry in entries) + bytes(4) + thumbnail
+            picture = image.load(file_of(Image.fromarray(colours()), exif=bytes(block)))
+            assert picture.exif is not None
+            assert metadata.orientation(picture.exif, None) == 1
+            assert picture.exif == bytes(block) if orientation == 1 else len(picture.exif) == len(block)
+            assert (thumbnail in picture.exif) == any(picture.exif[end : end + 4]) == (orientation == 1)
+
     def test_is_corrected_in_xmp(self) -> None:
         turned = XMP.replace(b'"1"', b'"6"')
         data = file_of(Image.fromarray(colours()), "WEBP", exif=exif_of(6), xmp=turned)
