@@ -13,10 +13,11 @@ _SIGNATURE = b"http://ns.adobe.com/xmp/extension/\0"
 _HEAD = struct.Struct(">32sII")  # name, bytes of the packet, offset of this part
 _PART = 65533 - len(_SIGNATURE) - _HEAD.size
 
-_NAMES = re.compile(rb"""\s+xmpNote:HasExtendedXMP\s*=\s*["']([0-9A-Fa-f]{32})["']""")
+# Packets are a stranger's: nothing here may look at a byte more often than a few times.
+_NAMES = re.compile(rb"""\sxmpNote:HasExtendedXMP\s*=\s*["']([0-9A-Fa-f]{32})["']""")
 _NAMES_ELEMENT = re.compile(rb"<xmpNote:HasExtendedXMP>\s*([0-9A-Fa-f]{32})\s*</xmpNote:HasExtendedXMP>")
-_CONTENT = re.compile(rb"(.*?<rdf:RDF[^>]*>)(.*)</rdf:RDF>", re.DOTALL)
-_WRAPPER = re.compile(rb"<\?xpacket[^>]*\?>")
+_WRAPPER = re.compile(rb"<\?xpacket[^>]{0,200}\?>")
+_END = b"</rdf:RDF>"
 _FIRST = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     b'<rdf:Description rdf:about="" xmlns:xmpNote="http://ns.adobe.com/xmp/note/" xmpNote:HasExtendedXMP="%s"/>'
@@ -76,7 +77,8 @@ def _merged(first: bytes, extended: bytes) -> bytes | None:
     Both are RDF, in which descriptions of one thing may be many. Namespaces that the extended packet declares outside
     its descriptions would be lost, but for the two that every packet has.
     """
-    ours, theirs = _CONTENT.search(first), _CONTENT.search(extended)
-    if ours is None or theirs is None or not set(re.findall(rb"xmlns:(\w+)", theirs[1])) <= {b"x", b"rdf"}:
+    end, start, stop = first.rfind(_END), extended.find(b"<rdf:RDF"), extended.rfind(_END)
+    start = extended.find(b">", start) + 1 if start >= 0 else 0
+    if end < 0 or not 0 < start <= stop or not set(re.findall(rb"xmlns:(\w+)", extended[:start])) <= {b"x", b"rdf"}:
         return None
-    return first[: ours.end(2)] + theirs[2] + first[ours.end(2) :]
+    return first[:end] + extended[start:stop] + first[end:]

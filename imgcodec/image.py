@@ -387,9 +387,16 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
         density = density and metadata.turned(density, turn)
         exif = exif and metadata.upright_exif(exif)
     xmp = xmp and metadata.upright_xmp(xmp)  # also where it contradicts the EXIF
-    if len(icc or b"") + len(exif or b"") + len(xmp or b"") > _METADATA_ROOM:
-        icc = exif = xmp = None
-        notes.append("its metadata are over 15 MiB and were left out")
+    room = _METADATA_ROOM - len(icc or b"")
+    if room < 0:
+        icc, room = None, _METADATA_ROOM
+        notes.append("its ICC profile is over 15 MiB and was left out")
+    if exif and len(exif) > room:
+        exif = None
+        notes.append("its EXIF makes more than 15 MiB of metadata and was left out")
+    if xmp and len(xmp) > room - len(exif or b""):
+        xmp = None
+        notes.append("its XMP makes more than 15 MiB of metadata and was left out")
     return Picture(pixels, alpha, icc, exif, xmp, gray, density, notes)
 
 

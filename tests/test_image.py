@@ -332,9 +332,14 @@ class TestMetadata:
         assert image.load(with_chunk(png, png_chunk(b"gAMA", struct.pack(">I", 45455)))).notes == []
 
     def test_over_the_limit_are_left_out_with_a_note(self) -> None:
-        picture = image.load(file_of(Image.fromarray(colours()), exif=exif_of(6) + bytes(2**24)))
-        assert (picture.exif, picture.width) == (None, 11)
-        assert picture.notes == ["its metadata are over 15 MiB and were left out"]
+        exif, xmp = exif_of(6) + bytes(2**24), XMP + b" " * 2**24
+        picture = image.load(file_of(Image.fromarray(colours()), "WEBP", exif=exif, xmp=XMP, icc_profile=SRGB))
+        assert (picture.exif, picture.width, picture.xmp, picture.icc) == (None, 11, XMP, SRGB)
+        assert picture.notes == ["its EXIF makes more than 15 MiB of metadata and was left out"]
+        picture = image.load(file_of(Image.fromarray(colours()), "WEBP", exif=exif_of(6), xmp=xmp, icc_profile=SRGB))
+        assert (picture.exif, picture.xmp, picture.icc) == (exif_of(1), None, SRGB)
+        picture = image.load(file_of(Image.fromarray(colours()), "WEBP", xmp=XMP, icc_profile=SRGB + bytes(2**24)))
+        assert (picture.xmp, picture.icc) == (XMP, None)
 
     @given(st.binary(max_size=80))
     def test_orientation_of_any_bytes(self, data: bytes) -> None:
@@ -445,6 +450,15 @@ class TestExtendedXMP:
         data, notes = image.encode(Picture(colours(), xmp=packet), "JPEG")
         assert notes == []
         assert image.load(data).xmp == packet
+
+    @pytest.mark.parametrize("unit", [b" ", b"<rdf:RDF", b"<?xpacket ", b" xmpNote:HasExtendedXMP=", b"</rdf:RDF>"])
+    def test_of_megabytes_takes_no_time_to_speak_of(self, unit: bytes) -> None:
+        """Where a byte is looked at again and again, this takes hours."""
+        long = unit * (2**22 // len(unit))
+        part = b"http://ns.adobe.com/xmp/extension/\0" + self.NAME + struct.pack(">II", len(long), 0) + long
+        for packet in (long, self.first() + long):
+            extended_xmp.joined(packet, [("APP1", part)])
+            extended_xmp.split(packet)
 
     @given(st.binary(max_size=100), st.lists(st.binary(max_size=100), max_size=3))
     def test_of_any_bytes(self, first: bytes, parts: list[bytes]) -> None:
