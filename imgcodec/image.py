@@ -325,7 +325,7 @@ def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
             picture = _decode(chunks.without(parts, {kind}), max_pixels)
         except Exception:  # it is another one, or more than one
             continue
-        note = f"its metadata of the kind {kind} cannot be read and was left out"
+        note = f"its metadata of the kind {kind!r} cannot be read and was left out"
         break
     picture.notes.append(note)
     return picture

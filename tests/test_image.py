@@ -292,7 +292,7 @@ class TestMetadata:
         png = with_chunk(file_of(Image.fromarray(colours()), exif=exif_of(6), icc_profile=SRGB), bomb)
         picture = image.load(png)
         assert (picture.width, picture.exif, picture.icc) == (11, exif_of(1), SRGB)
-        assert picture.notes == ["its metadata of the kind zTXt cannot be read and was left out"]
+        assert picture.notes == ["its metadata of the kind 'zTXt' cannot be read and was left out"]
 
     def test_that_make_pillow_raise_do_not_stop_a_jpeg(self) -> None:
         jpeg = file_of(Image.fromarray(colours()), "JPEG", quality=100, subsampling=0, comment="c")
