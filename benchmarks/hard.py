@@ -97,7 +97,7 @@ def look(path: Path) -> dict[str, Any]:
     """What a file shows and carries, by Pillow and exiftool."""
     with Image.open(path) as opened:
         opened.load()
-        icc, dpi = opened.info.get("icc_profile"), opened.info.get("dpi")
+        icc, dpi, gray = opened.info.get("icc_profile"), opened.info.get("dpi"), opened.mode in ("1", "L", "LA", "I;16")
         image = opened.copy()
         try:
             image = ImageOps.exif_transpose(opened)
@@ -108,7 +108,14 @@ def look(path: Path) -> dict[str, Any]:
             print(f"Pillow on the EXIF of {path.name}: {error}", file=sys.stderr)
         seen = shown(image, icc)
     alpha = np.asarray(image.convert("RGBA").getchannel("A")) if image.has_transparency_data else None
-    return {"pixels": seen, "alpha": alpha, "icc": icc, "dpi": dpi if dpi and all(dpi) else None, **tags(path)}
+    return {
+        "pixels": seen,
+        "alpha": alpha,
+        "gray": gray,
+        "icc": icc,
+        "dpi": dpi if dpi and all(dpi) else None,
+        **tags(path),
+    }
 
 
 def shown(image: Image.Image, icc: bytes | None) -> NDArray[np.uint8]:
@@ -150,7 +157,7 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return {
         "size": same_size,
         "upright": after["orientation"] == "1",
-        "gray": is_gray(after["pixels"]) if is_gray(before["pixels"]) else None,
+        "gray": bool((after["pixels"] == after["pixels"][..., :1]).all()) if before["gray"] else None,
         "psnr": None if error is None else round(-10 * float(np.log10(max(error, 1e-9) / 255**2)), 2),
         "alpha": None if before["alpha"] is None else equal(before["alpha"], after["alpha"]),
         "icc": before["icc"] == after["icc"] if before["icc"] else None,
@@ -158,10 +165,6 @@ def compare(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         "exif": counted(before["exif"], after["exif"]),
         "xmp": counted(before["xmp"], after["xmp"]),
     }
-
-
-def is_gray(pixels: NDArray[np.uint8]) -> bool:
-    return bool((pixels == pixels[..., :1]).all())
 
 
 def equal(before: NDArray[np.uint8], after: NDArray[np.uint8] | None) -> bool:

@@ -266,5 +266,7 @@ def _is_not_srgb(image: Image.Image, data: bytes) -> bool:
 def _descriptive(source: Image.Exif) -> dict[int, Any]:
     """The tags that describe the picture, not those that say how its pixels lie in a file."""
     tags: dict[int, Any] = {tag: source[tag] for tag in _DESCRIPTIVE if tag in source}
+    # Pillow reads text as Latin-1 and writes it as ASCII: give it bytes, where they are not.
+    tags |= {tag: v.encode("latin-1") for tag, v in tags.items() if isinstance(v, str) and not v.isascii()}
     directories = {tag: dict(source.get_ifd(tag)) for tag in _SUB_DIRECTORIES}
     return tags | {tag: directory for tag, directory in directories.items() if directory}

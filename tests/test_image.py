@@ -245,6 +245,14 @@ class TestMetadata:
         if format != "TIFF":  # there, EXIF is written anew as tags of the file
             assert again.exif == picture.exif
 
+    def test_text_of_exif_need_not_be_ascii(self) -> None:
+        exif = Image.Exif()
+        exif[0x8298] = "© Zoë".encode()
+        data, _ = image.encode(Picture(colours(), exif=exif.tobytes().removeprefix(metadata.EXIF_PREFIX)), "TIFF")
+        assert "© Zoë".encode() in data
+        again = image.load(data)
+        assert "© Zoë".encode() in (again.exif or b"")
+
     def test_ppm_says_what_it_leaves_out(self) -> None:
         _, notes = image.encode(Picture(colours(), np.zeros((11, 19), np.uint8), icc=SRGB), "PPM")
         assert len(notes) == 2
