@@ -75,11 +75,12 @@ def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, 
     arguments = [*models, "--pictures", pictures, "--qualities", qualities, "--into"]
     written = {s.name: s.run("write", *arguments, folder / s.name) for s in settings}
     read = {s.name: s.run("read", *models, "--from", folder) for s in settings}
-    wrong_tokens, other_bytes, difference, readings = [], [], 0, 0
+    wrong_tokens, other_bytes, difference, readings, compared = [], [], 0, 0, 0
     for reader, answer in read.items():
         for file, found in answer["files"].items():
             writer, name = file.split("/", 1)
             readings += 1
+            compared += found["token_count"]
             if found["tokens"] != written[writer]["files"][name]["tokens"]:
                 wrong_tokens.append(f"{file} under {reader}")
             if not found["same_bytes"]:
@@ -91,6 +92,7 @@ def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, 
         "settings": {name: answer["under"] for name, answer in written.items()},
         "files_written": sum(len(answer["files"]) for answer in written.values()),
         "files_read": readings,
+        "tokens_compared": compared,
         "wrong_tokens": wrong_tokens,
         "other_bytes": other_bytes,
         "largest_pixel_difference": difference,
@@ -142,17 +144,22 @@ def read(models: Iterable[str], folder: Path, device: str) -> dict[str, Any]:
     files = {}
     for name in models:
         model = imgcodec.load_model(name, device)
-        decoded: dict[bytes, tuple[str, bool, Any]] = {}
+        decoded: dict[bytes, tuple[str, int, bool, Any]] = {}
         for path in sorted(folder.glob(f"*/{model.name}/*.nic")):
             data = path.read_bytes()
             if data not in decoded:
                 tokens = model.read_tokens(data)
                 same = model.write_tokens(tokens) == data
-                decoded[data] = tokens.sha256(), same, np.asarray(model.decompress(data)).astype(int)
-            sha256, same, pixels = decoded[data]
+                count = sum(stage.size for stage in tokens.stages)
+                decoded[data] = tokens.sha256(), count, same, np.asarray(model.decompress(data)).astype(int)
+            sha256, count, same, pixels = decoded[data]
             difference = np.abs(pixels - np.asarray(Image.open(path.with_suffix(".png"))))
-            entry = {"tokens": sha256, "same_bytes": same, "largest_difference": int(difference.max())}
-            files[path.relative_to(folder).as_posix()] = entry
+            files[path.relative_to(folder).as_posix()] = {
+                "tokens": sha256,
+                "token_count": count,
+                "same_bytes": same,
+                "largest_difference": int(difference.max()),
+            }
     return {"under": describe_setting(device), "files": files}
 
 

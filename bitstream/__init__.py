@@ -25,7 +25,15 @@ from imgcodec.bitstream.container import (
 from imgcodec.bitstream.entropy import FrequencyTables, RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
-from imgcodec.bitstream.payload import check_payload, pack, pack_alpha, unpack, unpack_alpha
+from imgcodec.bitstream.payload import (
+    check_payload,
+    pack,
+    pack_alpha,
+    pack_density,
+    unpack,
+    unpack_alpha,
+    unpack_density,
+)
 
 __all__ = [
     "CodecError",
@@ -50,9 +58,11 @@ __all__ = [
     "check_payload",
     "pack",
     "pack_alpha",
+    "pack_density",
     "read",
     "salvage",
     "unpack",
     "unpack_alpha",
+    "unpack_density",
     "write",
 ]

@@ -32,12 +32,20 @@ class SectionType(IntEnum):
     ICC = 128
     EXIF = 129
     XMP = 130
+    DENSITY = 131
 
 
 METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
 
 # As written: what a preview needs, the tokens from coarse to fine, then what only the whole picture needs.
-WRITING_ORDER = (SectionType.ICC, SectionType.TOKENS, SectionType.ALPHA, SectionType.EXIF, SectionType.XMP)
+WRITING_ORDER = (
+    SectionType.ICC,
+    SectionType.TOKENS,
+    SectionType.ALPHA,
+    SectionType.EXIF,
+    SectionType.XMP,
+    SectionType.DENSITY,
+)
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,8 @@ class Gap:
         """What was there: `tokens`, `exif` ..., or `unknown`."""
         if self.is_tokens:
             return SectionType.TOKENS.name.lower()
-        return SectionType(self.type).name.lower() if self.type in (SectionType.ALPHA, *METADATA) else "unknown"
+        known = (SectionType.ALPHA, *METADATA, SectionType.DENSITY)
+        return SectionType(self.type).name.lower() if self.type in known else "unknown"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is inside the sections that hold no tokens: one zstandard frame each.
+"""What is inside the sections that hold no tokens: one zstandard frame each, and two numbers for the density.
 
 ICC, EXIF and XMP are stored as they are. Alpha is stored row by row as differences to the pixel on the left, which
 turns the ramps of a soft edge into runs: soft masks and gradients get a fifth to two thirds smaller that way, hard ones
@@ -10,15 +10,24 @@ import zstandard
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.container import DEFAULT_LIMITS, METADATA, Section, SectionType
+from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header
 
-LEVEL = 19
+# The highest ordinary level takes up to a second a megabyte, most where there is noise, which gains least by it. So
+# what is large gets it not, and what is large and noisy gets the quick one alone. An alpha of 12 megapixels takes 0.7 s
+# instead of 14 s for 13 % more bytes where it is soft and noisy, 1.2 s instead of 4.9 s for 23 % where it is hard.
+HIGHEST, HIGH, QUICK = 19, 16, 12
+LARGE = 2**20
+NOISY = 1 / 8  # of its size is left after the quick level
 
 
 def pack(data: bytes) -> bytes:
     """`data` as one zstandard frame that states its content size."""
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=False, write_content_size=True).compress(data)
+    if len(data) <= LARGE:
+        return _frame(data, HIGHEST)
+    quick = _frame(data, QUICK)
+    return quick if len(quick) > NOISY * len(data) else _frame(data, HIGH)
 
 
 def unpack(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
@@ -47,9 +56,29 @@ def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     return np.cumsum(differences, axis=1, dtype=np.uint8)
 
 
+def pack_density(density: tuple[int, int]) -> bytes:
+    """Pixels a metre, across and down, each 1 .. 2**32 - 1, as the data of their section."""
+    return varint(density[0]) + varint(density[1])
+
+
+def unpack_density(data: bytes) -> tuple[int, int]:
+    """What `pack_density` was given. Raises InvalidFileError for anything else."""
+    cursor = Cursor(data)
+    density = cursor.varint("the density"), cursor.varint("the density")
+    if cursor.left or 0 in density:
+        raise InvalidFileError("The density section does not hold two numbers above 0.")
+    return density
+
+
 def check_payload(section: Section, header: Header) -> None:
     """Raises InvalidFileError where what is inside of an alpha or metadata section is not what it should be."""
     if section.type == SectionType.ALPHA:
         unpack_alpha(section.data, header.width, header.height)
+    elif section.type == SectionType.DENSITY:
+        unpack_density(section.data)
     elif section.type in METADATA:
         unpack(section.data)
+
+
+def _frame(data: bytes, level: int) -> bytes:
+    return zstandard.ZstdCompressor(level=level, write_checksum=False, write_content_size=True).compress(data)

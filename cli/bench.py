@@ -160,13 +160,15 @@ def csv_row(sample: "Sample") -> dict[str, object]:
 
 
 def print_tables(report: "Report") -> None:
-    """Three tables on stdout: every file, every quality over all files, and the BD-rates."""
+    """Three tables on stdout: every file, every quality over all files, and the BD-rates. Then where JPEG is better."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
     console.print(sample_table(report.samples))
     console.print(mean_table(report.means))
     console.print(bd_table(report))
+    for line in worse_lines(report.worse_than_jpeg):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def sample_table(samples: list["Sample"]) -> "Table":
@@ -230,6 +232,14 @@ def bd_table(report: "Report") -> "Table":
     table.add_section()
     table.add_row("mean curve", *bd_cells(report.bd_rate))
     return table
+
+
+def worse_lines(worse: dict[str, list[float]]) -> list[str]:
+    """The images at which the codec does badly, by name."""
+    if not worse:
+        return ["No file is larger than the JPEG of the same PSNR."]
+    lines = [f"{name}: {', '.join(f'{quality:g}' for quality in qualities)}" for name, qualities in worse.items()]
+    return ["Larger than the JPEG of the same PSNR, at quality:", *(f"  {line}" for line in lines)]
 
 
 def bd_cells(comparison: "Comparison") -> list[str]:

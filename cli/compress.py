@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.cli.options import Device, Force, Output, say, working
+from imgcodec.cli.options import Device, Force, Output, Strip, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, target_of
 
 DEFAULT_QUALITY = 50.0
@@ -31,6 +31,7 @@ def compress(
     target_bpp: TargetBpp = None,
     target_psnr: TargetPsnr = None,
     target_ssimulacra2: TargetSsimulacra2 = None,
+    strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
@@ -53,6 +54,8 @@ def compress(
     wanted = target_of(pixels, target_size, target_bpp, target_psnr, target_ssimulacra2)
     if wanted and quality is not None:
         raise UsageError("Give a quality or a target, not both.")
+    if strip:
+        picture = image.strip(picture)
 
     with working(f"Compressing {Path(source).name}"):
         from imgcodec.codec import load_model
@@ -67,11 +70,14 @@ def compress(
             data = codec.compress_picture(picture, quality, verify)
     files.write(target, data, force)
 
+    if picture.file_bytes is not None and len(data) > picture.file_bytes:
+        say(f"{source}: the result is larger than the input, which has {picture.file_bytes} bytes")
     bpp = 8 * len(data) / pixels
     if as_json:
         summary = {
             "input": source,
             "output": target,
+            "input_bytes": picture.file_bytes,
             "width": picture.width,
             "height": picture.height,
             "bytes": len(data),

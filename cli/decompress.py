@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.cli.options import Device, FileModel, Force, Output, model_for, say, working
+from imgcodec.cli.options import Device, FileModel, Force, Output, Strip, model_for, say, working
 
 
 def decompress(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A .nic file; - is stdin.", show_default=False)],
     output: Output = None,
+    strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
     model: FileModel = None,
@@ -41,7 +42,7 @@ def decompress(
         if found and found.is_damaged and not allow_damaged:
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
         picture = found.picture if found else codec.decompress_picture(data)
-        encoded, notes = image.encode(picture, format)
+        encoded, notes = image.encode(image.strip(picture) if strip else picture, format)
     files.write(target, encoded, force)
     for note in found.notes if found else []:
         say(f"{source}: {note}")

@@ -16,6 +16,9 @@ Output = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
+Strip = Annotated[
+    bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")
+]
 FileModel = Annotated[
     str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
 ]

@@ -30,6 +30,7 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.payload import check_payload
 from imgcodec.image import Picture
+from imgcodec.metadata import exif_density
 from imgcodec.model import PhotoModel, find_model_by_id, load_photo_model
 from imgcodec.priors.choice import ChoosingEncoder
 from imgcodec.priors.exact import exact_arithmetic
@@ -188,7 +189,10 @@ class Model:
             back = images.apply_sections(picture.pixels, file)
         except InvalidFileError as error:
             raise CodecError(f"The file that was made is not sound, and was thrown away: {error}") from error
-        kept = [(p.icc or None, p.exif or None, p.xmp or None, p.gray) for p in (picture, back)]
+        kept = [
+            (p.icc or None, p.exif or None, p.xmp or None, p.gray, p.density or exif_density(p.exif))
+            for p in (picture, back)
+        ]
         same_tokens = read.header == tokens.header and read.sha256() == tokens.sha256()
         if not same_tokens or kept[0] != kept[1] or not _same(picture.alpha, back.alpha):
             raise CodecError("The file that was made does not decode to what was put into it, and was thrown away.")

@@ -1,7 +1,8 @@
 """Pictures from and to ordinary image files. Knows Pillow, never torch.
 
       file ──► Pillow ──► modes to RGB ──► turned upright ──► Picture ──► file
-                                                              pixels, alpha, ICC, EXIF, XMP, and notes on what was lost
+                                                              pixels, alpha, ICC, EXIF, XMP,
+                                                              density, and notes on what was lost
 
 A file is read as a stranger's: its size is checked before its pixels are decoded, and whatever Pillow raises becomes an
 InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
@@ -11,7 +12,7 @@ import io
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from imgcodec import files, metadata, modes
+from imgcodec import chunks, extended_xmp, files, metadata, modes
 from imgcodec.bitstream.container import DEFAULT_LIMITS, Container, Section, SectionType
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import ColourMode
-from imgcodec.bitstream.payload import pack, pack_alpha, unpack, unpack_alpha
+from imgcodec.bitstream.payload import pack, pack_alpha, pack_density, unpack, unpack_alpha, unpack_density
+from imgcodec.metadata import Density
 from imgcodec.modes import Pixels
 
 Image.init()
@@ -55,6 +57,7 @@ _LUMA = (0.299, 0.587, 0.114)
 _METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
 _JPEG_SEGMENT = 65533  # bytes that fit into one
 _XMP_HEAD = 29
+_JFIF_DENSITY = 65535  # the highest
 
 # Pillow's limit on pixels is a variable of its module: one thread at a time may replace it.
 _pillow = threading.Lock()
@@ -68,7 +71,9 @@ class Picture:
     alpha: uint8 (H, W), 0 transparent to 255 opaque, or None. Pixels are not multiplied by it.
     icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
     gray: the original has one channel of colour, and the picture is saved so.
+    density: pixels a metre, across and down.
     notes: what was lost on the way here, each a clause about "it", for people.
+    file_bytes: size of the file that it was read from.
     """
 
     pixels: Pixels
@@ -77,7 +82,9 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     gray: bool = False
+    density: Density | None = None
     notes: list[str] = field(default_factory=list)
+    file_bytes: int | None = None
 
     @property
     def width(self) -> int:
@@ -109,6 +116,11 @@ def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DE
     return _from_bytes(
         files.read(source), "Standard input" if str(source) == files.STANDARD else str(source), max_pixels
     )
+
+
+def strip(picture: Picture) -> Picture:
+    """The picture without what is not needed to show it: EXIF, XMP and density."""
+    return replace(picture, exif=None, xmp=None, density=None)
 
 
 def format_of(path: str | Path) -> str:
@@ -174,6 +186,8 @@ def to_pil(picture: Picture) -> Image.Image:
     for name, value in (("icc_profile", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp)):
         if value:
             image.info[name] = metadata.EXIF_PREFIX + value if name == "exif" else value
+    if picture.density:
+        image.info["dpi"] = metadata.to_dpi(picture.density)
     return image
 
 
@@ -190,6 +204,8 @@ def picture_sections(picture: Picture) -> list[Section]:
         SectionType.EXIF: picture.exif and pack(picture.exif),
         SectionType.XMP: picture.xmp and pack(picture.xmp),
     }
+    if picture.density and picture.density != metadata.exif_density(picture.exif):
+        found[SectionType.DENSITY] = pack_density(picture.density)
     return [Section(kind, 0, 0, data) for kind, data in found.items() if data]
 
 
@@ -205,39 +221,52 @@ def apply_sections(pixels: Pixels, file: Container) -> Picture:
     if gray:
         luma = np.rint(pixels @ np.array(_LUMA, np.float32)).astype(np.uint8)
         pixels = np.repeat(luma[..., None], 3, axis=2)
+    density = file.find(SectionType.DENSITY)
+    exif = exif and unpack(exif)
     return Picture(
         pixels,
         None if alpha is None else unpack_alpha(alpha, header.width, header.height),
         icc and unpack(icc),
-        exif and unpack(exif),
+        exif,
         xmp and unpack(xmp),
         gray,
+        metadata.exif_density(exif) if density is None else unpack_density(density),
     )
 
 
 def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:
     """A picture's metadata as Pillow takes them for a format, and notes on what it does not take."""
     exif = picture.exif and metadata.EXIF_PREFIX + picture.exif
-    carried: dict[str, object] = {"icc_profile": picture.icc, "exif": exif, "xmp": picture.xmp}
+    dpi = picture.density and metadata.to_dpi(picture.density)
+    carried: dict[str, object] = {"icc_profile": picture.icc, "exif": exif, "xmp": picture.xmp, "dpi": dpi}
     notes: list[str] = []
     if format == "PPM":
         if any(carried.values()):
             notes.append("PPM has no metadata, which were left out")
         carried = {}
-    elif format == "WEBP" and picture.gray and picture.icc:
-        notes.append("WebP has no gray pictures, and its gray ICC profile was left out")
-        del carried["icc_profile"]
+    elif format == "WEBP":
+        if picture.gray and picture.icc:
+            notes.append("WebP has no gray pictures, and its gray ICC profile was left out")
+            del carried["icc_profile"]
+        if picture.density and not picture.exif:
+            carried["exif"] = metadata.exif_of_density(picture.density)
+        elif picture.density != metadata.exif_density(picture.exif):
+            notes.append("WebP has no place for its density, which was left out")
     elif format == "TIFF":
-        carried = {"icc_profile": picture.icc, "tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp)}
+        carried |= {"tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp), "exif": None, "xmp": None}
     elif format == "JPEG":
-        for name, value, room in (("exif", exif, _JPEG_SEGMENT), ("xmp", picture.xmp, _JPEG_SEGMENT - _XMP_HEAD)):
-            if value and len(value) > room:
-                del carried[name]
-                notes.append(f"its {name.upper()} is too long for a JPEG and was left out")
+        if exif and len(exif) > _JPEG_SEGMENT:
+            del carried["exif"]
+            notes.append("its EXIF is too long for a JPEG and was left out")
+        if picture.xmp and len(picture.xmp) > _JPEG_SEGMENT - _XMP_HEAD:
+            carried["xmp"], carried["extra"] = extended_xmp.split(picture.xmp)
+        if dpi and not all(1 <= round(value) <= _JFIF_DENSITY for value in dpi):
+            del carried["dpi"]
+            notes.append("JPEG cannot state its density, which was left out")
     elif format == "PNG" and picture.xmp:
         text = PngImagePlugin.PngInfo()
         text.add_itxt("XML:com.adobe.xmp", picture.xmp.decode(errors="replace"))
-        carried = {"icc_profile": picture.icc, "exif": exif, "pnginfo": text}
+        carried |= {"pnginfo": text, "xmp": None}
     return {name: value for name, value in carried.items() if value}, notes
 
 
@@ -263,22 +292,43 @@ def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
     if not data:
         raise InvalidFileError(f"{name} is empty.")
     try:
-        return _decode(data, max_pixels)
+        picture = _decode(data, max_pixels)
     except InvalidFileError as error:
         raise InvalidFileError(f"{name}: {error}") from None
     except Exception as error:
-        bare = metadata.without_metadata(data)
-        if bare is not None and bare != data:
-            try:
-                picture = _decode(bare, max_pixels)
-            except Exception:
-                pass  # it was not the metadata: tell what was wrong at first
-            else:
-                picture.notes.append("its metadata cannot be read and was left out")
-                return picture
-        if isinstance(error, UnidentifiedImageError):
-            raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
-        raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
+        without = _decode_without_metadata(data, max_pixels)
+        if without is None:  # it was not the metadata: tell what was wrong at first
+            if isinstance(error, UnidentifiedImageError):
+                raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
+            raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
+        picture = without
+    picture.file_bytes = len(data)
+    return picture
+
+
+def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
+    """The picture of a file whose metadata Pillow cannot read: without the kind that it fails on, or without all.
+
+    None where that is not what is wrong with the file.
+    """
+    parts = chunks.parts(data)
+    kinds = sorted({name for name, _ in parts if chunks.is_metadata(name)})
+    if not kinds:
+        return None
+    try:
+        picture = _decode(chunks.without(parts, set(kinds)), max_pixels)
+    except Exception:
+        return None
+    note = "its metadata cannot be read and was left out"
+    for kind in kinds[:8] if len(kinds) > 1 else ():  # each is a picture to decode, and a stranger chooses how many
+        try:
+            picture = _decode(chunks.without(parts, {kind}), max_pixels)
+        except Exception:  # it is another one, or more than one
+            continue
+        note = f"its metadata of the kind {kind!r} cannot be read and was left out"
+        break
+    picture.notes.append(note)
+    return picture
 
 
 def _decode(data: bytes, max_pixels: int) -> Picture:
@@ -317,6 +367,8 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     xmp, xmp_note = metadata.read_xmp(image)
     notes += [note for note in (exif_note, xmp_note) if note]
     icc = metadata.read_icc(image)
+    density = metadata.read_density(image, exif)
+    notes += metadata.lost(image, data)
     gray = modes.is_gray(image)
     if image.mode in ("CMYK", "LAB"):
         image, note = modes.to_srgb(image, icc)
@@ -332,12 +384,20 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
         if image.format != "TIFF":  # that, Pillow has turned already
             pixels = modes.turned(pixels, turn)
             alpha = None if alpha is None else modes.turned(alpha, turn)
+        density = density and metadata.turned(density, turn)
         exif = exif and metadata.upright_exif(exif)
     xmp = xmp and metadata.upright_xmp(xmp)  # also where it contradicts the EXIF
-    if len(icc or b"") + len(exif or b"") + len(xmp or b"") > _METADATA_ROOM:
-        icc = exif = xmp = None
-        notes.append("its metadata are over 15 MiB and were left out")
-    return Picture(pixels, alpha, icc, exif, xmp, gray, notes)
+    room = _METADATA_ROOM - len(icc or b"")
+    if room < 0:
+        icc, room = None, _METADATA_ROOM
+        notes.append("its ICC profile is over 15 MiB and was left out")
+    if exif and len(exif) > room:
+        exif = None
+        notes.append("its EXIF makes more than 15 MiB of metadata and was left out")
+    if xmp and len(xmp) > room - len(exif or b""):
+        xmp = None
+        notes.append("its XMP makes more than 15 MiB of metadata and was left out")
+    return Picture(pixels, alpha, icc, exif, xmp, gray, density, notes)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -30,7 +30,7 @@ def contents(draw: st.DrawFn) -> tuple[Header, list[Section]]:
     """A header and the sections of a valid file, in the order of the format."""
     header = draw(headers())
     extra = draw(st.sets(st.sampled_from([kind for kind in SectionType if kind not in (0, 1)])))
-    kinds = [SectionType.ICC, SectionType.TOKENS, SectionType.ALPHA, SectionType.EXIF, SectionType.XMP]
+    kinds = [SectionType[name] for name in ("ICC", "TOKENS", "ALPHA", "EXIF", "XMP", "DENSITY")]
     data = st.binary(max_size=200)
     sections = []
     for kind in kinds:

@@ -46,6 +46,7 @@ def assert_exact(result, settings):
     written = len(settings) * len(MODELS) * 2 * 3  # pictures, qualities
     assert result["files_written"] == written
     assert result["files_read"] == written * len(settings)
+    assert result["tokens_compared"] >= 100 * result["files_read"]
 
 
 def test_files_decode_under_other_instruction_sets_and_threads(exactness, pictures, tmp_path):
@@ -74,7 +75,7 @@ def test_a_difference_would_be_noticed(exactness, tmp_path):
 
     class Liar(exactness.Setting):
         def run(self, what, *arguments):
-            file = {"tokens": "aa", "sha256": "cc", "same_bytes": True, "largest_difference": 0}
+            file = {"tokens": "aa", "token_count": 1, "sha256": "cc", "same_bytes": True, "largest_difference": 0}
             if what == "write":
                 return {"under": {}, "files": {"m/p.nic": file}}
             return {"under": {}, "files": {f"{name}/m/p.nic": file | self.environment for name in ("one", "other")}}

@@ -1,13 +1,15 @@
 """Golden files decode for ever: the same tokens, the same bytes when they are written again, the same pixels."""
 
 import hashlib
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
+from imgcodec import metadata
 from imgcodec.bitstream import SectionType, container
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -41,6 +43,15 @@ def test_golden_file(tiny_model, name):
     assert list(container.read(again).sections) == written
     if entry["mode"] != "RGBA":  # that has a section which `write_tokens` knows nothing of
         assert again == data
+
+    if name == "everything":
+        found = tiny_model.decompress_picture(data)
+        assert (tokens.header.tile_columns, tokens.header.tile_rows) == (3, 2)
+        assert (
+            ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(found.icc))).strip() == "sRGB built-in"
+        )
+        assert metadata.exif_density(found.exif) == (2835, 2835)
+        assert (found.xmp, found.density) == (b"<x:xmpmeta/>", (11811, 5906))
 
     picture, expected = tiny_model.decompress(data), Image.open(GOLDEN / f"{name}.png")
     assert picture.mode == expected.mode == entry["mode"]

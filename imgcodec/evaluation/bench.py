@@ -102,6 +102,7 @@ class Report:
     jpeg_means: list[Mean]
     bd_rate_by_image: dict[str, Comparison]
     bd_rate: Comparison
+    worse_than_jpeg: dict[str, list[float]]  # images, and the qualities at which a JPEG does better
 
 
 def run(
@@ -143,6 +144,7 @@ def run(
             for name in names
         },
         bd_rate=compare(jpeg_samples, samples, rates),
+        worse_than_jpeg=worse_than_jpeg(samples, jpeg_samples),
     )
 
 
@@ -223,6 +225,20 @@ def _mean(samples: Sequence[Sample]) -> Mean:
         if matched
         else None,
     )
+
+
+def worse_than_jpeg(samples: Sequence[Sample], jpeg_samples: Sequence[Sample]) -> dict[str, list[float]]:
+    """The images whose file is larger than the JPEG of the same PSNR, and at which qualities it is.
+
+    Where JPEG has none of the same PSNR, because it is better at its worst, one that is smaller and no worse counts.
+    """
+    worse: dict[str, list[float]] = {}
+    for sample in samples:
+        others = [jpeg.bytes for jpeg in jpeg_samples if jpeg.image == sample.image and jpeg.psnr >= sample.psnr]
+        rivals = [sample.jpeg.bytes] if sample.jpeg else others
+        if any(size < sample.bytes for size in rivals):
+            worse.setdefault(sample.image, []).append(sample.quality)
+    return worse
 
 
 def compare(anchor: Sequence[Sample], test: Sequence[Sample], rates: Range = USUAL_RATES) -> Comparison:

@@ -144,7 +144,7 @@ def hostile_files(draw: st.DrawFn) -> bytes:
     body = SIGNATURE + b"\1" + draw(sides) + draw(sides) + draw(st.binary(min_size=6, max_size=6)) + bytes(8)
     if draw(st.integers(0, 3)):
         body = write_header(draw(headers(side=600, stages=2)))[:-4]
-    kind = st.sampled_from([1, 1, 1, 2, 128, 129, 130, 131, 255, draw(st.integers(0, 255))])
+    kind = st.sampled_from([1, 1, 1, 2, 128, 129, 130, 131, 132, 255, draw(st.integers(0, 255))])
     number = st.sampled_from([0, 0, 0, 0, 1, 2])
     sections = draw(st.lists(st.builds(raw_section, kind, number, number, st.binary(max_size=4)), max_size=4))
     return body + checksum(body) + b"".join(sections) + draw(st.sampled_from([END, END, END, b"", END + b"\0"]))

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from imgcodec.bitstream import InvalidFileError, pack, pack_alpha, unpack, unpack_alpha
+from imgcodec.bitstream import (
+    InvalidFileError,
+    pack,
+    pack_alpha,
+    pack_density,
+    payload,
+    unpack,
+    unpack_alpha,
+    unpack_density,
+)
 
 
 @given(st.binary(max_size=1000))
@@ -53,3 +62,41 @@ def test_alpha_of_another_size_is_refused():
     for width, height in ((6, 5), (6, 3)):
         with pytest.raises(InvalidFileError):
             unpack_alpha(data, width, height)
+
+
+NUMBER = st.integers(1, 2**32 - 1)
+
+
+@given(NUMBER, NUMBER)
+def test_density_comes_back(across, down):
+    assert unpack_density(pack_density((across, down))) == (across, down)
+
+
+@given(st.binary(max_size=12))
+def test_any_bytes_are_a_density_or_refused(data):
+    try:
+        density = unpack_density(data)
+    except InvalidFileError:
+        return
+    assert pack_density(density) == data
+
+
+@pytest.mark.parametrize("data", [b"", b"\1", b"\0\1", b"\1\0", b"\1\1\1"])
+def test_what_is_no_density(data):
+    with pytest.raises(InvalidFileError):
+        unpack_density(data)
+
+
+def test_what_is_large_is_packed_in_little_time(monkeypatch):
+    levels = []
+    frame = payload._frame
+    monkeypatch.setattr(payload, "_frame", lambda data, level: levels.append(level) or frame(data, level))
+    noise = np.random.default_rng(1).bytes(payload.LARGE + 1)
+    for data, expected in (
+        (noise[:1000], [payload.HIGHEST]),
+        (noise, [payload.QUICK]),
+        (bytes(payload.LARGE + 1), [payload.QUICK, payload.HIGH]),
+    ):
+        levels.clear()
+        assert unpack(pack(data)) == data
+        assert levels == expected

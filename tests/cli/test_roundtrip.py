@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms, PngImagePlugin
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
 
@@ -79,6 +79,49 @@ def test_what_is_lost_is_said_on_stderr(run, tiny, tmp_path) -> None:
     assert back.returncode == 0
     with Image.open(tmp_path / "back.jpg") as picture:
         assert (picture.format, picture.mode) == ("JPEG", "L")
+
+
+def everything(path: Path) -> None:
+    """A PNG with transparency, a profile, EXIF, XMP and a density."""
+    exif, text = Image.Exif(), PngImagePlugin.PngInfo()
+    exif[0x010F] = "Maker"
+    text.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.merge("RGBA", [Image.linear_gradient("L").resize((40, 30))] * 4)
+    picture.save(path, exif=exif, pnginfo=text, icc_profile=profile, dpi=(300, 300))
+
+
+def test_all_that_a_picture_carries_comes_back_and_has_a_price(run, tiny, tmp_path) -> None:
+    everything(tmp_path / "all.png")
+    made = run("compress", "all.png", "--model", tiny)
+    assert made.stderr.count(b"\n") == 1  # nothing was lost
+    sections = json.loads(run("info", "all.nic", "--json").stdout)["sections"]
+    cost = {section["type"]: section["bytes"] for section in sections}
+    assert {"alpha", "icc", "exif", "xmp", "density"} <= cost.keys()
+    assert cost["alpha"] > 8
+    back = run("decompress", "all.nic", "-o", "back.tiff", "--model", tiny)
+    assert back.stderr == b""
+    with Image.open(tmp_path / "back.tiff") as picture, Image.open(tmp_path / "all.png") as original:
+        assert np.array_equal(np.asarray(picture.getchannel("A")), np.asarray(original.getchannel("A")))
+        assert picture.info["icc_profile"] == original.info["icc_profile"]
+        assert picture.info["dpi"] == (300, 300)
+        assert picture.getexif()[0x010F] == "Maker"
+        assert picture.info["xmp"] == b"<x:xmpmeta/>"
+
+
+def test_strip_keeps_what_shows(run, tiny, tmp_path) -> None:
+    everything(tmp_path / "all.png")
+    run("compress", "all.png", "--strip", "--model", tiny)
+    sections = json.loads(run("info", "all.nic", "--json").stdout)["sections"]
+    assert [section["type"] for section in sections] == ["icc", "tokens", "tokens", "alpha", "end"]
+
+
+def test_a_result_larger_than_the_input_is_said(run, tiny, tmp_path) -> None:
+    Image.new("1", (300, 2)).save(tmp_path / "small.png")
+    made = run("compress", "-", "-o", "a.nic", "--model", tiny, input=(tmp_path / "small.png").read_bytes())
+    size = (tmp_path / "small.png").stat().st_size
+    assert (tmp_path / "a.nic").stat().st_size > size
+    assert f"-: the result is larger than the input, which has {size} bytes\n" in made.stderr.decode()
 
 
 def test_info_adds_up(run, nic, tmp_path) -> None:

@@ -98,6 +98,20 @@ def test_a_report_is_plain_data(report):
     assert json.loads(text)["bd_rate"]["psnr"]["percent"] == pytest.approx(0, abs=1e-9)
 
 
+def test_where_jpeg_is_better_is_named(report):
+    halved = [dataclasses.replace(sample, bytes=sample.bytes // 2) for sample in report.samples]
+    assert bench.worse_than_jpeg(halved, report.jpeg_samples) == {}
+    padding = bench.run([LARGE, SMALL], dataclasses.replace(PADDED, qualities=(25, 65)))
+    assert padding.worse_than_jpeg == {"large": [25, 65], "small": [25, 65]}
+
+
+def test_a_picture_worse_than_the_worst_jpeg_is_named():
+    ruined = dataclasses.replace(PADDED, decompress=lambda data: 255 - peers.decode(data))
+    result = bench.run([SMALL], dataclasses.replace(ruined, qualities=(5, 92)))
+    assert [sample.jpeg for sample in result.samples] == [None, None]
+    assert result.worse_than_jpeg == {"small": [5, 92]}
+
+
 def test_no_images():
     with pytest.raises(ValueError, match="no images"):
         bench.run([], SAME)

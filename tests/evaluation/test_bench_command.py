@@ -43,8 +43,16 @@ def test_tables(directory, capsys):
     small = [line for line in out.splitlines() if "small [x].png" in line]
     assert len(small) == 4  # three qualities and a BD-rate
     assert all(line.split("│")[6].strip() == "-" for line in small[:3])  # no MS-SSIM
+    assert "No file is larger than the JPEG of the same PSNR." in out
     assert err.startswith("Skipped notes.txt: ")
     assert err.count("\n") == 1
+
+
+def test_pictures_at_which_jpeg_is_better_are_named(directory, monkeypatch, capsys):
+    padded = peers.Codec("imgcodec", (50,), lambda pixels, q: peers.jpeg(pixels, q) + bytes(99), peers.decode)
+    monkeypatch.setattr(command, "load_codec", lambda *_: padded)
+    command.bench(directory, quality="50")
+    assert capsys.readouterr().out.endswith("at quality:\n  large.png: 50\n  small [x].png: 50\n")
 
 
 def test_json(directory, capsys):

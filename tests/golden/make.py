@@ -16,17 +16,20 @@ kind of model, add a second model beside the first.
 import hashlib
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 import imgcodec
 from imgcodec import image as images
-from imgcodec.bitstream import FrequencyTables
+from imgcodec.bitstream import FrequencyTables, container
 from imgcodec.codec import Model, Tokens
+from imgcodec.image import Picture
+from imgcodec.metadata import exif_of_density
 from imgcodec.model import photo_model, save_model
 from imgcodec.priors.exact import check_bounds
 from imgcodec.priors.layers import Attention, Rows, calibrate, export
@@ -51,8 +54,12 @@ FILES = {
     "alpha": ((50, 350, 40, 30), "RGBA", 80),
     "two-tiles": ((0, 280, 1100, 40), "RGB", 75),
     "random-tokens": ((0, 0, 100, 70), "RGB", 87.25),
+    "everything": ((250, 180, 140, 100), "RGBA", 45),
 }
 RANDOM = "random-tokens"  # keeps nothing of its picture: tokens that no picture has, over the whole range
+
+EVERYTHING = "everything"  # small tiles in rows and columns, and a section of every kind
+SMALL_TILE = 64
 
 CONFIG = RVQConfig(
     channels=(4, 6),
@@ -143,12 +150,24 @@ def random_tokens(like: Tokens) -> Tokens:
     return Tokens(like.header, stages)
 
 
+def with_everything(model: Model, picture: Picture, tokens: Tokens) -> bytes:
+    """The file of these tokens in small tiles, with transparency and every kind of metadata."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = exif_of_density((2835, 2835))
+    full = replace(picture, icc=profile, exif=exif, xmp=b"<x:xmpmeta/>", density=(11811, 5906))
+    plain = model.write_tokens(Tokens(replace(tokens.header, tile_size=SMALL_TILE), tokens.stages))
+    file = container.read(plain)
+    return container.write(file.header, [*file.sections, *images.picture_sections(full)])
+
+
 def make_file(model: Model, name: str) -> dict[str, object]:
     """Writes a golden file and its picture; returns its entry in golden.json."""
     place, mode, quality = FILES[name]
     data = model.compress(make_picture(place, mode), quality)
     if name == RANDOM:
         data = model.write_tokens(random_tokens(model.read_tokens(data)))
+    if name == EVERYTHING:
+        data = with_everything(model, images.load(make_picture(place, mode)), model.read_tokens(data))
     (FOLDER / f"{name}.nic").write_bytes(data)
     images.to_pil(model.decompress_picture(data)).save(FOLDER / f"{name}.png", optimize=True)
     tokens = model.read_tokens(data)

@@ -10,7 +10,7 @@ from itertools import accumulate
 
 SIGNATURE = bytes.fromhex("8F4E49430D0A1A0A")
 END, TOKENS, ALPHA = 0, 1, 2
-KNOWN = {END, TOKENS, ALPHA, 128, 129, 130}
+KNOWN = {END, TOKENS, ALPHA, 128, 129, 130, 131}
 
 
 @dataclass

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from reader import integer_prior
+from reader import integer_prior, nic_reader
+
+from imgcodec.bitstream import container
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
@@ -25,6 +27,32 @@ def test_the_page_says_how_a_model_gets_its_id(model):
 def test_the_page_gets_the_tokens_out(model, name):
     tokens = integer_prior.read_tokens((GOLDEN / f"{name}.nic").read_bytes(), model)
     assert integer_prior.sha256(tokens) == INDEX["files"][name]["tokens_sha256"]
+
+
+def test_the_page_says_what_to_skip(model):
+    """Optional sections of tomorrow between all others, and one that must be known."""
+    data = (GOLDEN / "everything.nic").read_bytes()
+    file = nic_reader.read(data)
+    assert (file.tile_size, file.tile_count) == (64, 6)
+    assert [kind for kind, *_ in file.sections] == [128, *[1] * 12, 2, 129, 130, 131]
+    entries = container.read(data).entries
+    stranger = section(132, 7, 300, b"of tomorrow")
+    crowded = data[: entries[0].offset]
+    for entry in entries:
+        crowded += stranger + data[entry.offset : entry.offset + entry.size]
+    assert nic_reader.read(crowded) == file
+    assert container.read(crowded).sections == container.read(data).sections
+    damaged = crowded.replace(b"of tomorrow", b"of tomorrov", 1)
+    critical = data[: entries[0].offset] + section(4, 0, 0, b"") + data[entries[0].offset :]
+    for bad in (damaged, critical):
+        with pytest.raises(ValueError, match=r"wrong checksum|must be known"):
+            nic_reader.read(bad)
+
+
+def section(kind: int, stage: int, tile: int, data: bytes) -> bytes:
+    body = bytes([kind, stage, tile % 128 | 128, tile // 128] if tile > 127 else [kind, stage, tile])
+    body += bytes([len(data)]) + data
+    return body + nic_reader.crc32c(body).to_bytes(4, "little")
 
 
 def test_another_models_file_is_refused(model):
