@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.cli.options import Device, Force, Output, say, working
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.cli.options import Device, Force, MaxPixels, Output, say, working
 
 
 def compress(
@@ -19,6 +20,7 @@ def compress(
     force: Force = False,
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
@@ -28,7 +30,7 @@ def compress(
     if as_json and target == files.STANDARD:
         raise UsageError("The file and the JSON cannot both go to stdout; name a file with -o.")
     files.check_output(target, force)
-    picture = image.load(source)
+    picture = image.load(source, max_pixels)
     for note in picture.notes:
         say(f"{source}: {note}")
 

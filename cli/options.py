@@ -16,6 +16,9 @@ Output = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
+MaxPixels = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels. Default: 2^28.", show_default=False)
+]
 FileModel = Annotated[
     str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
 ]

@@ -24,9 +24,11 @@ from PIL import Image
 from imgcodec import image as images
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container, Section, SectionType
+from imgcodec.bitstream.decodable import read_decodable
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+from imgcodec.bitstream.errors import CodecError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.image import Picture
 from imgcodec.model import PhotoModel, find_model_by_id, load_photo_model
 from imgcodec.priors.choice import ChoosingEncoder
@@ -37,10 +39,6 @@ from imgcodec.tokenizers.rvq import STRIDES
 
 TILE_SIZE = 1024
 """Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
-
-
-LARGEST_TILE = 2**22
-"""Pixels that a tile may have to be decoded: what the prior takes in memory grows with it."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,10 @@ class Model:
         """
         return self.compress_picture(images.load(image) if isinstance(image, Image.Image) else _picture(image), quality)
 
-    def decompress(self, data: bytes) -> Image.Image:
-        """The bytes of a .nic file -> the picture. Raises InvalidFileError, ModelNotFoundError."""
-        return images.to_pil(self.decompress_picture(data))
+    def decompress(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
+        """The bytes of a .nic file -> the picture. Raises InvalidFileError, also for more than `max_pixels`, and
+        ModelNotFoundError."""
+        return images.to_pil(self.decompress_picture(data, max_pixels=max_pixels))
 
     def compress_picture(self, picture: Picture, quality: float = 50) -> bytes:
         """As `compress`, with what a picture has besides pixels."""
@@ -95,9 +94,9 @@ class Model:
         _, sections = self._choose(header, picture.pixels)
         return container.write(header, [*sections, *images.picture_sections(picture)])
 
-    def decompress_picture(self, data: bytes) -> Picture:
+    def decompress_picture(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
         """As `decompress`, with what a picture has besides pixels."""
-        file = container.read(data)
+        file = read_decodable(data, max_pixels)
         tokens = self._tokens_of(file)
         return images.apply_sections(self.detokenize(tokens), file)
 
@@ -121,9 +120,9 @@ class Model:
         _check_shapes(tokens, self.photo)
         return container.write(tokens.header, self._encode(tokens.header, tokens.stages, RangeEncoder)[1])
 
-    def read_tokens(self, data: bytes) -> Tokens:
-        """The tokens of a file. Raises InvalidFileError, ModelNotFoundError."""
-        return self._tokens_of(container.read(data))
+    def read_tokens(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
+        """The tokens of a file. Raises as `decompress`."""
+        return self._tokens_of(read_decodable(data, max_pixels))
 
     def _header(self, pixels: NDArray[np.uint8], quality: float, colour_mode: ColourMode) -> Header:
         if not 0 <= quality <= 100:
@@ -161,19 +160,6 @@ class Model:
 
     def _tokens_of(self, file: Container) -> Tokens:
         header = file.header
-        if header.profile != Profile.PHOTO:
-            raise InvalidFileError(
-                f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
-            )
-        if header.stage_count != len(STRIDES):
-            raise InvalidFileError(
-                f"The file has {header.stage_count} stages, and those of its profile have {len(STRIDES)}."
-            )
-        _, _, width, height = header.tile_rectangle(0)
-        if width * height > LARGEST_TILE:
-            raise InvalidFileError(
-                f"The file has tiles of {width} x {height} pixels, over the limit of {LARGEST_TILE} pixels."
-            )
         if header.codebook_id != self.id:
             raise ModelNotFoundError(f"The file was made with model {header.codebook_id.hex()}, not with {self.name}.")
         whole = stage_places(Rectangle(0, 0, header.width, header.height))
@@ -236,14 +222,16 @@ def compress(
     return _cached_model(model, device).compress(image, quality)
 
 
-def decompress(data: bytes, *, device: str = "cpu") -> Image.Image:
+def decompress(data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
     """`Model.decompress` with the installed model that the file asks for."""
-    return _cached_model(find_model_by_id(container.read(data).header.codebook_id), device).decompress(data)
+    name = find_model_by_id(read_decodable(data, max_pixels).header.codebook_id)
+    return _cached_model(name, device).decompress(data, max_pixels=max_pixels)
 
 
-def read_tokens(data: bytes) -> Tokens:
+def read_tokens(data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
     """`Model.read_tokens` with the installed model that the file asks for."""
-    return _cached_model(find_model_by_id(container.read(data).header.codebook_id)).read_tokens(data)
+    name = find_model_by_id(read_decodable(data, max_pixels).header.codebook_id)
+    return _cached_model(name).read_tokens(data, max_pixels=max_pixels)
 
 
 def write_tokens(tokens: Tokens) -> bytes:

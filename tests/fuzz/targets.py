@@ -1,0 +1,77 @@
+"""What is fuzzed, as plain functions of bytes: atheris drives them in `run.py`, hypothesis in `test_fuzz.py`.
+
+A target returns whether the input got past the first checks: through the container, or to the model. It
+raises where the program broke a promise: an exception that a caller is not told of, or a result against the file.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fuzz.structure import mend
+
+from imgcodec.bitstream import CodecError, InvalidFileError, container
+from imgcodec.bitstream.decodable import check_decodable, read_decodable
+
+if TYPE_CHECKING:
+    from imgcodec.codec import Model
+
+TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
+MAX_PIXELS = 2**16  # a picture at the real limit takes minutes, which would be no hang
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "PPM")
+
+
+def read_container(data: bytes) -> bool:
+    """The container reader, on the bytes as they are and with their checksums mended."""
+    accepted = [_read(given) for given in (data, mend(data))]
+    return any(accepted)
+
+
+def _read(data: bytes) -> bool:
+    try:
+        file = container.read(data)
+    except InvalidFileError:
+        return False
+    assert file.header_size + sum(entry.size for entry in file.entries) == len(data)
+    assert len(file.tokens()) == file.header.stage_count * file.header.tile_count
+    again = container.read(container.write(file.header, file.sections))
+    assert sorted(again.sections, key=str) == sorted(file.sections, key=str)
+    try:
+        check_decodable(file)
+    except InvalidFileError:
+        pass
+    return True
+
+
+def decode(data: bytes) -> bool:
+    """The whole decoder, from the bytes to the bytes of a PNG or another: with the tiny model, and as its file."""
+    from imgcodec import image
+
+    data = mend(data, tiny_model().id)
+    try:
+        file = read_decodable(data, MAX_PIXELS)
+    except InvalidFileError:
+        return False
+    try:
+        picture = tiny_model().decompress_picture(data, max_pixels=MAX_PIXELS)
+    except InvalidFileError:
+        return True
+    assert (picture.width, picture.height) == (file.header.width, file.header.height)
+    assert picture.alpha is None or picture.alpha.shape == picture.pixels.shape[:2]
+    try:
+        encoded, _ = image.encode(picture, FORMATS[len(data) % len(FORMATS)])
+    except CodecError:  # some formats have no room for some sizes
+        return True
+    assert encoded
+    return True
+
+
+@cache
+def tiny_model() -> "Model":
+    """The frozen model of the golden files."""
+    from imgcodec.codec import load_model
+
+    return load_model(str(TINY))
+
+
+TARGETS = {"container": read_container, "decoder": decode}
