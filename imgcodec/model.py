@@ -143,7 +143,7 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
             raise ValueError("tokenizer, prior and tables do not belong together")
     except KeyError as error:
         raise CodecError(f"{path.name} is not a sound imgcodec model: {error} is missing") from error
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
         raise CodecError(f"{path.name} is not a sound imgcodec model: {error}") from error
     target = torch.device(device)
     tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Model files from strangers: whatever their header and configuration say, a refusal in one sentence, in little memory."""
+"""Model files from strangers: whatever header and configuration say, a refusal in one sentence, in little memory."""
 
 import json
 import struct
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from imgcodec import CodecError
@@ -22,6 +22,7 @@ TENSORS = [name for name in HEADER if name != "__metadata__"]
 NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 16, 2**13, 2**20, 2**31, 2**63, 10**30, 0.5, 1e300, True])
 VALUES = st.one_of(NUMBERS, st.none(), st.text(max_size=3), st.lists(NUMBERS, max_size=4), st.just({}))
 MEGABYTES = 256
+GOLDEN_ID = bytes.fromhex(json.loads((TINY.parent / "golden.json").read_text())["model"]["id"])
 
 
 def file_with(header: dict, size: int | None = None) -> bytes:
@@ -53,22 +54,22 @@ def places(value: object) -> list[list]:
     return [[key, *path] for key, item in inner for path in ([], *places(item))]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(path=st.sampled_from(places(CONFIG)), value=VALUES)
 def test_a_configuration_with_one_value_changed(tmp_path_factory, path, value):
     config = json.loads(json.dumps(CONFIG))
     place = config
     for key in path[:-1]:
         place = place[key]
+    assume(json.dumps(place[path[-1]]) != json.dumps(value))
     place[path[-1]] = value
     model = tmp_path_factory.getbasetemp() / "hostile.safetensors"
     model.write_bytes(with_config(config))
     try:
         loaded = load_photo_model(str(model))
-    except CodecError as error:
-        assert "\n" not in str(error)
-    else:  # 1 for `true`, say: then it is another model of the same arithmetic
-        assert loaded.prior.config.width == CONFIG["prior"]["width"]
+    except CodecError:
+        return
+    assert loaded.id != GOLDEN_ID  # 1 for `true`, say: another model of the same arithmetic
 
 
 @settings(max_examples=40)
@@ -81,6 +82,7 @@ def test_a_configuration_with_one_value_changed(tmp_path_factory, path, value):
     ),
 )
 def test_a_header_with_one_field_changed(tmp_path_factory, name, field, value):
+    assume(HEADER[name][field] != value)
     refusal(tmp_path_factory.getbasetemp(), with_tensor(name, **{field: value}))
 
 
@@ -93,7 +95,10 @@ def test_a_header_with_one_field_changed(tmp_path_factory, name, field, value):
         ("tokenizer", {"synthesis_blocks": [1, 8192]}),
         ("tokenizer", {"channels": [-4, -6]}),
         ("tokenizer", {"levels": 0}),
-        ("prior", {"heads": 0}),  # a division by zero
+        ("prior", {"heads": 0}),  # divisions by zero
+        ("prior", {"slices": [[0, 2], [2, 4]]}),
+        ("prior", {"hidden": 0}),
+        ("tokenizer", {"width_fine": 0}),
         ("prior", {"heads": 8192, "width": 8192}),
         ("prior", {"windows": [22, 22], "heads": 16}),  # scores by the gigabyte
         ("prior", {"slices": [[1] * 10**5, [1] * 10**5], "attention": [[True] * 10**5] * 2}),

@@ -102,5 +102,7 @@ def test_a_recipe_is_data(setting):
 
 
 def test_weights_are_shipped_as_safetensors_only():
-    shipped = {path.suffix for folder in ("imgcodec", "models") for path in (ROOT / folder).rglob("*") if path.is_file()}
+    shipped = {
+        path.suffix for folder in ("imgcodec", "models") for path in (ROOT / folder).rglob("*") if path.is_file()
+    }
     assert shipped <= {".py", ".safetensors", ".md", ".typed", ".pyc"}

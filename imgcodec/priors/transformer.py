@@ -56,6 +56,8 @@ class PriorConfig:
             raise ValueError(f"windows must be 1 to {LARGEST_WINDOW} places wide")
         if coarse % 2 or UPSAMPLING * coarse % fine:
             raise ValueError("the coarse window must be even, and four of it a multiple of the fine one")
+        if min(self.width, self.hidden, *(groups for stage in self.slices for groups in stage)) < 1:
+            raise ValueError("no layer and no slice can be empty")
         if self.heads < 1 or self.heads * max(self.windows) ** 2 > MOST_SCORES:
             raise ValueError(f"there must be 1 to {MOST_SCORES} scores of attention, heads * window**2")
         if self.width % self.heads or self.levels < 2:

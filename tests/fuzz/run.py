@@ -4,8 +4,8 @@
     python tests/fuzz/run.py decoder --runs 20000
 
 Stops at the first exception, at an input that takes over 10 seconds of the processor, and at memory over the limit, and
-leaves the input in `build/fuzz/`. It becomes a test of its own in `tests/`, named for what it shows. What was found interesting stays in
-`build/fuzz/TARGET/`, for the next run to begin with; the counts are in `build/fuzz/TARGET.json`.
+leaves the input in `build/fuzz/`. It becomes a test of its own in `tests/`, named for what it shows. What was found
+interesting stays in `build/fuzz/TARGET/`, for the next run to begin with; the counts are in `build/fuzz/TARGET.json`.
 """
 
 import argparse
@@ -55,7 +55,8 @@ def main() -> None:
 
     options = {
         "runs": arguments.runs, "seed": arguments.seed, "timeout": HANGING, "rss_limit_mb": MEMORY[arguments.target],
-        "max_len": LONGEST, "len_control": 0, "mutate_depth": 2, "artifact_prefix": f"{folder.parent}/", "print_final_stats": 1,
+        "max_len": LONGEST, "len_control": 0, "mutate_depth": 2, "print_final_stats": 1,
+        "artifact_prefix": f"{folder.parent}/",
     }  # fmt: skip
     atheris.Setup(
         [sys.argv[0], str(folder), *(f"-{name}={value}" for name, value in options.items())],
@@ -83,7 +84,11 @@ class Counted:
         self.deep += deep
         if self.done % 1000 == 0 or self.done >= self.runs:
             megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            counts = {"executions": self.done, "past_the_first_checks": self.deep, "slowest_seconds": round(self.slowest, 3)}
+            counts = {
+                "executions": self.done,
+                "past_the_first_checks": self.deep,
+                "slowest_seconds": round(self.slowest, 3),
+            }
             self.report.write_text(json.dumps({**counts, "peak_megabytes": megabytes}) + "\n")
 
 

@@ -1,7 +1,7 @@
 """A .nic file as its fields, whatever they say: taken apart without a look at checksums, put together with right ones.
 
-Random bytes never pass a checksum, so they test nothing behind it. `mend` repairs the checksums of whatever a fuzzer made,
-and `mutate` changes fields, sections and lengths in the ways that bytes do not get to by themselves.
+Random bytes never pass a checksum, so they test nothing behind it. `mend` repairs the checksums of whatever a fuzzer
+made, and `mutate` changes fields, sections and lengths in the ways that bytes do not get to by themselves.
 """
 
 from dataclasses import dataclass, replace

@@ -24,13 +24,13 @@ def damaged(data: bytes) -> st.SearchStrategy[bytes]:
     return piece.map(lambda cut: data[: cut[0]] + cut[2] + data[cut[0] + cut[1] :])
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @given(relatives())
 def test_the_container_reader(data):
     read_container(data)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(relatives())
 def test_the_whole_decoder(data):
     decode(data)
