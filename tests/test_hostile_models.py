@@ -152,3 +152,17 @@ except CodecError:
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(result.stdout) / 1024 < MEGABYTES
+
+
+def test_what_a_terminal_would_obey_is_not_printed(tmp_path):
+    """A name that sets the title of the window, quoted in the message about it."""
+    from typer.testing import CliRunner
+
+    from imgcodec.cli import app
+
+    (tmp_path / "hostile.safetensors").write_bytes(with_config({**CONFIG, "prior": {"\x1b]0;owned\x07": 1}}))
+    model = ["--model", str(tmp_path / "hostile.safetensors")]
+    result = CliRunner().invoke(app, ["info", str(TINY.parent / "one-pixel.nic"), "--tokens", *model])
+    assert result.exit_code == 1
+    assert "?]0;owned?" in result.stderr
+    assert all(letter.isprintable() for letter in result.stderr.rstrip("\n"))
