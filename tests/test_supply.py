@@ -1,6 +1,7 @@
 """What the package may do at all: no pickle, no programs, no network, no code from data. See `docs/security.md`."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,14 @@ def test_weights_are_shipped_as_safetensors_only():
         path.suffix for folder in ("imgcodec", "models") for path in (ROOT / folder).rglob("*") if path.is_file()
     }
     assert shipped <= {".py", ".safetensors", ".md", ".typed", ".pyc"}
+
+
+def test_every_test_that_the_page_on_security_names_is_there():
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"`(tests/[\w/]+\.py)", page))
+    names = set(re.findall(r"(?:::|`)(test_\w+)`", page))
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(files) > 5
+    assert len(names) > 10
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    assert [name for name in names if f"def {name}(" not in tests] == []
