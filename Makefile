@@ -1,10 +1,11 @@
 # make demo: compress the included photograph and look at it.   make test: everything that takes seconds.
 # make slow: the tests that take longer.                         Needs Python 3.11 or newer, git and make.
+# make fuzz: a million hostile files, on Linux; see docs/security.md.   make audit: known holes in what is depended on.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow fuzz audit clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -14,6 +15,16 @@ test: lint
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
+
+fuzz: .venv/ready
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python tests/fuzz/run.py container --runs 1000000
+	$(BIN)/python tests/fuzz/run.py decoder --runs 20000
+
+audit: .venv/ready
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[audit]'
+	$(BIN)/bandit --quiet --recursive --severity-level medium imgcodec bitstream cli models
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 lint: .venv/ready build/typed
 	$(BIN)/ruff check .

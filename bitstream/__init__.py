@@ -2,9 +2,11 @@
 
     errors.py      what can go wrong
     cursor.py      bytes read from front to back, and the variable-length integer
+    limits.py      what a reader is willing to take on
     header.py      the header
     container.py   the file as a whole: header, sections, checksums, limits
     payload.py     what is inside the sections that hold no tokens
+    decodable.py   whether this version decodes a file, before a model is looked for
     entropy.py     integers to bytes and back under frozen frequency tables
 
 The specification is `docs/format.md`.
@@ -14,7 +16,6 @@ from imgcodec.bitstream.container import (
     Container,
     Entry,
     Gap,
-    Limits,
     Salvage,
     Section,
     SectionType,
@@ -25,6 +26,7 @@ from imgcodec.bitstream.container import (
 from imgcodec.bitstream.entropy import FrequencyTables, RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.limits import Limits
 from imgcodec.bitstream.payload import (
     check_payload,
     pack,

@@ -18,6 +18,7 @@ from enum import IntEnum
 from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import Header, check_checksum, checksum, read_header, write_header
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, largest_token_section
 
 # A reader that does not know a type below this one must refuse the file; from here on it skips the section.
 FIRST_OPTIONAL_TYPE = 128
@@ -152,21 +153,6 @@ class Salvage:
         return tiles
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a reader is willing to take on, checked before anything of the size is made.
-
-    pixels: of the picture. sections: in the file. metadata_bytes: of ICC, EXIF and XMP, as stored, together.
-    """
-
-    pixels: int = 2**28
-    sections: int = 2**16
-    metadata_bytes: int = 2**24
-
-
-DEFAULT_LIMITS = Limits()
-
-
 def write(header: Header, sections: Iterable[Section]) -> bytes:
     """The file. Sections come in any order and are put into that of the format; the end section is added.
 
@@ -202,6 +188,8 @@ def salvage(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMIT
 
 def _walk(data: bytes, limits: Limits, lenient: bool) -> Salvage:
     """Header and sections. lenient: goes on behind damage, and ends with the data; otherwise raises."""
+    if len(data) > limits.file_bytes:
+        raise InvalidFileError(f"The file is over the limit of {limits.file_bytes} bytes.")
     cursor = Cursor(data)
     header = read_header(cursor)
     _check_limits(header, limits)
@@ -325,10 +313,7 @@ def _check_entry(entry: Entry) -> None:
 
 
 def _check_limits(header: Header, limits: Limits) -> None:
-    if header.width * header.height > limits.pixels:
-        raise InvalidFileError(
-            f"The picture of {header.width} x {header.height} pixels is over the limit of {limits.pixels} pixels."
-        )
+    check_size(header.width, header.height, limits.pixels)
     if header.stage_count * header.tile_count > limits.sections:
         raise InvalidFileError(
             f"The picture of {header.tile_count} tiles and {header.stage_count} stages"
@@ -355,6 +340,9 @@ def _check_order(header: Header, sections: Sequence[Section]) -> None:
             number = _number(header, section)
             if section.tile >= header.tile_count or not last < number < _token_count(header):
                 raise UsageError(f"The tokens of stage {section.stage}, tile {section.tile} are not where they belong.")
+            _, _, width, height = header.tile_rectangle(section.tile)
+            if len(section.data) > largest_token_section(width, height):
+                raise UsageError(f"The tokens of stage {section.stage}, tile {section.tile} are too many bytes.")
             last = number
         elif section.type in seen:
             raise UsageError(f"There is more than one {section.type.name} section.")

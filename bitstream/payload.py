@@ -9,10 +9,11 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import DEFAULT_LIMITS, METADATA, Section, SectionType
+from imgcodec.bitstream.container import METADATA, Section, SectionType
 from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
 
 # The highest ordinary level takes up to a second a megabyte, most where there is noise, which gains least by it. So
 # what is large gets it not, and what is large and noisy gets the quick one alone. An alpha of 12 megapixels takes 0.7 s
@@ -32,14 +33,22 @@ def pack(data: bytes) -> bytes:
 
 def unpack(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
     """What `pack` was given. Raises InvalidFileError for a damaged frame and for one of more than `limit` bytes."""
+    unpacked_size(data, limit)  # the library would believe the frame and allocate what it states
     try:
-        # The library would believe the frame and allocate what it states.
-        size = zstandard.frame_content_size(data)
-        if not 0 <= size <= limit:
-            raise InvalidFileError(f"A compressed section does not say that it unpacks to {limit} bytes at most.")
         return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit, allow_extra_data=False)
     except zstandard.ZstdError:
         raise InvalidFileError("A compressed section is not a valid zstandard frame.") from None
+
+
+def unpacked_size(data: bytes, limit: int) -> int:
+    """How many bytes `unpack` would give. Raises InvalidFileError where the frame does not say, or says too much."""
+    try:
+        size: int = zstandard.frame_content_size(data)
+    except zstandard.ZstdError:
+        raise InvalidFileError("A compressed section is not a valid zstandard frame.") from None
+    if not 0 <= size <= limit:
+        raise InvalidFileError(f"A compressed section does not say that it unpacks to {limit} bytes at most.")
+    return size
 
 
 def pack_alpha(alpha: NDArray[np.uint8]) -> bytes:

@@ -64,8 +64,9 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
-    """One line on stderr, and out."""
-    typer.echo(f"imgcodec: {' '.join(message.split())}", err=True)
+    """One line on stderr, and out. What a terminal would obey is not printed: a message may quote a stranger's file."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in " ".join(message.split()))
+    typer.echo(f"imgcodec: {shown}", err=True)
     raise typer.Exit(exit_code)
 
 

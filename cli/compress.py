@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.cli.options import Device, Force, Output, Strip, say, working
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.cli.options import Device, Force, MaxPixels, Output, Strip, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, target_of
 
 DEFAULT_QUALITY = 50.0
@@ -38,6 +39,7 @@ def compress(
     verify: Annotated[
         bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
     ] = False,
+    max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
@@ -47,7 +49,7 @@ def compress(
     if as_json and target == files.STANDARD:
         raise UsageError("The file and the JSON cannot both go to stdout; name a file with -o.")
     files.check_output(target, force)
-    picture = image.load(source)
+    picture = image.load(source, max_pixels)
     for note in picture.notes:
         say(f"{source}: {note}")
     pixels = picture.width * picture.height

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.cli.options import Device, FileModel, Force, Output, Strip, model_for, say, working
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, model_for, say, working
 
 
 def decompress(
@@ -22,26 +23,33 @@ def decompress(
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Show a preview of a file that is cut short.")
     ] = False,
+    max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
     from imgcodec import files, image
     from imgcodec.bitstream import container
+    from imgcodec.bitstream.decodable import check_header, read_decodable
 
     lenient = allow_damaged or allow_partial
 
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".png")))
     format = image.format_of(target)
     files.check_output(target, force)
-    data = files.read(source)
+    limits = Limits(pixels=max_pixels)
+    data = files.read(source, limits.file_bytes)
     # first of all, so that a bad file fails before torch is imported
-    header = (container.salvage(data).file if lenient else container.read(data)).header
+    if lenient:
+        header = container.salvage(data, limits).file.header
+        check_header(header)
+    else:
+        header = read_decodable(data, max_pixels).header
 
     with working(f"Decompressing {Path(source).name}"):
         codec = model_for(header, model, device)
-        found = codec.recover(data) if lenient else None
+        found = codec.recover(data, max_pixels=max_pixels) if lenient else None
         if found and found.is_damaged and not allow_damaged:
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
-        picture = found.picture if found else codec.decompress_picture(data)
+        picture = found.picture if found else codec.decompress_picture(data, max_pixels=max_pixels)
         encoded, notes = image.encode(image.strip(picture) if strip else picture, format)
     files.write(target, encoded, force)
     for note in found.notes if found else []:

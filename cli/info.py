@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec.cli.options import FileModel, model_for
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.cli.options import FileModel, MaxPixels, model_for
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.container import Container
@@ -16,16 +17,21 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     tokens: Annotated[bool, typer.Option("--tokens", help="Decode the tokens and print their SHA-256.")] = False,
     model: FileModel = None,
+    max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Show every field of the header, and every section with its bytes, share and bits per pixel."""
     from imgcodec import files
     from imgcodec.bitstream import container
+    from imgcodec.bitstream.decodable import check_decodable
 
-    data = files.read(source)
-    file = container.read(data)
+    limits = Limits(pixels=max_pixels)
+    data = files.read(source, limits.file_bytes)
+    file = container.read(data, limits)
     report = describe(file, len(data))
     if tokens:
-        report["tokens_sha256"] = model_for(file.header, model, "cpu").read_tokens(data).sha256()
+        check_decodable(file, limits)
+        decoder = model_for(file.header, model, "cpu")
+        report["tokens_sha256"] = decoder.read_tokens(data, max_pixels=max_pixels).sha256()
     if as_json:
         typer.echo(json.dumps(report, indent=1, allow_nan=False))
     else:

@@ -19,6 +19,9 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
 Strip = Annotated[
     bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")
 ]
+MaxPixels = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels. Default: 2^28.", show_default=False)
+]
 FileModel = Annotated[
     str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
 ]

@@ -25,9 +25,11 @@ from PIL import Image
 from imgcodec import image as images
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container, Section, SectionType
+from imgcodec.bitstream.decodable import check_header, read_decodable
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.payload import check_payload
 from imgcodec.image import Picture
 from imgcodec.metadata import exif_density
@@ -45,10 +47,6 @@ if TYPE_CHECKING:
 
 TILE_SIZE = 1024
 """Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
-
-
-LARGEST_TILE = 2**22
-"""Pixels that a tile may have to be decoded: what the prior takes in memory grows with it."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +104,10 @@ class Model:
         picture = images.load(image) if isinstance(image, Image.Image) else _picture(image)
         return rate_control.compress_to(self, picture, target).data
 
-    def decompress(self, data: bytes) -> Image.Image:
-        """The bytes of a .nic file -> the picture. Raises InvalidFileError, ModelNotFoundError."""
-        return images.to_pil(self.decompress_picture(data))
+    def decompress(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
+        """The bytes of a .nic file -> the picture. Raises InvalidFileError, also for more than `max_pixels`, and
+        ModelNotFoundError."""
+        return images.to_pil(self.decompress_picture(data, max_pixels=max_pixels))
 
     def compress_picture(self, picture: Picture, quality: float = 50, verify: bool = False) -> bytes:
         """As `compress`, with what a picture has besides pixels.
@@ -121,20 +120,21 @@ class Model:
             self.check(data, tokens, picture)
         return data
 
-    def decompress_picture(self, data: bytes) -> Picture:
+    def decompress_picture(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
         """As `decompress`, with what a picture has besides pixels."""
-        file = container.read(data)
+        file = read_decodable(data, max_pixels)
         tokens = self._tokens_of(file)
         return images.apply_sections(self.detokenize(tokens), file)
 
-    def recover(self, data: bytes) -> Recovery:
+    def recover(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """What a damaged or cut .nic file still shows. A lost section costs its tile, or only its detail.
 
         Raises InvalidFileError where the header is not whole or no token section is, ModelNotFoundError.
         """
-        found = container.salvage(data)
+        found = container.salvage(data, Limits(pixels=max_pixels))
         header, sections = found.file.header, found.file.sections
-        self._check_header(header)
+        check_header(header)
+        self._check_model(header)
         if not any(section.type == SectionType.TOKENS for section in sections):
             raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
         stages = self._zero_tokens(header)
@@ -177,9 +177,9 @@ class Model:
             tokens.header, self._encode(tokens.header, tokens.stages, lambda _: RangeEncoder(self.photo.tables))[1]
         )
 
-    def read_tokens(self, data: bytes) -> Tokens:
-        """The tokens of a file. Raises InvalidFileError, ModelNotFoundError."""
-        return self._tokens_of(container.read(data))
+    def read_tokens(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
+        """The tokens of a file. Raises as `decompress`."""
+        return self._tokens_of(read_decodable(data, max_pixels))
 
     def check(self, data: bytes, tokens: Tokens, picture: Picture) -> None:
         """Raises CodecError unless a file has the tokens that were chosen, and the picture's alpha and metadata."""
@@ -250,7 +250,7 @@ class Model:
 
     def _tokens_of(self, file: Container) -> Tokens:
         header = file.header
-        self._check_header(header)
+        self._check_model(header)
         stages = self._zero_tokens(header)
         data = file.tokens()
         for index in range(header.tile_count):
@@ -269,21 +269,7 @@ class Model:
             return count
         return 0
 
-    def _check_header(self, header: Header) -> None:
-        """Raises InvalidFileError, ModelNotFoundError unless files with such a header can be decoded."""
-        if header.profile != Profile.PHOTO:
-            raise InvalidFileError(
-                f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
-            )
-        if header.stage_count != len(STRIDES):
-            raise InvalidFileError(
-                f"The file has {header.stage_count} stages, and those of its profile have {len(STRIDES)}."
-            )
-        _, _, width, height = header.tile_rectangle(0)
-        if width * height > LARGEST_TILE:
-            raise InvalidFileError(
-                f"The file has tiles of {width} x {height} pixels, over the limit of {LARGEST_TILE} pixels."
-            )
+    def _check_model(self, header: Header) -> None:
         if header.codebook_id != self.id:
             raise ModelNotFoundError(f"The file was made with model {header.codebook_id.hex()}, not with {self.name}.")
 
@@ -356,19 +342,23 @@ def compress_to(
     return _cached_model(model, device).compress_to(image, target)
 
 
-def decompress(data: bytes, *, device: str = "cpu") -> Image.Image:
+def decompress(data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
     """`Model.decompress` with the installed model that the file asks for."""
-    return _cached_model(find_model_by_id(container.read(data).header.codebook_id), device).decompress(data)
+    name = find_model_by_id(read_decodable(data, max_pixels).header.codebook_id)
+    return _cached_model(name, device).decompress(data, max_pixels=max_pixels)
 
 
-def read_tokens(data: bytes) -> Tokens:
+def read_tokens(data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
     """`Model.read_tokens` with the installed model that the file asks for."""
-    return _cached_model(find_model_by_id(container.read(data).header.codebook_id)).read_tokens(data)
+    name = find_model_by_id(read_decodable(data, max_pixels).header.codebook_id)
+    return _cached_model(name).read_tokens(data, max_pixels=max_pixels)
 
 
-def recover(data: bytes, *, device: str = "cpu") -> Recovery:
+def recover(data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
     """`Model.recover` with the installed model that the file asks for."""
-    return _cached_model(find_model_by_id(container.salvage(data).file.header.codebook_id), device).recover(data)
+    header = container.salvage(data, Limits(pixels=max_pixels)).file.header
+    check_header(header)
+    return _cached_model(find_model_by_id(header.codebook_id), device).recover(data, max_pixels=max_pixels)
 
 
 def write_tokens(tokens: Tokens) -> bytes:

@@ -7,38 +7,53 @@ that is not locked was left by a process that was killed, and the next to write 
 """
 
 import functools
+import io
 import os
 import secrets
 import stat
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
 
 if sys.platform != "win32":  # there, an abandoned file stays; its name is random, so that it is in nobody's way
     import fcntl
 
 STANDARD = "-"
 TEMPORARY = ".imgcodec-{}.tmp"
+PIECE = 2**20  # bytes read at once
 
 
-def read(path: str | Path) -> bytes:
+def read(path: str | Path, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
     """Everything in the file, or in standard input for `-`.
 
-    Raises CodecError where there is no such file, InvalidFileError where there is something that cannot be read.
+    Raises CodecError where there is no such file, InvalidFileError where there is something that cannot be read, or
+    that has more than `limit` bytes: pipes and devices may never end.
     """
     try:
         if str(path) == STANDARD:
             if sys.stdin is None:
                 raise CodecError("Standard input is closed.")
-            return sys.stdin.buffer.read()
-        return Path(path).read_bytes()
+            return _all(sys.stdin.buffer, "Standard input", limit)
+        with open(path, "rb") as file:
+            return _all(file, str(path), limit)
     except FileNotFoundError:
         raise CodecError(f"There is no file {path}.") from None
     except IsADirectoryError:
         raise InvalidFileError(f"{path} is a directory, not a file.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise InvalidFileError(f"{path} cannot be read: {_reason(error)}.") from None
+
+
+def _all(file: BinaryIO, name: str, limit: int) -> bytes:
+    gathered = io.BytesIO()
+    while piece := file.read(PIECE):
+        if gathered.tell() + len(piece) > limit:
+            raise InvalidFileError(f"{name} has more than the limit of {limit} bytes.")
+        gathered.write(piece)
+    return gathered.getvalue()
 
 
 def check_output(path: str | Path, force: bool) -> None:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from imgcodec import chunks, extended_xmp, files, metadata, modes
-from imgcodec.bitstream.container import DEFAULT_LIMITS, Container, Section, SectionType
+from imgcodec.bitstream.container import Container, Section, SectionType
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import ColourMode
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
 from imgcodec.bitstream.payload import pack, pack_alpha, pack_density, unpack, unpack_alpha, unpack_density
 from imgcodec.metadata import Density
 from imgcodec.modes import Pixels
@@ -55,6 +56,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
 _LUMA = (0.299, 0.587, 0.114)
 # Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
 _METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
+_SAMPLE_BYTES = 8  # a pixel of 16-bit RGBA, not compressed
+_FILE_ROOM = 2**26  # bytes that an image file may have besides
 _JPEG_SEGMENT = 65533  # bytes that fit into one
 _XMP_HEAD = 29
 _JFIF_DENSITY = 65535  # the highest
@@ -113,9 +116,8 @@ def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DE
             raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
     if isinstance(source, bytes):
         return _from_bytes(source, "The input", max_pixels)
-    return _from_bytes(
-        files.read(source), "Standard input" if str(source) == files.STANDARD else str(source), max_pixels
-    )
+    data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
+    return _from_bytes(data, "Standard input" if str(source) == files.STANDARD else str(source), max_pixels)
 
 
 def strip(picture: Picture) -> Picture:
@@ -219,8 +221,8 @@ def apply_sections(pixels: Pixels, file: Container) -> Picture:
     icc, exif, xmp = (file.find(kind) for kind in (SectionType.ICC, SectionType.EXIF, SectionType.XMP))
     gray = header.colour_mode == ColourMode.GRAY
     if gray:
-        luma = np.rint(pixels @ np.array(_LUMA, np.float32)).astype(np.uint8)
-        pixels = np.repeat(luma[..., None], 3, axis=2)
+        for row in pixels:  # one at a time: real numbers take four times the memory
+            row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
     density = file.find(SectionType.DENSITY)
     exif = exif and unpack(exif)
     return Picture(
@@ -404,8 +406,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width < 1 or height < 1:
         raise InvalidFileError(f"A picture of {width} x {height} has no pixels.")
-    if width * height > max_pixels:
-        raise InvalidFileError(f"A picture of {width} x {height} pixels is over the limit of {max_pixels} pixels.")
+    check_size(width, height, max_pixels)
 
 
 def _reason(error: Exception) -> str:

@@ -29,7 +29,11 @@ from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
 FORMAT = "imgcodec-model-1"
-LARGEST_FILE = 2**28
+LARGEST_FILE = 2**28  # bytes
+LARGEST_CONFIG = 2**20  # characters
+LARGEST_SIZE = 2**13  # of any number in it: channels, codes, blocks
+LONGEST_LIST = 64
+TYPES = {"I8", "U8", "I32", "F16", "BF16", "F32"}
 
 
 @dataclass
@@ -122,12 +126,14 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
     path = find_model(name_or_path)
     tensors, metadata = _read(path)
     try:
+        if len(metadata["config"]) > LARGEST_CONFIG:
+            raise ValueError("its configuration is too long")
         config = json.loads(metadata["config"])
         if metadata.get("format") != FORMAT or config["profile"] != "photo":
             raise ValueError("unknown format or profile")
         with torch.device("meta"):  # no memory before the shapes are known to be right
-            tokenizer = ResidualVQ(RVQConfig(**as_tuples(config["tokenizer"])))
-            prior = Prior(PriorConfig(**as_tuples(config["prior"])))
+            tokenizer = ResidualVQ(RVQConfig(**_sizes(config["tokenizer"])))
+            prior = Prior(PriorConfig(**_sizes(config["prior"])))
         tokenizer = _filled(tokenizer, tensors, "tokenizer.")
         prior = _exact_prior(prior, config["fractions"], tensors)
         exact.check_bounds(prior)
@@ -138,7 +144,7 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
             raise ValueError("tokenizer, prior and tables do not belong together")
     except KeyError as error:
         raise CodecError(f"{path.name} is not a sound imgcodec model: {error} is missing") from error
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
         raise CodecError(f"{path.name} is not a sound imgcodec model: {error}") from error
     target = torch.device(device)
     tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -153,12 +159,16 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file of reasonable size."""
+    """Tensors and metadata of a safetensors file of reasonable size, with nothing in it but the format's types."""
     if path.stat().st_size > LARGEST_FILE:
         raise CodecError(f"{path.name} is too large to be a model")
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            names = list(file.keys())
+            strange = {file.get_slice(name).get_dtype() for name in names} - TYPES
+            if strange:
+                raise CodecError(f"{path.name} is not a sound imgcodec model: no model has tensors of {min(strange)}")
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise CodecError(f"{path.name} is not a safetensors file: {error}") from error
 
@@ -183,6 +193,23 @@ def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
         return tuple(map(convert, value)) if isinstance(value, list) else value
 
     return {key: convert(value) for key, value in config.items()}
+
+
+def _sizes(config: dict[str, Any]) -> dict[str, Any]:
+    """A part of a configuration, as tuples. Raises ValueError for anything in it but whole numbers, 0 to LARGEST_SIZE,
+    and lists of at most LONGEST_LIST: what is built from them takes no more memory or time than a model does."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, list):
+            if len(value) > LONGEST_LIST:
+                raise ValueError(f"its configuration has a list of {len(value)}")
+            for item in value:
+                check(item)
+        elif not isinstance(value, int) or not 0 <= value <= LARGEST_SIZE:
+            raise ValueError(f"its configuration has {value!r:.40} where sizes of 0 to {LARGEST_SIZE} belong")
+
+    check(list(config.values()))
+    return as_tuples(config)
 
 
 def _checked(tensors: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:

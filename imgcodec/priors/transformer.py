@@ -35,6 +35,7 @@ Code = Callable[[int, int, int, Tensor, int], Tensor]
 
 UPSAMPLING = 4
 LARGEST_WINDOW = 22  # so that the sums of attention are exact, see ExactAttention
+MOST_SCORES = 2**12  # that a place may have, heads * window**2: they are what attention takes in memory
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class PriorConfig:
             raise ValueError(f"windows must be 1 to {LARGEST_WINDOW} places wide")
         if coarse % 2 or UPSAMPLING * coarse % fine:
             raise ValueError("the coarse window must be even, and four of it a multiple of the fine one")
+        if min(self.width, self.hidden, *(groups for stage in self.slices for groups in stage)) < 1:
+            raise ValueError("no layer and no slice can be empty")
+        if self.heads < 1 or self.heads * max(self.windows) ** 2 > MOST_SCORES:
+            raise ValueError(f"there must be 1 to {MOST_SCORES} scores of attention, heads * window**2")
         if self.width % self.heads or self.levels < 2:
             raise ValueError("heads must divide the width, and there must be two levels or more")
         if [len(s) for s in self.slices] != [len(a) for a in self.attention] or len(self.slices) != 2:

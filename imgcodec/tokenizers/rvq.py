@@ -34,6 +34,11 @@ STRIDES = (64, 16)
 BLOCK = STRIDES[1]
 POOL = STRIDES[0] // STRIDES[1]
 
+# No model needs more, and a stranger's configuration may not ask for more: codebooks are made before tensors are read.
+LARGEST_CODES = 2**13
+MOST_CODEWORDS = 2**22
+MOST_BLOCKS = 64
+
 
 @dataclass(frozen=True)
 class RVQConfig:
@@ -52,6 +57,12 @@ class RVQConfig:
     def __post_init__(self) -> None:
         if self.codes % 2 == 0:
             raise ValueError("codes must be odd, so that the lattice has a zero codeword")
+        if min(*self.channels, *self.codebooks, self.levels, self.width_coarse, self.width_fine) < 1:
+            raise ValueError("no layer and no codebook can be empty")
+        if self.codes > LARGEST_CODES or sum(self.codebooks) * self.codes > MOST_CODEWORDS:
+            raise ValueError(f"there may be {LARGEST_CODES} codes in a codebook and {MOST_CODEWORDS} in all of them")
+        if max(*self.analysis_blocks, *self.synthesis_blocks) > MOST_BLOCKS:
+            raise ValueError(f"a transform may have {MOST_BLOCKS} blocks of each kind")
 
 
 class Analysis(nn.Module):

@@ -1,16 +1,15 @@
 """Photographs for training: tar shards or folders in, random crops out."""
 
-import io
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from imgcodec.bitstream.errors import UsageError
+from imgcodec import image
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff"}
 
@@ -27,8 +26,8 @@ def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
             if Path(name).suffix.lower() not in SUFFIXES:
                 continue
             try:
-                pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-            except (OSError, ValueError) as error:
+                pixels = image.load(data).pixels  # with its limits: pictures to train on come from strangers, too
+            except InvalidFileError as error:
                 raise UsageError(f"{name} in {source} is not a whole picture.") from error
             if min(pixels.shape[:2]) >= smallest:
                 photographs.append(pixels)

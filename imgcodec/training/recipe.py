@@ -1,6 +1,7 @@
 """A recipe (TOML) and pictures in, a model file out."""
 
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,12 +49,15 @@ def read_recipe(path: Path, settings: list[str]) -> Recipe:
         for setting in settings:
             _set(table, setting)
         phases = tuple(PhotoPhase(**as_tuples(phase)) for phase in table.pop("phases"))
+        for phase in phases:  # it becomes the name of a file
+            if not re.fullmatch(r"[\w-]+", phase.name):
+                raise ValueError(f"a phase is called {phase.name!r}, which takes letters, digits, - and _")
         parts = {"tokenizer": RVQConfig, "prior": PriorConfig, "lambdas": Lambdas}
         built = {name: kind(**as_tuples(table.pop(name, {}))) for name, kind in parts.items()}
         return Recipe(phases=phases, **built, **table)
     except OSError as error:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise UsageError(f"The recipe {path} is not valid: {error}.") from error
 
 

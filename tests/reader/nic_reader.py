@@ -35,6 +35,15 @@ class File:
             return 1
         return -(-self.width // self.tile_size) * -(-self.height // self.tile_size)
 
+    def tile_sides(self, tile: int) -> tuple[int, int]:
+        if self.tile_size == 0:
+            return self.width, self.height
+        row, column = divmod(tile, -(-self.width // self.tile_size))
+        return (
+            min(self.tile_size, self.width - column * self.tile_size),
+            min(self.tile_size, self.height - row * self.tile_size),
+        )
+
     def tokens(self, stage: int, tile: int) -> bytes:
         return next(data for kind, *place, data in self.sections if kind == TOKENS and place == [stage, tile])
 
@@ -98,6 +107,8 @@ class Bytes:
 
 
 def read(data: bytes) -> File:
+    if len(data) > 4 * 2**28 + 2**26:
+        raise ValueError("over a limit")
     source = Bytes(data)
     if source.take(8) != SIGNATURE or source.integer(1) != 1:
         raise ValueError("not a .nic file of version 1")
@@ -121,10 +132,16 @@ def read(data: bytes) -> File:
     )
     if 0 in (width, height) or file.colour_mode > 1 or file.profile not in (1, 2, 3) or file.tune > 1:
         raise ValueError("impossible header")
-    if quality > 25600 or width * height > 2**28 or stages * file.tile_count > 2**16:
+    area = rounded_area(width, height)
+    if quality > 25600 or width * height > 2**28 or area > 2**29 + 2**22 or stages * file.tile_count > 2**16:
         raise ValueError("over a limit")
     _read_sections(source, file)
     return file
+
+
+def rounded_area(width: int, height: int) -> int:
+    """Section 3.2: pixels of a rectangle with sides rounded up to multiples of 64."""
+    return -(-width // 64) * -(-height // 64) * 4096
 
 
 def _read_sections(source: Bytes, file: File) -> None:
@@ -146,6 +163,8 @@ def _read_sections(source: Bytes, file: File) -> None:
         if kind == TOKENS:
             if (stage, tile) != divmod(tokens, file.tile_count):
                 raise ValueError("tokens out of order")
+            if len(data) > 16 * rounded_area(*file.tile_sides(tile)):
+                raise ValueError("over a limit")
             tokens += 1
         elif stage or tile or any(kind == other for other, *_ in file.sections):
             raise ValueError("a section twice, or with a number")

@@ -2,9 +2,11 @@
 
 import io
 import json
+import struct
 import subprocess
 import sys
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,7 @@ TINY = [
     "prior.attention=[[true, false], [false, true]]",
     *(f"phases.{i}.steps=3" for i in range(4)),
     "phases.0.validate_every=2",
+    "phases.1.shift_gains=[0.1, -0.1]",
 ]
 
 
@@ -221,6 +224,20 @@ def test_damaged_data_is_refused(folder: Path, tmp_path: Path) -> None:
         load_photographs([tmp_path], 16)
     with pytest.raises(imgcodec.UsageError, match="neither a folder nor a whole tar file"):
         load_photographs([tmp_path / "note.tar"], 16)
+
+
+def test_pictures_to_train_on_are_read_like_all_others(tmp_path: Path) -> None:
+    """With the same limits, formats and conversions: Pillow alone makes white of 16 bits, and has errors of its own."""
+    Image.fromarray(np.full((20, 30), 20000, np.uint16)).save(tmp_path / "deep.png")
+    (photograph,) = load_photographs([tmp_path], 16)
+    assert photograph.shape == (20, 30, 3)
+    assert set(photograph.ravel()) == {78}
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    for data in (bomb, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"):
+        (tmp_path / "hostile.png").write_bytes(data)
+        with pytest.raises(imgcodec.UsageError, match=r"hostile\.png in .* is not a whole picture"):
+            load_photographs([tmp_path], 16)
 
 
 @pytest.mark.parametrize("setting", ["phases.9.steps=1", "batch", "nonsense=1", "prior.width=]", "lambdas.lowest='x'x"])

@@ -1,0 +1,53 @@
+"""Whether this version decodes a file at all: what can be known without its tokens and before a model is looked for."""
+
+from imgcodec.bitstream import container
+from imgcodec.bitstream.container import METADATA, Container, SectionType
+from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.header import Header, Profile
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, rounded_area
+from imgcodec.bitstream.payload import unpacked_size
+
+LARGEST_TILE = 2**22
+"""Pixels that a tile may have, its sides rounded up to WINDOW: what the prior takes in memory grows with it."""
+
+WINDOW = 256  # pixels: the side of the largest window that the prior of the `photo` profile looks around in
+
+STAGES = {Profile.PHOTO: 2}
+"""Token sections that a tile has, for each profile that can be decoded."""
+
+
+def read_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Container:
+    """`container.read` and `check_decodable`: what every decoder begins with."""
+    limits = Limits(pixels=max_pixels)
+    file = container.read(data, limits)
+    check_decodable(file, limits)
+    return file
+
+
+def check_decodable(file: Container, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Raises InvalidFileError where the profile is unknown, stages or tiles are not what it has, or alpha or metadata
+    would unpack to another size than they may. Takes microseconds and allocates nothing."""
+    check_header(file.header)
+    for section in file.sections:
+        if section.type in METADATA:
+            unpacked_size(section.data, limits.metadata_bytes)
+        elif section.type == SectionType.ALPHA:
+            pixels = file.header.width * file.header.height
+            if unpacked_size(section.data, pixels) != pixels:
+                raise InvalidFileError("The alpha section does not have the size of the picture.")
+
+
+def check_header(header: Header) -> None:
+    """The part of `check_decodable` that the header decides."""
+    stages = STAGES.get(header.profile)
+    if stages is None:
+        raise InvalidFileError(
+            f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
+        )
+    if header.stage_count != stages:
+        raise InvalidFileError(f"The file has {header.stage_count} stages, and those of its profile have {stages}.")
+    _, _, width, height = header.tile_rectangle(0)
+    if rounded_area(width, height, WINDOW) > LARGEST_TILE:
+        raise InvalidFileError(
+            f"The file has tiles of {width} x {height} pixels, over the limit of {LARGEST_TILE} pixels."
+        )

@@ -1,0 +1,94 @@
+"""What is fuzzed, as plain functions of bytes: atheris drives them in `run.py`, hypothesis in `test_fuzz.py`.
+
+A target returns whether the input got past the first checks: through the container, or to the model. It raises where
+the program broke a promise: with an exception that a caller is not told of, or for a result against the file.
+"""
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fuzz.structure import mend
+
+from imgcodec.bitstream import CodecError, InvalidFileError, ModelNotFoundError, container
+from imgcodec.bitstream.decodable import check_decodable, read_decodable
+
+if TYPE_CHECKING:
+    from imgcodec.codec import Model
+
+TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
+MAX_PIXELS = 2**16  # a picture at the real limit takes minutes, which would be no hang
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "PPM")
+
+
+def read_container(data: bytes) -> bool:
+    """The container reader, on the bytes as they are and with their checksums mended."""
+    mended = mend(data)
+    accepted = _read(data)
+    return accepted if mended == data else _read(mended) or accepted
+
+
+def _read(data: bytes) -> bool:
+    found = None
+    with suppress(InvalidFileError):
+        found = container.salvage(data)
+    try:
+        file = container.read(data)
+    except InvalidFileError:
+        return False
+    assert found is not None
+    assert (found.file, found.gaps, found.has_end) == (file, (), True)
+    assert file.header_size + sum(entry.size for entry in file.entries) == len(data)
+    assert len(file.tokens()) == file.header.stage_count * file.header.tile_count
+    again = container.read(container.write(file.header, file.sections))
+    assert sorted(again.sections, key=str) == sorted(file.sections, key=str)
+    with suppress(InvalidFileError):
+        check_decodable(file)
+    return True
+
+
+def decode(data: bytes) -> bool:
+    """The whole decoder, from the bytes to the bytes of a PNG or another: with the tiny model, and as its file. What is
+    damaged before its checksums are mended is recovered first."""
+    from imgcodec import image
+
+    _recover(data)
+    data = mend(data, tiny_model().id)
+    try:
+        file = read_decodable(data, MAX_PIXELS)
+    except InvalidFileError:
+        return False
+    try:
+        picture = tiny_model().decompress_picture(data, max_pixels=MAX_PIXELS)
+    except InvalidFileError:
+        return True
+    assert (picture.width, picture.height) == (file.header.width, file.header.height)
+    assert picture.alpha is None or picture.alpha.shape == picture.pixels.shape[:2]
+    try:
+        encoded, _ = image.encode(picture, FORMATS[len(data) % len(FORMATS)])
+    except CodecError:  # some formats have no room for some sizes
+        return True
+    assert encoded
+    return True
+
+
+def _recover(data: bytes) -> None:
+    try:
+        found = tiny_model().recover(data, max_pixels=MAX_PIXELS)
+    except (InvalidFileError, ModelNotFoundError):
+        return
+    header = found.found.file.header
+    assert found.picture.pixels.shape == (header.height, header.width, 3)
+    assert all(found.notes)
+
+
+@cache
+def tiny_model() -> "Model":
+    """The frozen model of the golden files."""
+    from imgcodec.codec import load_model
+
+    return load_model(str(TINY))
+
+
+TARGETS = {"container": read_container, "decoder": decode}

@@ -1,0 +1,67 @@
+"""Both fuzz targets for some seconds, driven by hypothesis: the long runs are those of `run.py`."""
+
+from random import Random
+
+import pytest
+from fuzz import structure
+from fuzz.corpus import seeds
+from fuzz.targets import TARGETS, decode, read_container
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+SEEDS = dict(seeds())
+
+
+def relatives() -> st.SearchStrategy[bytes]:
+    """Files of the corpus with their structure changed."""
+    changed = st.builds(structure.mutate, st.sampled_from(list(SEEDS.values())), st.randoms(use_true_random=False))
+    return st.one_of(changed, changed.flatmap(damaged))
+
+
+def damaged(data: bytes) -> st.SearchStrategy[bytes]:
+    """The same bytes with a piece replaced."""
+    piece = st.tuples(st.integers(0, max(0, len(data) - 1)), st.integers(0, 4), st.binary(max_size=6))
+    return piece.map(lambda cut: data[: cut[0]] + cut[2] + data[cut[0] + cut[1] :])
+
+
+@settings(max_examples=500)
+@given(relatives())
+def test_the_container_reader(data):
+    read_container(data)
+
+
+@settings(max_examples=100)
+@given(relatives())
+def test_the_whole_decoder(data):
+    decode(data)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_the_corpus_is_what_it_says(name):
+    """Seeds that are refused at the door would be seeds of nothing."""
+    assert read_container(SEEDS[name]) == (name != "unknown-critical")
+    assert decode(SEEDS[name]) == (name not in ("unknown-critical", "tiny", "semantic", "no-stages"))
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_taking_apart_and_putting_together_changes_nothing(name):
+    assert structure.put_together(structure.take_apart(SEEDS[name])) == SEEDS[name]
+
+
+def test_mending_repairs_every_checksum():
+    data = SEEDS["odd-size"]
+    for at in range(9, len(data)):
+        changed = data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]
+        if structure.take_apart(changed).tail == b"":
+            assert structure.mend(structure.mend(changed)) == structure.mend(changed)
+    broken = bytearray(data)
+    broken[-1] ^= 1
+    assert not TARGETS["container"](bytes(broken[:8]))
+    assert structure.mend(bytes(broken)) == data
+
+
+def test_mutations_get_past_the_checksums():
+    """Otherwise the fuzzer would test nothing but the checksum."""
+    random = Random(1)
+    mutants = [structure.mutate(random.choice(list(SEEDS.values())), random) for _ in range(300)]
+    assert sum(map(read_container, mutants)) > 100

@@ -1,0 +1,187 @@
+"""Limits: each refuses what is one beyond it, before anything of the size is made, and takes what is at it."""
+
+import io
+import os
+import tracemalloc
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgcodec import InvalidFileError, codec, files, image
+from imgcodec.bitstream import Limits, Profile, Section, SectionType, container, pack, write
+from imgcodec.bitstream.decodable import LARGEST_TILE, check_decodable, check_header, read_decodable
+from imgcodec.bitstream.header import Header, write_header
+from imgcodec.bitstream.limits import check_size, largest_token_section
+from imgcodec.image import Picture
+
+GOLDEN = Path(__file__).parent / "golden"
+DATA = (GOLDEN / "odd-size.nic").read_bytes()  # 100 x 75
+FILE = container.read(DATA)
+
+
+def refusal(call, *arguments) -> str:
+    with pytest.raises(InvalidFileError) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+def header_of(width: int, height: int, tile_size: int = 0) -> Header:
+    return replace(FILE.header, width=width, height=height, tile_size=tile_size)
+
+
+def test_pixels_to_the_one(tiny_model):
+    assert tiny_model.decompress(DATA, max_pixels=7500).size == (100, 75)
+    assert tiny_model.read_tokens(DATA, max_pixels=7500).header.width == 100
+    for call in (tiny_model.decompress, tiny_model.read_tokens, codec.decompress, codec.read_tokens):
+        with pytest.raises(InvalidFileError, match="100 x 75 pixels is over the limit of 7499 pixels"):
+            call(DATA, max_pixels=7499)
+
+
+def test_a_limit_may_be_raised():
+    header = header_of(2**15, 2**14, 1024)
+    tokens = [Section(SectionType.TOKENS, stage, tile, b"") for stage in range(2) for tile in range(512)]
+    data = write(header, tokens)
+    assert "over the limit of 268435456 pixels" in refusal(container.read, data)
+    assert read_decodable(data, 2**29).header == header
+
+
+def test_a_narrow_picture_is_counted_with_its_padding():
+    """1 x 2^28 pixels are 64 x 2^28 for the tokens: 11 GiB of them."""
+    check_size(2**14, 2**14, 2**28)
+    check_size(1, 2**23, 2**28)
+    check_size(3, 700, 2100)
+    assert "too narrow" in refusal(check_size, 1, 2**28, 2**28)
+    assert "too narrow" in refusal(check_size, 2**27, 2, 2**28)
+    assert "too narrow" in refusal(image.load, np.zeros((1, 2**20), np.uint8), 2**20)
+    assert "too narrow" in refusal(container.read, write_header(header_of(1, 2**27, 16320)))
+
+
+def test_a_narrow_tile_is_counted_with_its_padding():
+    """A tile of 1 x 2^22 pixels would be 2^18 times what a window is for the prior."""
+    for width, height in ((2048, 2048), (1, 2**14), (2**12, 2**10)):
+        check_header(header_of(width, height))
+    for width, height in ((2048, 2049), (1, 2**14 + 1), (2**13, 513)):
+        assert "over the limit of 4194304 pixels" in refusal(check_header, header_of(width, height))
+    check_header(header_of(2**14, 2**14, 2048))
+    assert "tiles of 2112 x 2112" in refusal(check_header, header_of(2**14, 2**14, 2112))
+    assert LARGEST_TILE == 2**22
+
+
+def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch):
+    monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    for change, words in (({"profile": Profile.SEMANTIC}, "semantic"), ({"stage_count": 1}, "1 stages")):
+        header = replace(FILE.header, **change)
+        data = write(header, FILE.sections[: header.stage_count])
+        assert words in refusal(codec.decompress, data)
+        assert words in refusal(codec.read_tokens, data)
+
+
+@pytest.mark.parametrize("kind", [SectionType.ICC, SectionType.EXIF, SectionType.XMP, SectionType.ALPHA])
+def test_what_unpacks_to_too_much_is_refused_before_a_model_is_looked_for(monkeypatch, kind):
+    monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    limit = 7500 if kind == SectionType.ALPHA else 2**24
+    bomb = pack(bytes(limit + 1))
+    assert len(bomb) < 2000
+    for data in (bomb, pack(bytes(limit))[:2], b"no frame"):
+        file = write(FILE.header, [*FILE.sections, Section(kind, 0, 0, data)])
+        assert "compressed section" in refusal(codec.decompress, file)
+    check_decodable(container.read(write(FILE.header, [*FILE.sections, Section(kind, 0, 0, pack(bytes(limit)))])))
+
+
+def test_alpha_of_another_size_is_refused_before_a_model_is_looked_for(monkeypatch):
+    monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    data = write(FILE.header, [*FILE.sections, Section(SectionType.ALPHA, 0, 0, pack(bytes(7499)))])
+    assert "alpha section does not have the size" in refusal(codec.decompress, data)
+
+
+def test_a_token_section_has_room_for_the_worst_tokens_and_no_more():
+    largest = largest_token_section(100, 75)
+    assert largest == 16 * 128 * 128
+    tokens = [replace(FILE.sections[0], data=bytes(largest)), FILE.sections[1]]
+    assert container.read(write(FILE.header, tokens))
+    with pytest.raises(ValueError, match="stage 0, tile 0 are too many bytes"):
+        write(FILE.header, [replace(tokens[0], data=bytes(largest + 1)), tokens[1]])
+
+
+def test_a_file_of_too_many_bytes():
+    small = Limits(pixels=7500)
+    assert small.file_bytes == 4 * 7500 + 2**26
+    padding = Section(SectionType.XMP, 0, 0, bytes(2**24))
+    assert container.read(write(FILE.header, [*FILE.sections, padding]), small)
+    assert "over the limit" in refusal(container.read, bytes(small.file_bytes + 1), small)
+
+
+def test_an_endless_input_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "long").write_bytes(bytes(3000))
+    assert len(files.read(tmp_path / "long", 3000)) == 3000
+    assert "long has more than the limit of 2999 bytes." in refusal(files.read, tmp_path / "long", 2999)
+    assert "/dev/zero has more than the limit" in refusal(files.read, "/dev/zero", 2**21)
+    read, write_end = os.pipe()
+    os.write(write_end, bytes(5000))
+    os.close(write_end)
+    with os.fdopen(read, "r") as pipe:
+        monkeypatch.setattr("sys.stdin", pipe)
+        assert "Standard input has more than the limit of 4999 bytes." in refusal(files.read, "-", 4999)
+
+
+def test_nothing_is_made_of_the_size_that_a_refused_file_asks_for(tiny_model):
+    tokens = [Section(SectionType.TOKENS, stage, 0, b"") for stage in range(2)]
+    hostile = [
+        write_header(header_of(2**32 - 1, 2**32 - 1)),
+        write_header(header_of(1, 2**28, 64)),
+        write(header_of(2**14, 2**14), tokens),
+        write(FILE.header, [*FILE.sections, Section(SectionType.ICC, 0, 0, pack(bytes(2**24 + 1)))]),
+    ]
+    tracemalloc.start()
+    try:
+        for data in hostile:
+            refusal(tiny_model.decompress, data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_the_memory_of_gray_is_that_of_colour():
+    """The weights of luma are real numbers: of the whole picture at once they took twelve bytes a pixel."""
+    pixels = np.random.default_rng(1).integers(0, 256, (2048, 512, 3), np.uint8)
+    header = replace(header_of(512, 2048), colour_mode=0)
+    file = container.Container(header, (), 0, ())
+    tracemalloc.start()
+    try:
+        gray = image.apply_sections(pixels, file)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert gray.gray
+    assert peak < 1.5 * pixels.nbytes
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "info"])
+def test_max_pixels_of_the_command_line(tmp_path, command, tiny_model):
+    from typer.testing import CliRunner
+
+    from imgcodec.cli import app
+
+    (tmp_path / "a.nic").write_bytes(DATA)
+    image.save(Picture(np.zeros((75, 100, 3), np.uint8)), tmp_path / "a.png")
+    source = tmp_path / ("a.png" if command == "compress" else "a.nic")
+    output = [] if command == "info" else ["-o", str(tmp_path / ("b.nic" if command == "compress" else "b.png"))]
+    model = ["--model", str(GOLDEN / "tiny.safetensors")]
+    refused = CliRunner().invoke(app, [command, str(source), *output, *model, "--max-pixels", "7499"])
+    assert refused.exit_code == 3
+    assert "over the limit of 7499 pixels" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert CliRunner().invoke(app, [command, str(source), *output, *model, "--max-pixels", "7500"]).exit_code == 0
+    assert CliRunner().invoke(app, [command, str(source), "--max-pixels", "0"]).exit_code == 2
+
+
+def test_the_guard_of_a_command_is_above_pillows(tmp_path):
+    """90 megapixels, of which Pillow would warn, and 180, which it would refuse, are a matter of the limit alone."""
+    for side, limit in ((9500, 2**20), (13500, 2**27)):
+        buffer = io.BytesIO()
+        Image.new("1", (side, side)).save(buffer, "PNG")
+        assert f"over the limit of {limit} pixels" in refusal(image.load, buffer.getvalue(), limit)

@@ -1,0 +1,122 @@
+"""What the package may do at all: no pickle, no programs, no network, no code from data. See `docs/security.md`."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imgcodec import UsageError
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+SOURCES = [path for folder in ("imgcodec", "bitstream", "cli", "models") for path in (ROOT / folder).rglob("*.py")]
+
+# Modules that run what they read, start programs or open connections.
+FORBIDDEN_MODULES = {
+    "pickle", "marshal", "shelve", "dill", "joblib", "ctypes", "subprocess", "multiprocessing", "socket", "ssl", "http",
+    "urllib", "ftplib", "smtplib", "xmlrpc", "requests", "xml", "yaml", "code", "runpy", "zipimport", "tempfile",
+}  # fmt: skip
+FORBIDDEN_CALLS = {
+    "eval", "exec", "compile", "__import__", "torch.load", "torch.save", "torch.hub.load", "torch.jit.load", "np.load",
+    "np.save", "os.system", "os.popen", "np.fromfile",
+}  # fmt: skip
+
+
+def called(node: ast.expr) -> str:
+    """`torch.load` of `torch.load(...)`, nothing of what is no name."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (inner := called(node.value)):
+        return f"{inner}.{node.attr}"
+    return ""
+
+
+def offences(source: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names} & FORBIDDEN_MODULES
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module.split(".")[0]} & FORBIDDEN_MODULES
+        elif isinstance(node, ast.Call):
+            found |= {called(node.func)} & FORBIDDEN_CALLS
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_can_run_what_it_reads(path):
+    allowed = {"ctypes"} if path.name == "speed.py" else set()  # tells glibc's malloc two constants
+    assert offences(path.read_text(encoding="utf-8")) == allowed
+
+
+def test_the_check_sees_what_it_is_for():
+    assert offences("import pickle, os.path\nfrom urllib.request import urlopen") == {"pickle", "urllib"}
+    assert offences("torch.load(x)\nmodel.eval()\nre.compile('a')\neval('1')") == {"torch.load", "eval"}
+
+
+AUDITED = """
+import sys
+import imgcodec, imgcodec.codec, imgcodec.image, imgcodec.training.recipe
+from pathlib import Path
+events = []
+forbidden = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.fork", "pickle.",
+             "urllib.", "ftplib.", "http.", "webbrowser.", "code.__new__", "ctypes.dlopen")
+itself = ("ctypes.dlopen", (None,))  # the program that is running, for malloc's settings
+sys.addaudithook(lambda *e: events.append(e[0]) if e[0].startswith(forbidden) and e != itself else None)
+golden = Path(sys.argv[1])
+model = imgcodec.load_model(str(golden / "tiny.safetensors"))
+for name in ("alpha", "gray", "two-tiles"):
+    data = (golden / f"{name}.nic").read_bytes()
+    picture = model.decompress_picture(data)
+    assert model.compress_picture(imgcodec.image.load(imgcodec.image.encode(picture, "PNG")[0]))
+imgcodec.training.recipe.read_recipe(Path(sys.argv[2]), ["batch=4"])
+print(events)
+"""
+
+
+def test_coding_opens_no_connection_and_starts_no_program():
+    """With an audit hook of the interpreter, which sees what C code does through Python, too."""
+    command = [sys.executable, "-c", AUDITED, str(GOLDEN), str(ROOT / "recipes" / "photo.toml")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout.strip()) == (0, "[]"), result.stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "batch=__import__('os').system('true')",
+        "batch=!!python/object/apply:os.system ['true']",
+        "phases.0.__class__=1",
+        'phases.0.name="../../outside"',
+        'phases.0.name="/tmp/outside"',
+        'phases.0.name=""',
+        "phases.0.name=7",
+        "batch=" + "[" * 5000,
+    ],
+)
+def test_a_recipe_is_data(setting):
+    from imgcodec.training.recipe import read_recipe
+
+    with pytest.raises(UsageError, match="is not valid"):
+        read_recipe(ROOT / "recipes" / "photo.toml", [setting])
+
+
+def test_weights_are_shipped_as_safetensors_only():
+    shipped = {
+        path.suffix for folder in ("imgcodec", "models") for path in (ROOT / folder).rglob("*") if path.is_file()
+    }
+    assert shipped <= {".py", ".safetensors", ".md", ".typed", ".pyc"}
+
+
+def test_every_test_that_the_page_on_security_names_is_there():
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"`(tests/[\w/]+\.py)", page))
+    names = set(re.findall(r"(?:::|`)(test_\w+)`", page))
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(files) > 5
+    assert len(names) > 10
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    assert [name for name in names if f"def {name}(" not in tests] == []
