@@ -2,7 +2,7 @@
 
     python benchmarks/report.py
 
-Reads benchmarks/results/{rd,coding,speed,integers,exactness,export}.json and replaces what stands between
+Reads benchmarks/results/{rd,coding,speed,memory,integers,exactness,export}.json and replaces what stands between
 `<!-- figures -->` and `<!-- end of figures -->` in README.md and models/photo.md. So no figure there is typed by hand.
 """
 
@@ -18,9 +18,10 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 def main() -> None:
     results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in (
-        "rd", "coding", "speed", "integers", "exactness", "export"
+        "rd", "coding", "speed", "memory", "integers", "exactness", "export"
     )}  # fmt: skip
-    replace(ROOT / "README.md", [*peers(results["rd"]), *speed(results["speed"]), *exactness(results["exactness"])])
+    fast = [*speed(results["speed"]), *memory(results["memory"])]
+    replace(ROOT / "README.md", [*peers(results["rd"]), *fast, *exactness(results["exactness"])])
     card = [*curve(results["rd"]), *stages(results["coding"]), *coder(results["coding"])]
     replace(ROOT / "models" / "photo.md", [*card, *integers(results["integers"], results["export"])])
 
@@ -72,8 +73,7 @@ def speed(result: dict[str, Any]) -> list[str]:
         f"({result['machine']['processor']}), in megapixels a second (`benchmarks/speed.py`):",
         "",
         *table(["codec", "bpp", "encode", "decode"], rows),
-        f"Peak memory: {ours['encode']['peak_memory_mib']:.0f} MiB encoding, {ours['decode']['peak_memory_mib']:.0f} MiB",
-        f"decoding. Encoding goes to {shares['encode']};",
+        f"Encoding goes to {shares['encode']};",
         f"decoding to {shares['decode']}.",
         f"A whole command on a 768 x 512 picture takes {commands['compress']['seconds']:.1f} s (compress) and",
         f"{commands['decompress']['seconds']:.1f} s (decompress), most of it the import of torch; `imgcodec --help`",
@@ -82,11 +82,25 @@ def speed(result: dict[str, Any]) -> list[str]:
     ]
 
 
+def memory(result: dict[str, Any]) -> list[str]:
+    """Peaks by size."""
+    peaks = result["peaks"]
+    sizes = ["", *(f"{row['megapixels']} MP" for row in peaks)]
+    rows = [[way, *(number(row[f"{way}_mib"], 0) for row in peaks)] for way in ("encode", "decode")]
+    return [
+        f"Peak memory of the process in MiB, {result['base_mib']:.0f} of them with nothing done but to load the model",
+        "(`benchmarks/memory.py`):",
+        "",
+        *table(sizes, rows),
+    ]
+
+
 def exactness(result: dict[str, Any]) -> list[str]:
     """The matrix in one sentence."""
     return [
         f"Exactness: {len(result['settings'])} settings (instruction sets of PyTorch and oneDNN, threads, versions of torch)",
-        f"wrote {result['files_written']} files and read them under every setting, {result['files_read']} readings:",
+        f"wrote {result['files_written']} files and read them under every setting, {result['files_read']} readings,",
+        f"{result['tokens_compared'] / 1e6:.0f} million tokens:",
         f"{len(result['wrong_tokens'])} with other tokens, {len(result['other_bytes'])} with other bytes, pixels at most",
         f"{result['largest_pixel_difference']} grey level apart (`benchmarks/exactness.py`).",
         "",
