@@ -17,6 +17,7 @@ import typer
 import imgcodec
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.cli import bench, compress, decompress, info, train, verify
+from imgcodec.cli.options import say
 
 Parameters = ParamSpec("Parameters")
 
@@ -27,7 +28,27 @@ def main() -> None:
     """The entry point of the `imgcodec` command."""
     # What Pillow warns of is told as a note on the picture, where it matters.
     warnings.filterwarnings("ignore", module=r"PIL\b")
-    app(prog_name="imgcodec")
+    try:
+        code = app(prog_name="imgcodec", standalone_mode=False)
+    except BrokenPipeError:
+        mute()
+        code = 141
+    except OSError as error:  # help and version are printed outside of the guarded commands
+        mute()
+        say(f"imgcodec: {error.strerror or error}.")
+        code = 1
+    except typer.Abort:
+        code = 130
+    except Exception as error:
+        # typer has moved its usage errors from click into itself, but they all know how to say what is wrong
+        if not hasattr(error, "format_message"):
+            raise
+        code = getattr(error, "exit_code", 2)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            typer.echo(error.format_message(), err=True)
+        else:
+            say(f"imgcodec: {' '.join(error.format_message().split())} (imgcodec --help has all options)")
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
@@ -64,9 +85,8 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
-    """One line on stderr, and out. What a terminal would obey is not printed: a message may quote a stranger's file."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in " ".join(message.split()))
-    typer.echo(f"imgcodec: {shown}", err=True)
+    """One line on stderr, and out."""
+    say(f"imgcodec: {' '.join(message.split())}")
     raise typer.Exit(exit_code)
 
 

@@ -9,7 +9,7 @@ import typer
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Force, MaxPixels, Output, Strip, say, working
-from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, target_of
+from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, check_targets, target_of
 
 DEFAULT_QUALITY = 50.0
 
@@ -48,20 +48,21 @@ def compress(
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".nic")))
     if as_json and target == files.STANDARD:
         raise UsageError("The file and the JSON cannot both go to stdout; name a file with -o.")
+    check_targets(quality, target_size, target_bpp, target_psnr, target_ssimulacra2)
     files.check_output(target, force)
+    if files.is_same(source, target):
+        raise UsageError(f"{target} is the input; name another output with -o.")
     picture = image.load(source, max_pixels)
     for note in picture.notes:
         say(f"{source}: {note}")
     pixels = picture.width * picture.height
     wanted = target_of(pixels, target_size, target_bpp, target_psnr, target_ssimulacra2)
-    if wanted and quality is not None:
-        raise UsageError("Give a quality or a target, not both.")
     if strip:
         picture = image.strip(picture)
 
     with working(f"Compressing {Path(source).name}"):
         from imgcodec.codec import load_model
-        from imgcodec.rate_control import compress_to
+        from imgcodec.rate_control import Kind, compress_to
 
         codec = load_model(model, device)
         if wanted:
@@ -91,6 +92,8 @@ def compress(
         }
         typer.echo(json.dumps(summary, indent=1, allow_nan=False))
     else:
-        reached = f", quality {quality:g}, {wanted.name(found.figure)}" if wanted else ""
+        reached = f", quality {quality:g}" if wanted else ""
+        if wanted and wanted.kind != Kind.SIZE:
+            reached += f", {wanted.name(found.figure)}"
         name = "stdout" if target == files.STANDARD else target
         say(f"{name}: {picture.width} x {picture.height}, {len(data)} bytes, {bpp:.3f} bpp" + reached)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, model_for, say, working
 
@@ -35,6 +35,8 @@ def decompress(
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".png")))
     format = image.format_of(target)
     files.check_output(target, force)
+    if files.is_same(source, target):
+        raise UsageError(f"{target} is the input; name another output with -o.")
     limits = Limits(pixels=max_pixels)
     data = files.read(source, limits.file_bytes)
     # first of all, so that a bad file fails before torch is imported

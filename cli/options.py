@@ -38,7 +38,7 @@ def model_for(header: "Header", name: str | None, device: str) -> "Model":
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A moving bar and the seconds on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
@@ -52,4 +52,9 @@ def working(what: str) -> Iterator[None]:
 
 def say(message: str) -> None:
     """One line on stderr."""
-    typer.echo(message, err=True)
+    typer.echo(printable(message), err=True)
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey: messages quote names and metadata of strangers."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
-from imgcodec.cli.options import FileModel, model_for, say, working
+from imgcodec.cli.options import FileModel, model_for, printable, say, working
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.container import Container
@@ -44,7 +44,7 @@ def verify(
             reports.append({"file": source, "sound": False, "error": str(error)})
         else:
             if not as_json:
-                typer.echo(f"{source}: sound")
+                typer.echo(f"{printable(source)}: sound")
             reports.append({"file": source, "sound": True, "bytes": len(data), "tokens_sha256": tokens})
     if as_json:
         typer.echo(json.dumps(reports, indent=1, allow_nan=False))

@@ -379,8 +379,14 @@ def _unpacks(section: Section, header: Header) -> bool:
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Picture:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise UsageError("Pixels must be a uint8 array of shape (height, width, 3).")
+    if (
+        not isinstance(pixels, np.ndarray)
+        or pixels.dtype != np.uint8
+        or pixels.ndim != 3
+        or pixels.shape[2] != 3
+        or 0 in pixels.shape
+    ):
+        raise UsageError("A picture must be a PIL image, or a uint8 array of shape (height, width, 3).")
     return Picture(pixels)
 
 

@@ -56,6 +56,14 @@ def _all(file: BinaryIO, name: str, limit: int) -> bytes:
     return gathered.getvalue()
 
 
+def is_same(source: str | Path, target: str | Path) -> bool:
+    """Whether two names are of one existing file."""
+    try:
+        return STANDARD not in (str(source), str(target)) and Path(source).samefile(target)
+    except OSError:
+        return False
+
+
 def check_output(path: str | Path, force: bool) -> None:
     """Raises the CodecError that `write` would raise, as far as it can be known beforehand. Changes nothing."""
     if str(path) == STANDARD:

@@ -201,3 +201,46 @@ def test_picture_through_stdin_has_a_name_in_messages(run) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (50, 50)).save(buffer, "PNG")
     refused(run("compress", "-", input=buffer.getvalue()[:60]), 3, "Standard input cannot be decoded")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compress", "-q", "101", "x.png"],
+        ["compress"],
+        ["nonsense"],
+        ["info", "--nope", "x.nic"],
+        ["compress", "-q", "x", "y"],
+    ],
+)
+def test_usage_errors_are_one_sentence(run, arguments):
+    refused = run(*arguments)
+    assert refused.returncode == 2
+    assert refused.stdout == b""
+    assert refused.stderr.startswith(b"imgcodec: ")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["compress", "-h"]])
+def test_help_into_a_full_disk_is_one_sentence(arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([SCRIPT, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"imgcodec: No space left on device.\n")
+
+
+def test_output_that_is_the_input_is_refused(run, tiny, tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    refused = run("compress", "a.png", "-o", tmp_path / "a.png", "-f", "--model", tiny)
+    assert refused.returncode == 2
+    assert b"is the input; name another output with -o." in refused.stderr
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
+def test_closed_stderr_does_not_stop_good_work(tiny, tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    line = f"{SCRIPT} compress a.png --model {tiny} 2>&-"
+    assert subprocess.run(line, shell=True, cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "a.nic").exists()
