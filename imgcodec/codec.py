@@ -129,14 +129,12 @@ class Model:
     def recover(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """What a damaged or cut .nic file still shows. A lost section costs its tile, or only its detail.
 
-        Raises InvalidFileError where the header is not whole or no token section is, ModelNotFoundError.
+        Raises InvalidFileError where the header is not whole or no tile has anything left, ModelNotFoundError.
         """
         found = container.salvage(data, Limits(pixels=max_pixels))
         header, sections = found.file.header, found.file.sections
         check_header(header)
         self._check_model(header)
-        if not any(section.type == SectionType.TOKENS for section in sections):
-            raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
         stages = self._zero_tokens(header)
         shown, unreadable = [], []
         for index, data_of_tile in enumerate(found.tokens()):
@@ -144,6 +142,8 @@ class Model:
             shown.append(count)
             if count < len(data_of_tile):
                 unreadable.append(index)
+        if not any(shown):
+            raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
         others: dict[SectionType, bool] = {
             s.type: _unpacks(s, header) for s in sections if s.type != SectionType.TOKENS
         }

@@ -49,7 +49,11 @@ class Recovery:
             header = self.found.file.header
             there = sum(section.type == SectionType.TOKENS for section in self.found.file.sections)
             total = header.stage_count * header.tile_count
-            notes.append(f"it is cut short: {there} of its {total} token sections are whole")
+            notes.append(
+                f"it is cut short: {there} of its {total} token sections are whole"
+                if there < total
+                else "it is cut short, but behind all of its tokens"
+            )
         for gap in self.found.damage:
             notes.append(f"it is damaged in {gap.size} bytes from byte {gap.offset} on ({gap.name})")
         notes += [f"its {kind.name.lower()} cannot be unpacked and is left out" for kind in self.left_out]

@@ -13,6 +13,8 @@ from imgcodec import InvalidFileError, codec, image
 from imgcodec.bitstream import Section, SectionType, container
 from imgcodec.tokenizers.rvq import BLOCK
 
+GOLDEN = Path(__file__).parent / "golden"
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -213,3 +215,18 @@ def test_every_byte_makes_a_preview_no_worse(tiny_model, photograph):
         assert now > best - 0.1
         best = max(best, now)
     assert now > 20
+
+
+def test_a_file_that_lacks_only_its_end_says_so(tiny_model, tiled):
+    whole, expected = tiled
+    found = tiny_model.recover(whole[:-1])
+    assert found.notes == ["it is cut short, but behind all of its tokens"]
+    assert np.array_equal(found.picture.pixels, expected.pixels)
+
+
+def test_a_file_of_which_no_tile_is_left_is_refused_like_an_empty_one(tiny_model):
+    data = bytearray((GOLDEN / "odd-size.nic").read_bytes())
+    first = container.read(bytes(data)).entries[0]
+    data[first.offset + first.size - 1] ^= 1  # the checksum of stage 0
+    with pytest.raises(InvalidFileError, match="nothing of the picture is left"):
+        tiny_model.recover(bytes(data))
