@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imgcodec.bitstream.errors import UsageError
 from imgcodec.priors.choice import slice_weight
 from imgcodec.priors.layers import Rows, calibrate, unquantize
 from imgcodec.priors.transformer import Prior
@@ -168,8 +167,6 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
 def shift_gains(model: Photo, shifts: tuple[float, ...]) -> None:
     """Adds to the logarithm of the gains of stage 1, one number for each slice of the prior."""
     groups = torch.tensor(model.prior.config.slices[1])
-    if len(shifts) != len(groups):
-        raise UsageError(f"shift_gains has {len(shifts)} numbers, and the prior has {len(groups)} slices.")
     model.tokenizer.log_gain[1].add_(torch.tensor(shifts).repeat_interleave(groups))
 
 

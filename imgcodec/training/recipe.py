@@ -54,7 +54,11 @@ def read_recipe(path: Path, settings: list[str]) -> Recipe:
                 raise ValueError(f"a phase is called {phase.name!r}, which takes letters, digits, - and _")
         parts = {"tokenizer": RVQConfig, "prior": PriorConfig, "lambdas": Lambdas}
         built = {name: kind(**as_tuples(table.pop(name, {}))) for name, kind in parts.items()}
-        return Recipe(phases=phases, **built, **table)
+        recipe = Recipe(phases=phases, **built, **table)
+        slices = len(recipe.prior.slices[1])
+        if any(len(phase.shift_gains) not in (0, slices) for phase in phases):  # known now, not an hour later
+            raise ValueError(f"shift_gains takes a number for each of the {slices} slices of stage 1")
+        return recipe
     except OSError as error:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:

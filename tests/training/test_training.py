@@ -253,8 +253,8 @@ def test_gains_shift_by_slice(recipe: Recipe, folder: Path) -> None:
     moved = model.tokenizer.log_gain[1].detach() - before
     expected = torch.tensor([0.25] * 4 + [-0.5] * 8).expand_as(moved)
     torch.testing.assert_close(moved, expected)
-    with pytest.raises(UsageError, match="3 numbers"):
-        shift_gains(model, (0.0, 0.0, 0.0))
+    with pytest.raises(UsageError, match="a number for each of the 2 slices"):
+        read_recipe(RECIPE, [*TINY, "phases.1.shift_gains=[0.0, 0.0, 0.0]"])
 
 
 def test_start_from_a_model_of_other_lambdas_has_its_gains_at_the_same_lambdas(recipe: Recipe, folder: Path) -> None:
