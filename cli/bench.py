@@ -13,7 +13,7 @@ import typer
 
 from imgcodec import files
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.cli.options import Device, Force, say
+from imgcodec.cli.options import Device, Force, on_terminal, say
 
 if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not wait for
     from rich.table import Table
@@ -119,7 +119,7 @@ def measure(run: Callable[..., "Report"], paths: list[Path], codec: "Codec", ste
 
     from imgcodec import image
 
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(console=Console(stderr=True), transient=True, disable=not on_terminal()) as progress:
         task = progress.add_task("", total=steps * len(paths))
 
         def pictures() -> Iterator[tuple[str, "Pixels"]]:

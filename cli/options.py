@@ -35,10 +35,15 @@ def model_for(header: "Header", name: str | None, device: str) -> "Model":
     return load_model(name or find_model_by_id(header.codebook_id), device)
 
 
+def on_terminal() -> bool:
+    """Whether somebody watches stderr, which may be closed."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A moving bar and the seconds on a terminal, nothing in a pipe."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not on_terminal():
         yield
         return
     from rich.console import Console

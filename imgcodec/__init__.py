@@ -19,7 +19,6 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 if TYPE_CHECKING:
     from imgcodec.codec import (
         Model,
-        Recovery,
         Tokens,
         compress,
         compress_to,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         write_tokens,
     )
     from imgcodec.rate_control import Kind, Target
+    from imgcodec.recovery import Recovery
 
 __version__ = "0.1.0"
 
@@ -57,8 +57,8 @@ def __getattr__(name: str) -> object:
     """Brings what torch comes with when it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "imgcodec.rate_control" if name in ("Kind", "Target") else "imgcodec.codec"
-    value = getattr(import_module(home), name)
+    homes = {"Kind": "rate_control", "Target": "rate_control", "Recovery": "recovery"}
+    value = getattr(import_module(f"imgcodec.{homes.get(name, 'codec')}"), name)
     globals()[name] = value
     return value
 

@@ -92,7 +92,7 @@ class Model:
 
         Raises UsageError for a quality out of range or pixels of another type or shape.
         """
-        return self.compress_picture(images.load(image) if isinstance(image, Image.Image) else _picture(image), quality)
+        return self.compress_picture(_picture(image), quality)
 
     def compress_to(self, image: Image.Image | NDArray[np.uint8], target: "Target") -> bytes:
         """As `compress`, at the quality that meets a target (`imgcodec.rate_control`).
@@ -101,8 +101,7 @@ class Model:
         """
         from imgcodec import rate_control
 
-        picture = images.load(image) if isinstance(image, Image.Image) else _picture(image)
-        return rate_control.compress_to(self, picture, target).data
+        return rate_control.compress_to(self, _picture(image), target).data
 
     def decompress(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
         """The bytes of a .nic file -> the picture. Raises InvalidFileError, also for more than `max_pixels`, and
@@ -184,7 +183,8 @@ class Model:
     def check(self, data: bytes, tokens: Tokens, picture: Picture) -> None:
         """Raises CodecError unless a file has the tokens that were chosen, and the picture's alpha and metadata."""
         try:
-            file = container.read(data)
+            # the caller has let a picture of this size in, whatever the default is
+            file = container.read(data, Limits(pixels=max(DEFAULT_LIMITS.pixels, picture.width * picture.height)))
             read = self._tokens_of(file)
             back = images.apply_sections(picture.pixels, file)
         except InvalidFileError as error:
@@ -378,14 +378,11 @@ def _unpacks(section: Section, header: Header) -> bool:
     return True
 
 
-def _picture(pixels: NDArray[np.uint8]) -> Picture:
-    if (
-        not isinstance(pixels, np.ndarray)
-        or pixels.dtype != np.uint8
-        or pixels.ndim != 3
-        or pixels.shape[2] != 3
-        or 0 in pixels.shape
-    ):
+def _picture(image: Image.Image | NDArray[np.uint8]) -> Picture:
+    if isinstance(image, Image.Image):
+        return images.load(image)
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise UsageError("A picture must be a PIL image, or a uint8 array of shape (height, width, 3).")
     return Picture(pixels)
 
@@ -399,18 +396,3 @@ def _check_shapes(tokens: Tokens, photo: PhotoModel) -> None:
     codes = photo.tokenizer.config.codes
     if any(s.size and not (int(s.min()) >= 0 and int(s.max()) < codes) for s in tokens.stages):
         raise UsageError(f"The tokens are not all indices into codebooks of {codes} codes.")
-
-
-__all__ = [
-    "CodecError",
-    "Model",
-    "Recovery",
-    "Tokens",
-    "compress",
-    "compress_to",
-    "decompress",
-    "load_model",
-    "read_tokens",
-    "recover",
-    "write_tokens",
-]

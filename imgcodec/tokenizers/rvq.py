@@ -141,11 +141,6 @@ class ResidualVQ(nn.Module):
 
     # -- the two directions of the codec -------------------------------------------------------------------------
 
-    def quantize_latent(self, latent: Tensor, level: Tensor) -> list[Tensor]:
-        """Latent (B, C, h, w), h and w multiples of 4, and level (B,) -> tokens of both stages, the nearest ones."""
-        coarse, fine = self.scale_latent(latent, level)
-        return [coarse.long() + self.config.codes // 2, self._nearest(1, fine)]
-
     def scale_latent(self, latent: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
         """Latent (B, C, h, w), h and w multiples of 4, and level (B,) -> the tokens of stage 0 and what they leave to
         stage 1, in steps: real numbers, which an encoder may round as it likes. Both centred on the zero codeword."""

@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from imgcodec.priors.choice import slice_weight
-from imgcodec.priors.layers import Rows, calibrate, unquantize
+from imgcodec.priors.layers import Rows, calibrate
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack, unpack
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
-from imgcodec.training.klt import start_prior
 from imgcodec.training.loop import Phase, Run, run_phase
 from imgcodec.training.rate import choose_tokens, logistic_bits
 
@@ -99,14 +98,13 @@ def code_length(
 @dataclass(frozen=True)
 class PhotoPhase(Phase):
     """trains: all, or only the prior or the synthesis: for fixed tokens these two know nothing of each other.
-    new_prior: the prior starts afresh. linear_until: the fraction of the phase in which the analysis is its linear path
-    alone (a quarter cheaper). quantized: the prior trains with fake quantization, so that its export to integers loses
-    next to nothing. shift_gains: added to the logarithm of the gains of stage 1 before the phase, by slice of the
-    prior: straight-through gradients do not see that tokens of early slices are context for the others, and leave their
-    steps too wide."""
+    linear_until: the fraction of the phase in which the analysis is its linear path alone (a quarter cheaper).
+    quantized: the prior trains with fake quantization, so that its export to integers loses next to nothing.
+    shift_gains: added to the logarithm of the gains of stage 1 before the phase, by slice of the prior:
+    straight-through gradients do not see that tokens of early slices are context for the others, and leave their steps
+    too wide."""
 
     trains: Literal["all", "prior", "synthesis"] = "all"
-    new_prior: bool = False
     linear_until: float = 0.0
     quantized: bool = False
     shift_gains: tuple[float, ...] = ()
@@ -125,10 +123,6 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     """Trains tokenizer and prior through one phase, and leaves the averaged weights in the model."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
-    if phase.new_prior:
-        prior.load_state_dict(Prior(prior.config).state_dict())
-        unquantize(prior)
-        start_prior(tokenizer, prior, random_crops(data.photographs, data.crop, 128, np.random.default_rng(data.seed)))
     model.requires_grad_(False)
     {"all": model, "prior": prior, "synthesis": tokenizer.synthesis}[phase.trains].requires_grad_(True)
     tokenizer.codebooks.requires_grad_(False)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_recipe import SMALL_RECIPE
 
 from imgcodec.bitstream import container
 
@@ -17,11 +18,10 @@ SCRIPT = Path(sys.executable).with_name("imgcodec")
 GOLDEN = Path(__file__).parents[1] / "golden"
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
 SMALL = [
-    "batch=2", "export_crops=2", "tokenizer.channels=[8, 12]", "tokenizer.width_coarse=8", "tokenizer.width_fine=8",
-    "prior.width=16", "prior.hidden=16", "prior.heads=2", "prior.slices=[[4, 4], [4, 8]]",
-    "prior.attention=[[true, false], [false, true]]", *(f"phases.{i}.steps=100" for i in range(4)),
-    *(f"phases.{i}.save_every_minutes=0" for i in range(4)), "phases.1.shift_gains=[0.1, -0.1]",
-]  # fmt: skip
+    *SMALL_RECIPE,
+    *(f"phases.{i}.steps=100" for i in range(4)),
+    *(f"phases.{i}.save_every_minutes=0" for i in range(4)),
+]
 
 
 @pytest.fixture

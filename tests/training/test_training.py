@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from small_recipe import SMALL_RECIPE
 
 import imgcodec
 from imgcodec import UsageError
@@ -38,21 +39,7 @@ from imgcodec.training.rate import logistic_bits
 from imgcodec.training.recipe import Recipe, read_recipe, train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
-TINY = [
-    "batch=2",
-    "export_crops=2",
-    "tokenizer.channels=[8, 12]",
-    "tokenizer.width_coarse=8",
-    "tokenizer.width_fine=8",
-    "prior.width=16",
-    "prior.hidden=16",
-    "prior.heads=2",
-    "prior.slices=[[4, 4], [4, 8]]",
-    "prior.attention=[[true, false], [false, true]]",
-    *(f"phases.{i}.steps=3" for i in range(4)),
-    "phases.0.validate_every=2",
-    "phases.1.shift_gains=[0.1, -0.1]",
-]
+TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(4)), "phases.0.validate_every=2"]
 
 
 @pytest.fixture(scope="module")
