@@ -22,10 +22,10 @@ SCALES = 6
 SMALLEST_SIDE = 8  # libjxl stops before it halves a picture that is smaller than this, and has no answer for it at all
 
 _SIGMA = 1.5
-_C2 = 0.0009
+STRUCTURE_C2 = 0.0009
 
 # Linear sRGB to the three cone-like responses of XYB, and what is added to them before the cube root.
-_OPSIN = np.array(
+OPSIN = np.array(
     [
         [0.30, 1 - 0.078 - 0.30, 0.078],
         [0.23, 1 - 0.078 - 0.23, 0.078],
@@ -33,12 +33,12 @@ _OPSIN = np.array(
     ],
     dtype=np.float32,
 )
-_OPSIN_BIAS = np.float32(0.0037930732552754493)
+OPSIN_BIAS = np.float32(0.0037930732552754493)
 
 # One weight for each (channel, scale, norm, map), in the order in which libjxl uses them up. With fewer than six scales
 # it uses the first ones without a gap, so the list is kept flat.
 # fmt: off
-_WEIGHTS = np.array([
+WEIGHTS = np.array([
     # X
     0.0, 0.0007376606707406586, 0.0, 0.0, 0.0007793481682867309, 0.0,
     0.0, 0.0004371155730107379, 0.0, 1.1041726426657346, 0.00066284834129271, 0.00015231632783718752,
@@ -108,9 +108,9 @@ def _halve(linear: Floats) -> Floats:
 
 def _xyb(linear: Floats) -> Floats:
     """XYB of linear sRGB (3, H, W), its channels scaled to about 0..1 and the third one replaced by B - Y."""
-    mixed = (_OPSIN @ linear.reshape(3, -1)).reshape(linear.shape)
-    mixed += _OPSIN_BIAS
-    long, medium, short = np.cbrt(np.maximum(mixed, 0)) - np.cbrt(_OPSIN_BIAS)
+    mixed = (OPSIN @ linear.reshape(3, -1)).reshape(linear.shape)
+    mixed += OPSIN_BIAS
+    long, medium, short = np.cbrt(np.maximum(mixed, 0)) - np.cbrt(OPSIN_BIAS)
     x, y = (long - medium) / 2, (long + medium) / 2
     return np.stack([14 * x + np.float32(0.42), y + np.float32(0.01), short - y + np.float32(0.55)])
 
@@ -151,7 +151,7 @@ class _Plane:
         variance = _blur(np.square(distorted, dtype=np.float64)) - mean**2
         covariance = _blur(np.multiply(self.plane, distorted, dtype=np.float64)) - self.mean * mean
         luminance = 1 - (self.mean - mean) ** 2
-        structure = (2 * covariance + _C2) / (self.variance + variance + _C2)
+        structure = (2 * covariance + STRUCTURE_C2) / (self.variance + variance + STRUCTURE_C2)
         edges = (1 + np.abs(distorted - mean)) / (1 + np.abs(self.plane - self.mean)) - 1
         return np.maximum(1 - luminance * structure, 0), np.maximum(edges, 0), np.maximum(-edges, 0)
 
@@ -179,6 +179,6 @@ class Ssimulacra2:
 
 
 def _score(norms: NDArray[np.float64]) -> float:
-    error = float(norms.ravel() @ _WEIGHTS[: norms.size]) * 0.9562382616834844
+    error = float(norms.ravel() @ WEIGHTS[: norms.size]) * 0.9562382616834844
     error = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3
     return 100 - 10 * error**0.6276336467831387 if error > 0 else 100.0

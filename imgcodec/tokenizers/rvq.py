@@ -43,7 +43,7 @@ MOST_BLOCKS = 64
 @dataclass(frozen=True)
 class RVQConfig:
     """Sizes of the `photo` tokenizer. `channels` are the groups of (stage 0, stage 1), `codebooks` how many each stage
-    has: one for all groups, or one a group."""
+    has: one for all groups, or one a group. visual: is there a second synthesis, for the eye instead of PSNR?"""
 
     channels: tuple[int, int] = (96, 320)
     codebooks: tuple[int, int] = (1, 1)
@@ -53,6 +53,7 @@ class RVQConfig:
     width_fine: int = 96
     analysis_blocks: tuple[int, int] = (2, 1)
     synthesis_blocks: tuple[int, int] = (3, 2)
+    visual: bool = False
 
     def __post_init__(self) -> None:
         if self.codes % 2 == 0:
@@ -132,6 +133,7 @@ class ResidualVQ(nn.Module):
         self.config = config
         self.analysis = Analysis(config)
         self.synthesis = Synthesis(config)
+        self.visual = Synthesis(config) if config.visual else None
         self.log_gain = nn.ParameterList(nn.Parameter(torch.zeros(config.levels, c)) for c in config.channels)
         # from NumPy: on the meta device, where models are built before they are loaded, torch.arange imports a compiler
         lattice = torch.from_numpy(np.arange(config.codes, dtype=np.float32) - config.codes // 2)

@@ -171,7 +171,7 @@ def run_phase(
                 mean = {k: sum(f[k] for f in recent) / len(recent) for k in figures}
                 for key, value in mean.items():
                     writer.add_scalar(key, value, run.step)
-                if mean["loss"] > 3 * usual_loss:
+                if mean["loss"] > usual_loss + 2 * abs(usual_loss):
                     raise CodecError("The training has diverged: resume from the checkpoint with a lower rate.")
                 usual_loss = mean["loss"]
                 words = "  ".join(f"{k} {v:.4g}" for k, v in mean.items())
