@@ -16,9 +16,9 @@ from PIL import Image
 
 import imgcodec
 import imgcodec.bitstream
-from imgcodec.codec import Tokens
 from imgcodec.evaluation.code_length import stage_bits
 from imgcodec.evaluation.metrics import psnr
+from imgcodec.tokens import Tokens
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def measure(model: imgcodec.Model, pictures: list[np.ndarray], quality: float) -
     pixels = sum(p.shape[0] * p.shape[1] for p in pictures)
     for picture in pictures:
         tokens = model.tokenize(picture, quality)
-        stages = stage_bits(model, tokens)
+        stages = stage_bits(model.codec, tokens)
         data = model.write_tokens(tokens)
         ideal += sum(stages)
         first += stages[0]

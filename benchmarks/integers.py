@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--model", default="photo")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    exact = imgcodec.load_model(arguments.model).photo.prior
+    exact = imgcodec.load_model(arguments.model).codec.photo.prior
     floating = in_float(exact)
     torch.manual_seed(1)
     stages = zip(exact.config.slices, (1, 4), strict=True)

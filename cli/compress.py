@@ -8,10 +8,8 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Force, MaxPixels, Output, Strip, say, working
+from imgcodec.cli.options import Device, Force, MaxPixels, Output, Strip, Tune, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, check_targets, target_of
-
-DEFAULT_QUALITY = 50.0
 
 
 def compress(
@@ -28,6 +26,7 @@ def compress(
             show_default=False,
         ),
     ] = None,
+    tune: Tune = None,
     target_size: TargetSize = None,
     target_bpp: TargetBpp = None,
     target_psnr: TargetPsnr = None,
@@ -61,16 +60,17 @@ def compress(
         picture = image.strip(picture)
 
     with working(f"Compressing {Path(source).name}"):
+        from imgcodec.bitstream.header import QUALITY_UNIT
         from imgcodec.codec import load_model
         from imgcodec.rate_control import Kind, compress_to
 
         codec = load_model(model, device)
         if wanted:
-            found = compress_to(codec, picture, wanted, verify)
+            found = compress_to(codec, picture, wanted, tune, verify)
             data, quality = found.data, found.quality
         else:
-            quality = DEFAULT_QUALITY if quality is None else quality
-            data = codec.compress_picture(picture, quality, verify)
+            quality = codec.header(picture, quality, tune).quality / QUALITY_UNIT
+            data = codec.compress_picture(picture, quality, tune, verify)
     files.write(target, data, force)
 
     if picture.file_bytes is not None and len(data) > picture.file_bytes:

@@ -19,6 +19,9 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
 Strip = Annotated[
     bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")
 ]
+Tune = Annotated[
+    str | None, typer.Option(metavar="psnr|visual", help="What the picture is to be near in. Default: psnr.")
+]
 MaxPixels = Annotated[
     int, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels. Default: 2^28.", show_default=False)
 ]

@@ -19,7 +19,6 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 if TYPE_CHECKING:
     from imgcodec.codec import (
         Model,
-        Tokens,
         compress,
         compress_to,
         decompress,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     )
     from imgcodec.rate_control import Kind, Target
     from imgcodec.recovery import Recovery
+    from imgcodec.tokens import Tokens
 
 __version__ = "0.1.0"
 
@@ -57,7 +57,7 @@ def __getattr__(name: str) -> object:
     """Brings what torch comes with when it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    homes = {"Kind": "rate_control", "Target": "rate_control", "Recovery": "recovery"}
+    homes = {"Kind": "rate_control", "Target": "rate_control", "Recovery": "recovery", "Tokens": "tokens"}
     value = getattr(import_module(f"imgcodec.{homes.get(name, 'codec')}"), name)
     globals()[name] = value
     return value

@@ -211,10 +211,11 @@ def picture_sections(picture: Picture) -> list[Section]:
     return [Section(kind, 0, 0, data) for kind, data in found.items() if data]
 
 
-def apply_sections(pixels: Pixels, file: Container) -> Picture:
+def apply_sections(pixels: Pixels, file: Container, scale: int = 1) -> Picture:
     """The picture of a .nic file, from its decoded pixels (H, W, 3) and the sections of `picture_sections`.
 
-    The pixels of a gray picture become equal. Raises InvalidFileError for sections that do not hold what they should.
+    scale: how many times the file's size the pixels have. The pixels of a gray picture become equal. Raises
+    InvalidFileError for sections that do not hold what they should.
     """
     header = file.header
     alpha = file.find(SectionType.ALPHA)
@@ -225,9 +226,13 @@ def apply_sections(pixels: Pixels, file: Container) -> Picture:
             row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
     density = file.find(SectionType.DENSITY)
     exif = exif and unpack(exif)
+    opacity = None if alpha is None else unpack_alpha(alpha, header.width, header.height)
+    if opacity is not None and scale > 1:
+        size = header.width * scale, header.height * scale
+        opacity = np.asarray(Image.fromarray(opacity).resize(size, Image.Resampling.BICUBIC))
     return Picture(
         pixels,
-        None if alpha is None else unpack_alpha(alpha, header.width, header.height),
+        opacity,
         icc and unpack(icc),
         exif,
         xmp and unpack(xmp),

@@ -26,7 +26,8 @@ from imgcodec.image import Picture
 from imgcodec.priors.exact import exact_arithmetic
 
 if TYPE_CHECKING:
-    from imgcodec.codec import Model, Tokens
+    from imgcodec.codec import Model
+    from imgcodec.tokens import Tokens
 
 SIZE_MARGIN = 0.02
 PSNR_MARGIN = 0.1
@@ -70,22 +71,24 @@ class Found:
     figure: float
 
 
-def compress_to(model: "Model", picture: Picture, target: Target, verify: bool = False) -> Found:
+def compress_to(
+    model: "Model", picture: Picture, target: Target, tune: str | None = None, verify: bool = False
+) -> Found:
     """The file of a picture that meets the target.
 
-    verify: reads it back, as `Model.compress_picture` does.
+    tune, verify: as in `Model.compress_picture`.
 
     Raises CodecError for a target that no quality reaches; the message has the nearest that one does. A picture of a
     few pixels may have no quality in between: then the nearest is given, a size always from below.
     """
     with exact_arithmetic():
-        pieces = list(model.analyse(picture.pixels))
+        analysis = list(model.codec.analyse(picture.pixels))
     extras = images.picture_sections(picture)
     files: dict[float, tuple[bytes, Tokens]] = {}
     fidelity = _metric(target.kind, picture)
 
     def measure(quality: float) -> float:
-        tokens, sections = model.encode(model.header(picture, quality), pieces)
+        tokens, sections = model.codec.encode(model.header(picture, quality, tune), analysis)
         files[quality] = container.write(tokens.header, [*sections, *extras]), tokens
         if fidelity is None:
             return math.log(len(files[quality][0]))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgcodec.speed import reduced_precision
-from imgcodec.tokenizers.rvq import BLOCK, POOL, STRIDES, ResidualVQ
+from imgcodec.tokenizers.rvq import BLOCK, POOL, STRIDES, ResidualVQ, Synthesis
 
 PIECE = 8 * STRIDES[0]
 """Side of a piece in pixels, a multiple of all strides."""
@@ -65,6 +65,7 @@ def scale(
 @torch.inference_mode()
 def synthesise(
     tokenizer: ResidualVQ,
+    synthesis: Synthesis,
     tokens: Sequence[NDArray[np.int16]],
     size: tuple[int, int],
     level: float,
@@ -75,7 +76,7 @@ def synthesise(
     pixels = np.empty((height, width, 3), np.uint8)
     levels = torch.tensor([level], device=device)
     zero = tokenizer.config.codes // 2
-    margin = -(-tokenizer.synthesis.halo // POOL) * STRIDES[0]  # whole places of every stage
+    margin = -(-synthesis.halo // POOL) * STRIDES[0]  # whole places of every stage
     for top, left, bottom, right in _pieces(height, width):
         y0, x0 = max(0, top - margin), max(0, left - margin)
         y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
@@ -87,7 +88,7 @@ def synthesise(
             piece.append(torch.from_numpy(padded).to(device)[None])
         latent = tokenizer.dequantize(piece, levels)
         with reduced_precision(device):
-            decoded = tokenizer.synthesis(latent.contiguous(memory_format=torch.channels_last), levels)
+            decoded = synthesis(latent.contiguous(memory_format=torch.channels_last), levels)
         place = pixels[top:bottom, left:right]
         decoded = _cut(decoded, top - y0, left - x0, place.shape[0], place.shape[1])
         place[:] = decoded[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgcodec
-from imgcodec import Tokens
 from imgcodec.bitstream import Header, container
-from imgcodec.codec import Model, stage_places
+from imgcodec.codec import Model
 from imgcodec.model import installed_models
+from imgcodec.tokenizers.rvq import STRIDES
+from imgcodec.tokens import Tokens, stage_places
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ def random_tokens(model: Model, case: Case) -> Tokens:
         tile_size=case.tile_size,
         quality=case.quality,
     )
-    config, rng = model.photo.tokenizer.config, np.random.default_rng(case.seed)
+    config, rng = model.codec.photo.tokenizer.config, np.random.default_rng(case.seed)
     zero, stages = config.codes // 2, []
-    for groups, (rows, columns) in zip(config.channels, stage_places(whole(header)), strict=True):
+    for groups, (rows, columns) in zip(config.channels, stage_places(whole(header), STRIDES), strict=True):
         shape = (groups, rows.stop, columns.stop)
         reach = np.where(rng.random(shape) < 0.02, zero, round(case.reach * zero))
         stages.append((zero + rng.integers(-reach, reach + 1)).astype(np.int16))
@@ -63,7 +64,7 @@ def tile_alone(tokens: Tokens, tile: int) -> Tokens:
     """A tile as a picture of its own."""
     place = tokens.header.tile_rectangle(tile)
     header = replace(tokens.header, width=place.width, height=place.height, tile_size=0)
-    return Tokens(header, [s[:, y, x] for s, (y, x) in zip(tokens.stages, stage_places(place), strict=True)])
+    return Tokens(header, [s[:, y, x] for s, (y, x) in zip(tokens.stages, stage_places(place, STRIDES), strict=True)])
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import imgcodec
-from imgcodec import InvalidFileError, codec, image
+from imgcodec import InvalidFileError, Tokens, codec, image, photo
 from imgcodec.bitstream import Section, SectionType, container
 from imgcodec.tokenizers.rvq import BLOCK
 
@@ -32,7 +32,7 @@ def tiled(tiny_model, photograph):
     exif[0x010E] = "a tower"
     picture = image.Picture(pixels, alpha, exif=exif.tobytes().removeprefix(b"Exif\0\0"), xmp=b"<x:xmpmeta/>")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "TILE_SIZE", 128)
+        patch.setattr(photo, "TILE_SIZE", 128)
         data = tiny_model.compress_picture(picture, 70)
     return data, tiny_model.decompress_picture(data)
 
@@ -78,7 +78,7 @@ def test_a_damaged_tile_costs_that_tile_and_no_more(tiny_model, tiled, data):
     assert (set(found.flat), set(found.coarse), found.left_out, found.unreadable) == (flat, coarse, (), ())
     assert found.is_damaged
     assert not found.is_cut
-    touched = around(tiny_model.photo.tokenizer, file.header, flat | coarse)
+    touched = around(tiny_model.codec.photo.tokenizer, file.header, flat | coarse)
     assert not touched.all() or len(flat | coarse) > 1
     assert np.array_equal(found.picture.pixels[~touched], expected.pixels[~touched])
     assert np.array_equal(found.picture.alpha, expected.alpha)
@@ -94,7 +94,7 @@ def test_a_lost_detail_leaves_the_coarse_picture(tiny_model, photograph):
     tokens = tiny_model.tokenize(pixels, 90)
     data = tiny_model.write_tokens(tokens)
     found = tiny_model.recover(flipped(data, [8 * container.read(data).entries[1].offset + 50]))
-    coarse = tiny_model.detokenize(codec.Tokens(tokens.header, tokens.stages[:1]))
+    coarse = tiny_model.detokenize(Tokens(tokens.header, tokens.stages[:1]))
     assert np.array_equal(found.picture.pixels, coarse)
     assert found.notes[-1] == "its tile 0 is shown coarsely, for the fine stage is lost"
 
@@ -135,7 +135,7 @@ def test_tokens_that_do_not_decode_though_their_checksum_is_right(tiny_model, ti
     found = tiny_model.recover(data)
     assert (found.coarse, found.flat, found.unreadable) == ((last,), (), (last,))
     assert found.is_damaged
-    touched = around(tiny_model.photo.tokenizer, file.header, [last])
+    touched = around(tiny_model.codec.photo.tokenizer, file.header, [last])
     assert np.array_equal(found.picture.pixels[~touched], expected.pixels[~touched])
 
 
@@ -182,7 +182,7 @@ def test_the_function_finds_the_model(tiny_model, tiled, monkeypatch):
 @pytest.mark.parametrize("tile_size", [0, 64, 128])
 @pytest.mark.parametrize("quality", [0, 50, 100])
 def test_every_section_makes_a_preview_better(tiny_model, photograph, monkeypatch, tile_size, quality):
-    monkeypatch.setattr(codec, "TILE_SIZE", tile_size or 1024)
+    monkeypatch.setattr(photo, "TILE_SIZE", tile_size or 1024)
     pixels = photograph[150:280, 320:520]
     data = tiny_model.compress(pixels, quality)
     file = container.read(data)

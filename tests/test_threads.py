@@ -16,7 +16,7 @@ PHOTOGRAPH = Path(__file__).parent.parent / "examples" / "photo.png"
 def test_one_model_in_many_threads(tiny_model):
     pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
     jobs = [(pixels[i * 20 : i * 20 + 70 + 9 * i, i * 40 : i * 40 + 90], 12.5 * i) for i in range(8)]
-    tiny_model.photo.tables._models.clear()  # so that the threads have to make them at the same time
+    tiny_model.codec.photo.tables._models.clear()  # so that the threads have to make them at the same time
     start = Barrier(4)
 
     def work(number):

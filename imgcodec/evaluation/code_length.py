@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeCoder
-from imgcodec.codec import Model, Tokens, stage_places
+from imgcodec.photo import PhotoCodec
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.walk import walk_tile
+from imgcodec.tokenizers.rvq import STRIDES
+from imgcodec.tokens import Tokens, stage_places
 
 
 class CodeLength(RangeCoder):
@@ -34,15 +36,15 @@ class CodeLength(RangeCoder):
         raise AssertionError("nothing is sent")
 
 
-def stage_bits(model: Model, tokens: Tokens) -> list[float]:
+def stage_bits(codec: PhotoCodec, tokens: Tokens) -> list[float]:
     """Ideal code length of each stage's tokens, in bits."""
     total = [0.0] * len(tokens.stages)
     for index in range(tokens.header.tile_count):
-        places = stage_places(tokens.header.tile_rectangle(index))
+        places = stage_places(tokens.header.tile_rectangle(index), STRIDES)
         tile = [s[:, y, x] for s, (y, x) in zip(tokens.stages, places, strict=True)]
-        coders = [CodeLength(model.photo.tables) for _ in tile]
+        coders = [CodeLength(codec.photo.tables) for _ in tile]
         with exact_arithmetic():
-            zero = model.photo.tokenizer.config.codes // 2
-            walk_tile(model.photo.prior, coders, [t.shape[1:] for t in tile], tokens.header.quality, tile, zero)
+            zero = codec.photo.tokenizer.config.codes // 2
+            walk_tile(codec.photo.prior, coders, [t.shape[1:] for t in tile], tokens.header.quality, tile, zero)
         total = [t + c.bits for t, c in zip(total, coders, strict=True)]
     return total

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgcodec.codec import load_model
+from imgcodec.codec import Model
 from imgcodec.evaluation.code_length import stage_bits
-from imgcodec.model import photo_model, save_model
+from imgcodec.model import load_photo_model, photo_model, save_model
+from imgcodec.photo import PhotoCodec
 from imgcodec.priors.choice import slice_weight
 from imgcodec.priors.exact import LEVEL_UNITS, check_bounds, exact_arithmetic
 from imgcodec.priors.layers import export, unquantize
@@ -47,8 +48,9 @@ def compare_rates(
     with its fitted tables. development: uint8 (H, W, 3), sides multiples of the prior's largest window in pixels."""
     plain = copy.deepcopy(prior)
     unquantize(plain)
-    model = load_model(str(path))
-    zero, levels = model.photo.tokenizer.config.codes // 2, model.photo.tokenizer.config.levels
+    codec = PhotoCodec(load_photo_model(str(path)))
+    model, tokenizer = Model(codec), codec.photo.tokenizer
+    zero, levels = tokenizer.config.codes // 2, tokenizer.config.levels
     bits, pixels = np.zeros(3), 0
     for picture in development:
         for quality in qualities:
@@ -56,7 +58,7 @@ def compare_rates(
             centred = [torch.from_numpy(s.astype(np.float32))[None] - zero for s in tokens.stages]
             level = torch.tensor([quality / 100 * (levels - 1)])
             in_float, faked = (float(code_length(p, centred, level, chooses=False)[0]) for p in (plain, prior))
-            bits += in_float, faked, sum(stage_bits(model, tokens))
+            bits += in_float, faked, sum(stage_bits(codec, tokens))
             pixels += picture.shape[0] * picture.shape[1]
     return dict(zip(("float_bpp", "fake_quantized_bpp", "integer_bpp"), (bits / pixels).tolist(), strict=True))
 

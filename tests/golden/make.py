@@ -27,7 +27,7 @@ from PIL import Image, ImageCms
 import imgcodec
 from imgcodec import image as images
 from imgcodec.bitstream import FrequencyTables, container
-from imgcodec.codec import Model, Tokens
+from imgcodec.codec import Model
 from imgcodec.image import Picture
 from imgcodec.metadata import exif_of_density
 from imgcodec.model import photo_model, save_model
@@ -36,6 +36,7 @@ from imgcodec.priors.layers import Attention, Rows, calibrate, export
 from imgcodec.priors.tables import fit_tables, integer_weights
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokens import Tokens
 from imgcodec.training.export import symbol_counts
 from imgcodec.training.klt import start_from_klt
 from imgcodec.training.photo import Data, Photo, PhotoPhase, calibration_pass, train_phase

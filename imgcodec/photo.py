@@ -1,0 +1,144 @@
+"""The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen as they are written."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec import image as images
+from imgcodec.bitstream.container import Section, SectionType
+from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile, Rectangle, Tune
+from imgcodec.image import Picture
+from imgcodec.model import PhotoModel
+from imgcodec.priors.choice import ChoosingEncoder
+from imgcodec.priors.exact import exact_arithmetic
+from imgcodec.priors.walk import walk_tile
+from imgcodec.tiling import Piece, analyse, scale, synthesise
+from imgcodec.tokenizers.rvq import STRIDES
+from imgcodec.tokens import Places, Stages, Tokens, check_shapes, stage_places
+
+TILE_SIZE = 1024
+"""Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
+
+DEFAULT_QUALITY = 50.0
+
+
+@dataclass(frozen=True)
+class PhotoCodec:
+    """See `imgcodec.tokens.TokenCodec`."""
+
+    photo: PhotoModel
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        return (1,)
+
+    @property
+    def name(self) -> str:
+        return self.photo.name
+
+    @property
+    def id(self) -> bytes:
+        return self.photo.id
+
+    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
+        """Quality 0..100, 50 by default. Raises UsageError for another, and for a tune that the model lacks."""
+        quality = DEFAULT_QUALITY if quality is None else quality
+        if not 0 <= quality <= 100:
+            raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
+        if tune == Tune.VISUAL and self.photo.tokenizer.visual is None:
+            raise UsageError(f"The model {self.name} has no tune but psnr.")
+        return Header(
+            width=picture.width, height=picture.height, colour_mode=images.colour_mode(picture), bit_depth=8,
+            profile=Profile.PHOTO, tune=Tune.PSNR if tune is None else tune, quality=round(quality * QUALITY_UNIT),
+            tile_size=TILE_SIZE if max(picture.width, picture.height) > TILE_SIZE else 0,
+            stage_count=len(STRIDES), codebook_id=self.id,
+        )  # fmt: skip
+
+    def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
+        """Each piece when it is asked for."""
+        return analyse(self.photo.tokenizer, pixels, self.photo.device)
+
+    def encode(self, header: Header, analysis: Iterable[Piece]) -> tuple[Tokens, list[Section]]:
+        """The encoder chooses the tokens of stage 1 as it writes them."""
+        size = (header.height, header.width)
+        with exact_arithmetic():  # no TF32: it would cost more than a grey level
+            values = scale(self.photo.tokenizer, analysis, size, self._level(header))
+        tables, slices = self.photo.tables, self.photo.prior.config.slices
+
+        def coder(stage: int) -> RangeEncoder:  # stage 0 is settled: stage 1 is what it leaves
+            return ChoosingEncoder(tables, slices[stage]) if stage else RangeEncoder(tables)
+
+        return self._encode(header, values, coder)
+
+    def write(self, tokens: Tokens) -> list[Section]:
+        """As they are."""
+        places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))
+        shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self.photo.tokenizer.config.channels, places, strict=True)]
+        check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)
+        return self._encode(tokens.header, tokens.stages, lambda _: RangeEncoder(self.photo.tables))[1]
+
+    def _encode(
+        self,
+        header: Header,
+        stages: Stages,
+        coder: Callable[[int], RangeEncoder],
+    ) -> tuple[Tokens, list[Section]]:
+        """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections.
+
+        coder: makes one for a stage of a tile.
+        """
+        written, sections = [np.empty(s.shape, np.int16) for s in stages], []
+        for index in range(header.tile_count):
+            coders = [coder(stage) for stage in range(len(stages))]
+            places = _places(header.tile_rectangle(index))
+            tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
+            with exact_arithmetic():
+                done = walk_tile(
+                    self.photo.prior, coders, [t.shape[1:] for t in tile], header.quality, tile, self._zero
+                )
+            for stage, (y, x), tokens in zip(written, places, done, strict=True):
+                stage[:, y, x] = tokens
+            sections += [Section(SectionType.TOKENS, s, index, c.finish()) for s, c in enumerate(coders)]
+        return Tokens(header, written), sections
+
+    def empty(self, header: Header) -> Stages:
+        """Nothing but zero codewords: they add nothing to the latent, and decode to flat gray."""
+        whole = _places(Rectangle(0, 0, header.width, header.height))
+        groups = self.photo.tokenizer.config.channels
+        return [np.full((g, y.stop, x.stop), self._zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
+
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
+        """One tile after the other."""
+        for index, streams in zip(tiles, data, strict=True):
+            coders = [RangeDecoder(self.photo.tables, stream) for stream in streams]
+            places = _places(header.tile_rectangle(index))
+            sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
+            with exact_arithmetic():
+                tile = walk_tile(self.photo.prior, coders, sizes, header.quality, None, self._zero)
+            for stage, (y, x), tokens in zip(stages, places, tile, strict=False):
+                stage[:, y, x] = tokens
+
+    def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
+        """By the synthesis of the header's tune; `scale` is 1."""
+        header, tokenizer = tokens.header, self.photo.tokenizer
+        synthesis = tokenizer.visual if header.tune == Tune.VISUAL else tokenizer.synthesis
+        if synthesis is None:
+            raise InvalidFileError(f"The file is tuned for the eye, and its model {self.name} has no such tune.")
+        size = (header.height, header.width)
+        with exact_arithmetic():
+            return synthesise(tokenizer, synthesis, tokens.stages, size, self._level(header), self.photo.device)
+
+    @property
+    def _zero(self) -> int:
+        return self.photo.tokenizer.config.codes // 2
+
+    def _level(self, header: Header) -> float:
+        return header.quality / QUALITY_MAX * (self.photo.tokenizer.config.levels - 1)
+
+
+def _places(tile: Rectangle) -> Places:
+    return stage_places(tile, STRIDES)

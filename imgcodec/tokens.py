@@ -1,0 +1,101 @@
+"""What stands between pictures and files: the tokens, and what a codec of one profile does with them."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.bitstream.container import Section
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import Header, Rectangle, Tune
+from imgcodec.image import Picture
+
+Stages = list[NDArray[Any]]
+Places = list[tuple[slice, slice]]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a file says, before it is a picture.
+
+    stages: for each stage, coarse first, indices into its codebooks, (groups, rows, columns): int16 for `photo`, whose
+    last row is the `ceil(height / stride)`-th; int32 and one group for the others, which have whole places of stage 0.
+    """
+
+    header: Header
+    stages: Stages
+
+    def sha256(self) -> str:
+        """Of the shape (three little-endian int32) and the values (little-endian) of each stage, as hexadecimal."""
+        digest = hashlib.sha256()
+        for stage in self.stages:
+            values = stage.astype(stage.dtype.newbyteorder("<"))
+            digest.update(np.array(stage.shape, "<i4").tobytes() + values.tobytes())
+        return digest.hexdigest()
+
+
+class TokenCodec(Protocol):
+    """A model of one profile at work: pixels to tokens to the data of token sections, and back.
+
+    scales: how many times its size a picture can be decoded at.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def id(self) -> bytes: ...
+
+    @property
+    def scales(self) -> tuple[int, ...]: ...
+
+    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
+        """Of the file that a picture becomes; None: the default. Raises UsageError for what the model does not have."""
+
+    def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[Any]:
+        """What `encode` takes, for any quality, of pixels uint8 (H, W, 3)."""
+
+    def encode(self, header: Header, analysis: Iterable[Any]) -> tuple[Tokens, list[Section]]:
+        """The tokens at the header's quality, chosen as they are written, and their sections."""
+
+    def write(self, tokens: Tokens) -> list[Section]:
+        """The sections of given tokens. Raises UsageError where they are not of the header's shape or no tokens."""
+
+    def empty(self, header: Header) -> Stages:
+        """The stages of a picture of which nothing is known yet. Of a lost tile that is what stays."""
+
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
+        """Decodes tiles, and puts their tokens into their places among those of the picture.
+
+        data: of each tile, the data of its stages or of the first of them. Raises InvalidFileError for data that no
+        encoder makes; of such a tile nothing is put there.
+        """
+
+    def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
+        """Tokens, or the first of their stages -> pixels uint8 (scale * H, scale * W, 3)."""
+
+
+def stage_places(tile: Rectangle, strides: Sequence[int], whole: int = 1) -> Places:
+    """Rows and columns of each stage's tokens that lie in a tile, which begins at a multiple of all strides.
+
+    whole: its height and width are rounded up to multiples of this before.
+    """
+    height, width = (-(-length // whole) * whole for length in (tile.height, tile.width))
+    return [
+        (
+            slice(tile.top // stride, -(-(tile.top + height) // stride)),
+            slice(tile.left // stride, -(-(tile.left + width) // stride)),
+        )
+        for stride in strides
+    ]
+
+
+def check_shapes(stages: Stages, shapes: Sequence[tuple[int, int, int]], codes: int) -> None:
+    """Raises UsageError unless these are indices into codebooks of so many codes, of these shapes."""
+    if [s.shape for s in stages] != list(shapes):
+        raise UsageError(f"The tokens have shapes {[s.shape for s in stages]} instead of {list(shapes)}.")
+    if any(s.size and not (int(s.min()) >= 0 and int(s.max()) < codes) for s in stages):
+        raise UsageError(f"The tokens are not all indices into codebooks of {codes} codes.")
