@@ -19,7 +19,7 @@ from pathlib import Path
 from machine import describe
 
 from imgcodec import image
-from imgcodec.cli.bench import DEFAULT_QUALITIES, find_files, load_codec, parse_qualities
+from imgcodec.cli.bench import DEFAULT_QUALITIES, find_files, load_codecs, parse_qualities
 from imgcodec.evaluation import bench, peers
 from imgcodec.evaluation.bd import USUAL_RATES, quality_at
 from imgcodec.evaluation.bench import METRICS, Mean, Sample
@@ -32,8 +32,8 @@ PEERS_TO_PLOT = ("jpeg2000", "webp", "avif", "vvc-medium", "pub:bmshj2018-hyperp
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    ours = load_codec(arguments.model, arguments.device, parse_qualities(arguments.quality))
-    codecs = [ours, *peers.available()]
+    ours = load_codecs(arguments.model, arguments.device, parse_qualities(arguments.quality), None)
+    codecs = [*ours, *peers.available()]
     samples: dict[str, list[Sample]] = {codec.name: [] for codec in codecs}
     files = find_files(arguments.directory)
     for number, path in enumerate(files, 1):

@@ -10,10 +10,20 @@ from imgcodec.bitstream.payload import unpacked_size
 LARGEST_TILE = 2**22
 """Pixels that a tile may have, its sides rounded up to WINDOW: what the prior takes in memory grows with it."""
 
+GRID_TILE = 256
+"""Pixels: the side of every tile of the profiles with one code a place."""
+
 WINDOW = 256  # pixels: the side of the largest window that the prior of the `photo` profile looks around in
 
-STAGES = {Profile.PHOTO: 2}
-"""Token sections that a tile has, for each profile that can be decoded."""
+STAGES = {
+    Profile.PHOTO: range(2, 3),
+    Profile.TINY: range(1, 2),
+    Profile.SNAC: range(1, 9),
+    Profile.SVQVAE: range(1, 2),
+    Profile.BSQ: range(1, 2),
+    Profile.PIXELCNN: range(1, 2),
+}
+"""Token sections that a tile may have, for each profile that can be decoded."""
 
 
 def read_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Container:
@@ -44,8 +54,13 @@ def check_header(header: Header) -> None:
         raise InvalidFileError(
             f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
         )
-    if header.stage_count != stages:
-        raise InvalidFileError(f"The file has {header.stage_count} stages, and those of its profile have {stages}.")
+    if header.stage_count not in stages:
+        most = f"{stages[0]} to {stages[-1]}" if len(stages) > 1 else stages[0]
+        raise InvalidFileError(f"The file has {header.stage_count} stages, and those of its profile have {most}.")
+    if header.profile != Profile.PHOTO and header.tile_size != GRID_TILE:
+        raise InvalidFileError(
+            f"The file has tiles of {header.tile_size} pixels, and those of its profile have {GRID_TILE}."
+        )
     _, _, width, height = header.tile_rectangle(0)
     if rounded_area(width, height, WINDOW) > LARGEST_TILE:
         raise InvalidFileError(

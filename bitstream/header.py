@@ -29,11 +29,15 @@ Kind = TypeVar("Kind", bound=IntEnum)
 
 
 class Profile(IntEnum):
-    """The family of codec that made the tokens. 4 to 8 are reserved (see `docs/format.md`)."""
+    """The family of codec that made the tokens. 8 is reserved (see `docs/format.md`)."""
 
     PHOTO = 1
     TINY = 2
     SEMANTIC = 3
+    SNAC = 4
+    SVQVAE = 5
+    BSQ = 6
+    PIXELCNN = 7
 
 
 class Tune(IntEnum):

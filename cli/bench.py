@@ -42,6 +42,9 @@ def bench(
     ] = None,
     force: Force = False,
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    tune: Annotated[
+        str | None, typer.Option(metavar="psnr|visual", help="Measure one tune. Default: all that the model has.")
+    ] = None,
     device: Device = "cpu",
 ) -> None:
     """Compare real files of ours with JPEG: size, PSNR, MS-SSIM, SSIMULACRA2, seconds, BD-rate.
@@ -58,17 +61,19 @@ def bench(
 
     from imgcodec.evaluation import bench as benchmark
 
-    codec = load_codec(model, device, qualities)
-    report = measure(benchmark.run, paths, codec, benchmark.steps(codec))
+    codecs = load_codecs(model, device, qualities, tune)
+    reports = {codec.name: measure(benchmark.run, paths, codec, benchmark.steps(codec)) for codec in codecs}
 
     if csv_file and not csv_to_stdout:
-        files.write(csv_file, to_csv(report).encode(), force)
+        files.write(csv_file, to_csv(reports).encode(), force)
     if csv_to_stdout:
-        sys.stdout.write(to_csv(report))
+        sys.stdout.write(to_csv(reports))
     elif as_json:
-        typer.echo(json.dumps({"model": model, "device": device, **asdict(report)}, indent=1, allow_nan=False))
+        each = [{"codec": name, **asdict(report)} for name, report in reports.items()]
+        typer.echo(json.dumps({"model": model, "device": device, "reports": each}, indent=1, allow_nan=False))
     else:
-        print_tables(report)
+        for name, report in reports.items():
+            print_tables(name, report)
 
 
 def parse_qualities(text: str) -> tuple[float, ...]:
@@ -97,8 +102,9 @@ def find_files(directory: Path) -> list[Path]:
     return paths
 
 
-def load_codec(model_name: str, device: str, qualities: tuple[float, ...]) -> "Codec":
-    """Our codec as two functions between pixels and bytes."""
+def load_codecs(model_name: str, device: str, qualities: tuple[float, ...], tune: str | None) -> list["Codec"]:
+    """Our codec as two functions between pixels and bytes, for one tune or for each that the model has. A model of one
+    rate is measured at that, which counts as quality 0."""
     import numpy as np
 
     from imgcodec.codec import load_model
@@ -109,7 +115,14 @@ def load_codec(model_name: str, device: str, qualities: tuple[float, ...]) -> "C
     def decompress(data: bytes) -> "Pixels":
         return np.asarray(model.decompress(data).convert("RGB"))
 
-    return Codec("imgcodec", qualities, model.compress, decompress)
+    if not model.has_qualities:
+        return [Codec(f"imgcodec {model_name}", (0,), lambda pixels, _: model.compress(pixels), decompress)]
+
+    def tuned(tune: str, name: str) -> Codec:
+        return Codec(name, qualities, lambda pixels, quality: model.compress(pixels, quality, tune), decompress)
+
+    tunes = model.tunes if tune is None else [tune]
+    return [tuned(t, "imgcodec" if t == "psnr" else f"imgcodec {t}") for t in tunes]
 
 
 def measure(run: Callable[..., "Report"], paths: list[Path], codec: "Codec", steps: int) -> "Report":
@@ -142,10 +155,11 @@ def measure(run: Callable[..., "Report"], paths: list[Path], codec: "Codec", ste
         return run(pictures(), codec, advance=lambda: progress.advance(task))
 
 
-def to_csv(report: "Report") -> str:
+def to_csv(reports: dict[str, "Report"]) -> str:
     """One row a file made. A cell is empty where there is no figure."""
     table = io.StringIO()
-    rows = [csv_row(sample) for sample in report.samples + report.jpeg_samples]
+    ours = [sample for report in reports.values() for sample in report.samples]
+    rows = [csv_row(sample) for sample in ours + next(iter(reports.values())).jpeg_samples]
     writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
@@ -159,22 +173,22 @@ def csv_row(sample: "Sample") -> dict[str, object]:
     return row | {f"same_psnr_jpeg_{name}": value for name, value in match.items()}
 
 
-def print_tables(report: "Report") -> None:
+def print_tables(name: str, report: "Report") -> None:
     """Three tables on stdout: every file, every quality over all files, and the BD-rates. Then where JPEG is better."""
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    console.print(sample_table(report.samples))
-    console.print(mean_table(report.means))
-    console.print(bd_table(report))
+    console.print(sample_table(name, report.samples))
+    console.print(mean_table(name, report.means))
+    console.print(bd_table(name, report))
     for line in worse_lines(report.worse_than_jpeg):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def sample_table(samples: list["Sample"]) -> "Table":
+def sample_table(codec: str, samples: list["Sample"]) -> "Table":
     """Every image at every quality."""
     names = "image,quality,bytes,bpp,PSNR,MS-SSIM,dB,SSIMULACRA2,encode s,decode s,JPEG q,JPEG bytes,saved"
-    table = new_table("Each image", names.split(","))
+    table = new_table(f"{codec}: each image", names.split(","))
     for sample in samples:
         jpeg = sample.jpeg
         table.add_row(
@@ -195,10 +209,10 @@ def sample_table(samples: list["Sample"]) -> "Table":
     return table
 
 
-def mean_table(means: list["Mean"]) -> "Table":
+def mean_table(codec: str, means: list["Mean"]) -> "Table":
     """Every quality, over all images."""
     names = "quality,images,bytes,bpp,PSNR,MS-SSIM,dB,SSIMULACRA2,encode MP/s,decode MP/s,JPEG q,JPEG bytes,saved"
-    table = new_table("All images: sums of bytes, means of the rest", names.split(","))
+    table = new_table(f"{codec}, all images: sums of bytes, means of the rest", names.split(","))
     for mean in means:
         jpeg = mean.jpeg
         table.add_row(
@@ -220,11 +234,11 @@ def mean_table(means: list["Mean"]) -> "Table":
     return table
 
 
-def bd_table(report: "Report") -> "Table":
+def bd_table(codec: str, report: "Report") -> "Table":
     """BD-rates of every image and of the mean curves."""
     low, high = report.rates
     table = new_table(
-        f"BD-rate against JPEG, {low:g} to {high:g} bpp: bits for the same quality, JPEG = 0 %",
+        f"{codec}: BD-rate against JPEG, {low:g} to {high:g} bpp: bits for the same quality, JPEG = 0 %",
         ["image", "PSNR", "MS-SSIM", "SSIMULACRA2"],
     )
     for name, comparison in report.bd_rate_by_image.items():

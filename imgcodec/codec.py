@@ -28,9 +28,11 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.payload import check_payload
+from imgcodec.grid import GridCodec
 from imgcodec.image import Picture
 from imgcodec.metadata import exif_density
-from imgcodec.model import find_model_by_id, load_photo_model
+from imgcodec.grid_model import build_grid_model
+from imgcodec.model import build_photo_model, find_model_by_id, open_model
 from imgcodec.photo import PhotoCodec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
@@ -58,6 +60,16 @@ class Model:
     def name(self) -> str:
         """As in `load_model`."""
         return self.codec.name
+
+    @property
+    def tunes(self) -> list[str]:
+        """What `compress` takes as a tune."""
+        return [tune.name.lower() for tune in self.codec.tunes]
+
+    @property
+    def has_qualities(self) -> bool:
+        """Whether `compress` takes a quality: some models have one rate only."""
+        return isinstance(self.codec, PhotoCodec)
 
     def compress(
         self, image: Image.Image | NDArray[np.uint8], quality: float | None = None, tune: str | None = None
@@ -148,6 +160,28 @@ class Model:
         self._check_scale(scale, tokens.header)
         return self.codec.synthesise(tokens, scale)
 
+    def generate(
+        self,
+        count: int,
+        size: tuple[int, int] = (256, 256),
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        seed: int = 0,
+        prefix: NDArray[np.uint8] | None = None,
+        prefix_rows: int | None = None,
+    ) -> list[NDArray[np.uint8]]:
+        """Pictures uint8 (H, W, 3) that nobody took, drawn from what the prior expects of tokens.
+
+        size: (width, height), at most a tile. temperature: 1 draws as the prior predicts, less takes likelier tokens, 0
+        the likeliest. top_k: draws among so many likeliest values; 0 among all. prefix: a picture, fitted to the size,
+        of which the first rows of tokens are kept: `prefix_rows`, or half of them. Raises UsageError for a model whose
+        prior is not made for that, and for values out of range.
+        """
+        if not isinstance(self.codec, GridCodec):
+            raise UsageError(f"The model {self.name} does not generate pictures.")
+        return self.codec.generate(count, size, temperature, top_k, seed, prefix, prefix_rows)
+
     def write_tokens(self, tokens: Tokens) -> bytes:
         """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
         if tokens.header.codebook_id != self.id:
@@ -177,8 +211,8 @@ class Model:
 
     def header(self, picture: Picture, quality: float | None = None, tune: str | None = None) -> Header:
         """Of the file that `compress_picture` makes. Raises UsageError as `compress` does."""
-        if tune is not None and tune.upper() not in Tune.__members__:
-            raise UsageError(f"There is no tune {tune!r}, only psnr and visual.")
+        if tune is not None and tune not in self.tunes:
+            raise UsageError(f"The model {self.name} has no tune {tune!r}, only {' and '.join(self.tunes)}.")
         return self.codec.header(picture, quality, None if tune is None else Tune[tune.upper()])
 
     def _tokens_of(self, file: Container) -> Tokens:
@@ -224,7 +258,10 @@ def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:
     if not available.get(device.split(":")[0], False):
         raise UsageError(f"There is no device {device!r} here.")
     keep_freed_memory()
-    return Model(PhotoCodec(load_photo_model(name_or_path, device)))
+    file = open_model(name_or_path)
+    if file.config["profile"] == "photo":
+        return Model(PhotoCodec(build_photo_model(file, device)))
+    return Model(GridCodec(build_grid_model(file, device)))
 
 
 _cached_model = lru_cache(maxsize=4)(load_model)

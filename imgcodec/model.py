@@ -6,7 +6,8 @@ are stored in the types they are used in: int8 and int32 for the prior, 16-bit f
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -23,7 +24,7 @@ from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.priors import exact
 from imgcodec.priors.known_answer import known_answer
-from imgcodec.priors.layers import Attention, Depthwise, Linear, Rows, TokenCurve
+from imgcodec.priors.load import checked, exact_prior, fractions_of, stored_integer
 from imgcodec.priors.tables import SCALES, UNIT
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
@@ -54,16 +55,12 @@ def photo_model(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0
     and 100 were trained for."""
-    tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
-    tensors |= {f"prior.{n}": _integer(n, t) for n, t in prior.state_dict().items()}
+    tensors = {f"tokenizer.{n}": stored_tensor(n, t) for n, t in tokenizer.state_dict().items()}
+    tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     tensors["tables.weights"] = torch.from_numpy(tables.weights.astype(np.int32))
     tensors["tables.shift"] = torch.from_numpy(tables.shift.astype(np.uint8))
-    products = {n: m for n, m in prior.named_modules() if isinstance(m, exact.ExactLinear | exact.ExactDepthwise)}
-    attention = {n: m for n, m in prior.named_modules() if isinstance(m, exact.ExactAttention)}
-    fractions: dict[str, Any] = {n: m.fraction for n, m in products.items() if m.fraction is not None}
-    fractions |= {n: m.fractions for n, m in attention.items()}
     config = {
-        "profile": "photo", "lambdas": lambdas, "fractions": fractions,
+        "profile": "photo", "lambdas": lambdas, "fractions": fractions_of(prior),
         "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config),
     }  # fmt: skip
     return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
@@ -117,45 +114,85 @@ def find_model_by_id(id: bytes) -> str:
     )
 
 
-def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
-    """Reads, checks and builds a model.
+@dataclass
+class ModelFile:
+    """What is in a model file, before anything is built of it."""
 
-    Raises ModelNotFoundError if there is no such model, CodecError if the file is no sound model or if this machine's
-    arithmetic fails the known-answer test.
-    """
+    name: str
+    id: bytes
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    answer: str | None
+
+
+def open_model(name_or_path: str) -> ModelFile:
+    """Reads a model file. Raises ModelNotFoundError if there is no such model, CodecError if the file is none."""
     path = find_model(name_or_path)
     tensors, metadata = _read(path)
-    try:
+    with soundness(path.stem):
         if len(metadata["config"]) > LARGEST_CONFIG:
             raise ValueError("its configuration is too long")
         config = json.loads(metadata["config"])
-        if metadata.get("format") != FORMAT or config["profile"] != "photo":
+        if metadata.get("format") != FORMAT or not isinstance(config["profile"], str):
+            raise ValueError("unknown format or profile")
+    return ModelFile(path.stem, model_id(tensors, metadata), tensors, config, metadata.get("answer"))
+
+
+@contextmanager
+def soundness(name: str) -> Iterator[None]:
+    """Whatever goes wrong inside becomes a CodecError: the model is not sound."""
+    try:
+        yield
+    except KeyError as error:
+        raise CodecError(f"{name} is not a sound imgcodec model: {error} is missing") from error
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
+        raise CodecError(f"{name} is not a sound imgcodec model: {error}") from error
+
+
+def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: str) -> torch.device:
+    """Takes tokenizer and integer prior to their device. Raises CodecError if this machine's arithmetic fails the
+    known-answer test there."""
+    target = torch.device(device)
+    tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # no float64 on Apple's GPUs, so there the prior stays on the CPU
+    place = torch.device("cpu") if target.type == "mps" else target
+    prior.eval().to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if known_answer(prior) != file.answer:
+        raise CodecError(
+            f"this machine computes {file.name} differently from the one that made it: nothing can be coded safely"
+        )
+    return target
+
+
+def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
+    """Reads, checks and builds a model.
+
+    Raises ModelNotFoundError if there is no such model, CodecError if the file is no sound model of this profile or if
+    this machine's arithmetic fails the known-answer test.
+    """
+    return build_photo_model(open_model(name_or_path), device)
+
+
+def build_photo_model(file: ModelFile, device: str) -> PhotoModel:
+    """As `load_photo_model`, of a file that is read already."""
+    config, tensors = file.config, file.tensors
+    with soundness(file.name):
+        if config["profile"] != "photo":
             raise ValueError("unknown format or profile")
         with torch.device("meta"):  # no memory before the shapes are known to be right
-            tokenizer = ResidualVQ(RVQConfig(**_sizes(config["tokenizer"])))
-            prior = Prior(PriorConfig(**_sizes(config["prior"])))
-        tokenizer = _filled(tokenizer, tensors, "tokenizer.")
-        prior = _exact_prior(prior, config["fractions"], tensors)
+            tokenizer = ResidualVQ(RVQConfig(**sizes(config["tokenizer"])))
+            prior = Prior(PriorConfig(**sizes(config["prior"])))
+        fill(tokenizer, tensors)
+        tokenizer.check_codebooks()
+        prior = exact_prior(prior, config["fractions"], tensors)
         exact.check_bounds(prior)
         lowest, highest = config.get("lambdas", (0.0008, 0.1))  # the first models do not say
         lambdas = (float(lowest), float(highest))
         tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
         if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
             raise ValueError("tokenizer, prior and tables do not belong together")
-    except KeyError as error:
-        raise CodecError(f"{path.name} is not a sound imgcodec model: {error} is missing") from error
-    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
-        raise CodecError(f"{path.name} is not a sound imgcodec model: {error}") from error
-    target = torch.device(device)
-    tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    # no float64 on Apple's GPUs, so there the prior stays on the CPU
-    place = torch.device("cpu") if target.type == "mps" else target
-    prior.eval().to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if known_answer(prior) != metadata.get("answer"):
-        raise CodecError(
-            f"this machine computes {path.stem} differently from the one that made it: nothing can be coded safely"
-        )
-    return PhotoModel(path.stem, model_id(tensors, metadata), tokenizer, prior, tables, target, lambdas)
+    target = settle(file, tokenizer, prior, device)
+    return PhotoModel(file.name, file.id, tokenizer, prior, tables, target, lambdas)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -173,17 +210,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CodecError(f"{path.name} is not a safetensors file: {error}") from error
 
 
-def _stored(name: str, tensor: Tensor) -> Tensor:
+def stored_tensor(name: str, tensor: Tensor) -> Tensor:
     """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks),
     bfloat16 for the weights of the nets, float32 for the few that are cheap."""
     if name.startswith("codebooks") or name.endswith("linear.weight"):
         return tensor.half()
     return tensor.bfloat16() if tensor.dim() == 4 else tensor.float()
-
-
-def _integer(name: str, tensor: Tensor) -> Tensor:
-    """A prior's tensor in the smallest integer type that it is sure to fit."""
-    return tensor.to(torch.int8 if name.endswith(("weight", "shift")) else torch.int32)
 
 
 def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
@@ -195,7 +227,7 @@ def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
     return {key: convert(value) for key, value in config.items()}
 
 
-def _sizes(config: dict[str, Any]) -> dict[str, Any]:
+def sizes(config: dict[str, Any]) -> dict[str, Any]:
     """A part of a configuration, as tuples. Raises ValueError for anything in it but whole numbers, 0 to LARGEST_SIZE,
     and lists of at most LONGEST_LIST: what is built from them takes no more memory or time than a model does."""
 
@@ -212,58 +244,8 @@ def _sizes(config: dict[str, Any]) -> dict[str, Any]:
     return as_tuples(config)
 
 
-def _checked(tensors: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
-    tensor = tensors[name]
-    if tensor.shape != shape:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
-    return tensor.float()
-
-
-def _filled(tokenizer: ResidualVQ, tensors: Mapping[str, Tensor], prefix: str) -> ResidualVQ:
-    """The tokenizer, built on the meta device, with the tensors of the file."""
-    state = {n: _checked(tensors, prefix + n, t.shape) for n, t in tokenizer.state_dict().items()}
+def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Gives a tokenizer that was built on the meta device the tensors of a file. Raises ValueError or KeyError where
+    they do not fit."""
+    state = {n: checked(tensors, f"tokenizer.{n}", t.shape) for n, t in tokenizer.state_dict().items()}
     tokenizer.load_state_dict(state, assign=True)
-    tokenizer.check_codebooks()
-    return tokenizer
-
-
-def _exact_prior(prior: Prior, fractions: dict[str, Any], tensors: Mapping[str, Tensor]) -> Prior:
-    """The prior, built on the meta device, with its layers replaced by integer ones from the tensors of the file."""
-
-    def take(name: str, shape: torch.Size) -> Tensor:
-        return _checked(tensors, f"prior.{name}", shape)
-
-    def product(name: str, layer: Linear | Depthwise) -> tuple[Tensor, Tensor, Tensor]:
-        outputs = layer.bias.shape
-        return take(f"{name}.weight", layer.weight.shape), take(f"{name}.bias", outputs), take(f"{name}.shift", outputs)
-
-    def linear(name: str, layer: Linear) -> exact.ExactLinear:
-        if layer.operand is None:
-            return exact.ExactLinear(*product(name, layer), None, False)
-        return exact.ExactLinear(*product(name, layer), fractions[name], layer.operand.positive)
-
-    def convert(module: nn.Module, prefix: str) -> None:
-        for child_name, child in module.named_children():
-            name = prefix + child_name
-            match child:
-                case Linear():
-                    exact_layer: nn.Module = linear(name, child)
-                case Depthwise():
-                    exact_layer = exact.ExactDepthwise(*product(name, child), fractions[name])
-                case Attention():
-                    query, key, value = fractions[name]
-                    exact_layer = exact.ExactAttention(
-                        linear(f"{name}.project", child.project), linear(f"{name}.merge", child.merge),
-                        take(f"{name}.position", child.position.shape), (query, key, value), child.window,
-                    )  # fmt: skip
-                case Rows():
-                    exact_layer = exact.ExactRows(take(f"{name}.rows", child.rows.shape))
-                case TokenCurve():
-                    exact_layer = child.export()
-                case _:
-                    convert(child, f"{name}.")
-                    continue
-            setattr(module, child_name, exact_layer)
-
-    convert(prior, "")
-    return prior

@@ -37,6 +37,10 @@ class PhotoCodec:
         return (1,)
 
     @property
+    def tunes(self) -> list[Tune]:
+        return [Tune.PSNR] if self.photo.tokenizer.visual is None else [Tune.PSNR, Tune.VISUAL]
+
+    @property
     def name(self) -> str:
         return self.photo.name
 
@@ -45,12 +49,10 @@ class PhotoCodec:
         return self.photo.id
 
     def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
-        """Quality 0..100, 50 by default. Raises UsageError for another, and for a tune that the model lacks."""
+        """Quality 0..100, 50 by default. Raises UsageError for another."""
         quality = DEFAULT_QUALITY if quality is None else quality
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
-        if tune == Tune.VISUAL and self.photo.tokenizer.visual is None:
-            raise UsageError(f"The model {self.name} has no tune but psnr.")
         return Header(
             width=picture.width, height=picture.height, colour_mode=images.colour_mode(picture), bit_depth=8,
             profile=Profile.PHOTO, tune=Tune.PSNR if tune is None else tune, quality=round(quality * QUALITY_UNIT),

@@ -52,6 +52,9 @@ class TokenCodec(Protocol):
     @property
     def scales(self) -> tuple[int, ...]: ...
 
+    @property
+    def tunes(self) -> list[Tune]: ...
+
     def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
         """Of the file that a picture becomes; None: the default. Raises UsageError for what the model does not have."""
 

@@ -19,10 +19,10 @@ command = importlib.import_module("imgcodec.cli.bench")  # the package may offer
 def directory(tmp_path, monkeypatch):
     """Two pictures, one of them too small for MS-SSIM, and a file that is no picture. The model is JPEG."""
 
-    def load_codec(model_name, device, qualities):
-        return peers.Codec("imgcodec", qualities, peers.jpeg, peers.decode)
+    def load_codecs(model_name, device, qualities, tune):
+        return [peers.Codec("imgcodec", qualities, peers.jpeg, peers.decode)]
 
-    monkeypatch.setattr(command, "load_codec", load_codec)
+    monkeypatch.setattr(command, "load_codecs", load_codecs)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     Image.fromarray(waves(170, 200)).save(pictures / "large.png")
@@ -35,8 +35,8 @@ def directory(tmp_path, monkeypatch):
 def test_tables(directory, capsys):
     command.bench(directory, quality="10,50,90")
     out, err = capsys.readouterr()
-    assert "Each image" in out
-    assert "All images" in out
+    assert "imgcodec: each image" in out
+    assert "imgcodec, all images" in out
     assert "small [x].png" in out
     mean = next(line for line in out.splitlines() if "mean curve" in line)
     assert mean.count("%") == 3
@@ -50,7 +50,7 @@ def test_tables(directory, capsys):
 
 def test_pictures_at_which_jpeg_is_better_are_named(directory, monkeypatch, capsys):
     padded = peers.Codec("imgcodec", (50,), lambda pixels, q: peers.jpeg(pixels, q) + bytes(99), peers.decode)
-    monkeypatch.setattr(command, "load_codec", lambda *_: padded)
+    monkeypatch.setattr(command, "load_codecs", lambda *_: [padded])
     command.bench(directory, quality="50")
     assert capsys.readouterr().out.endswith("at quality:\n  large.png: 50\n  small [x].png: 50\n")
 
@@ -59,6 +59,8 @@ def test_json(directory, capsys):
     command.bench(directory, quality="10, 37.5", as_json=True)
     report = json.loads(capsys.readouterr().out)
     assert report["model"] == "photo"
+    (report,) = report["reports"]
+    assert report["codec"] == "imgcodec"
     assert [mean["quality"] for mean in report["means"]] == [10, 37.5]
     assert len(report["samples"]) == 4
     assert set(report["bd_rate_by_image"]) == {"large.png", "small [x].png"}

@@ -1,0 +1,129 @@
+"""A model of one code a place: tokenizer and integer prior, under one id. The other kind of model is in `model.py`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import Profile
+from imgcodec.model import FORMAT, ModelFile, fill, settle, sizes, soundness, stored_tensor
+from imgcodec.priors import exact
+from imgcodec.priors.known_answer import known_answer
+from imgcodec.priors.load import exact_prior, fractions_of, stored_integer
+from imgcodec.priors.pixelcnn import PixelCNN, PixelCNNConfig
+from imgcodec.priors.raster import RasterConfig, RasterTransformer
+from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
+from imgcodec.tokenizers.snac import SNAC, SNACConfig
+from imgcodec.tokenizers.vq import ScalableVQVAE, VQConfig
+
+PROFILES = (Profile.SNAC, Profile.SVQVAE, Profile.BSQ, Profile.PIXELCNN, Profile.TINY)
+
+Tokenizer = SNAC | ScalableVQVAE | BSQTokenizer
+Prior = RasterTransformer | PixelCNN
+
+
+@dataclass
+class GridModel:
+    """Tokenizer and integer prior that belong together."""
+
+    name: str
+    id: bytes
+    profile: Profile
+    tokenizer: Tokenizer
+    prior: Prior
+    device: torch.device
+
+
+def build_grid_model(file: ModelFile, device: str) -> GridModel:
+    """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
+    test."""
+    with soundness(file.name):
+        profile = Profile[file.config["profile"].upper()]
+        if profile not in PROFILES:
+            raise ValueError("unknown format or profile")
+        parts = file.config["tokenizer"], file.config["prior"]
+        with torch.device("meta"):  # no memory before the shapes are known to be right
+            tokenizer, prior = (
+                build({"kind": part["kind"], **sizes({k: v for k, v in part.items() if k != "kind"})})
+                for build, part in zip((build_tokenizer, build_prior), parts, strict=True)
+            )
+        check_pair(tokenizer, prior)
+        fill(tokenizer, file.tensors)
+        prior = exact_prior(prior, file.config["fractions"], file.tensors)
+        exact.check_bounds(prior)
+    target = settle(file, tokenizer, prior, device)
+    return GridModel(file.name, file.id, profile, tokenizer, prior, target)
+
+
+def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
+    """A tokenizer from `kind` and the fields of its configuration. Raises ValueError or TypeError for others."""
+    fields = dict(config)
+    match fields.pop("kind"):
+        case "snac":
+            return SNAC(SNACConfig(**fields))
+        case "vq":
+            return ScalableVQVAE(VQConfig(**fields))
+        case "bsq":
+            return BSQTokenizer(BSQConfig(**fields))
+        case kind:
+            raise ValueError(f"there is no tokenizer {kind!r}")
+
+
+def build_prior(config: Mapping[str, Any]) -> Prior:
+    """A prior, as `build_tokenizer`."""
+    fields = dict(config)
+    match fields.pop("kind"):
+        case "raster":
+            return RasterTransformer(RasterConfig(**fields))
+        case "pixelcnn":
+            return PixelCNN(PixelCNNConfig(**fields))
+        case kind:
+            raise ValueError(f"there is no prior {kind!r} for tokens of one code a place")
+
+
+def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
+    """Raises UsageError, in one sentence, for a tokenizer and a prior that make no sense together."""
+    sides = tuple(TILE // stride for stride in tokenizer.strides)
+    names = f"The tokenizer {kind_of(tokenizer)} and the prior {kind_of(prior)} do not go together"
+    if len(prior.sides) != len(sides):
+        raise UsageError(f"{names}: the one has {len(sides)} stages, the other takes {len(prior.sides)}.")
+    if prior.sides != sides:
+        raise UsageError(f"{names}: a tile has {sides} tokens a side, and the prior was made for {prior.sides}.")
+    codes = 1
+    for digit in prior.digits:
+        codes *= digit
+    if codes < tokenizer.codes:
+        raise UsageError(f"{names}: there are {tokenizer.codes} codes, and the prior knows {codes}.")
+
+
+def kind_of(module: Tokenizer | Prior) -> str:
+    """What a recipe and a model file call it."""
+    match module:
+        case SNAC():
+            return "snac"
+        case ScalableVQVAE():
+            return "vq"
+        case BSQTokenizer():
+            return "bsq"
+        case RasterTransformer():
+            return "raster"
+        case PixelCNN():
+            return "pixelcnn"
+
+
+def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior."""
+    tensors = {f"tokenizer.{n}": stored_tensor(n, t) for n, t in tokenizer.state_dict().items()}
+    tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
+    config = {
+        "profile": profile,
+        "fractions": fractions_of(prior),
+        "tokenizer": {"kind": kind_of(tokenizer), **asdict(tokenizer.config)},
+        "prior": {"kind": kind_of(prior), **asdict(prior.config)},
+    }
+    return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}

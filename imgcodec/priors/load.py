@@ -1,0 +1,102 @@
+"""Integer priors and model files: what a file says of a prior, and the prior that it says it of."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from imgcodec.priors import exact
+from imgcodec.priors.exact_sequence import ExactCausalAttention, ExactDense, ExactTable
+from imgcodec.priors.layers import Attention, Depthwise, Linear, Rows, TokenCurve
+from imgcodec.priors.sequence_layers import CausalAttention, Dense, Gate, Table
+
+AnyPrior = TypeVar("AnyPrior", bound=nn.Module)
+
+
+def stored_integer(name: str, tensor: Tensor) -> Tensor:
+    """A prior's tensor in the smallest integer type that it is sure to fit."""
+    return tensor.to(torch.int8 if name.endswith(("weight", "shift")) else torch.int32)
+
+
+def fractions_of(prior: nn.Module) -> dict[str, Any]:
+    """The units of the operands of every layer of an exported prior, as `exact_prior` takes them."""
+    fractions: dict[str, Any] = {}
+    for name, layer in prior.named_modules():
+        match layer:
+            case exact.ExactLinear() | exact.ExactDepthwise():
+                if layer.fraction is not None:
+                    fractions[name] = layer.fraction
+            case exact.ExactAttention() | ExactCausalAttention():
+                fractions[name] = layer.fractions
+    return fractions
+
+
+def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyPrior:
+    """The prior, built on the meta device, with its layers replaced by integer ones from the tensors of a file.
+
+    fractions: the units of operands, by the name of the layer. Raises ValueError, TypeError or KeyError for what does
+    not fit the prior.
+    """
+
+    def take(name: str, shape: torch.Size) -> Tensor:
+        return checked(tensors, f"prior.{name}", shape)
+
+    def product(name: str, layer: Linear | Depthwise) -> tuple[Tensor, Tensor, Tensor]:
+        outputs = layer.bias.shape
+        return take(f"{name}.weight", layer.weight.shape), take(f"{name}.bias", outputs), take(f"{name}.shift", outputs)
+
+    def linear(name: str, layer: Linear) -> exact.ExactLinear:
+        if layer.operand is None:
+            return exact.ExactLinear(*product(name, layer), None, False)
+        return exact.ExactLinear(*product(name, layer), fractions[name], layer.operand.positive)
+
+    def dense(name: str, layer: Dense) -> ExactDense:
+        return ExactDense(*product(name, layer), fractions[name], layer.operand is not None and layer.operand.positive)
+
+    def convert(module: nn.Module, prefix: str) -> None:
+        for child_name, child in module.named_children():
+            name = prefix + child_name
+            match child:
+                case Dense():
+                    exact_layer: nn.Module = dense(name, child)
+                case CausalAttention():
+                    query, key, value = fractions[name]
+                    exact_layer = ExactCausalAttention(
+                        dense(f"{name}.project", child.project), dense(f"{name}.merge", child.merge),
+                        (query, key, value), child.heads, child.context,
+                    )  # fmt: skip
+                case Table():
+                    weight = take(f"{name}.weight", child.weight.shape)
+                    exact_layer = ExactTable(weight, take(f"{name}.shift", child.weight.shape[1:]), child.uses)
+                case Gate():
+                    exact_layer = child.export()
+                case Linear():
+                    exact_layer = linear(name, child)
+                case Depthwise():
+                    exact_layer = exact.ExactDepthwise(*product(name, child), fractions[name])
+                case Attention():
+                    query, key, value = fractions[name]
+                    exact_layer = exact.ExactAttention(
+                        linear(f"{name}.project", child.project), linear(f"{name}.merge", child.merge),
+                        take(f"{name}.position", child.position.shape), (query, key, value), child.window,
+                    )  # fmt: skip
+                case Rows():
+                    exact_layer = exact.ExactRows(take(f"{name}.rows", child.rows.shape))
+                case TokenCurve():
+                    exact_layer = child.export()
+                case _:
+                    convert(child, f"{name}.")
+                    continue
+            setattr(module, child_name, exact_layer)
+
+    convert(prior, "")
+    return prior
+
+
+def checked(tensors: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
+    """A tensor of a file, in float32. Raises ValueError where it has another shape."""
+    tensor = tensors[name]
+    if tensor.shape != shape:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
+    return tensor.float()
