@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,11 +22,15 @@ from imgcodec import files
 from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.priors import exact
+from imgcodec.priors.exact_sequence import ExactCausalAttention, ExactDense, ExactTable
 from imgcodec.priors.known_answer import known_answer
 from imgcodec.priors.layers import Attention, Depthwise, Linear, Rows, TokenCurve
+from imgcodec.priors.sequence_layers import CausalAttention, Dense, Gate, Table
 from imgcodec.priors.tables import SCALES, UNIT
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+
+AnyPrior = TypeVar("AnyPrior", bound=nn.Module)
 
 FORMAT = "imgcodec-model-1"
 LARGEST_FILE = 2**28  # bytes
@@ -227,7 +231,7 @@ def _filled(tokenizer: ResidualVQ, tensors: Mapping[str, Tensor], prefix: str) -
     return tokenizer
 
 
-def _exact_prior(prior: Prior, fractions: dict[str, Any], tensors: Mapping[str, Tensor]) -> Prior:
+def _exact_prior(prior: AnyPrior, fractions: dict[str, Any], tensors: Mapping[str, Tensor]) -> AnyPrior:
     """The prior, built on the meta device, with its layers replaced by integer ones from the tensors of the file."""
 
     def take(name: str, shape: torch.Size) -> Tensor:
@@ -242,12 +246,28 @@ def _exact_prior(prior: Prior, fractions: dict[str, Any], tensors: Mapping[str, 
             return exact.ExactLinear(*product(name, layer), None, False)
         return exact.ExactLinear(*product(name, layer), fractions[name], layer.operand.positive)
 
+    def dense(name: str, layer: Dense) -> ExactDense:
+        return ExactDense(*product(name, layer), fractions[name], layer.operand is not None and layer.operand.positive)
+
     def convert(module: nn.Module, prefix: str) -> None:
         for child_name, child in module.named_children():
             name = prefix + child_name
             match child:
+                case Dense():
+                    exact_layer: nn.Module = dense(name, child)
+                case CausalAttention():
+                    query, key, value = fractions[name]
+                    exact_layer = ExactCausalAttention(
+                        dense(f"{name}.project", child.project), dense(f"{name}.merge", child.merge),
+                        (query, key, value), child.heads, child.context,
+                    )  # fmt: skip
+                case Table():
+                    weight = take(f"{name}.weight", child.weight.shape)
+                    exact_layer = ExactTable(weight, take(f"{name}.shift", child.weight.shape[1:]), child.uses)
+                case Gate():
+                    exact_layer = child.export()
                 case Linear():
-                    exact_layer: nn.Module = linear(name, child)
+                    exact_layer = linear(name, child)
                 case Depthwise():
                     exact_layer = exact.ExactDepthwise(*product(name, child), fractions[name])
                 case Attention():
