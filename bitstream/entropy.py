@@ -29,6 +29,8 @@ INT32 = np.iinfo(np.int32)
 
 # Any number of equally likely symbols, 2**k of them for k bits that no table describes.
 UNIFORM = constriction.stream.model.Uniform()
+# Of any weights, a row of them for each symbol (see FrequencyTables.model for why nothing is rounded).
+WEIGHTED = constriction.stream.model.Categorical(perfect=False)
 EXPONENT_BITS = 5
 CHUNK_BITS = 16
 
@@ -91,10 +93,20 @@ class FrequencyTables:
 
 
 class RangeCoder(ABC):
-    """What encoder and decoder share: the order in which everything is sent."""
+    """What encoder and decoder share: the order in which everything is sent.
 
-    def __init__(self, tables: FrequencyTables) -> None:
-        self.tables = tables
+    tables: for `code`; none where there is only `code_weights`.
+    """
+
+    def __init__(self, tables: FrequencyTables | None) -> None:
+        self._tables = tables
+
+    @property
+    def tables(self) -> FrequencyTables:
+        """The frequency tables. Raises UsageError where there are none."""
+        if self._tables is None:
+            raise UsageError("The coder has no frequency tables.")
+        return self._tables
 
     @abstractmethod
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
@@ -103,8 +115,25 @@ class RangeCoder(ABC):
         Value i has the distribution `table[i]`. Raises UsageError for a table there is not.
         """
 
+    def code_weights(self, symbols: NDArray[np.integer] | None, weights: NDArray[np.number]) -> Int32s:
+        """Symbols (n,), each with weights of its own, which an encoder is given and writes and a decoder reads.
+
+        weights: (n, V), V from 2 to 65536, whole numbers from 0 that sum to 2**24 - V in each row; symbol i has the
+        probability (weight + 1) / 2**24. Raises UsageError for others; InvalidFileError as `code`.
+        """
+        rows = np.ascontiguousarray(weights, np.float64)
+        if rows.ndim != 2 or not 2 <= rows.shape[1] <= MAX_TABLES:
+            raise UsageError("There must be a row of 2 to 65536 weights for each symbol.")
+        if (rows.sum(1) != TOTAL - rows.shape[1]).any() or (rows < 0).any() or (rows != np.floor(rows)).any():
+            raise UsageError(f"Weights of symbols must be whole numbers that sum to 2**24 - {rows.shape[1]}.")
+        if symbols is None:
+            symbols = np.zeros(len(rows), np.int32)
+        if symbols.shape != rows.shape[:1] or ((symbols < 0) | (symbols >= rows.shape[1])).any():
+            raise UsageError("A symbol is none of those that there are weights for.")
+        return self._pass(symbols.astype(np.int32), WEIGHTED, rows) if len(rows) else symbols.astype(np.int32)
+
     @abstractmethod
-    def _pass(self, symbols: Int32s, model: Any, *sizes: Int32s) -> Int32s:
+    def _pass(self, symbols: Int32s, model: Any, *parameters: NDArray[Any]) -> Int32s:
         """Sends `symbols` and returns them; or ignores all but their number and returns those that were sent."""
 
     def _walk(self, values: Int32s, table: NDArray[np.integer]) -> Int32s:
@@ -176,7 +205,7 @@ class RangeCoder(ABC):
 class RangeEncoder(RangeCoder):
     """Takes values with `code`, as often as needed, and gives the bytes of all of them with `finish`."""
 
-    def __init__(self, tables: FrequencyTables) -> None:
+    def __init__(self, tables: FrequencyTables | None) -> None:
         super().__init__(tables)
         self._coder = constriction.stream.queue.RangeEncoder()
 
@@ -208,15 +237,15 @@ class RangeEncoder(RangeCoder):
                 break
         return number.to_bytes(digits, "big").rstrip(b"\0")
 
-    def _pass(self, symbols: Int32s, model: Any, *sizes: Int32s) -> Int32s:
-        self._coder.encode(symbols, model, *sizes)
+    def _pass(self, symbols: Int32s, model: Any, *parameters: NDArray[Any]) -> Int32s:
+        self._coder.encode(symbols, model, *parameters)
         return symbols
 
 
 class RangeDecoder(RangeCoder):
     """Gives the values back that an encoder took, from its bytes, by the same calls of `code` with no values."""
 
-    def __init__(self, tables: FrequencyTables, data: bytes) -> None:
+    def __init__(self, tables: FrequencyTables | None, data: bytes) -> None:
         super().__init__(tables)
         words = np.frombuffer(data.ljust(-(-len(data) // 4) * 4, b"\0"), ">u4")
         self._coder = constriction.stream.queue.RangeDecoder(words.astype(np.uint32))
@@ -228,9 +257,9 @@ class RangeDecoder(RangeCoder):
         """
         return self._walk(np.zeros(table.shape, np.int32), table)
 
-    def _pass(self, symbols: Int32s, model: Any, *sizes: Int32s) -> Int32s:
+    def _pass(self, symbols: Int32s, model: Any, *parameters: NDArray[Any]) -> Int32s:
         try:
-            received: Int32s = self._coder.decode(model, *(sizes or (len(symbols),)))
+            received: Int32s = self._coder.decode(model, *(parameters or (len(symbols),)))
         except AssertionError:  # constriction's word for a number that no encoder leaves
             raise InvalidFileError("The tokens are damaged: they are not the work of the range coder.") from None
         return received

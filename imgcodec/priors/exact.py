@@ -83,7 +83,7 @@ class ExactLinear(nn.Module):
     def output_bound(self) -> float:
         """Largest |output| that any input can give. Raises BoundError where a sum could be inexact."""
         if self.fraction is not None:
-            _check_fractions(self.fraction)
+            check_fractions(self.fraction)
         largest = LARGEST_POSITIVE_OPERAND if self.positive else LARGEST_OPERAND
         return _output_bound(self.weight, self.bias, self.shift, largest)
 
@@ -113,11 +113,11 @@ class ExactDepthwise(nn.Module):
 
     def output_bound(self) -> float:
         """As ExactLinear.output_bound."""
-        _check_fractions(self.fraction)
+        check_fractions(self.fraction)
         return _output_bound(self.weight, self.bias, self.shift, LARGEST_OPERAND)
 
 
-def _check_fractions(*fractions: int) -> None:
+def check_fractions(*fractions: int) -> None:
     """Operands are in units of 2**8 to 2**-8; the bounds of attention lean on it."""
     if any(type(f) is not int or abs(f) > FRACTION for f in fractions):
         raise BoundError(f"the unit of an operand is not one of 2**-{FRACTION} to 2**{FRACTION}")
@@ -188,7 +188,7 @@ class ExactAttention(nn.Module):
     def output_bound(self) -> float:
         """As ExactLinear.output_bound; checks the projection, too."""
         self.project.output_bound()
-        _check_fractions(*self.fractions)
+        check_fractions(*self.fractions)
         position = float(self.position.abs().max())
         if not position <= MASKED / 8 or (self.position != self.position.round()).any():
             raise BoundError("a score bias is no integer, or out of range")
@@ -244,11 +244,16 @@ CURVE = torch.tensor([float(min(LARGEST_OPERAND, round(14 * math.log2(1 + t)))) 
 """14 log2(1 + t), rounded."""
 
 
+def operand_fractions(module: nn.Module) -> dict[str, Any]:
+    """What a model file says of the units of operands: by the name of the layer, one fraction; for attention three."""
+    named = ((name, getattr(m, "fraction", getattr(m, "fractions", None))) for name, m in module.named_modules())
+    return {name: fraction for name, fraction in named if fraction is not None}
+
+
 def check_bounds(module: nn.Module) -> float:
     """Largest number that can stand between any two layers of `module`. Raises BoundError unless all of its arithmetic
     is exact."""
-    bounded = (ExactLinear, ExactDepthwise, ExactAttention, ExactRows)
-    total = sum(m.output_bound() for m in module.modules() if isinstance(m, bounded))
+    total = sum(m.output_bound() for m in module.modules() if hasattr(m, "output_bound"))
     if total >= LIMIT:
         raise BoundError(f"sums of up to {total:.0f} between layers are not exact in float32")
     return total

@@ -63,12 +63,7 @@ class Linear(nn.Module):
 
     def export(self) -> exact.ExactLinear:
         """The same layer in integers."""
-        if self.operand is None:
-            parts = _integers(self.weight, self.bias, exact.TOKEN_FRACTION, self.output_fraction, 127)
-            return exact.ExactLinear(*parts, None, False)
-        fraction = int(self.operand.fraction)
-        parts = _integers(self.weight, self.bias, fraction, self.output_fraction, self.operand.high)
-        return exact.ExactLinear(*parts, fraction, self.operand.positive)
+        return exact.ExactLinear(*integer_product(self))
 
 
 class Depthwise(nn.Module):
@@ -176,6 +171,16 @@ def weight_fraction(weight: Tensor) -> Tensor:
     return torch.floor(torch.log2(exact.LARGEST_OPERAND / largest)).clamp(max=14)
 
 
+def integer_product(layer: Linear) -> tuple[Tensor, Tensor, Tensor, int | None, bool]:
+    """What an ExactLinear is made of: weight, bias, shift, the operand's fraction and whether it is positive."""
+    if layer.operand is None:
+        parts = _integers(layer.weight, layer.bias, exact.TOKEN_FRACTION, layer.output_fraction, 127)
+        return *parts, None, False
+    fraction = int(layer.operand.fraction)
+    parts = _integers(layer.weight, layer.bias, fraction, layer.output_fraction, layer.operand.high)
+    return *parts, fraction, layer.operand.positive
+
+
 def _integers(
     weight: Tensor, bias: Tensor, fraction: int, output_fraction: int, largest: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -194,7 +199,7 @@ def _integers(
 def export(module: nn.Module) -> None:
     """Replaces every layer inside `module` by its integer form, in place."""
     for name, child in module.named_children():
-        if isinstance(child, Linear | Depthwise | Attention | Rows | TokenCurve):
+        if hasattr(child, "export"):
             setattr(module, name, child.export())
         else:
             export(child)
@@ -206,20 +211,23 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
         source = getattr(integers, name)
         match child:
             case Linear() | Depthwise():
-                _restore_product(child, source)
+                restore_product(child, source)
             case Rows():
                 child.rows.data.copy_(source.rows * 2.0**-child.output_fraction)
             case Attention():
-                _restore_product(child.project, source.project)
-                _restore_product(child.merge, source.merge)
+                restore_product(child.project, source.project)
+                restore_product(child.merge, source.merge)
                 child.position.data.copy_(source.position * 2.0**-exact.SCORE_FRACTION)
                 for layer, fraction in zip((child.query, child.key, child.value), source.fractions, strict=True):
                     layer.fraction.fill_(fraction)
+            case _ if hasattr(child, "restore"):
+                child.restore(source)
             case _:
                 restore(child, source)
 
 
-def _restore_product(layer: Linear | Depthwise, source: exact.ExactLinear | exact.ExactDepthwise) -> None:
+def restore_product(layer: Linear | Depthwise, source: exact.ExactLinear | exact.ExactDepthwise) -> None:
+    """Takes the numbers of an exported product."""
     fraction = exact.TOKEN_FRACTION if source.fraction is None else source.fraction
     unit = torch.exp2(-(source.shift + layer.output_fraction))
     layer.weight.data.copy_(source.weight * (unit * 2.0**fraction)[:, None, None, None])
@@ -229,9 +237,9 @@ def _restore_product(layer: Linear | Depthwise, source: exact.ExactLinear | exac
         layer.operand.fraction.fill_(fraction)
 
 
-def quantizable(module: nn.Module) -> Iterator[Linear | Depthwise]:
-    """Layers with weights to be rounded."""
-    return (m for m in module.modules() if isinstance(m, Linear | Depthwise))
+def quantizable(module: nn.Module) -> Iterator[nn.Module]:
+    """Layers with weights or tables to be rounded."""
+    return (m for m in module.modules() if hasattr(m, "quantized"))
 
 
 def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
@@ -249,7 +257,7 @@ def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
         errors = {f: float((_rounded(x, f, layer) - x).square().mean()) for f in range(-2, exact.FRACTION + 1)}
         layer.fraction.fill_(min(errors, key=lambda f: errors[f]))
     for product in quantizable(module):
-        product.quantized = True
+        product.quantized = True  # type: ignore[assignment]
 
 
 def unquantize(module: nn.Module) -> None:
@@ -258,7 +266,7 @@ def unquantize(module: nn.Module) -> None:
         if isinstance(layer, Operand):
             layer.fraction.fill_(FLOAT)
     for product in quantizable(module):
-        product.quantized = False
+        product.quantized = False  # type: ignore[assignment]
 
 
 def _rounded(x: Tensor, fraction: int, layer: Operand) -> Tensor:
