@@ -23,6 +23,7 @@ from imgcodec.priors.sequence_layers import CausalAttention, Dense, Table
 
 LOGIT_FRACTION = int(math.log2(LOGIT_UNIT))
 MOST_STAGES = 8
+MOST_BLOCKS = 64
 MOST_POSITIONS = 2**14
 MOST_VALUES = 2**12  # of a digit
 LARGEST_TABLE = 2**14  # rows of embedded tokens of a stage; tokens of more codes are embedded digit by digit
@@ -49,6 +50,8 @@ class RasterConfig:
     def __post_init__(self) -> None:
         if min(self.width, self.hidden, self.heads, self.blocks) < 1 or self.width % self.heads:
             raise ValueError("no layer can be empty, and heads must divide the width")
+        if self.blocks > MOST_BLOCKS:
+            raise ValueError(f"there may be {MOST_BLOCKS} blocks")
         pairs = zip(self.sides, self.sides[1:], strict=False)
         if not 1 <= len(self.sides) <= MOST_STAGES or min(self.sides) < 1 or any(b % a for a, b in pairs):
             raise ValueError(f"there must be 1 to {MOST_STAGES} stages, each side a multiple of the one before")
