@@ -11,7 +11,7 @@ from torch import Tensor
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Profile
-from imgcodec.model import FORMAT, ModelFile, fill, settle, sizes, soundness, stored_tensor
+from imgcodec.model import FORMAT, ModelFile, fill, settle, soundness
 from imgcodec.priors import exact
 from imgcodec.priors.known_answer import known_answer
 from imgcodec.priors.load import exact_prior, fractions_of, stored_integer
@@ -19,6 +19,7 @@ from imgcodec.priors.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster import RasterConfig, RasterTransformer
 from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
 from imgcodec.tokenizers.snac import SNAC, SNACConfig
+from imgcodec.tokenizers.stored import checked_config
 from imgcodec.tokenizers.vq import ScalableVQVAE, VQConfig
 
 PROFILES = (Profile.SNAC, Profile.SVQVAE, Profile.BSQ, Profile.PIXELCNN, Profile.TINY)
@@ -48,10 +49,7 @@ def build_grid_model(file: ModelFile, device: str) -> GridModel:
             raise ValueError("unknown format or profile")
         parts = file.config["tokenizer"], file.config["prior"]
         with torch.device("meta"):  # no memory before the shapes are known to be right
-            tokenizer, prior = (
-                build({"kind": part["kind"], **sizes({k: v for k, v in part.items() if k != "kind"})})
-                for build, part in zip((build_tokenizer, build_prior), parts, strict=True)
-            )
+            tokenizer, prior = build_tokenizer(parts[0]), build_prior(parts[1])
         check_pair(tokenizer, prior)
         fill(tokenizer, file.tensors)
         prior = exact_prior(prior, file.config["fractions"], file.tensors)
@@ -65,11 +63,11 @@ def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
     fields = dict(config)
     match fields.pop("kind"):
         case "snac":
-            return SNAC(SNACConfig(**fields))
+            return SNAC(checked_config(SNACConfig, fields))
         case "vq":
-            return ScalableVQVAE(VQConfig(**fields))
+            return ScalableVQVAE(checked_config(VQConfig, fields))
         case "bsq":
-            return BSQTokenizer(BSQConfig(**fields))
+            return BSQTokenizer(checked_config(BSQConfig, fields))
         case kind:
             raise ValueError(f"there is no tokenizer {kind!r}")
 
@@ -79,9 +77,9 @@ def build_prior(config: Mapping[str, Any]) -> Prior:
     fields = dict(config)
     match fields.pop("kind"):
         case "raster":
-            return RasterTransformer(RasterConfig(**fields))
+            return RasterTransformer(checked_config(RasterConfig, fields))
         case "pixelcnn":
-            return PixelCNN(PixelCNNConfig(**fields))
+            return PixelCNN(checked_config(PixelCNNConfig, fields))
         case kind:
             raise ValueError(f"there is no prior {kind!r} for tokens of one code a place")
 
@@ -118,7 +116,7 @@ def kind_of(module: Tokenizer | Prior) -> str:
 
 def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior."""
-    tensors = {f"tokenizer.{n}": stored_tensor(n, t) for n, t in tokenizer.state_dict().items()}
+    tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
     tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     config = {
         "profile": profile,
@@ -127,3 +125,11 @@ def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[s
         "prior": {"kind": kind_of(prior), **asdict(prior.config)},
     }
     return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
+
+
+def _stored(name: str, tensor: Tensor) -> Tensor:
+    """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks,
+    projections), bfloat16 for other weights, float32 for the few that are cheap."""
+    if tensor.dim() < 2:
+        return tensor.float()
+    return tensor.half() if "linear" in name or "quantizer" in name else tensor.bfloat16()

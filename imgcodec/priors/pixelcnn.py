@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.priors.raster import LOGIT_FRACTION, MOST_VALUES
+from imgcodec.priors.raster import LOGIT_FRACTION, MOST_BLOCKS, MOST_VALUES
 from imgcodec.priors.sampling import sample
 from imgcodec.priors.sequence import Code, Place
 from imgcodec.priors.sequence_layers import Dense, Gate, Table
@@ -39,6 +39,8 @@ class PixelCNNConfig:
             raise ValueError(f"there must be 2 to {MOST_VALUES} codes")
         if min(self.latent_dim, self.image_size, self.num_blocks) < 1 or self.image_size > 128:
             raise ValueError("no layer can be empty, and tiles are at most 128 tokens wide")
+        if self.num_blocks > MOST_BLOCKS:
+            raise ValueError(f"there may be {MOST_BLOCKS} blocks")
         if self.kernel_size % 2 == 0 or not 1 <= self.kernel_size <= 15:
             raise ValueError("the size of a kernel must be odd, 1 to 15")
 
