@@ -1,0 +1,98 @@
+"""Where tokenizers start from: the Karhunen-Loeve transform of blocks, principal directions, clusters.
+
+Narrow networks from scratch take days to find what an eigendecomposition gives in seconds.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imgcodec.tokenizers.quantizers import VectorQuantizer
+
+# The constant beside the latents, in units of their root mean square norm. The larger, the nearer are angles to
+# distances, and the less does the sphere curve; but also the smaller the share of the sphere that is used.
+CONSTANT = 2.0
+ROUNDS = 8
+MOST_SAMPLES = 2**15
+CHUNK = 4096
+
+
+@torch.no_grad()
+def block_basis(crops: Tensor, block: int, channels: int) -> Tensor:
+    """Crops (N, 3, H, W) in 0..1 -> the `channels` principal directions of their blocks about medium grey, orthonormal,
+    (channels, 3, block, block)."""
+    blocks = (crops - 0.5).unfold(2, block, block).unfold(3, block, block)
+    blocks = blocks.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3 * block * block)
+    return principal(blocks, channels).reshape(channels, 3, block, block)
+
+
+@torch.no_grad()
+def principal(samples: Tensor, count: int) -> Tensor:
+    """Samples (n, d) -> the `count` orthonormal directions of most energy, (count, d), about zero."""
+    samples = samples.double()
+    _, vectors = torch.linalg.eigh(samples.T @ samples)
+    return vectors.flip(1).T[:count].float()
+
+
+@torch.no_grad()
+def start_transforms(analysis_linear: nn.Conv2d, synthesis_linear: nn.Conv2d, basis: Tensor) -> None:
+    """Sets the linear paths, (channels, 3, b, b) and back, to a basis and its transpose, without biases."""
+    for layer in (analysis_linear, synthesis_linear):
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
+    analysis_linear.weight.copy_(basis)
+    synthesis_linear.weight.copy_(basis.flatten(1).T[:, :, None, None])
+
+
+@torch.no_grad()
+def start_quantizer(quantizer: VectorQuantizer, latents: Tensor, seed: int = 1) -> None:
+    """Sets projections, codebook and gains from latents (n, channels).
+
+    The projection goes to the principal directions but for the last dimension, which becomes a constant: so the angle
+    that is looked up knows how large the latent was, and a codeword divided by its last coordinate is a latent again.
+    """
+    dimensions, channels = quantizer.codebook.shape[1], latents.shape[1]
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(latents), generator=generator)[:MOST_SAMPLES]
+    latents = latents[order.to(latents.device)].float()
+    mean = latents.mean(0)
+    directions = principal(latents - mean, min(dimensions - 1, channels))
+    inner = (latents - mean) @ directions.T
+    constant = CONSTANT * inner.square().sum(1).mean().sqrt().clamp(min=1e-6)
+    into = torch.zeros(dimensions, channels, device=latents.device)
+    into[: len(directions)] = directions / constant
+    bias = -into @ mean
+    bias[-1] = 1
+    quantizer.project_in.weight.copy_(into[:, :, None, None])
+    quantizer.project_in.bias.copy_(bias)
+    quantizer.project_out.weight.copy_((into * constant**2).T[:, :, None, None])
+    quantizer.project_out.bias.copy_(mean)
+
+    z = latents @ into.T + bias
+    means, tokens = spherical_kmeans(z, quantizer.codes, generator)
+    quantizer.codebook.copy_(F.normalize(means, dim=1))
+    # Multiplied with its gain, a codeword is the mean of its latents as nearly as its direction allows.
+    sums = torch.zeros_like(means).index_add_(0, tokens, z)
+    counts = torch.bincount(tokens, minlength=quantizer.codes)
+    along = (sums * quantizer.codewords()).sum(1) / counts.clamp(min=1)
+    quantizer.gain.copy_(torch.where(counts > 0, along, 1 / quantizer.codewords()[:, -1].clamp(min=0.1)))
+
+
+def spherical_kmeans(z: Tensor, codes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Points (n, d) -> directions (codes, d) and the nearest of them to each point, (n,). Starts from points at random,
+    again and again with a little noise where there are fewer than codes; directions that nobody is near stay."""
+    unit = F.normalize(z, dim=1)
+    means = unit[: min(codes, len(unit))]
+    if len(means) < codes:
+        means = means.repeat(-(-codes // len(means)), 1)[:codes]
+        noise = torch.randn(means.shape, generator=generator).to(z.device)
+        means = F.normalize(means + 0.02 * noise, dim=1)
+    for _ in range(ROUNDS):
+        tokens = _closest(unit, means)
+        sums = torch.zeros_like(means).index_add_(0, tokens, unit)
+        means = torch.where(sums.any(1, keepdim=True), F.normalize(sums, dim=1), means)
+    return means, _closest(unit, means)
+
+
+def _closest(unit: Tensor, means: Tensor) -> Tensor:
+    return torch.cat([(piece @ means.T).argmax(1) for piece in unit.split(CHUNK)])
