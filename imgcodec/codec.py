@@ -29,9 +29,9 @@ from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.payload import check_payload
 from imgcodec.grid import GridCodec
+from imgcodec.grid_model import build_grid_model
 from imgcodec.image import Picture
 from imgcodec.metadata import exif_density
-from imgcodec.grid_model import build_grid_model
 from imgcodec.model import build_photo_model, find_model_by_id, open_model
 from imgcodec.photo import PhotoCodec
 from imgcodec.recovery import Recovery

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec import image as images
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.container import Section, SectionType
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Header, Rectangle, Tune
@@ -72,7 +72,10 @@ class GridCodec:
         sections = []
         for tiles in _batches(header, range(header.tile_count)):
             places = [self._places(header.tile_rectangle(t)) for t in tiles]
-            values = [np.stack([stage[0, y, x] for y, x in at]) for stage, at in zip(tokens.stages, zip(*places, strict=True), strict=True)]
+            values = [
+                np.stack([stage[0, y, x] for y, x in at])
+                for stage, at in zip(tokens.stages, zip(*places, strict=True), strict=True)
+            ]
             coders = [[RangeEncoder(None) for _ in values] for _ in tiles]
             with exact_arithmetic():
                 walk_tiles(self.grid.prior, coders, [v.shape[1:] for v in values], values, self.grid.tokenizer.codes)
@@ -120,7 +123,9 @@ class GridCodec:
         """See `Model.generate`."""
         width, height = size
         if not (0 < width <= TILE and 0 < height <= TILE):
-            raise UsageError(f"The model {self.name} generates pictures of up to {TILE} x {TILE}, not {width} x {height}.")
+            raise UsageError(
+                f"The model {self.name} generates pictures of up to {TILE} x {TILE}, not {width} x {height}."
+            )
         tokenizer = self.grid.tokenizer
         header = self._header(width, height, images.ColourMode.RGB)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
@@ -160,4 +165,3 @@ def _batches(header: Header, tiles: Sequence[int]) -> Iterator[list[int]]:
     for same in by_size.values():
         for first in range(0, len(same), BATCH):
             yield same[first : first + BATCH]
-

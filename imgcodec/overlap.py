@@ -19,7 +19,9 @@ BATCH = 8
 Span = tuple[int, int]
 
 
-def encode_windows(tokenizer: GridTokenizer, pixels: NDArray[np.uint8], device: torch.device) -> list[NDArray[np.int32]]:
+def encode_windows(
+    tokenizer: GridTokenizer, pixels: NDArray[np.uint8], device: torch.device
+) -> list[NDArray[np.int32]]:
     """Pixels uint8 (H, W, 3) -> the tokens of each stage, (1, rows, columns), whole places of stage 0."""
     whole = tokenizer.strides[0]
     height, width = (-(-length // whole) * whole for length in pixels.shape[:2])
@@ -55,7 +57,10 @@ def decode_windows(
     for number, (top, bottom) in enumerate(down):
         band = np.zeros((scale * (bottom - top), scale * width, 3), np.float32)
         for batch in _batches(across):
-            tokens = [_tokens(s, stride, (top, bottom), [across[i] for i in batch], device) for s, stride in zip(stages, tokenizer.strides, strict=False)]
+            tokens = [
+                _tokens(s, stride, (top, bottom), [across[i] for i in batch], device)
+                for s, stride in zip(stages, tokenizer.strides, strict=False)
+            ]
             decoded = tokenizer.decode(tokens, scale).permute(0, 2, 3, 1).float().cpu().numpy()
             for picture, i in zip(decoded, batch, strict=True):
                 left, right = across[i]
@@ -117,9 +122,7 @@ def _window(pixels: NDArray[np.uint8], rows: Span, columns: Span) -> Tensor:
     return torch.from_numpy(np.pad(part, missing, mode="edge"))
 
 
-def _tokens(
-    stage: NDArray[np.int32], stride: int, rows: Span, columns: list[Span], device: torch.device
-) -> Tensor:
+def _tokens(stage: NDArray[np.int32], stride: int, rows: Span, columns: list[Span], device: torch.device) -> Tensor:
     """The tokens of windows side by side, int64 (windows, h, w)."""
     parts = [stage[0, rows[0] // stride : rows[1] // stride, x0 // stride : x1 // stride] for x0, x1 in columns]
     return torch.from_numpy(np.stack(parts).astype(np.int64)).to(device)

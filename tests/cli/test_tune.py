@@ -45,7 +45,7 @@ def pixels() -> NDArray[np.uint8]:
     return np.asarray(Image.open("examples/photo.png").convert("RGB"))[200:330, 100:250]
 
 
-def test_tunes_share_tokens_and_differ_in_pixels(both: Model, pixels: NDArray[np.uint8]) -> None:
+def test_tunes_differ_in_tokens_and_pixels(both: Model, pixels: NDArray[np.uint8]) -> None:
     assert both.tunes == ["psnr", "visual"]
     psnr, visual = (both.compress(pixels, 60, tune) for tune in both.tunes)
     assert container.read(visual).header.tune == Tune.VISUAL
