@@ -14,7 +14,7 @@ from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Header, Rectangle, Tune
+from imgcodec.bitstream.header import ColourMode, Header, Rectangle, Tune
 from imgcodec.grid_model import GridModel
 from imgcodec.image import Picture
 from imgcodec.overlap import decode_windows, encode_windows
@@ -123,11 +123,9 @@ class GridCodec:
         """See `Model.generate`."""
         width, height = size
         if not (0 < width <= TILE and 0 < height <= TILE):
-            raise UsageError(
-                f"The model {self.name} generates pictures of up to {TILE} x {TILE}, not {width} x {height}."
-            )
+            raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
         tokenizer = self.grid.tokenizer
-        header = self._header(width, height, images.ColourMode.RGB)
+        header = self._header(width, height, ColourMode.RGB)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
         given = None
         if prefix is not None:
@@ -145,7 +143,7 @@ class GridCodec:
         stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
         return [self.synthesise(Tokens(header, [s[i : i + 1] for s in stages]), 1) for i in range(count)]
 
-    def _header(self, width: int, height: int, colour_mode: images.ColourMode) -> Header:
+    def _header(self, width: int, height: int, colour_mode: ColourMode) -> Header:
         return Header(
             width=width, height=height, colour_mode=colour_mode, bit_depth=8, profile=self.grid.profile, tune=Tune.PSNR,
             quality=0, tile_size=TILE, stage_count=len(self.grid.tokenizer.strides), codebook_id=self.id,

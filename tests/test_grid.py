@@ -96,10 +96,9 @@ def test_tokens_of_no_code_are_refused(model: Model) -> None:
     wrong[-1][0, 0, 0] = 10**6
     with pytest.raises(UsageError, match="indices"):
         model.write_tokens(Tokens(tokens.header, wrong))
+    sections = container.read(model.write_tokens(tokens)).sections
     with pytest.raises(InvalidFileError, match="tiles"):
-        model.decompress(
-            container.write(replace(tokens.header, tile_size=512), container.read(model.write_tokens(tokens)).sections)
-        )
+        model.decompress(container.write(replace(tokens.header, tile_size=512), sections))
 
 
 def test_generates(model: Model) -> None:
@@ -119,7 +118,8 @@ def test_a_prefix_is_kept(model: Model) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokenizer", "prior_of", "prior"), [("snac", "vq", "pixelcnn"), ("vq", "bsq", "raster"), ("bsq", "snac", "raster")]
+    ("tokenizer", "prior_of", "prior"),
+    [("snac", "vq", "pixelcnn"), ("vq", "bsq", "raster"), ("bsq", "snac", "raster")],
 )
 def test_pairs_that_make_no_sense_are_refused(tokenizer: str, prior_of: str, prior: str) -> None:
     with pytest.raises(UsageError, match="do not go together") as refused:

@@ -40,8 +40,8 @@ MOST_SCORES = 2**12  # that a place may have, heads * window**2: they are what a
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """Sizes of the `photo` prior. `slices`, `windows` and `attention` (does a slice's block attend?) are by stage. tunes: 2 where there
-    is one for the eye, with other steps for the same quality."""
+    """Sizes of the `photo` prior. `slices`, `windows` and `attention` (does a slice's block attend?) are by stage.
+    tunes: 2 where there is one for the eye, with other steps for the same quality."""
 
     width: int = 256
     hidden: int = 384

@@ -164,9 +164,8 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
             return loss, {k: float(v.detach()) for k, v in parts.items()}
         tune = torch.from_numpy(rng.integers(0, prior.config.tunes if phase.trains == "prior" else 1, data.batch))
         with torch.autocast("cpu", torch.bfloat16):
-            bits, error = photo_forward(
-                tokenizer, prior, pixels, level + levels * tune, progress < phase.linear_until, phase.trains
-            )
+            place, linear = level + levels * tune, progress < phase.linear_until
+            bits, error = photo_forward(tokenizer, prior, pixels, place, linear, phase.trains)
         bpp, trade = bits / data.crop**2, data.lambdas.at(level, levels)
         loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
         figures = {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.clamp(min=1e-10).log10().mean()}
@@ -189,7 +188,7 @@ def decode_visually(model: Photo, pixels: Tensor, level: Tensor) -> Tensor:
         place = level + tokenizer.config.levels
         _, tokens = code_length(model.prior, tokenizer.relax(tokenizer.analysis(pixels), place), place)
         latent = tokenizer.reconstruct(tokens, place)
-    return tokenizer.visual(latent, level)  # type: ignore[no-any-return]
+    return tokenizer.visual(latent, level)
 
 
 @torch.no_grad()
