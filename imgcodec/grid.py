@@ -62,13 +62,20 @@ class GridCodec:
 
     def encode(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> tuple[Tokens, list[Section]]:
         """As they are."""
-        tokens = Tokens(header, list(analysis))
+        tokens = self.choose(header, analysis)
         return tokens, self.write(tokens)
+
+    def choose(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> Tokens:
+        """Without the prior, which has no say in it."""
+        return Tokens(header, list(analysis))
+
+    def check(self, tokens: Tokens) -> None:
+        """See `TokenCodec`."""
+        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codes)
 
     def write(self, tokens: Tokens) -> list[Section]:
         """Tiles of one size at a time."""
         header = tokens.header
-        check_shapes(tokens.stages, [s.shape for s in self.empty(header)], self.grid.tokenizer.codes)
         sections = []
         for tiles in _batches(header, range(header.tile_count)):
             places = [self._places(header.tile_rectangle(t)) for t in tiles]

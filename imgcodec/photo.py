@@ -76,11 +76,18 @@ class PhotoCodec:
 
         return self._encode(header, values, coder)
 
-    def write(self, tokens: Tokens) -> list[Section]:
-        """As they are."""
+    def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
+        """There is no choosing without writing."""
+        return self.encode(header, analysis)[0]
+
+    def check(self, tokens: Tokens) -> None:
+        """See `TokenCodec`."""
         places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))
         shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self.photo.tokenizer.config.channels, places, strict=True)]
         check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)
+
+    def write(self, tokens: Tokens) -> list[Section]:
+        """As they are."""
         return self._encode(tokens.header, tokens.stages, lambda _: RangeEncoder(self.photo.tables))[1]
 
     def _encode(
