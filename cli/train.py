@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli.options import say
+from imgcodec.cli.options import Device, say
 
 
 def train(
@@ -19,17 +19,25 @@ def train(
     validation: Annotated[
         Path | None, typer.Option(help="A folder of pictures to validate on. Default: 8 held out of the data.")
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where checkpoints, logs and the model go.")] = Path(
-        "runs/photo"
-    ),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Where checkpoints, logs and the model go. Default: runs/ and the recipe's name."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: batch=4, phases.0.steps=9."),
     ] = None,
     start: Annotated[str | None, typer.Option(help="Name or path of a model to go on from.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
+    device: Device = "cpu",
 ) -> None:
-    """Train a model. Needs imgcodec[train]; Ctrl-C saves a checkpoint and leaves."""
+    """Train a model. Needs imgcodec[train]; Ctrl-C saves a checkpoint and leaves.
+
+    Several processes: torchrun --nproc-per-node 2 -m imgcodec train RECIPE ...
+    """
+    output = output or Path("runs") / recipe.stem
     for source in [*data, *([validation] if validation else [])]:
         if not source.exists():
             raise CodecError(f"There is no {source}.")
@@ -46,4 +54,6 @@ def train(
     from imgcodec.training.recipe import read_recipe
     from imgcodec.training.recipe import train as run
 
-    say(f"Wrote {run(read_recipe(recipe, settings or []), data, validation, output, resume, start)}")
+    path = run(read_recipe(recipe, settings or []), data, validation, output, resume, start, device)
+    if os.environ.get("RANK", "0") == "0":
+        say(f"Wrote {path}")

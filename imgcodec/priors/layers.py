@@ -215,7 +215,7 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
                 restore_product(child, source)
             case Rows():
                 rows = source.rows * 2.0**-child.output_fraction
-                child.rows.data.copy_(rows.repeat(child.tunes // source.tunes, 1))  # a new tune starts as the first
+                child.rows.data.copy_(rows.repeat(child.tunes, 1)[: len(child.rows)])  # a new tune starts as the first
             case Attention():
                 restore_product(child.project, source.project)
                 restore_product(child.merge, source.merge)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from imgcodec import image
@@ -61,3 +62,10 @@ def random_crops(photographs: list[np.ndarray], size: int, batch: int, rng: np.r
         view = photograph[top : top + size, left : left + size]
         crop[:] = view[:, ::-1] if rng.random() < 0.5 else view
     return torch.from_numpy(crops).permute(0, 3, 1, 2)
+
+
+def centre(pixels: NDArray[np.uint8], side: int, multiple: int) -> NDArray[np.uint8]:
+    """The middle of a picture, sides a multiple of `multiple` and at most `side`."""
+    height, width = (min(side, n) // multiple * multiple for n in pixels.shape[:2])
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    return pixels[top : top + height, left : left + width]

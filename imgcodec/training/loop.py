@@ -2,23 +2,28 @@
 
 import json
 import math
+import re
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import torch
 from rich.console import Console
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from imgcodec import files
 from imgcodec.bitstream.errors import CodecError
+from imgcodec.training import distributed
 
 console = Console(stderr=True)
+
+LOG_EVERY = 100
+"""Steps."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Phase:
 
     rate: learning rate of the networks. slow, fast: factors on it for the groups of parameters that a recipe names
     slow (linear paths) and fast (the prior). The rate warms up for `warmup` steps, stays, and from `decay_from` (a
-    fraction of the phase) falls linearly to `final` times what it was.
+    fraction of the phase) falls to `final` times what it was: along a line, or along half a cosine.
     """
 
     name: str
@@ -37,18 +42,35 @@ class Phase:
     slow: float = 0.1
     fast: float = 2.0
     warmup: int = 200
+    schedule: Literal["linear", "cosine"] = "linear"
     decay_from: float = 0.6
     final: float = 0.02
     average: float = 0.999
     validate_every: int = 2000
     save_every_minutes: float = 3.0
 
+    def __post_init__(self) -> None:
+        if self.schedule not in ("linear", "cosine"):
+            raise ValueError(f"a schedule is linear or cosine, not {self.schedule!r}")
+        if not re.fullmatch(r"[\w-]+", self.name):  # it becomes the name of a file
+            raise ValueError(f"a phase is called {self.name!r}, which takes letters, digits, - and _")
+
     def rate_at(self, step: int, minutes: float) -> float:
-        left = (1 - self.progress(step, minutes)) / max(1e-9, 1 - self.decay_from)
-        return self.rate * min(1.0, (step + 1) / self.warmup) * (self.final + (1 - self.final) * min(1.0, left))
+        left = min(1.0, (1 - self.progress(step, minutes)) / max(1e-9, 1 - self.decay_from))
+        if self.schedule == "cosine":
+            left = (1 - math.cos(math.pi * left)) / 2
+        return self.rate * min(1.0, (step + 1) / max(1, self.warmup)) * (self.final + (1 - self.final) * left)
 
     def progress(self, step: int, minutes: float) -> float:
         return min(1.0, max(step / self.steps, minutes / self.minutes))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a validation finds: figures, and pictures (3, H, W) in 0..1, by name."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    pictures: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Run:
@@ -58,6 +80,10 @@ class Run:
         """speed: gives 'slow', 'normal' or 'fast' for a parameter's name."""
         self.phase, self.model, self.folder = phase, model, folder
         self.named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        # what training changes without a gradient: the counts of how often a code was used, for example
+        kept = model.state_dict(keep_vars=True)
+        self.buffers = {n: b for n, b in model.named_buffers() if n in kept}
+        self.device = next(iter(self.named.values())).device
         groups: dict[str, list[Tensor]] = {"slow": [], "normal": [], "fast": []}
         for name, parameter in self.named.items():
             groups[speed(name)].append(parameter)
@@ -81,29 +107,42 @@ class Run:
         with safe_open(self.checkpoint, framework="pt") as file:
             state = json.loads(file.metadata()["state"])
             self.step, self.minutes = state["step"], state["minutes"]
+            self.usual_norm = state.get("usual_norm", math.inf)
+            stored = set(file.keys())
+            steps = file.get_tensor("steps") if "steps" in stored else [self.step] * len(self.named)
             torch.set_rng_state(file.get_tensor("rng"))
             with torch.no_grad():
-                for name, parameter in self.named.items():
+                for name, buffer in self.buffers.items():
+                    if f"buffer.{name}" in stored:
+                        buffer.copy_(file.get_tensor(f"buffer.{name}"))
+                for (name, parameter), taken in zip(self.named.items(), steps, strict=True):
                     parameter.copy_(file.get_tensor(f"model.{name}"))
                     self.averaged[name].copy_(file.get_tensor(f"average.{name}"))
+                    if not taken:  # a layer that no step has used yet has no moments
+                        continue
                     # the fused optimizer takes for granted that a moment lies in memory as its parameter does
                     moments = {"exp_avg": f"first.{name}", "exp_avg_sq": f"second.{name}"}
                     self.optimizer.state[parameter] = {
-                        "step": torch.tensor(float(self.step)),
+                        "step": torch.tensor(float(taken), device=self.device),
                         **{k: torch.empty_like(parameter).copy_(file.get_tensor(n)) for k, n in moments.items()},
                     }
         return True
 
     def save(self) -> None:
-        """Writes the checkpoint whole or not at all."""
-        tensors = {"rng": torch.get_rng_state()}
+        """Writes the checkpoint whole or not at all; of several processes, the first one does."""
+        if distributed.rank():
+            return
+        tensors = {"rng": torch.get_rng_state()} | {f"buffer.{n}": b for n, b in self.buffers.items()}
+        steps = []
         for name, parameter in self.named.items():
-            zeros = {"exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
+            zeros = {"step": 0, "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
             state = self.optimizer.state.get(parameter) or zeros  # a layer may not have been used yet
             tensors |= {f"model.{name}": parameter.detach(), f"average.{name}": self.averaged[name]}
             tensors |= {f"first.{name}": state["exp_avg"], f"second.{name}": state["exp_avg_sq"]}
-        state = {"step": self.step, "minutes": self.minutes}
-        data = save({n: t.contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)})
+            steps.append(int(state["step"]))
+        tensors["steps"] = torch.tensor(steps)
+        told = {"step": self.step, "minutes": self.minutes, "usual_norm": self.usual_norm}
+        data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(told)})
         files.write(self.checkpoint, data, force=True)
 
     def update(self, loss: Tensor) -> bool:
@@ -139,61 +178,116 @@ class Run:
 
 def run_phase(
     run: Run,
-    loss_of_step: Callable[[int, float], tuple[Tensor, dict[str, float]]],
-    validate: Callable[[], dict[str, Any]],
+    objective: nn.Module,
+    batch: Callable[[int], tuple[Any, ...]],
+    validate: Callable[[], Report],
+    after_step: Callable[[int], object] = lambda step: None,
 ) -> None:
     """Trains to the end of the phase and leaves the averaged weights in the model.
 
-    loss_of_step(step, progress) -> loss and figures to log, "loss" among them; validate() -> figures.
-    SIGINT and SIGTERM save and leave.
+    objective(progress, *batch(step)) -> loss and scalars to log, "loss" among them; progress is 0 to 1. Its parameters
+    are those of `run`; if there are several processes, each has a batch of its own and gradients are averaged.
+    after_step(step): what else changes weights, in the same way in every process. SIGINT and SIGTERM save and leave.
     """
-    from torch.utils.tensorboard import SummaryWriter
-
-    phase, stop = run.phase, False
+    phase, stop, asked = run.phase, False, False
 
     def ask_to_stop(*_: object) -> None:
-        nonlocal stop
-        stop = True
+        nonlocal asked
+        asked = True
 
+    distributed.share([*run.named.values(), *run.averaged.values(), *run.buffers.values()])
     handlers = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    writer = SummaryWriter(str(run.folder / "log" / phase.name))
+    log = Log(run)
+    objective.train()
+    averaging = distributed.average_gradients(objective, run.device)
     saved, skipped, recent = run.minutes, 0, []
     usual_loss = math.inf
     try:
         while phase.progress(run.step, run.minutes) < 1 and not stop:
             began = time.monotonic()
-            loss, figures = loss_of_step(run.step, phase.progress(run.step, run.minutes))
+            loss, figures = averaging(phase.progress(run.step, run.minutes), *batch(run.step))
             skipped += not run.update(loss)
+            after_step(run.step)
             run.step += 1
-            run.minutes += (time.monotonic() - began) / 60
-            recent.append(figures)
-            if run.step % 100 == 0:
-                mean = {k: sum(f[k] for f in recent) / len(recent) for k in figures}
-                for key, value in mean.items():
-                    writer.add_scalar(key, value, run.step)
-                if mean["loss"] > usual_loss + 2 * abs(usual_loss):
+            run.minutes, stop = distributed.agree(run.minutes + (time.monotonic() - began) / 60, asked, run.device)
+            recent.append({k: v.detach() for k, v in figures.items()})
+            if run.step % LOG_EVERY == 0:
+                mean = {k: float(torch.stack([f[k].float() for f in recent]).mean()) for k in figures}
+                log.figures(mean, f"{run.minutes:.1f} min", f"skipped {skipped}")
+                # all processes look at the loss of the first one, or only some would leave
+                seen = distributed.of_first(mean["loss"], run.device)
+                if seen > usual_loss + 2 * abs(usual_loss):
                     raise CodecError("The training has diverged: resume from the checkpoint with a lower rate.")
-                usual_loss = mean["loss"]
-                words = "  ".join(f"{k} {v:.4g}" for k, v in mean.items())
-                console.print(f"{phase.name} {run.step}  {run.minutes:.1f} min  {words}  skipped {skipped}")
-                recent = []
-            if run.step % phase.validate_every == 0:
-                run.swap_average()
-                results = validate()
-                run.swap_average()
-                for key, value in results.items():
-                    writer.add_scalar(f"validation/{key}", value, run.step)
-                console.print(
-                    f"{phase.name} {run.step}  validation  " + "  ".join(f"{k} {v:.4g}" for k, v in results.items())
-                )
-            if run.minutes - saved > phase.save_every_minutes and run.step % 100 == 0:  # the loss was just looked at
+                usual_loss, recent = seen, []
+            if run.step % phase.validate_every == 0 and distributed.rank() == 0:
+                log.report(_validate_average(run, objective, validate))
+            if run.minutes - saved > phase.save_every_minutes and run.step % LOG_EVERY == 0:  # loss just looked at
                 run.save()
                 saved = run.minutes
         run.save()
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        writer.close()
+        log.close()
     if stop:
         raise KeyboardInterrupt
     run.swap_average()
+    objective.eval()
+
+
+def _validate_average(run: Run, objective: nn.Module, validate: Callable[[], Report]) -> Report:
+    run.swap_average()
+    objective.eval()
+    report = validate()
+    objective.train()
+    run.swap_average()
+    return report
+
+
+class Log:
+    """Where figures and pictures of a phase go: TensorBoard and stderr, from the first process only."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.writer = run, None
+        if distributed.rank() == 0:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.writer = SummaryWriter(str(run.folder / "log" / run.phase.name))
+
+    def figures(self, figures: dict[str, float], *words: str, prefix: str = "") -> None:
+        if self.writer is None:
+            return
+        for key, value in figures.items():
+            self.writer.add_scalar(prefix + key, value, self.run.step)
+        values = (f"{k} {v:.4g}" for k, v in figures.items())
+        console.print("  ".join([f"{self.run.phase.name} {self.run.step}", *words[:1], *values, *words[1:]]))
+
+    def report(self, report: Report) -> None:
+        self.figures(report.figures, "validation", prefix="validation/")
+        for name, picture in report.pictures.items():
+            if self.writer is not None:
+                self.writer.add_image(name, picture.detach().float().clamp(0, 1).cpu().numpy(), self.run.step)
+
+    def close(self) -> None:
+        if self.writer is not None:
+            self.writer.close()
+
+
+AnyPhase = TypeVar("AnyPhase", bound=Phase)
+
+
+def run_phases(
+    phases: Sequence[AnyPhase], model: nn.Module, folder: Path, resume: bool, train: Callable[[AnyPhase], None]
+) -> None:
+    """Trains phase after phase, each from the averaged weights of the one before; with `resume`, those that are
+    finished are read back instead."""
+    for phase in phases:
+        finished = folder / f"{phase.name}-weights.safetensors"
+        if resume and finished.exists():
+            model.load_state_dict(load_file(finished))
+            continue
+        train(phase)
+        if distributed.rank() == 0:
+            state = {n: t.cpu().contiguous() for n, t in model.state_dict().items()}
+            files.write(finished, save(state), force=True)
+        distributed.wait_for_all(next(model.parameters()).device)

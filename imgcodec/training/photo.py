@@ -18,8 +18,9 @@ from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack, unpack
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
-from imgcodec.training.loop import Phase, Run, run_phase
+from imgcodec.training.loop import Phase, Report, Run, run_phase
 from imgcodec.training.rate import choose_tokens, logistic_bits
 from imgcodec.training.visual import visual_loss, visual_shift
 
@@ -46,6 +47,7 @@ class Data:
     crop: int = 256
     batch: int = 8
     seed: int = 1
+    device: torch.device = torch.device("cpu")
 
 
 def photo_forward(
@@ -148,33 +150,47 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     run = Run(phase, model, speed, folder)
     if phase.shift_gains:
         shift_gains(model, phase.shift_gains)
-    if phase.begin_visual and not tokenizer.visual_shift.any():
+    if (phase.begin_visual or phase.trains == "visual") and not tokenizer.visual_shift.any():
         begin_visual(model, data)
     if resume:
         run.resume()
 
-    def loss_of_step(step: int, progress: float) -> tuple[Tensor, dict[str, float]]:
-        rng = np.random.default_rng((data.seed, step))
-        pixels = random_crops(data.photographs, data.crop, data.batch, rng).float().div_(255)
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((data.seed, step, distributed.rank()))
+        pixels = random_crops(data.photographs, data.crop, data.batch, rng)
         level = torch.from_numpy(rng.random(data.batch, np.float32)) * (levels - 1)
-        if phase.trains == "visual":
-            with torch.autocast("cpu", torch.bfloat16):
-                decoded = decode_visually(model, pixels, level)
-            loss, parts = visual_loss(pixels, decoded)
-            return loss, {k: float(v.detach()) for k, v in parts.items()}
         tune = torch.from_numpy(rng.integers(0, prior.config.tunes if phase.trains == "prior" else 1, data.batch))
-        with torch.autocast("cpu", torch.bfloat16):
-            place, linear = level + levels * tune, progress < phase.linear_until
-            bits, error = photo_forward(tokenizer, prior, pixels, place, linear, phase.trains)
-        bpp, trade = bits / data.crop**2, data.lambdas.at(level, levels)
-        loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
-        figures = {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.clamp(min=1e-10).log10().mean()}
-        return loss, {k: float(v.detach()) for k, v in figures.items()}
+        return pixels.to(data.device), (level + levels * tune).to(data.device)
 
-    def validation() -> dict[str, float]:
+    def validation() -> Report:
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
 
-    run_phase(run, loss_of_step, validation)
+    run_phase(run, Objective(model, phase, data.lambdas), batch, validation)
+
+
+class Objective(nn.Module):
+    """What a phase makes small: (progress, pixels uint8 (B, 3, H, W), level (B,)) -> loss, and figures to log.
+
+    Levels of the visual tune follow those of the other; a phase that trains its synthesis takes them as for PSNR."""
+
+    def __init__(self, model: Photo, phase: PhotoPhase, lambdas: Lambdas) -> None:
+        super().__init__()
+        self.model, self.phase, self.lambdas = model, phase, lambdas
+
+    def forward(self, progress: float, pixels: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        pixels = pixels.float().div_(255)
+        tokenizer, trains = self.model.tokenizer, self.phase.trains
+        with torch.autocast(pixels.device.type, torch.bfloat16):
+            if trains == "visual":
+                return visual_loss(pixels, decode_visually(self.model, pixels, level))
+            linear = progress < self.phase.linear_until
+            bits, error = photo_forward(tokenizer, self.model.prior, pixels, level, linear, trains)
+        bpp, trade = (
+            bits / pixels[0, 0].numel(),
+            self.lambdas.at(level % tokenizer.config.levels, tokenizer.config.levels),
+        )
+        loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
+        return loss, {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.clamp(min=1e-10).log10().mean()}
 
 
 def decode_visually(model: Photo, pixels: Tensor, level: Tensor) -> Tensor:
@@ -197,7 +213,8 @@ def begin_visual(model: Photo, data: Data) -> None:
     tokenizer = model.tokenizer
     assert tokenizer.visual is not None
     rng = np.random.default_rng(data.seed)
-    crops = torch.cat([random_crops(data.photographs, 256, 4, rng) for _ in range(8)]).float().div_(255)
+    crops = torch.cat([random_crops(data.photographs, 256, 4, rng) for _ in range(8)])
+    crops = crops.to(data.device).float().div_(255)
     with torch.enable_grad():
         tokenizer.visual_shift.copy_(visual_shift(tokenizer, crops))
     tokenizer.visual.load_state_dict(tokenizer.synthesis.state_dict())
@@ -236,31 +253,36 @@ def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
     levels = model.tokenizer.config.levels
     for step in range(batches):
         rng = np.random.default_rng((data.seed, 0, step))
-        pixels = random_crops(data.photographs, data.crop, data.batch, rng).float().div_(255)
-        level = torch.linspace(0, levels - 1, data.batch) + levels * (step % model.prior.config.tunes)
+        pixels = random_crops(data.photographs, data.crop, data.batch, rng).to(data.device).float().div_(255)
+        level = torch.linspace(0, levels - 1, data.batch, device=data.device)
+        level = level + levels * (step % model.prior.config.tunes)
         code_length(model.prior, model.tokenizer.relax(model.tokenizer.analysis(pixels), level), level)
 
 
 @torch.no_grad()
-def validate(model: Photo, data: Data, linear_analysis: bool = False) -> dict[str, float]:
-    """Code length and PSNR on the development set at every level, and the loss over all."""
+def validate(model: Photo, data: Data, linear_analysis: bool = False) -> Report:
+    """Code length and PSNR on the development set at every level, the loss over all, and the first picture at each."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
     results: dict[str, float] = {}
+    pictures: dict[str, Tensor] = {}
     losses = []
     for index in range(levels):
         rates, psnrs = [], []
-        for pixels in data.development:
-            level = torch.full((1,), float(index))
-            x = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float().div(255)
-            with torch.autocast("cpu", torch.bfloat16):
+        for number, picture in enumerate(data.development):
+            level = torch.full((1,), float(index), device=data.device)
+            x = torch.from_numpy(np.array(picture)).to(data.device).permute(2, 0, 1)[None].float().div(255)
+            with torch.autocast(x.device.type, torch.bfloat16):
                 latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
                 bits, tokens = code_length(prior, tokenizer.relax(latent.float(), level), level)
                 decoded = tokenizer.synthesis(tokenizer.reconstruct(tokens, level), level).float()
-            error = ((decoded * 255).round().clamp(0, 255) / 255 - x).square().mean()
+            decoded = (decoded * 255).round().clamp(0, 255) / 255
+            error = (decoded - x).square().mean()
             trade = data.lambdas.at(level, levels)
             rates.append(float(bits) / x[0, 0].numel())
             psnrs.append(-10 * math.log10(float(error)))
             losses.append(float((rates[-1] + trade * 255**2 * error) / trade.sqrt()))
+            if number == 0:
+                pictures[f"level{index}"] = torch.cat([x[0], decoded[0]], 2)  # the original at the left
         results |= {f"bpp{index}": float(np.mean(rates)), f"psnr{index}": float(np.mean(psnrs))}
-    return {"loss": float(np.mean(losses))} | results
+    return Report({"loss": float(np.mean(losses))} | results, pictures)

@@ -24,10 +24,11 @@ from imgcodec.priors.transformer import Prior
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import load_photographs, random_crops
 from imgcodec.training.klt import start_from_klt
-from imgcodec.training.loop import Phase, Run, run_phase
+from imgcodec.training.loop import Phase, Report, Run, run_phase
 from imgcodec.training.photo import (
     Data,
     Lambdas,
+    Objective,
     Photo,
     PhotoPhase,
     calibration_pass,
@@ -35,11 +36,12 @@ from imgcodec.training.photo import (
     shift_gains,
     train_phase,
 )
+from imgcodec.training.photo_recipe import PhotoRecipe
 from imgcodec.training.rate import logistic_bits
-from imgcodec.training.recipe import Recipe, read_recipe, train
+from imgcodec.training.recipe import read_recipe, train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
-TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(4)), "phases.0.validate_every=2"]
+TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(5)), "phases.0.validate_every=2"]
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +56,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def recipe() -> Recipe:
+def recipe() -> PhotoRecipe:
     return read_recipe(RECIPE, TINY)
 
 
-def small_model(recipe: Recipe, folder: Path) -> tuple[Photo, Data]:
+def small_model(recipe: PhotoRecipe, folder: Path) -> tuple[Photo, Data]:
     torch.manual_seed(0)
     photographs = load_photographs([folder], recipe.crop)
     data = Data(photographs[2:], [p[:256, :256] for p in photographs[:2]], recipe.lambdas, recipe.crop, recipe.batch)
@@ -94,7 +96,7 @@ def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_resumed_run_ends_where_an_uninterrupted_one_does(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+def test_resumed_run_ends_where_an_uninterrupted_one_does(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     ends = []
     for stops in ([6], [3, 6]):
         model, data = small_model(recipe, folder)
@@ -114,19 +116,14 @@ def _train_until(model: Photo, phase: PhotoPhase, data: Data, folder: Path, stop
     torch.manual_seed(5)
     run.resume()
 
-    def loss_of_step(step: int, progress: float) -> tuple[torch.Tensor, dict[str, float]]:
-        from imgcodec.training.photo import photo_forward
-
-        pixels = random_crops(data.photographs, 256, 2, np.random.default_rng(step)).float() / 255
-        bits, error = photo_forward(model.tokenizer, model.prior, pixels, torch.tensor([1.0, 5.0]), False)
-        loss = bits.mean() / 256**2 + 100 * error.mean()
-        return loss, {"loss": float(loss.detach())}
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return random_crops(data.photographs, 256, 2, np.random.default_rng(step)), torch.tensor([1.0, 5.0])
 
     run.phase = Phase(phase.name, steps=stop, warmup=1, decay_from=1.0)
-    run_phase(run, loss_of_step, dict)
+    run_phase(run, Objective(model, phase, data.lambdas), batch, Report)
 
 
-def test_quantized_phase_trains_and_restores(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+def test_quantized_phase_trains_and_restores(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     model, data = small_model(recipe, folder)
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
     phase = PhotoPhase("quantized", steps=3, warmup=1, rate=1e-2, quantized=True)
@@ -151,7 +148,7 @@ def test_quantized_phase_trains_and_restores(recipe: Recipe, folder: Path, tmp_p
             torch.testing.assert_close(back.state_dict()[name] * units_back, tensor * units, rtol=0, atol=0)
 
 
-def test_calibration_sees_every_operand(recipe: Recipe, folder: Path) -> None:
+def test_calibration_sees_every_operand(recipe: PhotoRecipe, folder: Path) -> None:
     from imgcodec.priors.layers import FLOAT, Operand, calibrate
 
     model, data = small_model(recipe, folder)
@@ -159,13 +156,13 @@ def test_calibration_sees_every_operand(recipe: Recipe, folder: Path) -> None:
     assert all(int(m.fraction) != FLOAT for m in model.prior.modules() if isinstance(m, Operand))
 
 
-def test_training_from_a_model_file(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+def test_training_from_a_model_file(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     path = train(recipe, [folder], None, tmp_path / "first", resume=False, start=None)
     once_more = train(recipe, [folder], folder, tmp_path / "second", resume=False, start=str(path))
     assert imgcodec.load_model(str(once_more)).id != imgcodec.load_model(str(path)).id
 
 
-def test_linear_paths_start_orthonormal(recipe: Recipe, folder: Path) -> None:
+def test_linear_paths_start_orthonormal(recipe: PhotoRecipe, folder: Path) -> None:
     model, _ = small_model(recipe, folder)
     analysis = model.tokenizer.analysis.linear.weight.flatten(1)
     torch.testing.assert_close(analysis @ analysis.T, torch.eye(len(analysis)), rtol=0, atol=1e-5)
@@ -233,7 +230,7 @@ def test_bad_settings_are_refused(setting: str) -> None:
         read_recipe(RECIPE, [setting])
 
 
-def test_gains_shift_by_slice(recipe: Recipe, folder: Path) -> None:
+def test_gains_shift_by_slice(recipe: PhotoRecipe, folder: Path) -> None:
     model, _ = small_model(recipe, folder)
     before = model.tokenizer.log_gain[1].detach().clone()
     shift_gains(model, (0.25, -0.5))
@@ -244,7 +241,9 @@ def test_gains_shift_by_slice(recipe: Recipe, folder: Path) -> None:
         read_recipe(RECIPE, [*TINY, "phases.1.shift_gains=[0.0, 0.0, 0.0]"])
 
 
-def test_start_from_a_model_of_other_lambdas_has_its_gains_at_the_same_lambdas(recipe: Recipe, folder: Path) -> None:
+def test_start_from_a_model_of_other_lambdas_has_its_gains_at_the_same_lambdas(
+    recipe: PhotoRecipe, folder: Path
+) -> None:
     model, _ = small_model(recipe, folder)
     gain = model.tokenizer.log_gain[1][:, 0].detach().clone()
     prior_row = model.prior.fine.start.rows.detach().clone()
