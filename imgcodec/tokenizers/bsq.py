@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from imgcodec.tokenizers.blocks import BLOCK, BlockAnalysis, BlockSynthesis
 from imgcodec.tokenizers.grid import Losses
 from imgcodec.tokenizers.quantizers import MOST_BITS, BinarySphericalQuantizer
-from imgcodec.tokenizers.start import block_basis, start_transforms
+from imgcodec.tokenizers.start import block_basis, set_layer, start_transforms
 
 LARGEST_WIDTH = 2**12
 MOST_BLOCKS = 64
@@ -127,8 +127,7 @@ class BSQTokenizer(nn.Module):
         start_transforms(whole, self.synthesis.linear, basis)
         latent = torch.cat([whole(piece - 0.5) for piece in crops.split(32)])
         mean = latent.mean((0, 2, 3))
-        self.analysis.linear.weight.copy_(basis[:coordinates])
-        self.analysis.linear.bias.copy_(-mean[:coordinates])
+        set_layer(self.analysis.linear, basis[:coordinates], -mean[:coordinates])
         self.synthesis.input_scale.copy_(1 / (latent.std((0, 2, 3)) + 0.1))
 
         samples = (latent - mean[:, None, None]).movedim(1, 3).flatten(0, 2)

@@ -32,8 +32,8 @@ class VectorQuantizer(nn.Module):
     back from (ViT-VQGAN, Yu et al. 2022; DAC and SNAC do the same).
 
     l2_norm: latents and codewords are normalised, so that the nearest is the one of the smallest angle. The angle alone
-    does not know how large a latent was: each codeword has a learned `gain` that it is multiplied with afterwards. Where
-    the projection has a bias, magnitudes become angles, and gain restores them (`imgcodec.tokenizers.start`).
+    does not know how large a latent was: each codeword has a learned `gain` that it is multiplied with afterwards.
+    Where the projection has a bias, magnitudes become angles, and gain restores them (`imgcodec.tokenizers.start`).
 
     temperature: of the softmax of squared distances that the entropy loss is made of. Narrow clouds of latents need a
     low one.

@@ -86,13 +86,12 @@ class SNAC(nn.Module):
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale != 1:
             raise ValueError(f"SNAC decodes to the size of the picture only, not {scale} times it")
-        finest = self.config.vq_strides[-1]
-        rows, columns = (n * self.config.vq_strides[0] // finest for n in tokens[0].shape[1:])
-        latent = tokens[0].new_zeros((), dtype=torch.float32)
-        for (stride, quantizer), stage in zip(self._stages(), tokens, strict=False):
-            latent = latent + _repeat(quantizer.lookup(stage), stride)
-        assert latent.shape[2:] == (rows * finest, columns * finest)
-        return self.synthesis(latent)
+        return self.synthesis(self.dequantize(tokens))
+
+    def dequantize(self, tokens: list[Tensor]) -> Tensor:
+        """Tokens of the first stages, at least one -> latent (B, latent_dim, h, w), stride 16."""
+        parts = zip(self._stages(), tokens, strict=False)
+        return torch.stack([_repeat(quantizer.lookup(t), stride) for (stride, quantizer), t in parts]).sum(0)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
         rest = self.analysis(pixels)

@@ -37,11 +37,16 @@ def principal(samples: Tensor, count: int) -> Tensor:
 @torch.no_grad()
 def start_transforms(analysis_linear: nn.Conv2d, synthesis_linear: nn.Conv2d, basis: Tensor) -> None:
     """Sets the linear paths, (channels, 3, b, b) and back, to a basis and its transpose, without biases."""
-    for layer in (analysis_linear, synthesis_linear):
-        assert layer.bias is not None
-        nn.init.zeros_(layer.bias)
-    analysis_linear.weight.copy_(basis)
-    synthesis_linear.weight.copy_(basis.flatten(1).T[:, :, None, None])
+    set_layer(analysis_linear, basis, basis.new_zeros(len(basis)))
+    set_layer(synthesis_linear, basis.flatten(1).T, basis.new_zeros(basis[0].numel()))
+
+
+@torch.no_grad()
+def set_layer(layer: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:
+    """Copies weight, of the layer's shape or (outputs, inputs) for one of 1x1, and bias (outputs,)."""
+    assert layer.bias is not None
+    layer.weight.copy_(weight.reshape(layer.weight.shape))
+    layer.bias.copy_(bias)
 
 
 @torch.no_grad()
@@ -63,10 +68,8 @@ def start_quantizer(quantizer: VectorQuantizer, latents: Tensor, seed: int = 1) 
     into[: len(directions)] = directions / constant
     bias = -into @ mean
     bias[-1] = 1
-    quantizer.project_in.weight.copy_(into[:, :, None, None])
-    quantizer.project_in.bias.copy_(bias)
-    quantizer.project_out.weight.copy_((into * constant**2).T[:, :, None, None])
-    quantizer.project_out.bias.copy_(mean)
+    set_layer(quantizer.project_in, into, bias)
+    set_layer(quantizer.project_out, (into * constant**2).T, mean)
 
     z = latents @ into.T + bias
     means, tokens = spherical_kmeans(z, quantizer.codes, generator)

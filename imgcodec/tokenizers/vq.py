@@ -244,4 +244,7 @@ def _middle(width: int, dropout: float) -> list[nn.Module]:
 
 
 def _norm(width: int) -> nn.GroupNorm:
-    return nn.GroupNorm(math.gcd(32, width), width, eps=1e-6)
+    """32 groups as in VQGAN, fewer where a group would have one channel: in the lowest resolution of a small picture
+    that is one number, which normalising leaves nothing of."""
+    groups = math.gcd(32, width)
+    return nn.GroupNorm(groups // 2 if 1 < groups == width else groups, width, eps=1e-6)
