@@ -40,8 +40,8 @@ class VectorQuantizer(nn.Module):
 
     Codewords learn from the vq loss. In training mode `used` counts how often each was the nearest since the last
     `revive`, which the training loop calls every so many steps: it puts codewords that nobody used where latents of the
-    last batch were. No random numbers are in it, counts are summed over processes and latents are those of process 0,
-    so that it does the same in every run and every process of it.
+    last batch were. No random numbers are in it, counts are summed over processes, and latents are those of process 0,
+    so that it does the same in every run and every process of it. (Processes must have batches of one size.)
     """
 
     def __init__(

@@ -117,10 +117,11 @@ def test_lookup_is_what_training_sees():
     assert torch.equal(made.encode(latents((2, 10, 3, 5))), tokens)
 
 
-def test_the_start_knows_how_large_a_latent_was():
+@pytest.mark.parametrize("l2_norm", [True, False])
+def test_the_start_knows_how_large_a_latent_was(l2_norm):
     """Latents of few directions and very different magnitudes: what normalising takes, gain restores."""
     torch.manual_seed(4)
-    made = VectorQuantizer(10, 256, 3)
+    made = VectorQuantizer(10, 256, 3, l2_norm)
     points = (torch.randn(4000, 2) * torch.rand(4000, 1) * 4) @ torch.randn(2, 10) + torch.randn(10)
     start_quantizer(made, points)
     with torch.no_grad():
