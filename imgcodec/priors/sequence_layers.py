@@ -33,7 +33,8 @@ class Table(nn.Module):
         super().__init__()
         self.uses = uses
         self.weight = nn.Parameter(torch.empty(count, width))
-        nn.init.normal_(self.weight, 0, spread)
+        # uniform: on the meta device, on which model files are checked, normal numbers cost a second of imports
+        nn.init.uniform_(self.weight, -(3**0.5) * spread, 3**0.5 * spread)
         self.quantized = False
 
     def forward(self, index: Tensor) -> Tensor:
@@ -77,7 +78,7 @@ class CausalAttention(CachedAttention):
         mask = None if whole else causal_mask(x.shape[1], self.context, x.device)
         scale = 2.0**-exact.SCORE_DIVISOR
         mixed = F.scaled_dot_product_attention(query, key, value, mask, is_causal=whole, scale=scale)
-        return self.merge(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.merge(mixed.transpose(1, 2).flatten(2))
 
     def operands(self, x: Tensor) -> Tensor:
         query, key, value = x.chunk(3, -1)
