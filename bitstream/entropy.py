@@ -218,6 +218,12 @@ class RangeEncoder(RangeCoder):
             raise UsageError("Only values in the range of int32 can be written.")
         return self._walk(sent, table)
 
+    def code_weights(self, symbols: NDArray[np.integer] | None, weights: NDArray[np.number]) -> Int32s:
+        """Writes `symbols` and returns them. Raises UsageError for symbols that there are no weights for."""
+        if symbols is None:
+            raise UsageError("An encoder needs symbols.")
+        return super().code_weights(symbols, weights)
+
     def finish(self) -> bytes:
         """The fewest bytes from which a decoder gets everything that was written; none at all can be enough.
 

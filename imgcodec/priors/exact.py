@@ -253,7 +253,8 @@ def operand_fractions(module: nn.Module) -> dict[str, Any]:
 def check_bounds(module: nn.Module) -> float:
     """Largest number that can stand between any two layers of `module`. Raises BoundError unless all of its arithmetic
     is exact."""
-    total = sum(m.output_bound() for m in module.modules() if hasattr(m, "output_bound"))
+    bounds = (getattr(m, "output_bound", None) for m in module.modules())
+    total = float(sum(bound() for bound in bounds if bound is not None))
     if total >= LIMIT:
         raise BoundError(f"sums of up to {total:.0f} between layers are not exact in float32")
     return total

@@ -92,13 +92,16 @@ class CachedAttention(nn.Module):
 
     def step(self, x: Tensor, cache: Tensor, at: int) -> Tensor:
         """x (B, C), position `at`, those before it in the cache -> (B, C). Writes this position into the cache."""
-        batch, channels = x.shape
-        numbers = self.operands(self.project(x)).view(batch, 3, self.heads, -1)
+        return self.merge(self.look_back(self.project(x), cache, at))
+
+    def look_back(self, projected: Tensor, cache: Tensor, at: int) -> Tensor:
+        """As `step`, between both products: query, key and value (B, 3 * C) -> mixed values (B, C)."""
+        batch = len(projected)
+        numbers = self.operands(projected).view(batch, 3, self.heads, -1)
         cache.unflatten(1, (batch, self.heads))[:, :, :, at] = numbers[:, 1:].transpose(0, 1)
         keys, values = cache[:, :, max(0, at + 1 - self.context) : at + 1]
         query = numbers[:, 0].reshape(batch * self.heads, 1, -1)
-        mixed = self.mix(torch.bmm(query, keys.transpose(1, 2)), values)
-        return self.merge(mixed.view(batch, channels))  # type: ignore[no-any-return]
+        return self.mix(torch.bmm(query, keys.transpose(1, 2)), values).view(batch, -1)
 
 
 class ExactCausalAttention(CachedAttention):

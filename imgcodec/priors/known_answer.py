@@ -4,19 +4,26 @@
     products   every shape of product that a tile of 512 x 512 pixels has, with operands at the ends of their range,
                their signs those of the weights: the largest sums that there can be, where 16 bits would not do
 
-Both as integers, hashed. Tokens and the other operands are hashes of their number (Knuth's multiplicative one).
+For priors over one code a place the walk is over a small tile, all at once and then, of its first stage, place by
+place; the products are those of a few dozen positions, and of attention at the end of its context.
+
+All as integers, hashed. Tokens and the other operands are hashes of their number (Knuth's multiplicative one).
 """
 
 import hashlib
 from collections.abc import Iterator
+from typing import cast
 
 import google_crc32c
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from imgcodec.priors import exact
+from imgcodec.priors.exact_sequence import GATE_REACH, ExactCausalAttention, ExactDense, ExactGate
+from imgcodec.priors.logits import weights_of
+from imgcodec.priors.sequence import Place, SequencePrior, to_digits
 from imgcodec.priors.transformer import UPSAMPLING, Prior
 
 QUALITY = 12800
@@ -25,11 +32,19 @@ TILE_PLACES = 8
 take longer than loading a model should."""
 
 
-def known_answer(prior: Prior) -> str:
+MOST_PLACES = 64
+"""That the tile of a prior over one code a place has, if its stages allow it."""
+
+
+def known_answer(prior: nn.Module) -> str:
     """SHA-256 of what an exact prior computes here, on its device, as hexadecimal. Takes some tens of milliseconds."""
     digest = hashlib.sha256()
     with exact.exact_arithmetic():
-        for numbers in [*_walk(prior), *_products(prior)]:
+        if isinstance(prior, Prior):
+            parts = [*_walk(prior), *_products(prior)]
+        else:
+            parts = [*_tile(cast(SequencePrior, prior)), *_rows(prior)]
+        for numbers in parts:
             integers = numbers.to("cpu", torch.int32).contiguous().numpy().astype("<i4", copy=False)
             digest.update(google_crc32c.value(integers.tobytes()).to_bytes(4, "little"))
     return digest.hexdigest()
@@ -76,6 +91,60 @@ def _products(prior: Prior) -> Iterator[Tensor]:
             case exact.ExactAttention():
                 inside = torch.ones(height, width, device=layer.position.device)
                 yield layer.attend(_attention_input(layer, height, width), inside)
+
+
+def _tile(prior: SequencePrior) -> Iterator[Tensor]:
+    """The logits of a small tile; then logits and weights of the first places of its first stage, of two tiles."""
+    factors = [side // prior.sides[0] for side in prior.sides]
+    side = max(1, min(prior.sides[0], int((MOST_PLACES / sum(f**2 for f in factors)) ** 0.5)))
+    sizes = [(side * f, side * f) for f in factors]
+    hashed = torch.from_numpy((_hashes(0, sum(h * w for h, w in sizes)) >> 8).astype(np.int64) % prior.codes)
+    device = next(b for b in cast(nn.Module, prior).buffers()).device
+    parts = hashed.to(device).split([h * w for h, w in sizes])
+    tokens = [part.reshape(1, *size) for part, size in zip(parts, sizes, strict=True)]
+    for stage in prior.forward(tokens):
+        yield from stage
+    given: list[Tensor] = []
+
+    def code(place: Place, logits: Tensor) -> Tensor:
+        given.append(logits)
+        given.append(torch.from_numpy(weights_of(logits.to("cpu", torch.int64).numpy())))
+        number = 3 * place.row + place.column
+        return to_digits(torch.stack([hashed[number], hashed[-1 - number]]), prior.digits)[:, place.digit].to(device)
+
+    prior.walk(2, [(min(2, prior.sides[0]), min(3, prior.sides[0]))], code)
+    yield from given
+
+
+def _rows(prior: nn.Module) -> Iterator[Tensor]:
+    """What one layer of each kind and shape gives for operands at full range, the channels last."""
+    done = set()
+    for layer in prior.modules():
+        shape = layer.weight.shape if isinstance(layer, ExactDense) else None
+        kind = (type(layer), shape, getattr(layer, "positive", False))
+        if kind in done:
+            continue
+        done.add(kind)
+        match layer:
+            case ExactDense():
+                yield layer(_linear_input(layer, 4, 16).movedim(1, -1).contiguous())
+            case ExactCausalAttention():
+                yield _looked_back(layer)
+            case ExactGate():
+                steps = torch.arange(-5 * GATE_REACH, 5 * GATE_REACH + 1, device=next(prior.buffers()).device).float()
+                yield layer(torch.stack([steps, steps.flip(0)], -1))
+
+
+def _looked_back(layer: ExactCausalAttention) -> Tensor:
+    """The last of `context` positions, of three tiles: all at one end of their range, at both ends, noise."""
+    channels, device = layer.project.weight.shape[0] // 3, layer.unit.device
+    keys = _noise((2, 3, layer.heads, layer.context, channels // layer.heads), False, device)
+    query = _noise((3, 3 * channels), False, device)
+    for numbers in (keys[:, 1], query[1]):
+        numbers.copy_(exact.LARGEST_OPERAND * numbers.sign())
+    for numbers in (keys[:, 0], query[0]):
+        numbers.fill_(exact.LARGEST_OPERAND)
+    return layer.look_back(query / layer.unit, keys.flatten(1, 2), layer.context - 1)
 
 
 def _linear_input(layer: exact.ExactLinear, height: int, width: int) -> Tensor:

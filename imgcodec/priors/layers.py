@@ -199,8 +199,9 @@ def _integers(
 def export(module: nn.Module) -> None:
     """Replaces every layer inside `module` by its integer form, in place."""
     for name, child in module.named_children():
-        if hasattr(child, "export"):
-            setattr(module, name, child.export())
+        as_integers = getattr(child, "export", None)
+        if as_integers is not None:
+            setattr(module, name, as_integers())
         else:
             export(child)
 
@@ -208,7 +209,7 @@ def export(module: nn.Module) -> None:
 def restore(module: nn.Module, integers: nn.Module) -> None:
     """Fills a float prior from an exported one of the same configuration: training can go on from a model file."""
     for name, child in module.named_children():
-        source = getattr(integers, name)
+        source, take = getattr(integers, name), getattr(child, "restore", None)
         match child:
             case Linear() | Depthwise():
                 restore_product(child, source)
@@ -220,8 +221,8 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
                 child.position.data.copy_(source.position * 2.0**-exact.SCORE_FRACTION)
                 for layer, fraction in zip((child.query, child.key, child.value), source.fractions, strict=True):
                     layer.fraction.fill_(fraction)
-            case _ if hasattr(child, "restore"):
-                child.restore(source)
+            case _ if take is not None:
+                take(source)
             case _:
                 restore(child, source)
 

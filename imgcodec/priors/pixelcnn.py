@@ -4,10 +4,10 @@
                             │ link
     tokens left  ──► [ horizontal taps + link ─► gate ─► merge ] ──► ... ──► hidden ──► logits
 
-Two stacks, so that nothing above is out of sight: the vertical one sees all rows above, the horizontal one what is left
-in this row. What goes in is moved by one place (down, and to the right), so no tap has to be masked out after that: each
-masked convolution is a matrix product over the planes of its taps, which lie above, or to the left, or here. Beyond the
-grid is 0. There is no transform of the kind that fast convolutions use, which is not exact in integers.
+Two stacks, so that nothing above is out of sight: the vertical one sees all rows above, the horizontal one what is to
+the left in this row. What goes in is moved by one place (down, and to the right). After that a masked convolution is a
+matrix product over the planes of its taps: those above, those to the left, and that of the place itself. Beyond the
+grid is 0. So there is no transform of the kind that fast convolutions use, which is not exact in integers.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class Block(nn.Module):
 
     def look_left(self, taps: Tensor, link: Tensor) -> Tensor:
         """The taps of the horizontal stack (..., (reach + 1) * C), leftmost first -> what is added to it (..., C)."""
-        return self.merge(self.horizontal_gate(self.horizontal(taps) + link))  # type: ignore[no-any-return]
+        return self.merge(self.horizontal_gate(self.horizontal(taps) + link))
 
 
 class PixelCNN(nn.Module):
@@ -83,7 +83,9 @@ class PixelCNN(nn.Module):
     def __init__(self, config: PixelCNNConfig | None = None, **sizes: int) -> None:
         super().__init__()
         self.config = config = PixelCNNConfig(**sizes) if config is None else config
-        self.sides, self.digits, self.codes = (config.image_size,), (config.num_codes,), config.num_codes
+        self.sides: tuple[int, ...] = (config.image_size,)
+        self.digits: tuple[int, ...] = (config.num_codes,)
+        self.codes = config.num_codes
         self.tokens = Table(config.num_codes, config.latent_dim)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_blocks))
         self.hidden = Dense(config.latent_dim, config.latent_dim, positive=True)

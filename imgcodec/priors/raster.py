@@ -5,7 +5,7 @@
 
 What goes in at a position is what is known there already: the embedded tokens to its left, above it on the left, above
 it and above it on the right (a learned one where there is none), and, in a finer stage, the sum of those of the coarser
-stages that cover it. Attention looks at all positions before (at most `context`), coarser stages first, and at this one.
+stages that cover it. Attention looks at this position and those before it, `context` in all, coarser stages first.
 
 There is no normalisation: as in the `photo` prior, operands are clamped, and blocks begin as nothing.
 """
@@ -108,7 +108,7 @@ class Head(nn.Module):
         for values, count in zip(earlier, self.digits, strict=False):
             x = x + self.earlier[digit - 1](values + first)
             first += count
-        return self.predict[digit](x)  # type: ignore[no-any-return]
+        return self.predict[digit](x)
 
 
 class RasterTransformer(nn.Module):
@@ -222,13 +222,13 @@ class RasterTransformer(nn.Module):
     def _padded(self, batch: int, rows: int, columns: int) -> Tensor:
         """(B, rows + 1, columns + 2, width): no token anywhere, also above and at both sides."""
         outside = self.tokens(torch.tensor(len(self.tokens.weight) - 1, device=self.tokens.weight.device))
-        return outside.expand(batch, rows + 1, columns + 2, -1).clone()  # type: ignore[no-any-return]
+        return outside.expand(batch, rows + 1, columns + 2, -1).clone()
 
     def _places(self, stage: int, rows: int, columns: int) -> Tensor:
         """(rows, columns, width)"""
         first, device = sum(self.sides[:stage]), self.tokens.weight.device
         row = self.row(torch.arange(first, first + rows, device=device))
-        return row[:, None] + self.column(torch.arange(first, first + columns, device=device))  # type: ignore[no-any-return]
+        return row[:, None] + self.column(torch.arange(first, first + columns, device=device))
 
     def _covering(self, coarser: Tensor | None, like: Tensor) -> list[Tensor]:
         """The plane of coarser tokens (B, rows, columns, width), where there are stages."""

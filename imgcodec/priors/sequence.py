@@ -35,10 +35,12 @@ class SequencePrior(Protocol):
 
     sides: tokens a full tile is wide and high, by stage, coarse first. A tile may be smaller.
     digits: how many values each digit of a token has; their product is at least the number of codes.
+    codes: tokens are 0..codes - 1.
     """
 
     sides: tuple[int, ...]
     digits: tuple[int, ...]
+    codes: int
 
     def forward(self, tokens: list[Tensor]) -> list[list[Tensor]]:
         """Tokens (B, h, w) of every stage -> logits of every stage and digit, (B, digits[d], h, w), all at once: those

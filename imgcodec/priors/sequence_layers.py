@@ -77,7 +77,7 @@ class CausalAttention(CachedAttention):
         mask = None if whole else causal_mask(x.shape[1], self.context, x.device)
         scale = 2.0**-exact.SCORE_DIVISOR
         mixed = F.scaled_dot_product_attention(query, key, value, mask, is_causal=whole, scale=scale)
-        return self.merge(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        return self.merge(mixed.transpose(1, 2).flatten(2))
 
     def operands(self, x: Tensor) -> Tensor:
         query, key, value = x.chunk(3, -1)

@@ -1,15 +1,18 @@
 """A machine whose arithmetic is broken refuses every model: here simulated, one fault in one kind of product each."""
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 import torch
+from priors.small_sequence import NAMES, exact_prior
 from torch import Tensor
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.model import load_photo_model
 from imgcodec.priors import exact, known_answer
+from imgcodec.priors.exact_sequence import ExactCausalAttention, ExactDense
 
 TINY = str(Path(__file__).parents[1] / "golden" / "tiny.safetensors")
 MATMUL = torch.Tensor.__matmul__
@@ -96,3 +99,70 @@ def test_products_are_tried_over_the_whole_range(monkeypatch):
     assert len(outputs) > len(seen)  # attention has no convolutions here
     assert {ends for ends, _ in seen} == {(-127.0, 127.0), (0.0, 255.0)}
     assert all(is_reached for _, is_reached in seen)
+
+
+# Priors over one code a place
+
+
+@pytest.fixture
+def rows_machine(monkeypatch):
+    """As `machine`, for layers with the channels last."""
+    linear, bmm = F.linear, torch.bmm
+
+    def with_product(kind, product):
+        dense = kind == "dense"
+        monkeypatch.setattr(F, "linear", lambda x, w, b: product(x, w.T) + b if dense else linear(x, w, b))
+        monkeypatch.setattr(torch.Tensor, "__matmul__", MATMUL if dense else lambda a, b: product(a, b))
+        monkeypatch.setattr(torch, "bmm", bmm if dense else product)
+
+    return with_product
+
+
+@pytest.mark.parametrize("kind", ["dense", "attention"])
+@pytest.mark.parametrize("name", ["raster", "stages"])
+def test_a_broken_machine_gives_a_sequence_prior_another_answer(rows_machine, kind, name):
+    prior = exact_prior(name)
+    answer = known_answer.known_answer(prior)
+    rows_machine(kind, sound)
+    assert known_answer.known_answer(prior) == answer
+    for fault in FAULTS:
+        rows_machine(kind, fault)
+        assert known_answer.known_answer(prior) != answer
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_changed_weight_gives_another_answer(name):
+    answer = known_answer.known_answer(exact_prior(name))
+    assert known_answer.known_answer(exact_prior(name)) == answer
+    prior = deepcopy(exact_prior(name))
+    for layer in prior.modules():
+        if isinstance(layer, ExactDense):
+            layer.weight[-2:] += 8  # one weight and one unit can be lost in rounding
+            assert known_answer.known_answer(prior) != answer
+            layer.weight[-2:] -= 8
+    assert known_answer.known_answer(prior) == answer
+
+
+def test_rows_are_tried_over_the_whole_range(monkeypatch):
+    """Operands reach both ends, some sum is the largest that the weights allow, and attention has its largest sum."""
+    prior = exact_prior("stages")
+    ends, mixed, linear, mix = set(), [], F.linear, ExactCausalAttention.mix
+
+    def spy(x, weight, bias):
+        out = linear(x, weight, bias)
+        positive = float(x.min()) == 0
+        largest = weight.clamp(min=0).sum(1) * 255 if positive else weight.abs().sum(1) * 127
+        assert ((out - bias).amax((0, 1, 2)) == largest).any()
+        ends.add((float(x.min()), float(x.max())))
+        return out
+
+    def mix_spy(layer, products, values):
+        mixed.append((float(products.max()), float(values.sum(1).max())))
+        return mix(layer, products, values)
+
+    with exact.exact_arithmetic():
+        monkeypatch.setattr(F, "linear", spy)
+        monkeypatch.setattr(ExactCausalAttention, "mix", mix_spy)
+        list(known_answer._rows(prior))
+    assert ends == {(-127.0, 127.0), (0.0, 255.0)}
+    assert mixed == [(4 * 127**2, 512 * 127)]
