@@ -16,7 +16,7 @@ import typer
 
 import imgcodec
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli import bench, compress, decompress, info, train, verify
+from imgcodec.cli import bench, compress, data, decompress, generate, info, models, tokenize, train, verify
 from imgcodec.cli.options import say
 
 Parameters = ParamSpec("Parameters")
@@ -126,5 +126,17 @@ def options(
     """A neural image codec: pictures to small .nic files and back."""
 
 
+def group(name: str, help: str, *functions: Callable[..., None]) -> None:
+    """Commands under a common name, as `imgcodec data pack`."""
+    commands = typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None)
+    for function in functions:
+        commands.command(function.__name__.partition("_")[0])(guarded(function))
+    app.add_typer(commands, name=name)
+
+
 for function in (compress.compress, decompress.decompress, info.info, verify.verify, bench.bench, train.train):
     app.command()(guarded(function))
+app.command()(guarded(tokenize.tokenize))
+app.command()(guarded(generate.generate))
+group("data", "Get photographs, and pack them into shards.", data.picsum, data.pack)
+group("models", "The models that are installed.", models.list_models, models.show, models.verify)

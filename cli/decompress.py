@@ -9,6 +9,8 @@ from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, model_for, say, working
 
+SCALES = (1, 2, 4)
+
 
 def decompress(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A .nic file; - is stdin.", show_default=False)],
@@ -23,6 +25,9 @@ def decompress(
     allow_partial: Annotated[
         bool, typer.Option("--allow-partial", help="Show a preview of a file that is cut short.")
     ] = False,
+    scale: Annotated[
+        int, typer.Option(metavar="1|2|4", help="Times the size, for models that can.", show_default=False)
+    ] = 1,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
@@ -31,7 +36,10 @@ def decompress(
     from imgcodec.bitstream.decodable import check_header, read_decodable
 
     lenient = allow_damaged or allow_partial
-
+    if scale not in SCALES:
+        raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
+    if lenient and scale != 1:
+        raise UsageError("What is left of a file is shown at scale 1 alone.")
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".png")))
     format = image.format_of(target)
     files.check_output(target, force)
@@ -51,7 +59,7 @@ def decompress(
         found = codec.recover(data, max_pixels=max_pixels) if lenient else None
         if found and found.is_damaged and not allow_damaged:
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
-        picture = found.picture if found else codec.decompress_picture(data, max_pixels=max_pixels)
+        picture = found.picture if found else codec.decompress_picture(data, max_pixels=max_pixels, scale=scale)
         encoded, notes = image.encode(image.strip(picture) if strip else picture, format)
     files.write(target, encoded, force)
     for note in found.notes if found else []:

@@ -1,7 +1,7 @@
 """What several commands share: arguments, the model that a file asks for, a sign of life."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,12 @@ MaxPixels = Annotated[
 ]
 FileModel = Annotated[
     str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
+]
+
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="The same one gives the same again.")]
+Split = Annotated[
+    str | None,
+    typer.Option(metavar="SHARES", help="Divide the pictures at random: train=0.9,valid=0.1.", show_default=False),
 ]
 
 
@@ -56,6 +62,20 @@ def working(what: str) -> Iterator[None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         progress.add_task(what.replace("[", r"\["), total=None)
         yield
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """As `working`, for work of `total` pieces; gives what is to be called after each of them."""
+    if not on_terminal():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what.replace("[", r"\["), total=total)
+        yield lambda: progress.advance(task)
 
 
 def say(message: str) -> None:

@@ -11,7 +11,7 @@ from imgcodec.bitstream.errors import UsageError
 if TYPE_CHECKING:  # numpy would keep `--help` waiting
     from imgcodec.rate_control import Target
 
-UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
+UNITS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 
 TargetSize = Annotated[
     str | None,
@@ -24,11 +24,11 @@ TargetSsimulacra2 = Annotated[
 ]
 
 
-def parse_size(text: str) -> float:
-    """Bytes of a size like 40KB. Raises UsageError."""
+def parse_size(text: str, option: str = "--target-size") -> float:
+    """Bytes of a size like 40KB. Raises UsageError, which names the option."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     if not match or match[2] not in UNITS:
-        raise UsageError(f"--target-size takes a number of bytes like 40000, 40KB or 40KiB, not {text!r}.")
+        raise UsageError(f"{option} takes a number of bytes like 40000, 40KB or 40KiB, not {text!r}.")
     return float(match[1]) * UNITS[match[2]]
 
 

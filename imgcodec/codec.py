@@ -29,9 +29,9 @@ from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.payload import check_payload
 from imgcodec.grid import GridCodec
+from imgcodec.grid_model import build_grid_model
 from imgcodec.image import Picture
 from imgcodec.metadata import exif_density
-from imgcodec.grid_model import build_grid_model
 from imgcodec.model import build_photo_model, find_model_by_id, open_model
 from imgcodec.photo import PhotoCodec
 from imgcodec.recovery import Recovery
@@ -153,7 +153,7 @@ class Model:
     def tokenize(self, pixels: NDArray[np.uint8], quality: float | None = None, tune: str | None = None) -> Tokens:
         """Pixels uint8 (H, W, 3) -> the tokens that `compress` writes. Raises UsageError as `compress` does."""
         header = self.header(_picture(pixels), quality, tune)
-        return self.codec.encode(header, self.codec.analyse(pixels))[0]
+        return self.codec.choose(header, self.codec.analyse(pixels))
 
     def detokenize(self, tokens: Tokens, scale: int = 1) -> NDArray[np.uint8]:
         """Tokens, or the first of their stages -> pixels uint8 (scale * H, scale * W, 3)."""
@@ -184,9 +184,14 @@ class Model:
 
     def write_tokens(self, tokens: Tokens) -> bytes:
         """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
+        self.check_tokens(tokens)
+        return container.write(tokens.header, self.codec.write(tokens))
+
+    def check_tokens(self, tokens: Tokens) -> None:
+        """Raises UsageError where tokens are not of this model, not of the header's shape, or no codes of it."""
         if tokens.header.codebook_id != self.id:
             raise UsageError("The tokens are of another model.")
-        return container.write(tokens.header, self.codec.write(tokens))
+        self.codec.check(tokens)
 
     def read_tokens(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
         """The tokens of a file. Raises as `decompress`."""

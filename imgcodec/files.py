@@ -44,7 +44,7 @@ def read(path: str | Path, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
     except IsADirectoryError:
         raise InvalidFileError(f"{path} is a directory, not a file.") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise InvalidFileError(f"{path} cannot be read: {_reason(error)}.") from None
+        raise InvalidFileError(f"{path} cannot be read: {reason(error)}.") from None
 
 
 def _all(file: BinaryIO, name: str, limit: int) -> bytes:
@@ -108,7 +108,7 @@ def write(path: str | Path, data: bytes, force: bool = False) -> None:
     except FileExistsError:
         raise CodecError(f"{path} exists already; -f replaces it.") from None
     except OSError as error:
-        raise CodecError(f"{path} cannot be written: {_reason(error)}.") from None
+        raise CodecError(f"{path} cannot be written: {reason(error)}.") from None
 
 
 def _put(target: Path, data: bytes, mode: int | None, force: bool) -> None:
@@ -195,13 +195,13 @@ def _target(path: str | Path) -> tuple[Path, int | None]:
     except FileNotFoundError:
         mode = None
     except (OSError, ValueError) as error:
-        raise CodecError(f"{path} cannot be written: {_reason(error)}.") from None
+        raise CodecError(f"{path} cannot be written: {reason(error)}.") from None
     if mode is None or stat.S_ISREG(mode):
         return Path(os.path.realpath(path)), mode
     return Path(path), mode
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """`no space left on device` and the like."""
     text = (isinstance(error, OSError) and error.strerror) or str(error)
     return text[:1].lower() + text[1:]

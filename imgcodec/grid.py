@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec import image as images
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.container import Section, SectionType
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Header, Rectangle, Tune
+from imgcodec.bitstream.header import ColourMode, Header, Rectangle, Tune
 from imgcodec.grid_model import GridModel
 from imgcodec.image import Picture
 from imgcodec.overlap import decode_windows, encode_windows
@@ -62,17 +62,27 @@ class GridCodec:
 
     def encode(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> tuple[Tokens, list[Section]]:
         """As they are."""
-        tokens = Tokens(header, list(analysis))
+        tokens = self.choose(header, analysis)
         return tokens, self.write(tokens)
+
+    def choose(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> Tokens:
+        """Without the prior, which has no say in it."""
+        return Tokens(header, list(analysis))
+
+    def check(self, tokens: Tokens) -> None:
+        """See `TokenCodec`."""
+        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codes)
 
     def write(self, tokens: Tokens) -> list[Section]:
         """Tiles of one size at a time."""
         header = tokens.header
-        check_shapes(tokens.stages, [s.shape for s in self.empty(header)], self.grid.tokenizer.codes)
         sections = []
         for tiles in _batches(header, range(header.tile_count)):
             places = [self._places(header.tile_rectangle(t)) for t in tiles]
-            values = [np.stack([stage[0, y, x] for y, x in at]) for stage, at in zip(tokens.stages, zip(*places, strict=True), strict=True)]
+            values = [
+                np.stack([stage[0, y, x] for y, x in at])
+                for stage, at in zip(tokens.stages, zip(*places, strict=True), strict=True)
+            ]
             coders = [[RangeEncoder(None) for _ in values] for _ in tiles]
             with exact_arithmetic():
                 walk_tiles(self.grid.prior, coders, [v.shape[1:] for v in values], values, self.grid.tokenizer.codes)
@@ -120,9 +130,9 @@ class GridCodec:
         """See `Model.generate`."""
         width, height = size
         if not (0 < width <= TILE and 0 < height <= TILE):
-            raise UsageError(f"The model {self.name} generates pictures of up to {TILE} x {TILE}, not {width} x {height}.")
+            raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
         tokenizer = self.grid.tokenizer
-        header = self._header(width, height, images.ColourMode.RGB)
+        header = self._header(width, height, ColourMode.RGB)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
         given = None
         if prefix is not None:
@@ -140,7 +150,7 @@ class GridCodec:
         stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
         return [self.synthesise(Tokens(header, [s[i : i + 1] for s in stages]), 1) for i in range(count)]
 
-    def _header(self, width: int, height: int, colour_mode: images.ColourMode) -> Header:
+    def _header(self, width: int, height: int, colour_mode: ColourMode) -> Header:
         return Header(
             width=width, height=height, colour_mode=colour_mode, bit_depth=8, profile=self.grid.profile, tune=Tune.PSNR,
             quality=0, tile_size=TILE, stage_count=len(self.grid.tokenizer.strides), codebook_id=self.id,
@@ -160,4 +170,3 @@ def _batches(header: Header, tiles: Sequence[int]) -> Iterator[list[int]]:
     for same in by_size.values():
         for first in range(0, len(same), BATCH):
             yield same[first : first + BATCH]
-

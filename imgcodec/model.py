@@ -191,6 +191,8 @@ def build_photo_model(file: ModelFile, device: str) -> PhotoModel:
         tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
         if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
             raise ValueError("tokenizer, prior and tables do not belong together")
+        if prior.config.tunes != 1 + tokenizer.config.visual:
+            raise ValueError("tokenizer and prior have different tunes")
     target = settle(file, tokenizer, prior, device)
     return PhotoModel(file.name, file.id, tokenizer, prior, tables, target, lambdas)
 

@@ -5,6 +5,7 @@ as it can be; each pixel in an overlap is a mean of both windows, weighted by a 
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -19,7 +20,9 @@ BATCH = 8
 Span = tuple[int, int]
 
 
-def encode_windows(tokenizer: GridTokenizer, pixels: NDArray[np.uint8], device: torch.device) -> list[NDArray[np.int32]]:
+def encode_windows(
+    tokenizer: GridTokenizer, pixels: NDArray[np.uint8], device: torch.device
+) -> list[NDArray[np.int32]]:
     """Pixels uint8 (H, W, 3) -> the tokens of each stage, (1, rows, columns), whole places of stage 0."""
     whole = tokenizer.strides[0]
     height, width = (-(-length // whole) * whole for length in pixels.shape[:2])
@@ -46,7 +49,10 @@ def decode_windows(
     scale: int,
     device: torch.device,
 ) -> NDArray[np.uint8]:
-    """Tokens of all stages, or of the first, (1, rows, columns) -> pixels uint8 (scale * H, scale * W, 3); size: (H, W)."""
+    """Tokens of all stages, or of the first, (1, rows, columns) -> pixels uint8 (scale * H, scale * W, 3).
+
+    size: (H, W).
+    """
     whole = tokenizer.strides[0]
     height, width = (-(-length // whole) * whole for length in size)
     down, across = spans(height, whole), spans(width, whole)
@@ -55,7 +61,11 @@ def decode_windows(
     for number, (top, bottom) in enumerate(down):
         band = np.zeros((scale * (bottom - top), scale * width, 3), np.float32)
         for batch in _batches(across):
-            tokens = [_tokens(s, stride, (top, bottom), [across[i] for i in batch], device) for s, stride in zip(stages, tokenizer.strides, strict=False)]
+            columns = [across[i] for i in batch]
+            tokens = [
+                _tokens(stage, stride, (top, bottom), columns, device)
+                for stage, stride in zip(stages, tokenizer.strides, strict=False)
+            ]
             decoded = tokenizer.decode(tokens, scale).permute(0, 2, 3, 1).float().cpu().numpy()
             for picture, i in zip(decoded, batch, strict=True):
                 left, right = across[i]
@@ -79,10 +89,7 @@ def spans(length: int, whole: int) -> list[Span]:
 
 def _kept(windows: list[Span], whole: int) -> list[Span]:
     """The part of each window whose tokens count: they meet about the middle of each overlap, on whole places."""
-    cuts = [
-        right[0] + (left[1] - right[0]) // (2 * whole) * whole
-        for left, right in zip(windows[:-1], windows[1:], strict=True)
-    ]
+    cuts = [right[0] + (left[1] - right[0]) // (2 * whole) * whole for left, right in pairwise(windows)]
     return list(zip([windows[0][0], *cuts], [*cuts, windows[-1][1]], strict=True))
 
 
@@ -117,9 +124,7 @@ def _window(pixels: NDArray[np.uint8], rows: Span, columns: Span) -> Tensor:
     return torch.from_numpy(np.pad(part, missing, mode="edge"))
 
 
-def _tokens(
-    stage: NDArray[np.int32], stride: int, rows: Span, columns: list[Span], device: torch.device
-) -> Tensor:
+def _tokens(stage: NDArray[np.int32], stride: int, rows: Span, columns: list[Span], device: torch.device) -> Tensor:
     """The tokens of windows side by side, int64 (windows, h, w)."""
     parts = [stage[0, rows[0] // stride : rows[1] // stride, x0 // stride : x1 // stride] for x0, x1 in columns]
     return torch.from_numpy(np.stack(parts).astype(np.int64)).to(device)

@@ -14,7 +14,7 @@ from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile
 from imgcodec.image import Picture
 from imgcodec.model import PhotoModel
 from imgcodec.priors.choice import ChoosingEncoder
-from imgcodec.priors.exact import exact_arithmetic
+from imgcodec.priors.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.walk import walk_tile
 from imgcodec.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
@@ -76,11 +76,18 @@ class PhotoCodec:
 
         return self._encode(header, values, coder)
 
-    def write(self, tokens: Tokens) -> list[Section]:
-        """As they are."""
+    def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
+        """There is no choosing without writing."""
+        return self.encode(header, analysis)[0]
+
+    def check(self, tokens: Tokens) -> None:
+        """See `TokenCodec`."""
         places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))
         shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self.photo.tokenizer.config.channels, places, strict=True)]
         check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)
+
+    def write(self, tokens: Tokens) -> list[Section]:
+        """As they are."""
         return self._encode(tokens.header, tokens.stages, lambda _: RangeEncoder(self.photo.tables))[1]
 
     def _encode(
@@ -100,7 +107,7 @@ class PhotoCodec:
             tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
             with exact_arithmetic():
                 done = walk_tile(
-                    self.photo.prior, coders, [t.shape[1:] for t in tile], header.quality, tile, self._zero
+                    self.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(header), tile, self._zero
                 )
             for stage, (y, x), tokens in zip(written, places, done, strict=True):
                 stage[:, y, x] = tokens
@@ -115,21 +122,21 @@ class PhotoCodec:
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
         """One tile after the other."""
+        if header.tune not in self.tunes:
+            raise InvalidFileError(f"The file is tuned for the eye, and its model {self.name} has no such tune.")
         for index, streams in zip(tiles, data, strict=True):
             coders = [RangeDecoder(self.photo.tables, stream) for stream in streams]
             places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
             with exact_arithmetic():
-                tile = walk_tile(self.photo.prior, coders, sizes, header.quality, None, self._zero)
+                tile = walk_tile(self.photo.prior, coders, sizes, prior_quality(header), None, self._zero)
             for stage, (y, x), tokens in zip(stages, places, tile, strict=False):
                 stage[:, y, x] = tokens
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """By the synthesis of the header's tune; `scale` is 1."""
         header, tokenizer = tokens.header, self.photo.tokenizer
-        synthesis = tokenizer.visual if header.tune == Tune.VISUAL else tokenizer.synthesis
-        if synthesis is None:
-            raise InvalidFileError(f"The file is tuned for the eye, and its model {self.name} has no such tune.")
+        synthesis = tokenizer.synthesis if tokenizer.visual is None or header.tune == Tune.PSNR else tokenizer.visual
         size = (header.height, header.width)
         with exact_arithmetic():
             return synthesise(tokenizer, synthesis, tokens.stages, size, self._level(header), self.photo.device)
@@ -139,7 +146,13 @@ class PhotoCodec:
         return self.photo.tokenizer.config.codes // 2
 
     def _level(self, header: Header) -> float:
-        return header.quality / QUALITY_MAX * (self.photo.tokenizer.config.levels - 1)
+        levels = self.photo.tokenizer.config.levels
+        return header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
+
+
+def prior_quality(header: Header) -> int:
+    """What the prior is told of quality and tune."""
+    return header.quality + header.tune * TUNE_UNITS
 
 
 def _places(tile: Rectangle) -> Places:

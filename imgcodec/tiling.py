@@ -88,7 +88,7 @@ def synthesise(
             piece.append(torch.from_numpy(padded).to(device)[None])
         latent = tokenizer.dequantize(piece, levels)
         with reduced_precision(device):
-            decoded = synthesis(latent.contiguous(memory_format=torch.channels_last), levels)
+            decoded = synthesis(latent.contiguous(memory_format=torch.channels_last), levels % tokenizer.config.levels)
         place = pixels[top:bottom, left:right]
         decoded = _cut(decoded, top - y0, left - x0, place.shape[0], place.shape[1])
         place[:] = decoded[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()

@@ -64,8 +64,14 @@ class TokenCodec(Protocol):
     def encode(self, header: Header, analysis: Iterable[Any]) -> tuple[Tokens, list[Section]]:
         """The tokens at the header's quality, chosen as they are written, and their sections."""
 
+    def choose(self, header: Header, analysis: Iterable[Any]) -> Tokens:
+        """The tokens that `encode` gives."""
+
+    def check(self, tokens: Tokens) -> None:
+        """Raises UsageError where tokens are not of the header's shape or no codes of this model."""
+
     def write(self, tokens: Tokens) -> list[Section]:
-        """The sections of given tokens. Raises UsageError where they are not of the header's shape or no tokens."""
+        """The sections of given tokens, which `check` has let pass."""
 
     def empty(self, header: Header) -> Stages:
         """The stages of a picture of which nothing is known yet. Of a lost tile that is what stays."""

@@ -96,8 +96,9 @@ def test_tokens_of_no_code_are_refused(model: Model) -> None:
     wrong[-1][0, 0, 0] = 10**6
     with pytest.raises(UsageError, match="indices"):
         model.write_tokens(Tokens(tokens.header, wrong))
+    sections = container.read(model.write_tokens(tokens)).sections
     with pytest.raises(InvalidFileError, match="tiles"):
-        model.decompress(container.write(replace(tokens.header, tile_size=512), container.read(model.write_tokens(tokens)).sections))
+        model.decompress(container.write(replace(tokens.header, tile_size=512), sections))
 
 
 def test_generates(model: Model) -> None:
@@ -116,7 +117,10 @@ def test_a_prefix_is_kept(model: Model) -> None:
     assert not np.array_equal(kept[-32:], other[-32:])
 
 
-@pytest.mark.parametrize(("tokenizer", "prior_of", "prior"), [("snac", "vq", "pixelcnn"), ("vq", "bsq", "raster"), ("bsq", "snac", "raster")])
+@pytest.mark.parametrize(
+    ("tokenizer", "prior_of", "prior"),
+    [("snac", "vq", "pixelcnn"), ("vq", "bsq", "raster"), ("bsq", "snac", "raster")],
+)
 def test_pairs_that_make_no_sense_are_refused(tokenizer: str, prior_of: str, prior: str) -> None:
     with pytest.raises(UsageError, match="do not go together") as refused:
         check_pair(small_tokenizer(tokenizer), small_prior(prior, small_tokenizer(prior_of)))
@@ -158,7 +162,14 @@ class Identity:
 
     def decode(self, tokens, scale=1):  # type: ignore[no-untyped-def]
         side = 16 * scale
-        return tokens[0].float().div(255)[:, None].repeat_interleave(side, 2).repeat_interleave(side, 3).expand(-1, 3, -1, -1)
+        return (
+            tokens[0]
+            .float()
+            .div(255)[:, None]
+            .repeat_interleave(side, 2)
+            .repeat_interleave(side, 3)
+            .expand(-1, 3, -1, -1)
+        )
 
 
 @given(width=st.integers(1, 700), height=st.integers(1, 300), scale=st.sampled_from([1, 2]))

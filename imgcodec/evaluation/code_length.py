@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeCoder
-from imgcodec.photo import PhotoCodec
+from imgcodec.photo import PhotoCodec, prior_quality
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.walk import walk_tile
 from imgcodec.tokenizers.rvq import STRIDES
@@ -45,6 +45,6 @@ def stage_bits(codec: PhotoCodec, tokens: Tokens) -> list[float]:
         coders = [CodeLength(codec.photo.tables) for _ in tile]
         with exact_arithmetic():
             zero = codec.photo.tokenizer.config.codes // 2
-            walk_tile(codec.photo.prior, coders, [t.shape[1:] for t in tile], tokens.header.quality, tile, zero)
+            walk_tile(codec.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(tokens.header), tile, zero)
         total = [t + c.bits for t, c in zip(total, coders, strict=True)]
     return total

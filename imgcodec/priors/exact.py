@@ -39,6 +39,7 @@ LARGEST_OPERAND = 127
 LARGEST_POSITIVE_OPERAND = 255
 LARGEST_SHIFT = 24
 LEVEL_UNITS = 25600  # quality 100 in the header's units of 1/256
+TUNE_UNITS = 2**15  # added to a quality once for each tune before the one that is meant
 
 
 class BoundError(ValueError):
@@ -201,20 +202,23 @@ class ExactAttention(nn.Module):
 
 
 class ExactRows(nn.Module):
-    """An integer row for every quality level, (levels, width), interpolated at a quality in 0..25600, rounded half up:
-    (1, width, 1, 1)."""
+    """An integer row for every quality level of every tune, (tunes * levels, width), interpolated at a quality in
+    0..25600 plus TUNE_UNITS times the tune, rounded half up: (1, width, 1, 1)."""
 
     rows: Tensor
 
-    def __init__(self, rows: Tensor) -> None:
+    def __init__(self, rows: Tensor, tunes: int) -> None:
         super().__init__()
+        self.tunes = tunes
         self.register_buffer("rows", rows.float())
 
     def forward(self, quality: int) -> Tensor:
-        position = quality * (len(self.rows) - 1)
-        low = min(position // LEVEL_UNITS, len(self.rows) - 2)
+        tune, quality = divmod(quality, TUNE_UNITS)
+        levels = len(self.rows) // self.tunes
+        position = quality * (levels - 1)
+        low = min(position // LEVEL_UNITS, levels - 2)
         part = position - low * LEVEL_UNITS
-        table = self.rows.to("cpu", torch.int64)
+        table = self.rows[tune * levels : (tune + 1) * levels].to("cpu", torch.int64)
         mixed = table[low] * (LEVEL_UNITS - part) + table[low + 1] * part
         mixed = torch.div(2 * mixed + LEVEL_UNITS, 2 * LEVEL_UNITS, rounding_mode="floor")
         return mixed.to(self.rows.device, torch.float32)[None, :, None, None]

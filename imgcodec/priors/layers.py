@@ -124,12 +124,13 @@ class Attention(nn.Module):
 
 
 class Rows(nn.Module):
-    """A row for every quality level, interpolated at fractional levels (B,) -> (B, width, 1, 1)."""
+    """A row for every quality level of every tune, interpolated at fractional levels (B,) -> (B, width, 1, 1). Levels
+    of the second tune follow those of the first."""
 
-    def __init__(self, levels: int, width: int, fraction: int = exact.FRACTION) -> None:
+    def __init__(self, levels: int, width: int, fraction: int = exact.FRACTION, tunes: int = 1) -> None:
         super().__init__()
-        self.output_fraction = fraction
-        self.rows = nn.Parameter(torch.zeros(levels, width))
+        self.output_fraction, self.tunes = fraction, tunes
+        self.rows = nn.Parameter(torch.zeros(tunes * levels, width))
 
     def forward(self, level: Tensor) -> Tensor:
         low = level.floor().clamp(0, len(self.rows) - 2).long()
@@ -137,7 +138,7 @@ class Rows(nn.Module):
 
     def export(self) -> exact.ExactRows:
         """The same table in integers."""
-        return exact.ExactRows((self.rows.detach() * 2**self.output_fraction).round())
+        return exact.ExactRows((self.rows.detach() * 2**self.output_fraction).round(), self.tunes)
 
 
 class TokenCurve(nn.Module):
@@ -214,7 +215,8 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
             case Linear() | Depthwise():
                 restore_product(child, source)
             case Rows():
-                child.rows.data.copy_(source.rows * 2.0**-child.output_fraction)
+                rows = source.rows * 2.0**-child.output_fraction
+                child.rows.data.copy_(rows.repeat(child.tunes, 1)[: len(child.rows)])  # a new tune starts as the first
             case Attention():
                 restore_product(child.project, source.project)
                 restore_product(child.merge, source.merge)

@@ -82,7 +82,7 @@ def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[
                         take(f"{name}.position", child.position.shape), (query, key, value), child.window,
                     )  # fmt: skip
                 case Rows():
-                    exact_layer = exact.ExactRows(take(f"{name}.rows", child.rows.shape))
+                    exact_layer = exact.ExactRows(take(f"{name}.rows", child.rows.shape), child.tunes)
                 case TokenCurve():
                     exact_layer = child.export()
                 case _:

@@ -40,7 +40,8 @@ MOST_SCORES = 2**12  # that a place may have, heads * window**2: they are what a
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """Sizes of the `photo` prior. `slices`, `windows` and `attention` (does a slice's block attend?) are by stage."""
+    """Sizes of the `photo` prior. `slices`, `windows` and `attention` (does a slice's block attend?) are by stage.
+    tunes: 2 where there is one for the eye, with other steps for the same quality."""
 
     width: int = 256
     hidden: int = 384
@@ -49,6 +50,7 @@ class PriorConfig:
     windows: tuple[int, ...] = (4, 8)
     attention: tuple[tuple[bool, ...], ...] = ((True, True, True), (False, True, False, True, False))
     levels: int = 8
+    tunes: int = 1
 
     def __post_init__(self) -> None:
         coarse, fine = self.windows
@@ -60,6 +62,8 @@ class PriorConfig:
             raise ValueError("no layer and no slice can be empty")
         if self.heads < 1 or self.heads * max(self.windows) ** 2 > MOST_SCORES:
             raise ValueError(f"there must be 1 to {MOST_SCORES} scores of attention, heads * window**2")
+        if self.tunes not in (1, 2):
+            raise ValueError("there may be one tune or two")
         if self.width % self.heads or self.levels < 2:
             raise ValueError("heads must divide the width, and there must be two levels or more")
         if [len(s) for s in self.slices] != [len(a) for a in self.attention] or len(self.slices) != 2:
@@ -94,7 +98,7 @@ class Head(nn.Module):
         self.neighbours = Depthwise(config.width, 5)
         self.predict = Linear(config.width, 2 * groups, positive=True, fraction=PARAMETER_FRACTION)
         nn.init.zeros_(self.predict.weight)
-        self.bias = Rows(config.levels, 2 * groups, PARAMETER_FRACTION)
+        self.bias = Rows(config.levels, 2 * groups, PARAMETER_FRACTION, config.tunes)
         self.curve = TokenCurve(planes)
         self.embed = Linear(planes * groups, config.width, tokens=True)
 
@@ -115,7 +119,7 @@ class Stage(nn.Module):
         super().__init__()
         self.index, self.window = index, config.windows[index]
         slices, attention = config.slices[index], config.attention[index]
-        self.start = Rows(config.levels, config.width)
+        self.start = Rows(config.levels, config.width, tunes=config.tunes)
         self.blocks = nn.ModuleList(Block(config, self.window, a) for a in attention)
         # tokens of the first slice are large at high qualities: they come as two planes (TokenCurve)
         self.heads = nn.ModuleList(Head(config, g, 2 if i == 0 else 1) for i, g in enumerate(slices))

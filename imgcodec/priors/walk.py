@@ -26,8 +26,9 @@ def walk_tile(
     """Codes a tile's tokens, stage by stage, slice by slice, colour by colour of the checkerboard.
 
     coders: one a stage; fewer than the prior has stages stops early. sizes: (rows, columns) of each stage's tokens.
-    quality: the header's, 0..25600. tokens: (groups, rows, columns) a stage to be written; None to read; real numbers,
-    0 for the zero codeword, for a coder that chooses tokens itself. zero: index of the zero codeword.
+    quality: the header's, 0..25600, plus TUNE_UNITS for the second tune. tokens: (groups, rows, columns) a stage to be
+    written; None to read; real numbers, 0 for the zero codeword, for a coder that chooses tokens itself. zero: index of
+    the zero codeword.
 
     Returns the tokens. Places beyond `sizes`, up to whole windows, are not coded: they are zero. Raises
     InvalidFileError where the coders give what no encoder writes. To be called inside `exact_arithmetic`.

@@ -43,7 +43,8 @@ MOST_BLOCKS = 64
 @dataclass(frozen=True)
 class RVQConfig:
     """Sizes of the `photo` tokenizer. `channels` are the groups of (stage 0, stage 1), `codebooks` how many each stage
-    has: one for all groups, or one a group. visual: is there a second synthesis, for the eye instead of PSNR?"""
+    has: one for all groups, or one a group. visual: is there a second tune, for the eye instead of
+    PSNR, with a synthesis and steps of its own?"""
 
     channels: tuple[int, int] = (96, 320)
     codebooks: tuple[int, int] = (1, 1)
@@ -134,6 +135,8 @@ class ResidualVQ(nn.Module):
         self.analysis = Analysis(config)
         self.synthesis = Synthesis(config)
         self.visual = Synthesis(config) if config.visual else None
+        if config.visual:
+            self.visual_shift = nn.Parameter(torch.zeros(config.channels[1]), requires_grad=False)
         self.log_gain = nn.ParameterList(nn.Parameter(torch.zeros(config.levels, c)) for c in config.channels)
         # from NumPy: on the meta device, where models are built before they are loaded, torch.arange imports a compiler
         lattice = torch.from_numpy(np.arange(config.codes, dtype=np.float32) - config.codes // 2)
@@ -159,8 +162,13 @@ class ResidualVQ(nn.Module):
         return latent
 
     def gain(self, stage: int, level: Tensor) -> Tensor:
-        """Reciprocal of the quantization step of every group, (B, groups, 1, 1)."""
-        return interpolate_levels(self.log_gain[stage], level).clamp(-5, 8).exp()
+        """Reciprocal of the quantization step of every group, (B, groups, 1, 1). Levels of the visual tune follow those
+        of the other; it has the same gains but for a shift of those of stage 1."""
+        visual = level >= self.config.levels
+        logarithm = interpolate_levels(self.log_gain[stage], level - self.config.levels * visual)
+        if stage == 1 and self.config.visual:
+            logarithm = logarithm + visual[:, None, None, None] * self.visual_shift[:, None, None]
+        return logarithm.clamp(-5, 8).exp()
 
     def lookup(self, stage: int, tokens: Tensor, level: Tensor) -> Tensor:
         """Codewords of tokens (B, groups, h, w), in units of the latent."""

@@ -16,7 +16,7 @@ from imgcodec.grid_model import Tokenizer, grid_model
 from imgcodec.model import load_photo_model, photo_model, save_model
 from imgcodec.photo import PhotoCodec
 from imgcodec.priors.choice import slice_weight
-from imgcodec.priors.exact import LEVEL_UNITS, check_bounds, exact_arithmetic
+from imgcodec.priors.exact import LEVEL_UNITS, TUNE_UNITS, check_bounds, exact_arithmetic
 from imgcodec.priors.layers import export, unquantize
 from imgcodec.priors.sequence import LOGIT_UNIT
 from imgcodec.priors.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
@@ -59,12 +59,13 @@ def compare_rates(
     bits, pixels = np.zeros(3), 0
     for picture in development:
         for quality in qualities:
-            tokens = model.tokenize(picture, quality)
-            centred = [torch.from_numpy(s.astype(np.float32))[None] - zero for s in tokens.stages]
-            level = torch.tensor([quality / 100 * (levels - 1)])
-            in_float, faked = (float(code_length(p, centred, level, chooses=False)[0]) for p in (plain, prior))
-            bits += in_float, faked, sum(stage_bits(codec, tokens))
-            pixels += picture.shape[0] * picture.shape[1]
+            for tune, name in enumerate(model.tunes):
+                tokens = model.tokenize(picture, quality, name)
+                centred = [torch.from_numpy(s.astype(np.float32))[None] - zero for s in tokens.stages]
+                level = torch.tensor([tune * levels + quality / 100 * (levels - 1)])
+                in_float, faked = (float(code_length(p, centred, level, chooses=False)[0]) for p in (plain, prior))
+                bits += in_float, faked, sum(stage_bits(codec, tokens))
+                pixels += picture.shape[0] * picture.shape[1]
     return dict(zip(("float_bpp", "fake_quantized_bpp", "integer_bpp"), (bits / pixels).tolist(), strict=True))
 
 
@@ -89,14 +90,15 @@ def symbol_counts(
         counts[:] += np.bincount((table * symbols + symbol).ravel(), minlength=len(counts))
         return here
 
-    for _ in range(crops):
+    levels = tokenizer.config.levels
+    for number in range(crops):
         pixels = random_crops(photographs, 256, 1, rng).float().div_(255)
-        quality = int(rng.integers(LEVEL_UNITS + 1))
-        level = torch.tensor([quality / LEVEL_UNITS * (tokenizer.config.levels - 1)])
+        quality, tune = int(rng.integers(LEVEL_UNITS + 1)), number % prior.config.tunes
+        level = torch.tensor([quality / LEVEL_UNITS * (levels - 1) + tune * levels])
         with torch.inference_mode():
             values[:] = tokenizer.relax(tokenizer.analysis(pixels), level)
         with exact_arithmetic():
-            prior((1, *values[0].shape[2:]), quality, code)
+            prior((1, *values[0].shape[2:]), quality + tune * TUNE_UNITS, code)
     return counts.reshape(-1, symbols)
 
 

@@ -213,9 +213,7 @@ def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path,
     run_phase(run, objective, batch, lambda: validate_tokenizer(tokenizer, data), revive)
 
 
-def train_prior(
-    model: Grid, phase: GridPhase, data: GridData, tokens: CropTokens, folder: Path, resume: bool
-) -> None:
+def train_prior(model: Grid, phase: GridPhase, data: GridData, tokens: CropTokens, folder: Path, resume: bool) -> None:
     """Trains the prior through one phase on tokens of the tokenizer, and leaves the averaged weights in the model."""
     prior = model.prior
     model.eval().requires_grad_(False)
@@ -266,7 +264,9 @@ def validate_tokenizer(tokenizer: Tokenizer, data: GridData) -> Report:
     original = to_unit(data.tiles)
     error = ((decoded * 255).round().clamp(0, 255) / 255 - original).square().mean((1, 2, 3))
     figures = {"psnr": float((-10 * error.clamp(min=1e-10).log10()).mean())}
-    figures["ms_ssim"] = float(torch.cat([ms_ssim(o[None], d[None]) for o, d in zip(original, decoded, strict=True)]).mean())
+    figures["ms_ssim"] = float(
+        torch.cat([ms_ssim(o[None], d[None]) for o, d in zip(original, decoded, strict=True)]).mean()
+    )
     entropies = [order0(stage) for stage in tokens]
     figures["bpp_order0"] = sum(e * t[0].numel() for e, t in zip(entropies, tokens, strict=True)) / TILE**2
     figures |= {f"perplexity{i}": 2**entropy for i, entropy in enumerate(entropies)}

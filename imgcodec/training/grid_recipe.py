@@ -68,7 +68,9 @@ class GridRecipe:
             raise ValueError(f"MS-SSIM takes crops of at least {SMALLEST_FOR_MS_SSIM} pixels")
         trains = [phase.trains for phase in self.phases]
         if trains != sorted(trains, reverse=True):  # "tokenizer" comes after "prior"
-            raise ValueError("phases of the tokenizer come before those of the prior, which needs its tokens to hold still")
+            raise ValueError(
+                "phases of the tokenizer come before those of the prior, which needs its tokens to hold still"
+            )
 
 
 def grid_recipe(table: dict[str, Any]) -> GridRecipe:

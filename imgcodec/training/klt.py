@@ -50,7 +50,7 @@ def start_from_klt(
 def start_prior(tokenizer: ResidualVQ, prior: Prior, crops: Tensor) -> None:
     """Sets the prior's output biases to the scale that each group's tokens have at each level; crops: uint8."""
     latent = tokenizer.analysis(crops.float() / 255)
-    for level in range(tokenizer.config.levels):
+    for level in range(prior.config.tunes * tokenizer.config.levels):
         tokens = tokenizer.relax(latent, torch.full((len(crops),), float(level)))
         for values, stage in zip(tokens, (prior.coarse, prior.fine), strict=True):
             width = 0.55 * (values.round().std((0, 2, 3)) + 0.05)  # of a logistic distribution with that deviation

@@ -21,8 +21,8 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
-from imgcodec.training.perceptual import ms_ssim, ssimulacra2
 from imgcodec.training.rate import choose_tokens, logistic_bits
+from imgcodec.training.visual import visual_loss, visual_shift
 
 
 @dataclass(frozen=True)
@@ -72,27 +72,6 @@ def photo_forward(
     return bits, error
 
 
-def visual_loss(model: "Photo", pixels: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Loss of the visual synthesis on the tokens that the encoder writes, and its parts.
-
-    A doubling of the rate is worth about 3.2 dB of MS-SSIM (-10 log10(1 - x)), 25 points of SSIMULACRA 2.1 and 3.3 dB
-    of PSNR at every rate: in these units the parts add up, and no level outweighs another. The share of PSNR keeps
-    colours and flat places where they are.
-    """
-    tokenizer = model.tokenizer
-    assert tokenizer.visual is not None
-    with torch.no_grad():
-        _, tokens = code_length(model.prior, tokenizer.relax(tokenizer.analysis(pixels), level), level)
-        latent = tokenizer.reconstruct(tokens, level)
-    decoded = tokenizer.visual(latent, level).float()
-    with torch.autocast(pixels.device.type, enabled=False):
-        similarity = -10 * (1 - ms_ssim(pixels, decoded)).clamp(min=1e-6).log10()
-        score = ssimulacra2(pixels, decoded)
-        psnr = -10 * (decoded - pixels).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
-    loss = -(similarity / 3.2 + score / 25 + 0.2 * psnr / 3.3).mean()
-    return loss, {"loss": loss, "ms_ssim": similarity.mean(), "ssimulacra2": score.mean(), "psnr": psnr.mean()}
-
-
 def code_length(
     prior: Prior, values: Sequence[Tensor], level: Tensor, chooses: bool = True
 ) -> tuple[Tensor, list[Tensor]]:
@@ -129,12 +108,15 @@ class PhotoPhase(Phase):
     quantized: the prior trains with fake quantization, so that its export to integers loses next to nothing.
     shift_gains: added to the logarithm of the gains of stage 1 before the phase, by slice of the prior:
     straight-through gradients do not see that tokens of early slices are context for the others, and leave their steps
-    too wide."""
+    too wide.
+    begin_visual: before the phase, and unless it has one already, the model gets a visual tune: steps by sensitivity
+    (`imgcodec.training.visual`), rows of the prior and synthesis as copies of those for PSNR."""
 
     trains: Literal["all", "prior", "synthesis", "visual"] = "all"
     linear_until: float = 0.0
     quantized: bool = False
     shift_gains: tuple[float, ...] = ()
+    begin_visual: bool = False
 
 
 class Photo(nn.Module):
@@ -168,6 +150,8 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     run = Run(phase, model, speed, folder)
     if phase.shift_gains:
         shift_gains(model, phase.shift_gains)
+    if (phase.begin_visual or phase.trains == "visual") and not tokenizer.visual_shift.any():
+        begin_visual(model, data)
     if resume:
         run.resume()
 
@@ -175,7 +159,8 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
         rng = np.random.default_rng((data.seed, step, distributed.rank()))
         pixels = random_crops(data.photographs, data.crop, data.batch, rng)
         level = torch.from_numpy(rng.random(data.batch, np.float32)) * (levels - 1)
-        return pixels.to(data.device), level.to(data.device)
+        tune = torch.from_numpy(rng.integers(0, prior.config.tunes if phase.trains == "prior" else 1, data.batch))
+        return pixels.to(data.device), (level + levels * tune).to(data.device)
 
     def validation() -> Report:
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
@@ -184,7 +169,9 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
 
 
 class Objective(nn.Module):
-    """What a phase makes small: (progress, pixels uint8 (B, 3, H, W), level (B,)) -> loss, and figures to log."""
+    """What a phase makes small: (progress, pixels uint8 (B, 3, H, W), level (B,)) -> loss, and figures to log.
+
+    Levels of the visual tune follow those of the other; a phase that trains its synthesis takes them as for PSNR."""
 
     def __init__(self, model: Photo, phase: PhotoPhase, lambdas: Lambdas) -> None:
         super().__init__()
@@ -195,20 +182,46 @@ class Objective(nn.Module):
         tokenizer, trains = self.model.tokenizer, self.phase.trains
         with torch.autocast(pixels.device.type, torch.bfloat16):
             if trains == "visual":
-                return visual_loss(self.model, pixels, level)
+                return visual_loss(pixels, decode_visually(self.model, pixels, level))
             linear = progress < self.phase.linear_until
             bits, error = photo_forward(tokenizer, self.model.prior, pixels, level, linear, trains)
-        bpp, trade = bits / pixels[0, 0].numel(), self.lambdas.at(level, tokenizer.config.levels)
+        bpp, trade = (
+            bits / pixels[0, 0].numel(),
+            self.lambdas.at(level % tokenizer.config.levels, tokenizer.config.levels),
+        )
         loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
         return loss, {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.clamp(min=1e-10).log10().mean()}
 
 
+def decode_visually(model: Photo, pixels: Tensor, level: Tensor) -> Tensor:
+    """Pixels (B, 3, H, W) in 0..1 -> what the visual tune decodes them to, with gradients for its synthesis alone.
+
+    level: (B,) as for PSNR.
+    """
+    tokenizer = model.tokenizer
+    assert tokenizer.visual is not None
+    with torch.no_grad():
+        place = level + tokenizer.config.levels
+        _, tokens = code_length(model.prior, tokenizer.relax(tokenizer.analysis(pixels), place), place)
+        latent = tokenizer.reconstruct(tokens, place)
+    return tokenizer.visual(latent, level)
+
+
 @torch.no_grad()
-def start_visual(model: Photo) -> None:
-    """The visual synthesis starts as a copy of the trained one. Raises UsageError where the model has none."""
-    if model.tokenizer.visual is None:
-        raise UsageError("The recipe trains a visual synthesis, and its tokenizer has none: set visual = true.")
-    model.tokenizer.visual.load_state_dict(model.tokenizer.synthesis.state_dict())
+def begin_visual(model: Photo, data: Data) -> None:
+    """Gives a model a visual tune: steps by sensitivity, the rest as for PSNR."""
+    tokenizer = model.tokenizer
+    assert tokenizer.visual is not None
+    rng = np.random.default_rng(data.seed)
+    crops = torch.cat([random_crops(data.photographs, 256, 4, rng) for _ in range(8)])
+    crops = crops.to(data.device).float().div_(255)
+    with torch.enable_grad():
+        tokenizer.visual_shift.copy_(visual_shift(tokenizer, crops))
+    tokenizer.visual.load_state_dict(tokenizer.synthesis.state_dict())
+    for layer in model.prior.modules():
+        if isinstance(layer, Rows):
+            of_psnr = layer.rows[: len(layer.rows) // 2]
+            layer.rows.copy_(of_psnr.repeat(2, 1))
 
 
 @torch.no_grad()
@@ -226,11 +239,12 @@ def change_lambdas(model: Photo, old: Lambdas, new: Lambdas) -> None:
     wanted = new.at(torch.arange(float(levels)), levels).log()
     had = old.at(torch.arange(float(levels)), levels).log()
     position = (wanted - had[0]) / (had[1] - had[0])
-    gains = list(model.tokenizer.log_gain)
+    for table in model.tokenizer.log_gain:
+        table.copy_(interpolate_levels(table, position)[:, :, 0, 0])
+    syntheses = [s for s in (model.tokenizer.synthesis, model.tokenizer.visual) if s is not None]
     rows = [m.rows for m in model.prior.modules() if isinstance(m, Rows)]
-    for table in [*gains, model.tokenizer.synthesis.level, *rows]:
-        at = position if any(table is g for g in gains) else position.clamp(0, levels - 1)
-        table.copy_(interpolate_levels(table, at)[:, :, 0, 0])
+    for table in [*(s.level for s in syntheses), *(t for r in rows for t in r.split(levels))]:
+        table.copy_(interpolate_levels(table, position.clamp(0, levels - 1))[:, :, 0, 0])
 
 
 @torch.no_grad()
@@ -241,6 +255,7 @@ def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
         rng = np.random.default_rng((data.seed, 0, step))
         pixels = random_crops(data.photographs, data.crop, data.batch, rng).to(data.device).float().div_(255)
         level = torch.linspace(0, levels - 1, data.batch, device=data.device)
+        level = level + levels * (step % model.prior.config.tunes)
         code_length(model.prior, model.tokenizer.relax(model.tokenizer.analysis(pixels), level), level)
 
 

@@ -27,7 +27,6 @@ from imgcodec.training.photo import (
     PhotoPhase,
     calibration_pass,
     change_lambdas,
-    start_visual,
     train_phase,
 )
 
@@ -53,8 +52,10 @@ class PhotoRecipe:
         slices = len(self.prior.slices[1])
         if any(len(phase.shift_gains) not in (0, slices) for phase in self.phases):  # known now, not an hour later
             raise ValueError(f"shift_gains takes a number for each of the {slices} slices of stage 1")
-        if any(phase.trains == "visual" for phase in self.phases) and not self.tokenizer.visual:
-            raise ValueError("a phase trains the visual synthesis, and the tokenizer has none: set visual = true")
+        if any(p.trains == "visual" or p.begin_visual for p in self.phases) and not self.tokenizer.visual:
+            raise ValueError("a phase is about the visual tune, and the tokenizer has none: set visual = true")
+        if self.prior.tunes != 1 + self.tokenizer.visual:
+            raise ValueError("with visual = true the prior needs tunes = 2, and without it tunes = 1")
 
 
 def photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
@@ -78,16 +79,9 @@ def train_photo(
     development = [centre(p, 512, recipe.crop) for p in held_out[:: max(1, len(held_out) // 8)]]
     data = Data(photographs, development, recipe.lambdas, recipe.crop, recipe.batch, recipe.seed, device)
     model = Photo(ResidualVQ(recipe.tokenizer), Prior(recipe.prior))
-    has_visual = _initialize(model, data, start)
+    _initialize(model, data, start)
     model.to(device)
-    first_visual = next((p.name for p in recipe.phases if p.trains == "visual"), None)
-
-    def train(phase: PhotoPhase) -> None:
-        if phase.name == first_visual and not has_visual:
-            start_visual(model)
-        train_phase(model, phase, data, folder, resume)
-
-    run_phases(recipe.phases, model, folder, resume, train)
+    run_phases(recipe.phases, model, folder, resume, lambda phase: train_phase(model, phase, data, folder, resume))
     model.eval()
     if not recipe.phases[-1].quantized:
         calibrate(model.prior, lambda: calibration_pass(model, data))
@@ -101,21 +95,21 @@ def train_photo(
     return path
 
 
-def _initialize(model: Photo, data: Data, start: str | None) -> bool:
-    """Gives the model its first weights, on the CPU. Returns whether a trained visual synthesis is among them."""
+def _initialize(model: Photo, data: Data, start: str | None) -> None:
+    """Gives the model its first weights, on the CPU."""
     levels = model.tokenizer.config.levels
     if start is None:
         rng = np.random.default_rng(data.seed)
         lambdas = data.lambdas.at(torch.arange(float(levels)), levels)
         start_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
-        return False
+        return
     shipped = load_photo_model(start)
     ours, theirs = model.tokenizer, shipped.tokenizer
-    # one of them may have a visual synthesis that the other lacks
-    if replace(theirs.config, visual=ours.config.visual) != ours.config or shipped.prior.config != model.prior.config:
+    # one of them may have a visual tune that the other lacks
+    same_prior = replace(shipped.prior.config, tunes=model.prior.config.tunes) == model.prior.config
+    if replace(theirs.config, visual=ours.config.visual) != ours.config or not same_prior:
         raise UsageError(f"The model {start} has other sizes than the recipe.")
     weights = theirs.state_dict()
     ours.load_state_dict({n: weights[n] if n in weights else t for n, t in ours.state_dict().items()})
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
-    return ours.visual is not None and theirs.visual is not None

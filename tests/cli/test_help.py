@@ -6,23 +6,29 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 import imgcodec
+from imgcodec.cli import app
+
+COMMANDS = ["compress", "decompress", "info", "verify", "bench", "train", "tokenize", "generate", "data", "models"]
+SUBCOMMANDS = ["data picsum", "data pack", "models list", "models show", "models verify"]
 
 
 def test_help_names_every_command(run) -> None:
     for flag in ("--help", "-h"):
         result = run(flag)
         assert result.returncode == 0
-        for command in ("compress", "decompress", "info", "verify", "bench", "train"):
+        for command in COMMANDS:
             assert f"\n  {command} " in result.stdout.decode()
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress", "info", "verify", "bench", "train"])
-def test_each_command_has_help(run, command) -> None:
-    result = run(command, "--help")
-    assert (result.returncode, result.stderr) == (0, b"")
-    assert result.stdout.startswith(f"Usage: imgcodec {command} ".encode())
+@pytest.mark.parametrize("command", [*COMMANDS, *SUBCOMMANDS])
+def test_each_command_has_help(command) -> None:
+    for flag in ("--help", "-h"):
+        result = CliRunner().invoke(app, [*command.split(), flag], prog_name="imgcodec")
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert result.stdout.startswith(f"Usage: imgcodec {command} ")
 
 
 def test_version(run) -> None:

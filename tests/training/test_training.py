@@ -241,7 +241,9 @@ def test_gains_shift_by_slice(recipe: PhotoRecipe, folder: Path) -> None:
         read_recipe(RECIPE, [*TINY, "phases.1.shift_gains=[0.0, 0.0, 0.0]"])
 
 
-def test_start_from_a_model_of_other_lambdas_has_its_gains_at_the_same_lambdas(recipe: PhotoRecipe, folder: Path) -> None:
+def test_start_from_a_model_of_other_lambdas_has_its_gains_at_the_same_lambdas(
+    recipe: PhotoRecipe, folder: Path
+) -> None:
     model, _ = small_model(recipe, folder)
     gain = model.tokenizer.log_gain[1][:, 0].detach().clone()
     prior_row = model.prior.fine.start.rows.detach().clone()

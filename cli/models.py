@@ -1,0 +1,145 @@
+"""`imgcodec models`: what models there are, what is in one, and whether they are sound."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.cli.options import printable, say
+
+if TYPE_CHECKING:
+    from imgcodec.inventory import Facts
+
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+NAME = "Name or path of a model."
+
+
+def list_models(as_json: Json = False) -> None:
+    """Show the installed models: profile, id, bytes, bits per pixel of its files, what it is for."""
+    from imgcodec.inventory import describe
+    from imgcodec.model import installed_models
+
+    found, failures = [], []
+    for name in installed_models():
+        try:
+            found.append(describe(name))
+        except CodecError as error:
+            failures.append(error)
+            say(f"imgcodec: {name}: {error}")
+    if as_json:
+        echo_json([summary(model) for model in found])
+    else:
+        width = max((len(model.name) for model in found), default=4)
+        typer.echo(f"{'name':{width}}  {'profile':10}{'id':18}{'bytes':>10}  {'bpp':15}what it is for")
+        for model in found:
+            bpp = "{:g} to {:g}".format(*model.card.bpp) if model.card.bpp else "-"
+            line = f"{model.name:{width}}  {model.profile:10}{model.id:18}{model.bytes:>10}  {bpp:15}"
+            typer.echo(printable(line + (model.card.purpose or "-")))
+    leave(failures)
+
+
+def show(name: Annotated[str, typer.Argument(help=NAME, show_default=False)], as_json: Json = False) -> None:
+    """Show all of a model: configuration, parameters, and whether it computes here what it should."""
+    from imgcodec import inventory
+
+    model = inventory.describe(name)
+    failures = check(model)
+    known_answer = str(failures[0]) if failures else "as it should be"
+    if as_json:
+        report = {
+            **summary(model),
+            "path": str(model.path),
+            "config": model.config,
+            "parameters": model.parameters,
+            "sound": not failures,
+            "known_answer": known_answer,
+        }
+        echo_json(report)
+    else:
+        typer.echo("\n".join(map(printable, lines(model, known_answer))))
+    leave(failures)
+
+
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Names or paths; all that are installed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute each model's id, build it, prove its bounds and run its known-answer test.
+
+    Exit code 3 if any is damaged, 4 if one is not there.
+    """
+    from imgcodec import inventory
+    from imgcodec.model import installed_models
+
+    reports: list[dict[str, Any]] = []
+    failures: list[CodecError] = []
+    for name in names or installed_models():
+        try:
+            model = inventory.describe(name)
+            inventory.check(model)
+        except CodecError as error:
+            failures.append(error)
+            say(f"imgcodec: {name}: {' '.join(str(error).split())}")
+            reports.append({"model": name, "sound": False, "error": str(error)})
+        else:
+            if not as_json:
+                typer.echo(f"{printable(name)}: sound, {model.id}")
+            reports.append({"model": name, "sound": True, "id": model.id})
+    if as_json:
+        echo_json(reports)
+    leave(failures)
+
+
+def summary(model: "Facts") -> dict[str, object]:
+    """What `list` tells of a model."""
+    return {
+        "name": model.name,
+        "profile": model.profile,
+        "id": model.id,
+        "bytes": model.bytes,
+        "bpp": model.card.bpp,
+        "purpose": model.card.purpose,
+    }
+
+
+def check(model: "Facts") -> list[CodecError]:
+    """What keeps a model from being used here: nothing, or one error."""
+    from imgcodec import inventory
+
+    try:
+        inventory.check(model)
+    except CodecError as error:
+        return [error]
+    return []
+
+
+def lines(model: "Facts", known_answer: str) -> list[str]:
+    """The report for people."""
+    facts = {
+        "name": model.name,
+        "what it is for": model.card.purpose or "-",
+        "path": model.path,
+        "bytes": model.bytes,
+        "id": model.id,
+        "profile": model.profile,
+        "bpp": "{:g} to {:g}".format(*model.card.bpp) if model.card.bpp else "-",
+        **{f"{part} numbers": count for part, count in model.parameters.items()},
+        "known answer": known_answer,
+    }
+    text = [f"{name:20}{value}" for name, value in facts.items()]
+    for part in ("tokenizer", "prior"):
+        config = model.config.get(part)
+        text += ["", part, *(f"  {key:18}{value}" for key, value in config.items())] if isinstance(config, dict) else []
+    return text
+
+
+def echo_json(report: object) -> None:
+    typer.echo(json.dumps(report, indent=1, allow_nan=False))
+
+
+def leave(failures: list[CodecError]) -> None:
+    """Raises Exit with the code of the worst failure, if there is any."""
+    if failures:
+        damaged = any(isinstance(failure, InvalidFileError) for failure in failures)
+        raise typer.Exit(InvalidFileError.exit_code if damaged else failures[0].exit_code)

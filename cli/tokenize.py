@@ -1,0 +1,215 @@
+"""`imgcodec tokenize`: a folder of pictures to shards of tokens, and back."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from itertools import chain, count
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imgcodec import files, folders
+from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.cli.options import Device, Force, MaxPixels, Seed, Split, counting, say
+from imgcodec.cli.targets import parse_size
+
+if TYPE_CHECKING:
+    from imgcodec.codec import Model
+    from imgcodec.tokens import Tokens
+
+MANIFEST = "manifest.jsonl"
+SHARD = re.compile(r"[a-z][a-z0-9_]*-\d{6}\.safetensors")
+OURS = re.compile(rf"{SHARD.pattern}|manifest\.jsonl")
+MOST_SHARDS = 10**5
+EVERYTHING = "tokens"  # the name of shards without a split
+
+
+def tokenize(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name or path of the model.", show_default=False)],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Pictures, in folders too; or shards to decode.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.", show_default=False)],
+    quality: Annotated[
+        float | None,
+        typer.Option(
+            "--quality",
+            "-q",
+            min=0,
+            max=100,
+            help="0 to 100, for models that have it. Default: 50.",
+            show_default=False,
+        ),
+    ] = None,
+    shards: Annotated[
+        str, typer.Option(metavar="N|SIZE", help="How many shards, or the most bytes of one, as 64MB.")
+    ] = "64MB",
+    split: Split = None,
+    seed: Seed = 0,
+    decode: Annotated[bool, typer.Option("--decode", help="Make PNG pictures of shards instead.")] = False,
+    force: Force = False,
+    device: Device = "cpu",
+    max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
+) -> None:
+    """Make safetensors shards of a folder of pictures: tokens, and all that is needed to make pictures of them again.
+
+    A shard appears when it is whole; the manifest comes last. Files that are not whole pictures are skipped, and named.
+    """
+    if decode:
+        if quality is not None or split is not None:
+            raise UsageError("With --decode, quality and split are those of the shards.")
+        decode_shards(model, source, output, force, device, max_pixels)
+    else:
+        encode_folder(model, source, output, quality, shards, split, seed, force, device, max_pixels)
+
+
+def encode_folder(
+    model: str,
+    source: Path,
+    output: Path,
+    quality: float | None,
+    shards: str,
+    split: str | None,
+    seed: int,
+    force: bool,
+    device: str,
+    max_pixels: int,
+) -> None:
+    """Writes shards of all pictures of a folder, and the manifest."""
+    number, size = parse_shards(shards)
+    shares = None if split is None else folders.parse_split(split)
+    check_output(output, force)
+    found = folders.files_below(source, say)
+    if not found:
+        raise CodecError(f"{source} holds no files.")
+
+    from imgcodec.codec import load_model
+    from imgcodec.token_shards import MOST_PICTURES, Writer
+
+    codec = load_model(model, device)
+    parts = folders.split(found, shares, seed) if shares else {EVERYTHING: found}
+    if number is not None and max(map(len, parts.values())) > number * MOST_PICTURES:
+        raise UsageError(f"A shard has at most {MOST_PICTURES} pictures: give more --shards than {number}.")
+    prepare(output)
+    remove_old(output)
+    lines: list[str] = []
+    sizes: list[int] = []
+    with counting(f"Tokenizing {source.name}", len(found)) as advance:
+        for part, members in parts.items():
+            writer = Writer(output, part, codec, size, force)
+            for name, path, ends in shard_ends(members, number):
+                tokens = tokens_of(codec, name, path, quality, max_pixels)
+                if tokens is not None:
+                    shard = writer.add(name, tokens)
+                    header = tokens.header
+                    line = {"name": name, "shard": shard, "width": header.width, "height": header.height}
+                    lines.append(json.dumps(line))
+                if ends:
+                    writer.finish()
+                advance()
+            writer.finish()
+            sizes += writer.shards.values()
+    skipped = len(found) - len(lines)
+    if not lines:
+        raise CodecError(f"There is no picture among the {skipped} files.")
+    files.write(output / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
+    told = f", {skipped} files skipped" if skipped else ""
+    say(f"{output}: {len(lines)} pictures in {len(sizes)} shards of {sum(sizes)} bytes{told}")
+
+
+def parse_shards(text: str) -> tuple[int | None, float]:
+    """The number of shards, or the most bytes of one. Raises UsageError."""
+    if text.isdecimal():
+        if not 1 <= int(text) <= MOST_SHARDS:
+            raise UsageError(f"--shards takes 1 to {MOST_SHARDS}, or a size like 64MB, not {text!r}.")
+        return int(text), math.inf
+    return None, parse_size(text, "--shards")
+
+
+def shard_ends(members: list[tuple[str, Path]], number: int | None) -> Iterator[tuple[str, Path, bool]]:
+    """Names and paths, and whether a shard ends behind this one, so that there are `number` equal ones."""
+    for index, (name, path) in enumerate(members):
+        ends = number is not None and index * number // len(members) != (index + 1) * number // len(members)
+        yield name, path, ends
+
+
+def tokens_of(codec: "Model", name: str, path: Path, quality: float | None, max_pixels: int) -> "Tokens | None":
+    """The tokens of a file; None, and a line on stderr, where it is not a whole picture."""
+    from imgcodec import image
+
+    try:
+        picture = image.load(path, max_pixels)
+    except CodecError as error:
+        say(f"Skipped {name}: {error}")
+        return None
+    if picture.alpha is not None:
+        say(f"{name}: its transparency is left out")
+    return codec.tokenize(picture.pixels, quality)
+
+
+def decode_shards(model: str, source: Path, output: Path, force: bool, device: str, max_pixels: int) -> None:
+    """Writes a PNG for every picture of a shard, or of all shards of a folder."""
+    from imgcodec import image
+    from imgcodec.codec import load_model
+    from imgcodec.token_shards import read
+
+    shards = [source]
+    if source.is_dir():
+        shards = sorted(path for path in source.iterdir() if SHARD.fullmatch(path.name))
+        if not shards:
+            raise CodecError(f"{source} holds no shards of tokens.")
+        if not (source / MANIFEST).exists():
+            say(f"{source} has no {MANIFEST}: what made it did not come to its end")
+    check_output(output, force)
+    codec = load_model(model, device)
+    written: set[str] = set()
+    with counting(f"Decoding {source.name}", len(shards)) as advance:
+        for shard in shards:
+            for name, tokens in read(shard, codec, max_pixels):
+                target = output_name(name, written)
+                encoded, _ = image.encode(image.Picture(codec.detokenize(tokens)), "PNG")
+                prepare((output / target).parent)
+                files.write(output / target, encoded, force)
+            advance()
+    say(f"{output}: {len(written)} pictures of {len(shards)} shards")
+
+
+def output_name(name: str, written: set[str]) -> str:
+    """`a/b.png` for `a/b.jpg`; `a/b.jpg.png` if the first is taken, then `a/b.jpg-2.png`. Adds it to `written`."""
+    stem = str(PurePosixPath(name).with_suffix(""))
+    candidates = chain([f"{stem}.png", f"{name}.png"], (f"{name}-{number}.png" for number in count(2)))
+    chosen = next(candidate for candidate in candidates if candidate.lower() not in written)
+    written.add(chosen.lower())  # on some systems capitals are the same
+    return chosen
+
+
+def check_output(output: Path, force: bool) -> None:
+    """Raises CodecError where there is something in the folder, unless it may be replaced."""
+    try:
+        if output.exists() and os.listdir(output) and not force:
+            raise CodecError(f"{output} is not empty; -f replaces what an earlier run left there.")
+    except OSError as error:
+        raise CodecError(f"{output} cannot be written: {files.reason(error)}.") from None
+
+
+def prepare(folder: Path) -> None:
+    """Has a folder there. Raises CodecError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CodecError(f"{folder} cannot be written: {files.reason(error)}.") from None
+
+
+def remove_old(folder: Path) -> None:
+    """Removes an earlier run's shards, which would stay beside the new ones. Raises CodecError."""
+    try:
+        for name in os.listdir(folder):
+            if OURS.fullmatch(name):
+                (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise CodecError(f"{folder} cannot be written: {files.reason(error)}.") from None

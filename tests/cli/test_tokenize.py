@@ -1,0 +1,249 @@
+"""`imgcodec tokenize`: pictures to shards of tokens and back, and shards of strangers."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from typer.testing import CliRunner
+
+from imgcodec.cli import app
+
+
+def invoke(*arguments: object) -> tuple[int, str]:
+    """Exit code and stderr, in this process."""
+    result = CliRunner().invoke(app, ["tokenize", *map(str, arguments)])
+    assert result.stdout == ""
+    return result.exit_code, result.stderr
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Seven pictures, one of more than one tile, some with names in each other's way; and a file that is none."""
+    folder = tmp_path / "pictures"
+    (folder / "in").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for index, name in enumerate(("a.png", "a.bmp", "b.c.png", "in/a.png", "in/wide.png", "in/one.png")):
+        size = {4: (20, 1030), 5: (1, 1)}.get(index, (40 + index, 70))
+        coarse = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+        coarse.resize(size[::-1], Image.Resampling.BICUBIC).save(folder / name)
+    Image.new("LA", (50, 30), (90, 40)).save(folder / "clear.png")
+    (folder / "text.txt").write_text("no picture")
+    return folder
+
+
+def content(shard: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    with safe_open(shard, framework="numpy") as file:
+        assert list(file.metadata()) == ["tokens"]
+        return json.loads(file.metadata()["tokens"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+
+
+def test_there_and_back(run, tiny, tiny_model, pictures, tmp_path) -> None:
+    made = run("tokenize", tiny, "pictures", "-o", "tokens", "-q", "62.5")
+    assert (made.returncode, made.stdout) == (0, b"")
+    assert made.stderr.decode().splitlines() == [  # and nothing of a bar, for nobody watches
+        "clear.png: its transparency is left out",
+        "Skipped text.txt: pictures/text.txt is not an image of a kind that can be read.",
+        f"tokens: 7 pictures in 1 shards of {(tmp_path / 'tokens' / 'tokens-000000.safetensors').stat().st_size} bytes,"
+        " 1 files skipped",
+    ]
+    about, tensors = content(tmp_path / "tokens" / "tokens-000000.safetensors")
+    assert about["model"] == {"name": "tiny", "id": tiny_model.id.hex()}
+    names = ["a.bmp", "a.png", "b.c.png", "clear.png", "in/a.png", "in/one.png", "in/wide.png"]
+    assert [picture["name"] for picture in about["pictures"]] == names
+    for index, picture in enumerate(about["pictures"]):
+        pixels = np.asarray(Image.open(pictures / picture["name"]).convert("RGB"))
+        assert (picture["height"], picture["width"], picture["quality"]) == (*pixels.shape[:2], 62.5)
+        for stage, tokens in enumerate(tiny_model.tokenize(pixels, 62.5).stages):
+            assert np.array_equal(tensors[f"{index:06d}.{stage}"], tokens)
+    back = tmp_path / "back"
+    assert invoke(tiny, tmp_path / "tokens", "-o", back, "--decode") == (0, f"{back}: 7 pictures of 1 shards\n")
+    found = {path.relative_to(back).as_posix() for path in back.rglob("*.png")}
+    assert found == {"a.png", "a.png.png", "b.c.png", "clear.png", "in/a.png", "in/one.png", "in/wide.png"}
+    for name, output in zip(names, ("a.png", "a.png.png", *names[2:]), strict=True):
+        pixels = np.asarray(Image.open(pictures / name).convert("RGB"))
+        wanted = tiny_model.detokenize(tiny_model.tokenize(pixels, 62.5))
+        assert np.array_equal(np.asarray(Image.open(back / output)), wanted)
+
+
+@pytest.mark.parametrize("shards", ["3", "3KB"])
+def test_splits_and_shards(tiny, pictures, tmp_path, shards) -> None:
+    options = ("--split", "train=0.6,valid=0.4", "--shards", shards)
+    for name in ("a", "b"):
+        assert invoke(tiny, pictures, "-o", tmp_path / name, *options)[0] == 0
+    a, b = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b"))
+    assert a == b
+    lines = [json.loads(line) for line in (tmp_path / "a" / "manifest.jsonl").read_text().splitlines()]
+    told = []
+    for shard in sorted((tmp_path / "a").glob("*.safetensors")):
+        told += [(picture["name"], shard.name) for picture in content(shard)[0]["pictures"]]
+        if shards != "3":
+            assert shard.stat().st_size <= 3000
+    assert [(line["name"], line["shard"]) for line in lines] == told
+    parts = [name.split("-")[0] for _, name in told]
+    assert len(told) == 7
+    assert 3 <= parts.count("train") <= 6
+    assert {name.split("-")[0] for name in a} == {"manifest.jsonl", "train", "valid"}
+    if shards == "3":
+        assert sum(name.startswith("train") for name in a) == 3
+
+
+def test_existing_output_needs_force(tiny, pictures, tmp_path) -> None:
+    out, back = tmp_path / "out", tmp_path / "back"
+    assert invoke(tiny, pictures, "-o", out, "--shards", 3)[0] == 0
+    before = sorted(os.listdir(out))
+    code, told = invoke(tiny, pictures, "-o", out)
+    assert (code, "-f replaces" in told) == (1, True)
+    assert sorted(os.listdir(out)) == before
+    (out / "mine").write_text("mine")
+    assert invoke(tiny, pictures, "-o", out, "-f")[0] == 0
+    assert sorted(os.listdir(out)) == ["manifest.jsonl", "mine", "tokens-000000.safetensors"]
+    assert invoke(tiny, out, "--decode", "-o", back)[0] == 0
+    assert invoke(tiny, out, "--decode", "-o", back)[0] == 1
+    assert invoke(tiny, out, "--decode", "-o", back, "-f")[0] == 0
+
+
+def test_an_interrupted_run_leaves_whole_shards(tiny, pictures, tmp_path, monkeypatch) -> None:
+    from imgcodec.codec import Model
+
+    done = []
+
+    def tokenize(model, pixels, quality, tokenize=Model.tokenize):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(tokenize(model, pixels, quality))
+        return done[-1]
+
+    monkeypatch.setattr(Model, "tokenize", tokenize)
+    told = "clear.png: its transparency is left out\nimgcodec: Interrupted.\n"
+    assert invoke(tiny, pictures, "-o", tmp_path / "out", "--shards", 4) == (130, told)
+    left = sorted(os.listdir(tmp_path / "out"))
+    assert left
+    assert all(name.endswith(".safetensors") for name in left)
+    code, told = invoke(tiny, tmp_path / "out", "--decode", "-o", tmp_path / "back")
+    assert code == 0
+    assert "did not come to its end" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (("none", "pictures"), 4, "not installed"),
+        (("TINY", "nowhere"), 1, "There is no folder"),
+        (("TINY", "pictures/a.png"), 1, "is not a folder"),
+        (("TINY", "pictures", "--shards", "0"), 2, "--shards takes"),
+        (("TINY", "pictures", "--shards", "x"), 2, "--shards takes"),
+        (("TINY", "pictures", "--shards", "100B"), 2, "too many for shards of 100"),
+        (("TINY", "pictures", "--split", "a=2"), 2, "add up to 2"),
+        (("TINY", "pictures", "--decode", "-q", "3"), 2, "--decode"),
+        (("TINY", "pictures", "--decode"), 1, "holds no shards"),
+        (("TINY", "pictures", "-q", "nan"), 2, ""),
+        (("TINY", "empty"), 1, "holds no files"),
+        (("TINY", "texts"), 1, "There is no picture among the 1 files"),
+    ],
+)
+def test_what_is_refused(tiny, pictures, tmp_path, monkeypatch, arguments, exit_code, words) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "text").write_text("text")
+    code, told = invoke(*(tiny if a == "TINY" else a for a in arguments), "-o", "out")
+    assert code == exit_code, told
+    assert words in told
+    assert "Traceback" not in told
+    assert not list(tmp_path.glob("out/*"))
+
+
+def hostile(shard: Path, change: str) -> None:
+    """Changes a sound shard into what only a stranger would make."""
+    about, tensors = content(shard)
+    first = about["pictures"][0]
+    match change:
+        case "cut":
+            shard.write_bytes(shard.read_bytes()[:-3])
+            return
+        case "empty":
+            shard.write_bytes(b"")
+            return
+        case "long head":
+            shard.write_bytes((2**40).to_bytes(8, "little") + b"{" * 100)
+            return
+        case "no metadata":
+            save_file(tensors, shard)
+            return
+        case "deep":
+            save_file(tensors, shard, {"tokens": "[" * 10**5})
+            return
+        case "other format":
+            about["format"] = "x"
+        case "other model":
+            about["model"]["id"] = "00" * 8
+        case "no model":
+            about["model"] = 3
+        case "up" | "absolute" | "null" | "empty name" | "windows":
+            first["name"] = {"up": "../x", "absolute": "/x", "null": "a\0b", "windows": "c:x"}.get(change, "")
+        case "name is a number":
+            first["name"] = 3
+        case "enormous":
+            first |= {"width": 2**31, "height": 2**31}
+        case "real width":
+            first["width"] = 20.5
+        case "many stages":
+            first["stage_count"] = 200
+        case "no height":
+            del first["height"]
+        case "other profile":
+            first["profile"] = "semantic"
+        case "no tensor":
+            del tensors["000000.1"]
+        case "other shape":
+            tensors["000000.1"] = tensors["000000.1"][:, :1]
+        case "many tokens":
+            tensors["000000.1"] = np.zeros((4, 1000, 1000), np.int16)
+        case "other type":
+            tensors["000000.0"] = tensors["000000.0"].astype(np.float32)
+        case "no code":
+            tensors["000000.0"] = tensors["000000.0"] + np.int16(511)
+        case "negative":
+            tensors["000000.0"] = tensors["000000.0"] - np.int16(511)
+        case "quality":
+            first["quality"] = 1e308
+        case "endless quality":
+            first["quality"] = float("inf")
+        case "many pictures":
+            about["pictures"] = [first] * 20000
+    save_file(tensors, shard, {"tokens": json.dumps(about)})
+
+
+CHANGES = """cut; empty; long head; no metadata; deep; other format; other model; no model; up; absolute; null; empty name;
+windows; name is a number; enormous; real width; many stages; no height; other profile;
+no tensor; other shape; many tokens; other type; no code; negative; quality; endless quality; many pictures"""
+
+
+@pytest.mark.parametrize("change", [change.strip() for change in CHANGES.split(";")])
+def test_shards_of_strangers(tiny, tmp_path, change) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "pictures" / "a.png")
+    assert invoke(tiny, tmp_path / "pictures", "-o", tmp_path / "tokens")[0] == 0
+    shard = tmp_path / "tokens" / "tokens-000000.safetensors"
+    hostile(shard, change)
+    code, told = invoke(tiny, shard, "-o", tmp_path / "back", "--decode")
+    assert code == (4 if change == "other model" else 3), told
+    assert told.startswith("imgcodec: ")
+    assert told.count("\n") == 1
+    assert "Unexpected" not in told
+    assert len(told) < 500
+    assert not (tmp_path / "back").exists()
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_a_shard_may_ask_for_no_more_than_the_limit(tiny, pictures, tmp_path) -> None:
+    assert invoke(tiny, pictures, "-o", tmp_path / "tokens")[0] == 0
+    code, told = invoke(tiny, tmp_path / "tokens", "--decode", "-o", tmp_path / "back", "--max-pixels", 100)
+    assert code == 3
+    assert "over the limit of 100 pixels" in told
