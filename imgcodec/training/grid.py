@@ -104,12 +104,13 @@ class TokenizerObjective(nn.Module):
         self.tokenizer, self.weights = tokenizer, weights
 
     def forward(self, progress: float, pixels: Tensor, scale: int) -> tuple[Tensor, dict[str, Tensor]]:
-        pixels, weights = pixels.float().div(255), self.weights
+        pixels, weights = to_unit(pixels), self.weights
         with torch.autocast(pixels.device.type, torch.bfloat16):
             decoded, parts = self.tokenizer(pixels)
         error = (decoded.float() - pixels).square().mean()
         loss = weights.mse * error + weights.vq * parts.vq + weights.commit * parts.commit
-        loss = loss + weights.entropy * parts.entropy
+        if weights.entropy:  # its gradient costs more than those of the others together
+            loss = loss + weights.entropy * parts.entropy
         figures = {"psnr": -10 * error.clamp(min=1e-10).log10(), "commit": parts.commit, "entropy": parts.entropy}
         figures |= {"usage": parts.usage}
         if weights.ms_ssim:
@@ -152,10 +153,15 @@ def code_length(prior: Prior, tokens: Sequence[Tensor], unit: float = 1) -> list
     return lengths
 
 
+def to_unit(pixels: Tensor) -> Tensor:
+    """uint8 (B, 3, H, W) -> 0..1. Not channels last in memory, as crops are: group normalization halves the speed so."""
+    return pixels.float().div(255).contiguous()
+
+
 @torch.no_grad()
 def tokenize(tokenizer: Tokenizer, crops: Tensor) -> list[Tensor]:
     """Tokens of crops, uint8 (N, 3, H, W), a few crops at a time."""
-    parts = [tokenizer.encode(chunk.float().div(255)) for chunk in crops.split(CHUNK)]
+    parts = [tokenizer.encode(to_unit(chunk)) for chunk in crops.split(CHUNK)]
     return [torch.cat(stage) for stage in zip(*parts, strict=True)]
 
 
@@ -254,10 +260,8 @@ def rates(prior: Prior, tokens: list[Tensor], unit: float = 1) -> dict[str, floa
 def validate_tokenizer(tokenizer: Tokenizer, data: GridData) -> Report:
     """PSNR, perplexity of each stage's codes, and the bits a pixel that codes of their frequency take (order 0)."""
     tokens = tokenize(tokenizer, data.tiles)
-    decoded = torch.cat(
-        [tokenizer.decode(list(c)).float() for c in zip(*(t.split(CHUNK) for t in tokens), strict=True)]
-    )
-    original = data.tiles.float().div(255)
+    decoded = torch.cat([tokenizer.decode(list(c)).float() for c in zip(*(t.split(CHUNK) for t in tokens), strict=True)])
+    original = to_unit(data.tiles)
     error = ((decoded * 255).round().clamp(0, 255) / 255 - original).square().mean((1, 2, 3))
     figures = {"psnr": float((-10 * error.clamp(min=1e-10).log10()).mean())}
     figures["ms_ssim"] = float(
