@@ -220,9 +220,9 @@ def hostile(shard: Path, change: str) -> None:
     save_file(tensors, shard, {"tokens": json.dumps(about)})
 
 
-CHANGES = """cut; empty; long head; no metadata; deep; other format; other model; no model; up; absolute; null; empty name;
-windows; name is a number; enormous; real width; many stages; no height; other profile;
-no tensor; other shape; many tokens; other type; no code; negative; quality; endless quality; many pictures"""
+CHANGES = """cut; empty; long head; no metadata; deep; other format; other model; no model; up; absolute; null;
+empty name; windows; name is a number; enormous; real width; many stages; no height; other profile; no tensor;
+other shape; many tokens; other type; no code; negative; quality; endless quality; many pictures"""
 
 
 @pytest.mark.parametrize("change", [change.strip() for change in CHANGES.split(";")])
