@@ -260,7 +260,9 @@ def rates(prior: Prior, tokens: list[Tensor], unit: float = 1) -> dict[str, floa
 def validate_tokenizer(tokenizer: Tokenizer, data: GridData) -> Report:
     """PSNR, perplexity of each stage's codes, and the bits a pixel that codes of their frequency take (order 0)."""
     tokens = tokenize(tokenizer, data.tiles)
-    decoded = torch.cat([tokenizer.decode(list(c)).float() for c in zip(*(t.split(CHUNK) for t in tokens), strict=True)])
+    decoded = torch.cat(
+        [tokenizer.decode(list(c)).float() for c in zip(*(t.split(CHUNK) for t in tokens), strict=True)]
+    )
     original = to_unit(data.tiles)
     error = ((decoded * 255).round().clamp(0, 255) / 255 - original).square().mean((1, 2, 3))
     figures = {"psnr": float((-10 * error.clamp(min=1e-10).log10()).mean())}
