@@ -55,7 +55,9 @@ def photo_model(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0
     and 100 were trained for."""
-    tensors = {f"tokenizer.{n}": stored_tensor(n, t) for n, t in tokenizer.state_dict().items()}
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in tokenizer.state_dict().items():
+        tensors |= {f"tokenizer.{n}": t for n, t in stored_tensors(name, tensor).items()}
     tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     tensors["tables.weights"] = torch.from_numpy(tables.weights.astype(np.int32))
     tensors["tables.shift"] = torch.from_numpy(tables.shift.astype(np.uint8))
@@ -212,12 +214,18 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CodecError(f"{path.name} is not a safetensors file: {error}") from error
 
 
-def stored_tensor(name: str, tensor: Tensor) -> Tensor:
+def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:
     """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks),
-    bfloat16 for the weights of the nets, float32 for the few that are cheap."""
+    bfloat16 for the weights of the nets, float32 for the few that are cheap. Weights of the visual synthesis, whose
+    pictures need not be near in decibels, are int8 with a scale for each output."""
     if name.startswith("codebooks") or name.endswith("linear.weight"):
-        return tensor.half()
-    return tensor.bfloat16() if tensor.dim() == 4 else tensor.float()
+        return {name: tensor.half()}
+    if tensor.dim() != 4:
+        return {name: tensor.float()}
+    if not name.startswith("visual."):
+        return {name: tensor.bfloat16()}
+    scale = tensor.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127
+    return {name: (tensor / scale).round().to(torch.int8), f"{name}.scale": scale.float()}
 
 
 def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
@@ -250,4 +258,8 @@ def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Gives a tokenizer that was built on the meta device the tensors of a file. Raises ValueError or KeyError where
     they do not fit."""
     state = {n: checked(tensors, f"tokenizer.{n}", t.shape) for n, t in tokenizer.state_dict().items()}
+    for name in state:
+        if f"tokenizer.{name}.scale" in tensors:
+            shape = torch.Size((len(state[name]), *(1 for _ in state[name].shape[1:])))
+            state[name] = state[name] * checked(tensors, f"tokenizer.{name}.scale", shape)
     tokenizer.load_state_dict(state, assign=True)
