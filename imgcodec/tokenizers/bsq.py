@@ -6,14 +6,15 @@
 
 A sign is one bit, whereas a patch's mean is worth five and its faintest coordinate none. So coordinates are folded: the
 first bit of y is its sign, the next the sign of t - |y|, the next that of t' - |t - |y||, and so on: a Gray code, made
-of continuous functions, so that straight-through gradients mean something. Any function of n bits is linear in the
-2**n products of subsets of them, so a linear map of these products decodes folds exactly.
+of continuous functions. Any function of n bits is linear in the 2**n products of subsets of them, so a linear map of
+these products decodes folds exactly.
 """
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.tokenizers.blocks import BLOCK, BlockAnalysis, BlockSynthesis
@@ -40,6 +41,8 @@ class BSQConfig:
     def __post_init__(self) -> None:
         if not self.bits_of or not 1 <= min(self.bits_of) <= max(self.bits_of) <= MOST_FOLDS:
             raise ValueError(f"a coordinate may have 1 to {MOST_FOLDS} bits")
+        if len(self.bits_of) > self.latent_dim:
+            raise ValueError("there must be as many latents as coordinates")
         if list(self.bits_of) != sorted(self.bits_of, reverse=True) or self.bits > MOST_BITS:
             raise ValueError(f"there may be {MOST_BITS} bits in all, coordinates with many of them first")
         if min(self.latent_dim, *self.widths) < 1 or max(self.latent_dim, *self.widths) > LARGEST_WIDTH:
@@ -99,15 +102,14 @@ class BSQTokenizer(nn.Module):
         self.scales: tuple[int, ...] = (1,)
         coordinates = len(config.bits_of)
         products = 1 + sum(2**b - 1 for b in config.bits_of)
-        # the net may move coordinates before they are folded, and every bit after that
-        self.analysis = BlockAnalysis(coordinates, coordinates + config.bits, config.widths, config.analysis_blocks)
+        self.analysis = BlockAnalysis(coordinates, coordinates, config.widths, config.analysis_blocks)
         self.folds = Folds(config)
         self.quantizer = BinarySphericalQuantizer(config.bits)
         self.unfold = nn.Conv2d(products, config.latent_dim, 1, bias=False)
         self.synthesis = BlockSynthesis(config.latent_dim, config.widths, config.synthesis_blocks)
 
     def encode(self, pixels: Tensor) -> list[Tensor]:
-        return [self.quantizer.encode(self._project(pixels))]
+        return [self.quantizer.encode(self.folds(self.analysis(pixels)))]
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale != 1:
@@ -115,8 +117,17 @@ class BSQTokenizer(nn.Module):
         return self.synthesis(self._latent(self.quantizer.lookup(tokens[0])))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
-        values, _, losses = self.quantizer(self._project(pixels))
-        return self.synthesis(self._latent(values)), losses
+        """Gradients pass straight from what coordinates are decoded to, the first latents, to the coordinates: through
+        folds, sphere and signs at once. They drive coordinates to where bits flip, because the error of quantization
+        looks like one that moving could mend. The commitment loss, here of coordinates and not of points on the sphere,
+        cancels that where it is added with the weight of the mean squared error of pixels."""
+        y = self.analysis(pixels)
+        values, _, (vq, _, entropy, usage) = self.quantizer(self.folds(y))
+        latent = self._latent(values.detach())
+        coordinates = y.shape[1]
+        commit = (y - latent[:, :coordinates].detach()).square().mean((0, 2, 3)).sum() / (3 * BLOCK**2)
+        latent = latent + F.pad(y - y.detach(), (0, 0, 0, 0, 0, latent.shape[1] - coordinates))  # of no value
+        return self.synthesis(latent), Losses(vq, commit, entropy, usage)
 
     @torch.no_grad()
     def start_from(self, crops: Tensor) -> None:
@@ -129,6 +140,7 @@ class BSQTokenizer(nn.Module):
         latent = torch.cat([whole(piece - 0.5) for piece in crops.split(32)])
         mean = latent.mean((0, 2, 3))
         set_layer(self.analysis.linear, basis[:coordinates], -mean[:coordinates])
+        set_layer(self.synthesis.linear, basis.flatten(1).T, (mean[:, None] * basis.flatten(1)).sum(0))
         self.synthesis.input_scale.copy_(1 / (latent.std((0, 2, 3)) + 0.1))
 
         samples = (latent - mean[:, None, None]).movedim(1, 3).flatten(0, 2)
@@ -139,15 +151,10 @@ class BSQTokenizer(nn.Module):
         self.folds.scale.div_(folded.square().mean((0, 2, 3)).sqrt().clamp(min=1e-6))
         products = self.folds.products(torch.where(folded > 0, 1.0, -1.0))[0, :, :, 0]
         gram = products @ products.T / products.shape[1]
-        target = products @ (samples + mean) / products.shape[1]
+        target = products @ samples / products.shape[1]
         self.unfold.weight.copy_(
             torch.linalg.solve(gram + 1e-4 * torch.eye(len(gram), device=gram.device), target).T[:, :, None, None]
         )
-
-    def _project(self, pixels: Tensor) -> Tensor:
-        latent = self.analysis(pixels)
-        coordinates = len(self.config.bits_of)
-        return self.folds(latent[:, :coordinates]) + latent[:, coordinates:]
 
     def _latent(self, values: Tensor) -> Tensor:
         with torch.autocast(values.device.type, enabled=False):

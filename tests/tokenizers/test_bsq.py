@@ -84,6 +84,20 @@ def test_gradients_reach_everything(started):
     assert started.synthesis.fine[3].weight.grad.abs().sum() > 0
 
 
+def test_commitment_cancels_what_drives_coordinates_to_where_bits_flip(started):
+    """At the start the decoder is right on average, so that there is nothing for the encoder to learn from it."""
+    pixels = pictures(24)
+    gradients = []
+    for weight in (0, 1):
+        y = started.analysis(pixels).detach().requires_grad_()
+        started.analysis.forward, kept = lambda _, y=y: y, started.analysis.forward
+        decoded, losses = started(pixels)
+        started.analysis.forward = kept
+        ((decoded - pixels).square().mean() + weight * losses.commit).backward()
+        gradients.append(y.grad.square().sum())
+    assert gradients[1] < 0.05 * gradients[0]
+
+
 def test_a_few_steps_of_training_help(started):
     made = tokenizer()
     made.load_state_dict(started.state_dict())
@@ -91,9 +105,10 @@ def test_a_few_steps_of_training_help(started):
     optimizer = torch.optim.Adam(made.parameters(), 2e-3)
     errors = []
     for _ in range(25):
-        error = (made(pixels)[0] - pixels).square().mean()
+        decoded, losses = made(pixels)
+        error = (decoded - pixels).square().mean()
         optimizer.zero_grad()
-        error.backward()
+        (error + losses.commit).backward()
         optimizer.step()
         errors.append(error.item())
     assert errors[-1] < 0.9 * errors[0]
@@ -120,6 +135,7 @@ def test_the_size_of_the_recipe():
         ("bits_of", (2, 0), "coordinate"),
         ("bits_of", (9, 9), "coordinate"),
         ("latent_dim", 10**6, "wide"),
+        ("latent_dim", 5, "coordinates"),
         ("analysis_blocks", (65, 1), "blocks"),
     ],
 )
