@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from imgcodec import files
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.grid_model import PROFILES, build_grid_model, build_prior, build_tokenizer, check_pair, round_as_stored
 from imgcodec.model import open_model
@@ -18,7 +19,6 @@ from imgcodec.training import distributed
 from imgcodec.training.data import centre, random_crops
 from imgcodec.training.export import compare_grid_rates, export_grid
 from imgcodec.training.grid import (
-    TILE,
     CropTokens,
     Grid,
     GridData,
@@ -117,7 +117,7 @@ def train_grid(
     model.eval()
     if recipe.phases[-1].quantized:
         for layer in quantizable(model.prior):  # no weight says so, if the phase was finished before
-            layer.quantized = True
+            layer.quantized = True  # type: ignore[assignment]
     else:
         calibrate_prior(model.prior, tokens(), recipe.batch)
     path = folder / f"{recipe.profile}.safetensors"

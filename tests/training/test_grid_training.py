@@ -106,9 +106,10 @@ def test_interrupted_tokenizer_phase_ends_where_an_uninterrupted_one_does(
 ) -> None:
     phase = GridPhase("tokenizer", steps=6, rate=1e-2, warmup=2, revive_every=4, revive_until=1, schedule="cosine")
     train_tokenizer(small_grid(recipe), phase, data, tmp_path / "whole", resume=False)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         interrupt_at(patch, GridData, "crops", 3)
-        train_tokenizer(small_grid(recipe), phase, data, tmp_path / "cut", resume=False)
+        with pytest.raises(KeyboardInterrupt):
+            train_tokenizer(small_grid(recipe), phase, data, tmp_path / "cut", resume=False)
     assert int(load_file(tmp_path / "cut" / "tokenizer.safetensors")["steps"].max()) == 3
     train_tokenizer(small_grid(recipe), phase, data, tmp_path / "cut", resume=True)
     whole, cut = (load_file(tmp_path / name / "tokenizer.safetensors") for name in ("whole", "cut"))
@@ -197,7 +198,7 @@ def test_schedules_start_stay_and_fall() -> None:
         assert rates[10:51] == pytest.approx([1.0] * 41)
         assert rates[100] == pytest.approx(0.1)
         assert rates[75] == pytest.approx(0.55)
-        assert all(a >= b for a, b in zip(rates[50:], rates[51:], strict=False))
+        assert rates[50:] == sorted(rates[50:], reverse=True)
     assert phase.rate_at(60, 0.0) > Phase("x", steps=100, rate=1.0, warmup=10, decay_from=0.5).rate_at(60, 0.0)
 
 
