@@ -127,10 +127,10 @@ def lines(model: "Facts", known_answer: str) -> list[str]:
         **{f"{part} numbers": count for part, count in model.parameters.items()},
         "known answer": known_answer,
     }
-    text = [f"{name:20}{value}" for name, value in facts.items()]
+    text = [f"{name:22}{value}" for name, value in facts.items()]
     for part in ("tokenizer", "prior"):
         config = model.config.get(part)
-        text += ["", part, *(f"  {key:18}{value}" for key, value in config.items())] if isinstance(config, dict) else []
+        text += ["", part, *(f"  {key:20}{value}" for key, value in config.items())] if isinstance(config, dict) else []
     return text
 
 

@@ -171,12 +171,30 @@ class Model:
         prefix: NDArray[np.uint8] | None = None,
         prefix_rows: int | None = None,
     ) -> list[NDArray[np.uint8]]:
-        """Pictures uint8 (H, W, 3) that nobody took, drawn from what the prior expects of tokens.
+        """Pictures uint8 (H, W, 3) that nobody took: `generate_tokens`, decoded."""
+        drawn = self.generate_tokens(
+            count, size, temperature=temperature, top_k=top_k, seed=seed, prefix=prefix, prefix_rows=prefix_rows
+        )
+        return [self.detokenize(tokens) for tokens in drawn]
+
+    def generate_tokens(
+        self,
+        count: int,
+        size: tuple[int, int] = (256, 256),
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        seed: int = 0,
+        prefix: NDArray[np.uint8] | None = None,
+        prefix_rows: int | None = None,
+    ) -> list[Tokens]:
+        """Tokens of pictures, drawn from what the prior expects of them.
 
         size: (width, height), at most a tile. temperature: 1 draws as the prior predicts, less takes likelier tokens, 0
         the likeliest. top_k: draws among so many likeliest values; 0 among all. prefix: a picture, fitted to the size,
-        of which the first rows of tokens are kept: `prefix_rows`, or half of them. Raises UsageError for a model whose
-        prior is not made for that, and for values out of range.
+        of which the first rows of tokens of the finest stage are kept, and what covers them of the others:
+        `prefix_rows`, or half of them. Raises UsageError for a model whose prior is not made for that, and for values
+        out of range.
         """
         if not isinstance(self.codec, GridCodec):
             raise UsageError(f"The model {self.name} does not generate pictures.")

@@ -108,9 +108,11 @@ def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterato
         parent = Path(os.path.realpath(target)).parent
         parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(parent)
-        temporary = parent / TEMPORARY.format(secrets.token_hex(6))
-        temporary.mkdir()  # not tempfile's: that is private, and this one has the mode that the user's umask gives
-        descriptor = _locked(temporary)
+        while descriptor is None:
+            temporary = parent / TEMPORARY.format(secrets.token_hex(6))
+            temporary.mkdir()  # not tempfile's: that is private, and this one has the mode that the user's umask gives
+            descriptor = _locked(temporary, wait=True)
+        assert temporary is not None
         yield temporary
         _put(temporary, target, force, is_ours)
     except OSError as error:
@@ -140,17 +142,23 @@ def _put(temporary: Path, target: Path, force: bool, is_ours: re.Pattern[str]) -
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _locked(folder: Path) -> int | None:
-    """A descriptor that keeps others from taking the folder for abandoned; None where there are no such locks."""
+def _locked(folder: Path, wait: bool) -> int | None:
+    """A descriptor that keeps others from taking the folder for abandoned. None where another process has the lock, or
+    has removed the folder while this one waited for it."""
     if sys.platform == "win32":
-        return None
+        return os.open(os.devnull, os.O_RDONLY)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        if not wait:
+            os.close(descriptor)
+            return None
+        # a file system without locks, on which nobody takes a folder for abandoned
+    if folder.exists():
+        return descriptor
+    os.close(descriptor)
+    return None
 
 
 def _remove_abandoned(parent: Path) -> None:
@@ -158,7 +166,7 @@ def _remove_abandoned(parent: Path) -> None:
         return
     for path in parent.glob(TEMPORARY.format("*")):
         try:
-            descriptor = _locked(path)
+            descriptor = _locked(path, wait=False)
         except OSError:  # gone already, or another user's
             continue
         if descriptor is not None:

@@ -126,8 +126,8 @@ class GridCodec:
         seed: int,
         prefix: NDArray[np.uint8] | None,
         prefix_rows: int | None,
-    ) -> list[NDArray[np.uint8]]:
-        """See `Model.generate`."""
+    ) -> list[Tokens]:
+        """See `Model.generate_tokens`."""
         width, height = size
         if not (0 < width <= TILE and 0 < height <= TILE):
             raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
@@ -148,7 +148,7 @@ class GridCodec:
             tokens = sample(self.grid.prior, count, sizes, temperature, top_k, generator, given)
         # digits may spell a number that is no code
         stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
-        return [self.synthesise(Tokens(header, [s[i : i + 1] for s in stages]), 1) for i in range(count)]
+        return [Tokens(header, [s[i : i + 1] for s in stages]) for i in range(count)]
 
     def _header(self, width: int, height: int, colour_mode: ColourMode) -> Header:
         return Header(

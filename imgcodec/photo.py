@@ -68,11 +68,14 @@ class PhotoCodec:
         """The encoder chooses the tokens of stage 1 as it writes them."""
         size = (header.height, header.width)
         with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            values = scale(self.photo.tokenizer, analysis, size, self._level(header))
+            values, worth = scale(self.photo.tokenizer, analysis, size, self._level(header))
+        if header.tune == Tune.PSNR:
+            worth.fill(1)
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
-        def coder(stage: int) -> RangeEncoder:  # stage 0 is settled: stage 1 is what it leaves
-            return ChoosingEncoder(tables, slices[stage]) if stage else RangeEncoder(tables)
+        def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
+            # stage 0 is settled: stage 1 is what it leaves
+            return ChoosingEncoder(tables, slices[stage], worth[place]) if stage else RangeEncoder(tables)
 
         return self._encode(header, values, coder)
 
@@ -88,22 +91,22 @@ class PhotoCodec:
 
     def write(self, tokens: Tokens) -> list[Section]:
         """As they are."""
-        return self._encode(tokens.header, tokens.stages, lambda _: RangeEncoder(self.photo.tables))[1]
+        return self._encode(tokens.header, tokens.stages, lambda *_: RangeEncoder(self.photo.tables))[1]
 
     def _encode(
         self,
         header: Header,
         stages: Stages,
-        coder: Callable[[int], RangeEncoder],
+        coder: Callable[[int, tuple[slice, slice]], RangeEncoder],
     ) -> tuple[Tokens, list[Section]]:
         """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections.
 
-        coder: makes one for a stage of a tile.
+        coder: makes one for a stage and the rows and columns of a tile in it.
         """
         written, sections = [np.empty(s.shape, np.int16) for s in stages], []
         for index in range(header.tile_count):
-            coders = [coder(stage) for stage in range(len(stages))]
             places = _places(header.tile_rectangle(index))
+            coders = [coder(stage, place) for stage, place in enumerate(places)]
             tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
             with exact_arithmetic():
                 done = walk_tile(

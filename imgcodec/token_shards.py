@@ -11,8 +11,9 @@ Shards are read as a stranger's: everything is checked before memory for tokens 
 """
 
 import json
+import os
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -184,10 +185,12 @@ def _check_tensors(stages: list[tuple[list[int], str]], header: Header) -> None:
 
 
 def _safe_name(name: object) -> str:
-    """A name that leads to a place below a folder on every system. Raises ValueError for any other."""
+    """A name that leads to a place below a folder. Raises ValueError for any other, and for what no file can be named.
+
+    `\\` and `:` become `_`: they mean something on some systems."""
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
         raise ValueError("a picture has no name")
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or any(part in ("..", ".") for part in parts) or any(c in name for c in "\0\\:"):
+    os.fsencode(name)  # raises ValueError
+    if name.startswith("/") or "\0" in name or any(part in ("..", ".", "") for part in name.split("/")):
         raise ValueError(f"the name {name!r:.100} leads elsewhere")
-    return name
+    return name.replace("\\", "_").replace(":", "_")

@@ -25,17 +25,21 @@ def slice_weight(first: int, groups: int, total: int) -> float:
 class ChoosingEncoder(RangeEncoder):
     """A range encoder for values that are not rounded yet, which come in two calls a slice."""
 
-    def __init__(self, tables: FrequencyTables, slices: Sequence[int]) -> None:
-        """slices: groups of each slice of the stage."""
+    def __init__(self, tables: FrequencyTables, slices: Sequence[int], worth: NDArray[np.float32]) -> None:
+        """slices: groups of each slice of the stage. worth: (rows, columns), of an error at each place."""
         super().__init__(tables)
+        row, column = np.indices(worth.shape, sparse=True)
+        self._worth = [worth[(row + column) % 2 == colour] for colour in (0, 1)]  # as the checkerboard is walked
         self._costs = -np.log2((tables.weights.astype(np.float32) + 1) / TOTAL)
         self._weights = self._weight_of_call(slices)
 
     @staticmethod
-    def _weight_of_call(slices: Sequence[int]) -> Iterator[float]:
+    def _weight_of_call(slices: Sequence[int]) -> Iterator[tuple[float, int]]:
+        """Weight and colour of each call."""
         first = 0
         for groups in slices:
-            yield from [slice_weight(first, groups, sum(slices))] * 2
+            weight = slice_weight(first, groups, sum(slices))
+            yield from ((weight, colour) for colour in (0, 1))
             first += groups
 
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
@@ -47,7 +51,9 @@ class ChoosingEncoder(RangeEncoder):
         (large,) = np.nonzero(nearest)
         value, near, tables = values[large], nearest[large], table[large]
         nearer_zero = near - np.sign(near)
-        gain = next(self._weights) * ((value - nearer_zero) ** 2 - (value - near) ** 2)
+        weight, colour = next(self._weights)
+        places = self._worth[colour]
+        gain = weight * places[large % len(places)] * ((value - nearer_zero) ** 2 - (value - near) ** 2)
         chosen[large] = np.where(self._cost(near, tables) > self._cost(nearer_zero, tables) + gain, nearer_zero, near)
         return super().code(chosen, table)
 

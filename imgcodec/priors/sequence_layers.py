@@ -33,7 +33,8 @@ class Table(nn.Module):
         super().__init__()
         self.uses = uses
         self.weight = nn.Parameter(torch.empty(count, width))
-        nn.init.normal_(self.weight, 0, spread)
+        # uniform: on the meta device, on which model files are checked, normal numbers cost a second of imports
+        nn.init.uniform_(self.weight, -(3**0.5) * spread, 3**0.5 * spread)
         self.quantized = False
 
     def forward(self, index: Tensor) -> Tensor:

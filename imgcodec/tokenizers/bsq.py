@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.tokenizers.blocks import BLOCK, BlockAnalysis, BlockSynthesis
 from imgcodec.tokenizers.grid import Losses
 from imgcodec.tokenizers.quantizers import MOST_BITS, BinarySphericalQuantizer
-from imgcodec.tokenizers.start import block_basis, start_transforms
+from imgcodec.tokenizers.start import block_basis, set_layer, start_transforms
 
 LARGEST_WIDTH = 2**12
 MOST_BLOCKS = 64
@@ -110,7 +111,7 @@ class BSQTokenizer(nn.Module):
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale != 1:
-            raise ValueError(f"BSQ decodes to the size of the picture only, not {scale} times it")
+            raise UsageError(f"BSQ decodes to the size of the picture only, not {scale} times it")
         return self.synthesis(self._latent(self.quantizer.lookup(tokens[0])))
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
@@ -123,12 +124,11 @@ class BSQTokenizer(nn.Module):
         picture before anything is trained."""
         basis = block_basis(crops, BLOCK, self.config.latent_dim)
         coordinates = len(self.config.bits_of)
-        whole = nn.Conv2d(3, len(basis), BLOCK, stride=BLOCK)
+        whole = nn.Conv2d(3, len(basis), BLOCK, stride=BLOCK, device=crops.device)
         start_transforms(whole, self.synthesis.linear, basis)
         latent = torch.cat([whole(piece - 0.5) for piece in crops.split(32)])
         mean = latent.mean((0, 2, 3))
-        self.analysis.linear.weight.copy_(basis[:coordinates])
-        self.analysis.linear.bias.copy_(-mean[:coordinates])
+        set_layer(self.analysis.linear, basis[:coordinates], -mean[:coordinates])
         self.synthesis.input_scale.copy_(1 / (latent.std((0, 2, 3)) + 0.1))
 
         samples = (latent - mean[:, None, None]).movedim(1, 3).flatten(0, 2)
@@ -140,7 +140,9 @@ class BSQTokenizer(nn.Module):
         products = self.folds.products(torch.where(folded > 0, 1.0, -1.0))[0, :, :, 0]
         gram = products @ products.T / products.shape[1]
         target = products @ (samples + mean) / products.shape[1]
-        self.unfold.weight.copy_(torch.linalg.solve(gram + 1e-4 * torch.eye(len(gram)), target).T[:, :, None, None])
+        self.unfold.weight.copy_(
+            torch.linalg.solve(gram + 1e-4 * torch.eye(len(gram), device=gram.device), target).T[:, :, None, None]
+        )
 
     def _project(self, pixels: Tensor) -> Tensor:
         latent = self.analysis(pixels)

@@ -32,16 +32,16 @@ class VectorQuantizer(nn.Module):
     back from (ViT-VQGAN, Yu et al. 2022; DAC and SNAC do the same).
 
     l2_norm: latents and codewords are normalised, so that the nearest is the one of the smallest angle. The angle alone
-    does not know how large a latent was: each codeword has a learned `gain` that it is multiplied with afterwards. Where
-    the projection has a bias, magnitudes become angles, and gain restores them (`imgcodec.tokenizers.start`).
+    does not know how large a latent was: each codeword has a learned `gain` that it is multiplied with afterwards.
+    Where the projection has a bias, magnitudes become angles, and gain restores them (`imgcodec.tokenizers.start`).
 
     temperature: of the softmax of squared distances that the entropy loss is made of. Narrow clouds of latents need a
     low one.
 
     Codewords learn from the vq loss. In training mode `used` counts how often each was the nearest since the last
     `revive`, which the training loop calls every so many steps: it puts codewords that nobody used where latents of the
-    last batch were. No random numbers are in it, counts are summed over processes and latents are those of process 0,
-    so that it does the same in every run and every process of it.
+    last batch were. No random numbers are in it, counts are summed over processes, and latents are those of process 0,
+    so that it does the same in every run and every process of it. (Processes must have batches of one size.)
     """
 
     def __init__(

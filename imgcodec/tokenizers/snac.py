@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.tokenizers.blocks import BLOCK, BlockAnalysis, BlockSynthesis
 from imgcodec.tokenizers.grid import Losses
 from imgcodec.tokenizers.quantizers import VectorQuantizer, sum_of_losses
@@ -27,8 +28,6 @@ LARGEST_CODES = 2**18
 LARGEST_WIDTH = 2**12
 MOST_BLOCKS = 64
 MOST_STAGES = 8
-# Latents of a stage fill a small part of the sphere (`imgcodec.tokenizers.start`), so that codewords are close.
-TEMPERATURE = 0.001
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ class SNAC(nn.Module):
         self.analysis = BlockAnalysis(dim, dim, config.widths, config.analysis_blocks)
         self.synthesis = BlockSynthesis(dim, config.widths, config.synthesis_blocks)
         self.quantizers = nn.ModuleList(
-            VectorQuantizer(dim, config.codebook_size, config.codebook_dim, temperature=TEMPERATURE)
-            for _ in config.vq_strides
+            VectorQuantizer(dim, config.codebook_size, config.codebook_dim) for _ in config.vq_strides
         )
 
     def encode(self, pixels: Tensor) -> list[Tensor]:
@@ -85,14 +83,13 @@ class SNAC(nn.Module):
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale != 1:
-            raise ValueError(f"SNAC decodes to the size of the picture only, not {scale} times it")
-        finest = self.config.vq_strides[-1]
-        rows, columns = (n * self.config.vq_strides[0] // finest for n in tokens[0].shape[1:])
-        latent = tokens[0].new_zeros((), dtype=torch.float32)
-        for (stride, quantizer), stage in zip(self._stages(), tokens, strict=False):
-            latent = latent + _repeat(quantizer.lookup(stage), stride)
-        assert latent.shape[2:] == (rows * finest, columns * finest)
-        return self.synthesis(latent)
+            raise UsageError(f"SNAC decodes to the size of the picture only, not {scale} times it")
+        return self.synthesis(self.dequantize(tokens))
+
+    def dequantize(self, tokens: list[Tensor]) -> Tensor:
+        """Tokens of the first stages, at least one -> latent (B, latent_dim, h, w), stride 16."""
+        parts = zip(self._stages(), tokens, strict=False)
+        return torch.stack([_repeat(quantizer.lookup(t), stride) for (stride, quantizer), t in parts]).sum(0)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
         rest = self.analysis(pixels)

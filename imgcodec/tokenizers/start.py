@@ -13,7 +13,8 @@ from imgcodec.tokenizers.quantizers import VectorQuantizer
 # distances, and the less does the sphere curve; but also the smaller the share of the sphere that is used.
 CONSTANT = 2.0
 ROUNDS = 8
-MOST_SAMPLES = 2**15
+SAMPLES = 2**15  # that codewords are made from, or, of large codebooks, so many a code:
+SAMPLES_A_CODE = 4
 CHUNK = 4096
 
 
@@ -29,19 +30,24 @@ def block_basis(crops: Tensor, block: int, channels: int) -> Tensor:
 @torch.no_grad()
 def principal(samples: Tensor, count: int) -> Tensor:
     """Samples (n, d) -> the `count` orthonormal directions of most energy, (count, d), about zero."""
-    samples = samples.double()
-    _, vectors = torch.linalg.eigh(samples.T @ samples)
-    return vectors.flip(1).T[:count].float()
+    energy = (samples.T @ samples).double().cpu()  # not every device has float64
+    _, vectors = torch.linalg.eigh(energy)
+    return vectors.flip(1).T[:count].float().to(samples.device)
 
 
 @torch.no_grad()
 def start_transforms(analysis_linear: nn.Conv2d, synthesis_linear: nn.Conv2d, basis: Tensor) -> None:
     """Sets the linear paths, (channels, 3, b, b) and back, to a basis and its transpose, without biases."""
-    for layer in (analysis_linear, synthesis_linear):
-        assert layer.bias is not None
-        nn.init.zeros_(layer.bias)
-    analysis_linear.weight.copy_(basis)
-    synthesis_linear.weight.copy_(basis.flatten(1).T[:, :, None, None])
+    set_layer(analysis_linear, basis, basis.new_zeros(len(basis)))
+    set_layer(synthesis_linear, basis.flatten(1).T, basis.new_zeros(basis[0].numel()))
+
+
+@torch.no_grad()
+def set_layer(layer: nn.Conv2d, weight: Tensor, bias: Tensor) -> None:
+    """Copies weight, of the layer's shape or (outputs, inputs) for one of 1x1, and bias (outputs,)."""
+    assert layer.bias is not None
+    layer.weight.copy_(weight.reshape(layer.weight.shape))
+    layer.bias.copy_(bias)
 
 
 @torch.no_grad()
@@ -53,7 +59,7 @@ def start_quantizer(quantizer: VectorQuantizer, latents: Tensor, seed: int = 1) 
     """
     dimensions, channels = quantizer.codebook.shape[1], latents.shape[1]
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(latents), generator=generator)[:MOST_SAMPLES]
+    order = torch.randperm(len(latents), generator=generator)[: max(SAMPLES, SAMPLES_A_CODE * quantizer.codes)]
     latents = latents[order.to(latents.device)].float()
     mean = latents.mean(0)
     directions = principal(latents - mean, min(dimensions - 1, channels))
@@ -63,19 +69,18 @@ def start_quantizer(quantizer: VectorQuantizer, latents: Tensor, seed: int = 1) 
     into[: len(directions)] = directions / constant
     bias = -into @ mean
     bias[-1] = 1
-    quantizer.project_in.weight.copy_(into[:, :, None, None])
-    quantizer.project_in.bias.copy_(bias)
-    quantizer.project_out.weight.copy_((into * constant**2).T[:, :, None, None])
-    quantizer.project_out.bias.copy_(mean)
+    set_layer(quantizer.project_in, into, bias)
+    set_layer(quantizer.project_out, (into * constant**2).T, mean)
 
     z = latents @ into.T + bias
     means, tokens = spherical_kmeans(z, quantizer.codes, generator)
-    quantizer.codebook.copy_(F.normalize(means, dim=1))
     # Multiplied with its gain, a codeword is the mean of its latents as nearly as its direction allows.
     sums = torch.zeros_like(means).index_add_(0, tokens, z)
     counts = torch.bincount(tokens, minlength=quantizer.codes)
-    along = (sums * quantizer.codewords()).sum(1) / counts.clamp(min=1)
-    quantizer.gain.copy_(torch.where(counts > 0, along, 1 / quantizer.codewords()[:, -1].clamp(min=0.1)))
+    along = (sums * means).sum(1) / counts.clamp(min=1)
+    gain = torch.where(counts > 0, along, 1 / means[:, -1].clamp(min=0.1))
+    quantizer.codebook.copy_(means if quantizer.l2_norm else means * gain[:, None])
+    quantizer.gain.copy_(gain if quantizer.l2_norm else torch.ones_like(gain))
 
 
 def spherical_kmeans(z: Tensor, codes: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

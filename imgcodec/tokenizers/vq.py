@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.tokenizers.grid import Losses
 from imgcodec.tokenizers.layers import zero_init
 from imgcodec.tokenizers.quantizers import VectorQuantizer
@@ -166,7 +167,7 @@ class ScalableVQVAE(nn.Module):
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale not in self.scales:
-            raise ValueError(f"this model decodes at {', '.join(map(str, self.scales))} times the size, not {scale}")
+            raise UsageError(f"this model decodes at {', '.join(map(str, self.scales))} times the size, not {scale}")
         return self._pictures(self.quantizer.lookup(tokens[0]), (1, scale))[-1]
 
     def decode_scales(self, tokens: list[Tensor]) -> dict[int, Tensor]:
@@ -244,4 +245,7 @@ def _middle(width: int, dropout: float) -> list[nn.Module]:
 
 
 def _norm(width: int) -> nn.GroupNorm:
-    return nn.GroupNorm(math.gcd(32, width), width, eps=1e-6)
+    """32 groups as in VQGAN, fewer where a group would have one channel: in the lowest resolution of a small picture
+    that is one number, which normalising leaves nothing of."""
+    groups = math.gcd(32, width)
+    return nn.GroupNorm(groups // 2 if 1 < groups == width else groups, width, eps=1e-6)

@@ -82,7 +82,9 @@ def pack(
             done.shards |= writer.sizes
             done.pictures[part] = writer.members
         if not lines:
-            raise CodecError(f"There is no picture among the {len(sources)} files.")
+            raise CodecError(
+                f"There is no picture among the {len(sources)} files." if sources else "There are no files."
+            )
         files.write(folder / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
     return done
 

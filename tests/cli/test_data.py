@@ -4,6 +4,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import resource
 import tarfile
 import threading
 import time
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
+import imgcodec
 from imgcodec import UsageError, folders
 from imgcodec.cli import app
 from imgcodec.training import picsum
@@ -403,3 +406,63 @@ def test_packing_replaces_only_its_own(pictures, tmp_path) -> None:
     assert invoke("data", "pack", pictures, "-o", pictures, "-f")[0] == 1
     assert (out / "mine.png").read_bytes() == b"mine"
     assert not list(tmp_path.glob(".imgcodec-*"))
+
+
+def test_what_a_killed_run_left_is_removed_and_what_a_running_one_has_is_not(pictures, tmp_path) -> None:
+    left = tmp_path / ".imgcodec-0123.dir"
+    left.mkdir()
+    (left / "pictures-000000.tar").write_bytes(b"half")
+    with folders.whole_folder(tmp_path / "other", False, re.compile("x")) as running:
+        assert not left.exists()
+        assert invoke("data", "pack", pictures, "-o", tmp_path / "out")[0] == 0
+        (running / "x").write_bytes(b"x")
+    assert os.listdir(tmp_path / "other") == ["x"]
+    assert not list(tmp_path.glob(".imgcodec-*"))
+
+
+def test_the_first_of_two_runs_wins(pictures, tmp_path) -> None:
+    late = folders.whole_folder(tmp_path / "out", False, re.compile("x"))
+    (late.__enter__() / "x").write_bytes(b"x")
+    assert invoke("data", "pack", pictures, "-o", tmp_path / "out")[0] == 0
+    with pytest.raises(imgcodec.CodecError, match="-f replaces"):
+        late.__exit__(None, None, None)
+    assert sorted(os.listdir(tmp_path / "out")) == ["manifest.jsonl", "pictures-000000.tar"]
+    assert not list(tmp_path.glob(".imgcodec-*"))
+
+
+def test_a_full_disk_leaves_nothing(pictures, tmp_path) -> None:
+    before = sorted(tmp_path.iterdir())
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for size in (3000, 12_000):  # in the first shard; in its end
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limit[1]))
+        try:
+            code, told = invoke("data", "pack", pictures, "-o", tmp_path / "out")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        assert code == 1
+        assert told.splitlines()[-1] == f"imgcodec: {tmp_path}/out cannot be written: file too large."
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_folders_and_files_that_cannot_be_read(pictures, tmp_path) -> None:
+    assert invoke("data", "pack", pictures, "-o", tmp_path / "warm")[0] == 0  # all is imported
+    (pictures / "0.png").chmod(0)
+    (pictures / "in").chmod(0)
+    user = os.geteuid()
+    for place in (tmp_path, *tmp_path.parents):
+        if place.owner() == pictures.owner() and place.name.startswith(("pytest", "test_")):
+            place.chmod(0o777)
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        code, told = invoke("data", "pack", pictures, "-o", tmp_path / "out")
+        locked, said = invoke("data", "pack", pictures / "in", "-o", tmp_path / "none")
+    finally:
+        if user == 0:
+            os.seteuid(0)
+        (pictures / "in").chmod(0o755)
+    assert code == 0
+    assert f"Skipped {pictures}/in: permission denied.\n" in told
+    assert f"Skipped 0.png: {pictures}/0.png cannot be read: permission denied.\n" in told
+    assert (locked, said) == (1, f"imgcodec: {pictures}/in cannot be read: permission denied.\n")
+    assert not (tmp_path / "none").exists()

@@ -57,8 +57,8 @@ def test_show(tiny) -> None:
     assert min(report["parameters"].values()) > 1000
     code, told, _ = invoke("show", tiny)
     assert code == 0
-    assert f"id                  {golden['id']}\n" in told
-    assert "known answer        as it should be\n" in told
+    assert f"id                    {golden['id']}\n" in told
+    assert "known answer          as it should be\n" in told
 
 
 def test_verify(run, tiny) -> None:
@@ -125,5 +125,5 @@ def test_a_card_beside_a_model(tiny, tmp_path) -> None:
     )
     code, told, _ = invoke("show", tmp_path / "own.safetensors")
     assert code == 0
-    assert "what it is for      for ?[31mtests\n" in told
-    assert "bpp                 0.25 to 0.5\n" in told
+    assert "what it is for        for ?[31mtests\n" in told
+    assert "bpp                   0.25 to 0.5\n" in told

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -185,8 +186,9 @@ def hostile(shard: Path, change: str) -> None:
             about["model"]["id"] = "00" * 8
         case "no model":
             about["model"] = 3
-        case "up" | "absolute" | "null" | "empty name" | "windows":
-            first["name"] = {"up": "../x", "absolute": "/x", "null": "a\0b", "windows": "c:x"}.get(change, "")
+        case "up" | "absolute" | "null" | "empty name" | "no Unicode":
+            names = {"up": "a/../../x", "absolute": "/x", "null": "a\0b", "no Unicode": "\ud800"}
+            first["name"] = names.get(change, "")
         case "name is a number":
             first["name"] = 3
         case "enormous":
@@ -220,9 +222,9 @@ def hostile(shard: Path, change: str) -> None:
     save_file(tensors, shard, {"tokens": json.dumps(about)})
 
 
-CHANGES = """cut; empty; long head; no metadata; deep; other format; other model; no model; up; absolute; null; empty name;
-windows; name is a number; enormous; real width; many stages; no height; other profile;
-no tensor; other shape; many tokens; other type; no code; negative; quality; endless quality; many pictures"""
+CHANGES = """cut; empty; long head; no metadata; deep; other format; other model; no model; up; absolute; null;
+empty name; no Unicode; name is a number; enormous; real width; many stages; no height; other profile; no tensor;
+other shape; many tokens; other type; no code; negative; quality; endless quality; many pictures"""
 
 
 @pytest.mark.parametrize("change", [change.strip() for change in CHANGES.split(";")])
@@ -240,6 +242,33 @@ def test_shards_of_strangers(tiny, tmp_path, change) -> None:
     assert len(told) < 500
     assert not (tmp_path / "back").exists()
     assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere not all of these are names of files")
+def test_names_of_any_kind(tiny, tmp_path) -> None:
+    names = [
+        b"new\nline.png",
+        b"esc\x1b[31m.png",
+        b"latin\xe9.png",
+        b"-o.png",
+        b"a..b.png",
+        b"a\\b:c.png",
+        b"d\xe9\n/x.png",
+    ]
+    os.mkdir(os.fsencode(tmp_path) + b"/in")
+    os.mkdir(os.fsencode(tmp_path) + b"/in/d\xe9\n")
+    for name in [*names, b"bad\n\xe9\x1b[31m.png"]:
+        with open(os.fsencode(tmp_path) + b"/in/" + name, "wb") as file:
+            Image.new("RGB", (9, 9)).save(file, "PNG")
+            if name.startswith(b"bad"):
+                file.truncate(40)
+    code, told = invoke(tiny, tmp_path / "in", "-o", tmp_path / "tokens")
+    assert code == 0
+    assert [line.split(": ")[0] for line in told.splitlines()] == ["Skipped bad???[31m.png", str(tmp_path / "tokens")]
+    assert invoke(tiny, tmp_path / "tokens", "-o", tmp_path / "back", "--decode")[0] == 0
+    for name in names:
+        changed = name.replace(b"\\", b"_").replace(b":", b"_")
+        assert os.path.exists(os.fsencode(tmp_path) + b"/back/" + changed), name
 
 
 def test_a_shard_may_ask_for_no_more_than_the_limit(tiny, pictures, tmp_path) -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 import imgcodec
 from imgcodec.bitstream import Tune, container
 from imgcodec.codec import Model
+from imgcodec.evaluation.metrics import psnr
 from imgcodec.model import load_photo_model, photo_model, save_model
 from imgcodec.photo import PhotoCodec
 from imgcodec.priors.layers import Rows, export, restore
@@ -29,7 +30,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = tiny.tokenizer.state_dict()
     for name, tensor in list(state.items()):
         if name.startswith("synthesis."):
-            state[name.replace("synthesis.", "visual.")] = tensor * (1 + 0.05 * torch.randn(tensor.shape))
+            state[name.replace("synthesis.", "visual.")] = tensor * (1 + 0.01 * torch.randn(tensor.shape))
     tokenizer.load_state_dict(state | {"visual_shift": torch.linspace(0.3, -0.3, len(tokenizer.visual_shift))})
     prior = Prior(replace(tiny.prior.config, tunes=2))
     restore(prior, tiny.prior)
@@ -65,10 +66,13 @@ def test_tunes_differ_in_tokens_and_pixels(both: Model, pixels: NDArray[np.uint8
 
 
 def test_targets_are_met_in_the_tune(both: Model, pixels: NDArray[np.uint8]) -> None:
-    found = compress_to(both, imgcodec.image.load(Image.fromarray(pixels)), Target(Kind.PSNR, 22), "visual")
+    def fidelity(data: bytes) -> float:
+        return psnr(pixels, np.asarray(both.decompress(data)))
+
+    wanted = (fidelity(both.compress(pixels, 30, "visual")) + fidelity(both.compress(pixels, 70, "visual"))) / 2
+    found = compress_to(both, imgcodec.image.load(Image.fromarray(pixels)), Target(Kind.PSNR, wanted), "visual")
     assert container.read(found.data).header.tune == Tune.VISUAL
-    decoded = np.asarray(both.decompress(found.data), np.float64)
-    assert -10 * np.log10(np.square(decoded - pixels).mean() / 255**2) == pytest.approx(22, abs=0.1)
+    assert fidelity(found.data) == pytest.approx(wanted, abs=0.1)
 
 
 def test_a_model_of_one_tune_refuses_the_other(tiny_model: Model, pixels: NDArray[np.uint8]) -> None:

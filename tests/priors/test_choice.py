@@ -31,12 +31,14 @@ def cost(tokens, values, table, weight):
 @given(st.integers(0, 2**32), st.integers(0, 5))
 def test_choice_costs_no_more_than_rounding(seed, call):
     values, table = drawn(seed)
-    coder = ChoosingEncoder(TABLES, SLICES)
+    worth = np.random.default_rng(seed).uniform(0.3, 2, (20, 40)).astype(np.float32)
+    coder = ChoosingEncoder(TABLES, SLICES, worth)
     for _ in range(call):
         coder.code(values[:0], table[:0])
     chosen = coder.code(values, table)
     first = (0, 4, 16)[call // 2]
-    weight = slice_weight(first, SLICES[call // 2], 32)
+    row, column = np.indices(worth.shape)
+    weight = slice_weight(first, SLICES[call // 2], 32) * worth[(row + column) % 2 == call % 2]
     nearest = np.rint(values).astype(int)
     assert set(np.unique((nearest - chosen) * np.sign(nearest))) <= {0, 1}
     assert (cost(chosen, values, table, weight) <= cost(nearest, values, table, weight) + 1e-3).all()
@@ -46,7 +48,7 @@ def test_choice_costs_no_more_than_rounding(seed, call):
 def test_training_chooses_as_the_encoder_does():
     values, table = drawn(7, widest=30)
     weight = slice_weight(0, 32, 32)
-    chosen = ChoosingEncoder(TABLES, (32,)).code(values, table)
+    chosen = ChoosingEncoder(TABLES, (32,), np.ones((20, 40), np.float32)).code(values, table)
     mean = torch.from_numpy((table % UNIT - UNIT // 2) / UNIT).float()
     scale = torch.from_numpy(table // UNIT / UNIT).float()
     trained = choose_tokens(torch.from_numpy(values), mean, scale, weight).numpy()

@@ -1,0 +1,33 @@
+"""The page's priors over one code a place give the logits and weights of the program's."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from priors.small_sequence import NAMES, exact_prior, random_tokens, sizes_of, walked
+from reader import sequence_prior as page
+
+from imgcodec.priors.exact import exact_arithmetic, operand_fractions
+from imgcodec.priors.logits import weights_of
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_computes_what_the_program_computes(name):
+    prior = exact_prior(name)
+    tensors = {n: t.long().tolist() for n, t in prior.state_dict().items()}
+    described = page.Prior(asdict(prior.config), operand_fractions(prior), tensors)
+    compute = page.pixelcnn if hasattr(prior.config, "num_codes") else page.raster
+    tokens = random_tokens(prior, 1, sizes_of(prior, 3, 4), 8)
+    with exact_arithmetic():
+        logits = walked(prior, tokens)
+    places = compute(described, [t[0].tolist() for t in tokens])
+    for stage in logits:
+        _, _, rows, columns = stage[0].shape
+        for row in range(rows):
+            for column in range(columns):
+                given = places.pop(0)
+                for digit, of_digit in zip(given, stage, strict=True):
+                    expected = of_digit[0, :, row, column].long()
+                    assert digit == expected.tolist()
+                    assert page.weights(digit) == weights_of(np.array([digit]))[0].tolist()
+    assert not places

@@ -1,0 +1,134 @@
+"""SNAC: maps of several strides, prefixes of them, and a start that is a picture already."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers.small import SNAC_SMALL, pictures, psnr
+from vector_quantize_pytorch import ResidualVQ
+
+from imgcodec.tokenizers.snac import SNAC, SNACConfig
+
+
+def tokenizer(config=SNAC_SMALL):
+    torch.manual_seed(1)
+    return SNAC(config)
+
+
+@pytest.fixture(scope="module")
+def started():
+    made = tokenizer()
+    made.start_from(pictures(24))
+    return made
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2))
+def test_any_multiple_of_the_stride_comes_back_in_its_size(rows, columns, batch):
+    made = tokenizer().eval()
+    assert made.strides == (64, 32, 16)
+    with torch.no_grad():
+        tokens = made.encode(torch.rand(batch, 3, 64 * rows, 64 * columns))
+        assert [t.shape for t in tokens] == [(batch, rows * n, columns * n) for n in (1, 2, 4)]
+        assert all(t.dtype == torch.int64 and 0 <= t.min() and t.max() < made.codes for t in tokens)  # noqa: SIM300
+        for stages in (1, 2, 3):
+            assert made.decode(tokens[:stages]).shape == (batch, 3, 64 * rows, 64 * columns)
+
+
+def test_strides_are_those_of_the_recipe():
+    made = SNAC(SNACConfig())
+    assert made.strides == (128, 64, 32, 16)
+    assert made.codes == 4096
+    assert 0.8e6 < sum(p.numel() for p in made.parameters()) < 1.1e6
+
+
+def test_training_decodes_what_the_tokens_say(started):
+    pixels = pictures(2, seed=9)
+    with torch.no_grad():
+        assert torch.allclose(started.decode(started.encode(pixels)), started(pixels)[0], atol=1e-4)
+
+
+def test_the_same_tokens_are_the_same_pixels(started):
+    tokens = started.encode(pictures(2, seed=9))
+    with torch.no_grad():
+        assert torch.equal(started.decode(tokens), started.decode(tokens))
+
+
+def test_the_start_is_a_picture_and_every_stage_improves_it(started):
+    pixels = pictures(4, seed=7)
+    with torch.no_grad():
+        tokens = started.encode(pixels)
+        quality = [psnr(started.decode(tokens[:stages]), pixels) for stages in (1, 2, 3)]
+    assert quality[0] + 2 < quality[1] < quality[2] - 1
+    assert quality[0] > psnr(pixels.mean((2, 3), keepdim=True).mean(0, keepdim=True), pixels)
+    assert quality[2] > 19
+
+
+def test_residual_quantization_agrees_with_the_library():
+    """With stages of one stride and projections that change nothing."""
+    made = tokenizer(SNACConfig(6, 32, 6, (1, 1, 1), (4, 4))).eval().requires_grad_(False)
+    theirs = ResidualVQ(dim=6, num_quantizers=3, codebook_size=32, use_cosine_sim=True, rotation_trick=False).eval()
+    for quantizer, other in zip(made.quantizers, theirs.layers, strict=True):
+        for layer in (quantizer.project_in, quantizer.project_out):
+            layer.weight.copy_(torch.eye(6)[:, :, None, None])
+            layer.bias.zero_()
+        other._codebook.embed.copy_(quantizer.codewords()[None])
+    pixels = torch.rand(2, 3, 64, 48)
+    tokens = made.encode(pixels)
+    quantized, indices, _ = theirs(made.analysis(pixels).flatten(2).transpose(1, 2))
+    assert torch.equal(torch.stack(tokens, -1).flatten(1, 2), indices)
+    assert torch.allclose(made.dequantize(tokens).flatten(2).transpose(1, 2), quantized, atol=1e-5)
+
+
+def test_gradients_reach_everything(started):
+    started.zero_grad()
+    decoded, losses = started(pictures(2, seed=3))
+    (decoded.square().mean() + losses.vq + losses.commit + losses.entropy).backward()
+    # those before a layer that starts at zero get theirs after the first step
+    for name in ("analysis.linear", "analysis.net.6", "synthesis.linear", "synthesis.fine.3"):
+        assert started.get_parameter(f"{name}.weight").grad.abs().sum() > 0, name
+    for quantizer in started.quantizers:
+        assert all(quantizer.get_parameter(n).grad.abs().sum() > 0 for n in ("codebook", "gain", "project_in.weight"))
+
+
+def test_a_few_steps_of_training_help(started):
+    made = tokenizer()
+    made.load_state_dict(started.state_dict())
+    pixels = pictures(8, seed=11)
+    optimizer = torch.optim.Adam(made.parameters(), 2e-3)
+    errors = []
+    for _ in range(25):
+        decoded, losses = made(pixels)
+        error = (decoded - pixels).square().mean()
+        optimizer.zero_grad()
+        (error + losses.vq + 0.1 * losses.commit).backward()
+        optimizer.step()
+        errors.append(error.item())
+    assert errors[-1] < 0.9 * errors[0]
+
+
+def test_revival_reaches_every_stage(started):
+    made = tokenizer()
+    made.load_state_dict(started.state_dict())
+    made(pictures(2, seed=3))
+    unused = [int((q.used == 0).sum()) for q in made.quantizers]
+    moved = [min(n, tokens.numel()) for n, tokens in zip(unused, made.encode(pictures(2, seed=3)), strict=True)]
+    assert made.revive() == sum(moved) > 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("vq_strides", (8, 3, 1), "multiple"),
+        ("vq_strides", (), "stages"),
+        ("codebook_size", 2**19, "codes"),
+        ("latent_dim", 0, "wide"),
+        ("widths", (10**6, 4), "wide"),
+        ("synthesis_blocks", (1000, 1), "blocks"),
+    ],
+)
+def test_impossible_sizes_are_refused(field, value, reason):
+    with pytest.raises(ValueError, match=reason):
+        SNACConfig(**{field: value})
+    with pytest.raises(ValueError, match="size of the picture"):
+        tokenizer().decode([torch.zeros(1, 1, 1, dtype=torch.int64)], scale=2)
