@@ -92,11 +92,8 @@ def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
         raise UsageError(f"{names}: the one has {len(sides)} stages, the other takes {len(prior.sides)}.")
     if prior.sides != sides:
         raise UsageError(f"{names}: a tile has {sides} tokens a side, and the prior was made for {prior.sides}.")
-    codes = 1
-    for digit in prior.digits:
-        codes *= digit
-    if codes < tokenizer.codes:
-        raise UsageError(f"{names}: there are {tokenizer.codes} codes, and the prior knows {codes}.")
+    if prior.codes < tokenizer.codes:
+        raise UsageError(f"{names}: there are {tokenizer.codes} codes, and the prior knows {prior.codes}.")
 
 
 def kind_of(module: Tokenizer | Prior) -> str:
@@ -133,3 +130,10 @@ def _stored(name: str, tensor: Tensor) -> Tensor:
     if tensor.dim() < 2:
         return tensor.float()
     return tensor.half() if "linear" in name or "quantizer" in name else tensor.bfloat16()
+
+
+@torch.no_grad()
+def round_as_stored(tokenizer: Tokenizer) -> None:
+    """Gives a tokenizer the weights that it will have when it is read from a model file."""
+    for name, tensor in tokenizer.state_dict().items():
+        tensor.copy_(_stored(name, tensor))

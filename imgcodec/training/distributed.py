@@ -14,6 +14,8 @@ from torch import Tensor, distributed, nn
 
 from imgcodec.bitstream.errors import UsageError
 
+CPU = torch.device("cpu")
+
 PATIENCE = timedelta(hours=3)
 """How long a process waits for the first one, which validates, saves and exports alone."""
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.codec import Model
 from imgcodec.evaluation.code_length import stage_bits
 from imgcodec.grid_model import Prior as GridPrior
@@ -24,7 +25,7 @@ from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
-from imgcodec.training.grid import TILE, Grid, order0, rates, tokenize
+from imgcodec.training.grid import Grid, order0, rates, tokenize
 from imgcodec.training.photo import Lambdas, Photo, code_length
 from imgcodec.training.rate import choose_tokens
 

@@ -5,7 +5,7 @@ loss of a prior is the rate: cross-entropy in bits, for each pixel.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,7 @@ from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
 from imgcodec.training.perceptual import ms_ssim
 
+SLOW = ("linear", "quantizer", "folds", "unfold")
 SHOWN = 4
 CHUNK = 16
 """Crops that are tokenized or predicted at once where no gradient is needed."""
@@ -70,6 +71,7 @@ class GridData:
     """What a run trains on (uint8 (H, W, 3) photographs) and is validated on (tiles, uint8 (N, 3, 256, 256)).
 
     token_crops: tokens of so many random crops are kept and drawn from; 0 tokenizes new crops at every step.
+    mixed: bfloat16 where its precision is enough.
     """
 
     photographs: list[NDArray[np.uint8]]
@@ -79,7 +81,8 @@ class GridData:
     batch: int = 8
     seed: int = 1
     token_crops: int = 0
-    device: torch.device = torch.device("cpu")
+    mixed: bool = True
+    device: torch.device = distributed.CPU
 
     def crops(self, size: int, batch: int, *seed: int) -> Tensor:
         """Random crops, uint8 (batch, 3, size, size) on the device; the same for the same seed in the same process."""
@@ -99,13 +102,13 @@ class TokenizerObjective(nn.Module):
     """(progress, pixels uint8 (B, 3, H, W), scale) -> loss, and figures to log. Where scale is not 1, the pixels are
     also what a picture of 1 / scale their size has to be decoded to."""
 
-    def __init__(self, tokenizer: Tokenizer, weights: LossWeights) -> None:
+    def __init__(self, tokenizer: Tokenizer, weights: LossWeights, mixed: bool = True) -> None:
         super().__init__()
-        self.tokenizer, self.weights = tokenizer, weights
+        self.tokenizer, self.weights, self.mixed = tokenizer, weights, mixed
 
     def forward(self, progress: float, pixels: Tensor, scale: int) -> tuple[Tensor, dict[str, Tensor]]:
         pixels, weights = to_unit(pixels), self.weights
-        with torch.autocast(pixels.device.type, torch.bfloat16):
+        with torch.autocast(pixels.device.type, torch.bfloat16, self.mixed):
             decoded, parts = self.tokenizer(pixels)
         error = (decoded.float() - pixels).square().mean()
         loss = weights.mse * error + weights.vq * parts.vq + weights.commit * parts.commit
@@ -118,7 +121,7 @@ class TokenizerObjective(nn.Module):
             loss = loss + weights.ms_ssim * (1 - similarity)
             figures["ms_ssim"] = similarity
         if scale > 1:
-            with torch.autocast(pixels.device.type, torch.bfloat16):
+            with torch.autocast(pixels.device.type, torch.bfloat16, self.mixed):
                 with torch.no_grad():  # the encoder learns from the picture's own size
                     tokens = self.tokenizer.encode(F.avg_pool2d(pixels, scale))
                 larger = self.tokenizer.decode(tokens, scale)
@@ -129,12 +132,12 @@ class TokenizerObjective(nn.Module):
 class PriorObjective(nn.Module):
     """(progress, tokens of stage 0, of stage 1, ...) -> bits a pixel, and figures to log."""
 
-    def __init__(self, prior: Prior) -> None:
+    def __init__(self, prior: Prior, mixed: bool = True) -> None:
         super().__init__()
-        self.prior = prior
+        self.prior, self.mixed = prior, mixed
 
     def forward(self, progress: float, *tokens: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast(tokens[0].device.type, torch.bfloat16):
+        with torch.autocast(tokens[0].device.type, torch.bfloat16, self.mixed):
             bits = code_length(self.prior, tokens)
         stages = torch.stack([b.mean() for b in bits]) / TILE**2
         return stages.sum(), {"loss": stages.sum(), **{f"bpp{i}": b for i, b in enumerate(stages)}}
@@ -154,7 +157,8 @@ def code_length(prior: Prior, tokens: Sequence[Tensor], unit: float = 1) -> list
 
 
 def to_unit(pixels: Tensor) -> Tensor:
-    """uint8 (B, 3, H, W) -> 0..1. Not channels last in memory, as crops are: group normalization halves the speed so."""
+    """uint8 (B, 3, H, W) -> 0..1. Not channels last in memory, as crops are: there, group normalization takes twice as
+    long as all the rest."""
     return pixels.float().div(255).contiguous()
 
 
@@ -192,7 +196,7 @@ def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path,
     tokenizer = model.tokenizer
     model.requires_grad_(False)
     tokenizer.requires_grad_(True)
-    run = Run(phase, tokenizer, lambda name: "normal", folder)
+    run = Run(phase, tokenizer, _speed, folder)
     if resume:
         run.resume()
     crop, batch_size = phase.crop or data.crop, phase.batch or data.batch
@@ -209,8 +213,13 @@ def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path,
             for quantizer in quantizers:
                 quantizer.revive()
 
-    objective = TokenizerObjective(tokenizer, data.loss)
+    objective = TokenizerObjective(tokenizer, data.loss, data.mixed)
     run_phase(run, objective, batch, lambda: validate_tokenizer(tokenizer, data), revive)
+
+
+def _speed(name: str) -> str:
+    """What `start_from` has set by data needs small steps; the nets around it start from nothing."""
+    return "slow" if any(part in name for part in SLOW) else "normal"
 
 
 def train_prior(model: Grid, phase: GridPhase, data: GridData, tokens: CropTokens, folder: Path, resume: bool) -> None:
@@ -232,7 +241,7 @@ def train_prior(model: Grid, phase: GridPhase, data: GridData, tokens: CropToken
     def batch(step: int) -> tuple[Tensor, ...]:
         return tokens.draw(batch_size, step)
 
-    run_phase(run, PriorObjective(prior), batch, validation)
+    run_phase(run, PriorObjective(prior, data.mixed), batch, validation)
 
 
 @torch.no_grad()
@@ -250,7 +259,7 @@ def calibrate_prior(prior: Prior, tokens: CropTokens, batch: int) -> None:
 def rates(prior: Prior, tokens: list[Tensor], unit: float = 1) -> dict[str, float]:
     """Bits a pixel of tiles' tokens, in all and by stage."""
     bits = torch.zeros(len(tokens), dtype=torch.float64)
-    for chunk in zip(*(stage.split(CHUNK) for stage in tokens), strict=True):
+    for chunk in _chunks(tokens):
         bits += torch.stack([b.double().sum().cpu() for b in code_length(prior, chunk, unit)])
     bpp = (bits / (len(tokens[0]) * TILE**2)).tolist()
     return {"bpp": sum(bpp), **{f"bpp{i}": b for i, b in enumerate(bpp)}}
@@ -278,6 +287,10 @@ def validate_tokenizer(tokenizer: Tokenizer, data: GridData) -> Report:
     for scale in tokenizer.scales[1:]:
         pictures[f"reconstruction_{scale}x"] = tokenizer.decode([t[:1] for t in tokens], scale)[0]
     return Report(figures, pictures)
+
+
+def _chunks(tokens: Sequence[Tensor]) -> Iterator[tuple[Tensor, ...]]:
+    return zip(*(stage.split(CHUNK) for stage in tokens), strict=True)
 
 
 def order0(tokens: Tensor) -> float:

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from imgcodec import files
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.grid_model import PROFILES, build_grid_model, build_prior, build_tokenizer, check_pair
+from imgcodec.grid_model import PROFILES, build_grid_model, build_prior, build_tokenizer, check_pair, round_as_stored
 from imgcodec.model import open_model
 from imgcodec.priors.layers import quantizable, restore
 from imgcodec.training import distributed
 from imgcodec.training.data import centre, random_crops
 from imgcodec.training.export import compare_grid_rates, export_grid
 from imgcodec.training.grid import (
-    TILE,
     CropTokens,
     Grid,
     GridData,
@@ -39,7 +39,8 @@ class GridRecipe:
     """What `recipes/snac.toml` and its like say. phases run in order, those of the tokenizer first.
 
     tokenizer, prior: `kind` and the fields of that kind's configuration. token_crops: the prior trains on the tokens of
-    so many random crops, tokenized once; 0 tokenizes new crops at every step. threads: of the CPU, 0 for all.
+    so many random crops, tokenized once; 0 tokenizes new crops at every step. mixed: bfloat16 where its precision is
+    enough. threads: of the CPU, 0 for all.
     """
 
     profile: str
@@ -51,6 +52,7 @@ class GridRecipe:
     batch: int = 8
     seed: int = 1
     token_crops: int = 0
+    mixed: bool = True
     threads: int = 0
 
     def __post_init__(self) -> None:
@@ -91,7 +93,7 @@ def train_grid(
     """Trains through all phases; see `imgcodec.training.recipe.train`."""
     data = GridData(
         photographs, _tiles(held_out).to(device), recipe.loss, recipe.crop, recipe.batch, recipe.seed,
-        recipe.token_crops, device,
+        recipe.token_crops, recipe.mixed, device,
     )  # fmt: skip
     model = Grid(build_tokenizer(recipe.tokenizer), build_prior(recipe.prior))
     _initialize(model, data, start)
@@ -101,6 +103,7 @@ def train_grid(
     def tokens() -> CropTokens:
         """Of the trained tokenizer; made when they are first needed, then kept."""
         if not stores:
+            round_as_stored(model.tokenizer)  # tokens are those of the model file
             stores.append(CropTokens(model.tokenizer.eval(), data))
         return stores[0]
 
@@ -114,7 +117,7 @@ def train_grid(
     model.eval()
     if recipe.phases[-1].quantized:
         for layer in quantizable(model.prior):  # no weight says so, if the phase was finished before
-            layer.quantized = True
+            layer.quantized = True  # type: ignore[assignment]
     else:
         calibrate_prior(model.prior, tokens(), recipe.batch)
     path = folder / f"{recipe.profile}.safetensors"

@@ -135,11 +135,11 @@ class Run:
         tensors = {"rng": torch.get_rng_state()} | {f"buffer.{n}": b for n, b in self.buffers.items()}
         steps = []
         for name, parameter in self.named.items():
-            zeros = {"step": 0, "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter)}
-            state = self.optimizer.state.get(parameter) or zeros  # a layer may not have been used yet
+            state = self.optimizer.state.get(parameter, {})  # empty for a layer that no step has used yet
+            moments = (state.get(k, torch.zeros_like(parameter)) for k in ("exp_avg", "exp_avg_sq"))
             tensors |= {f"model.{name}": parameter.detach(), f"average.{name}": self.averaged[name]}
-            tensors |= {f"first.{name}": state["exp_avg"], f"second.{name}": state["exp_avg_sq"]}
-            steps.append(int(state["step"]))
+            tensors |= dict(zip((f"first.{name}", f"second.{name}"), moments, strict=True))
+            steps.append(int(state.get("step", 0)))
         tensors["steps"] = torch.tensor(steps)
         told = {"step": self.step, "minutes": self.minutes, "usual_norm": self.usual_norm}
         data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(told)})

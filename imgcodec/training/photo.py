@@ -47,7 +47,7 @@ class Data:
     crop: int = 256
     batch: int = 8
     seed: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = distributed.CPU
 
 
 def photo_forward(

@@ -110,6 +110,6 @@ def _initialize(model: Photo, data: Data, start: str | None) -> None:
     if replace(theirs.config, visual=ours.config.visual) != ours.config or not same_prior:
         raise UsageError(f"The model {start} has other sizes than the recipe.")
     weights = theirs.state_dict()
-    ours.load_state_dict({n: weights[n] if n in weights else t for n, t in ours.state_dict().items()})
+    ours.load_state_dict({n: weights.get(n, t) for n, t in ours.state_dict().items()})
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)

@@ -1,7 +1,5 @@
 """A recipe (TOML) and pictures in, a model file out."""
 
-import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Any

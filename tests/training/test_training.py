@@ -45,17 +45,6 @@ TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(5)), "phases.0.val
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten smooth pictures of 256 x 272."""
-    path = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for index in range(10):
-        coarse = Image.fromarray(rng.integers(0, 256, (16, 17, 3), dtype=np.uint8))
-        coarse.resize((272, 256), Image.Resampling.BICUBIC).save(path / f"{index}.png")
-    return path
-
-
-@pytest.fixture(scope="module")
 def recipe() -> PhotoRecipe:
     return read_recipe(RECIPE, TINY)
 
