@@ -49,6 +49,11 @@ def test_there_and_back(model: Model) -> None:
     assert np.array_equal(decoded, model.detokenize(tokens))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 257), (256, 16)])
+def test_sizes(model: Model, size: tuple[int, int]) -> None:
+    assert model.decompress(model.compress(photograph(*size))).size == size
+
+
 def test_alpha_and_metadata_come_along(model: Model) -> None:
     picture = Image.fromarray(photograph(40, 30))
     picture.putalpha(Image.linear_gradient("L").resize((40, 30)))

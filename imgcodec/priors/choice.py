@@ -28,8 +28,8 @@ class ChoosingEncoder(RangeEncoder):
     def __init__(self, tables: FrequencyTables, slices: Sequence[int], worth: NDArray[np.float32]) -> None:
         """slices: groups of each slice of the stage. worth: (rows, columns), of an error at each place."""
         super().__init__(tables)
-        row, column = np.indices(worth.shape, sparse=True)
-        self._worth = [worth[(row + column) % 2 == colour] for colour in (0, 1)]  # as the checkerboard is walked
+        colours = np.indices(worth.shape).sum(0) % 2
+        self._worth = [worth[colours == colour] for colour in (0, 1)]  # in the order of the walk
         self._costs = -np.log2((tables.weights.astype(np.float32) + 1) / TOTAL)
         self._weights = self._weight_of_call(slices)
 

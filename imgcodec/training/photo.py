@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.priors.choice import slice_weight
-from imgcodec.priors.layers import Rows, calibrate
+from imgcodec.priors.layers import Rows, calibrate, unquantize
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack, unpack
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
@@ -148,6 +148,8 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
         return "fast" if name.startswith("prior.") else "normal"
 
     run = Run(phase, model, speed, folder)
+    if phase.trains in ("all", "prior") and not phase.quantized:
+        unquantize(prior)  # a model file gave integers
     if phase.shift_gains:
         shift_gains(model, phase.shift_gains)
     if (phase.begin_visual or phase.trains == "visual") and not tokenizer.visual_shift.any():
