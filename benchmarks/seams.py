@@ -34,6 +34,7 @@ from imgcodec import image, photo
 from imgcodec.bitstream import container
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation.metrics import Pixels, psnr
+from imgcodec.priors.exact import exact_arithmetic
 
 NEAR = 8  # pixels
 HARSH = 256  # pixels, side of the tiles that small pictures get
@@ -72,7 +73,8 @@ def measure(
     model: imgcodec.Model, name: str, pixels: Pixels, tile_size: int, qualities: list[float]
 ) -> list[dict[str, Any]]:
     """A row for each quality."""
-    analysis = list(model.codec.analyse(pixels))  # it knows no tiles, and no quality
+    with exact_arithmetic():
+        analysis = list(model.codec.analyse(pixels))  # it knows no tiles, and no quality
     rows = []
     for quality in qualities:
         plain = model.header(image.Picture(pixels), quality)
