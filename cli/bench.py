@@ -116,7 +116,8 @@ def load_codecs(model_name: str, device: str, qualities: tuple[float, ...], tune
         return np.asarray(model.decompress(data).convert("RGB"))
 
     if not model.has_qualities:
-        return [Codec(f"imgcodec {model_name}", (0,), lambda pixels, _: model.compress(pixels), decompress)]
+        name = f"imgcodec {model.name}"
+        return [Codec(name, (0,), lambda pixels, _: model.compress(pixels, tune=tune), decompress)]
 
     def tuned(tune: str, name: str) -> Codec:
         return Codec(name, qualities, lambda pixels, quality: model.compress(pixels, quality, tune), decompress)

@@ -69,8 +69,8 @@ def compress(
             found = compress_to(codec, picture, wanted, tune, verify)
             data, quality = found.data, found.quality
         else:
-            quality = codec.header(picture, quality, tune).quality / QUALITY_UNIT
             data = codec.compress_picture(picture, quality, tune, verify)
+            quality = codec.header(picture, quality, tune).quality / QUALITY_UNIT if codec.has_qualities else None
     files.write(target, data, force)
 
     if picture.file_bytes is not None and len(data) > picture.file_bytes:
@@ -86,6 +86,7 @@ def compress(
             "bytes": len(data),
             "bpp": bpp,
             "quality": quality,
+            "tune": tune or codec.tunes[0],
             "model": codec.name,
             "codebook_id": codec.id.hex(),
             "notes": picture.notes,

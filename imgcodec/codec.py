@@ -115,7 +115,9 @@ class Model:
     def decompress_picture(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels, scale: int = 1) -> Picture:
         """As `decompress`, with what a picture has besides pixels."""
         file = read_decodable(data, max_pixels)
-        self._check_scale(scale, file.header, max_pixels)
+        self._check_scale(scale)
+        if scale > 1 and file.header.width * file.header.height * scale**2 > max_pixels:
+            raise InvalidFileError(f"The picture has more than {max_pixels} pixels at scale {scale}.")
         tokens = self._tokens_of(file)
         return images.apply_sections(self.detokenize(tokens, scale), file, scale)
 
@@ -128,6 +130,7 @@ class Model:
         header, sections = found.file.header, found.file.sections
         check_header(header)
         self._check_model(header)
+        self._check_fit(header)
         stages = self.codec.empty(header)
         shown, unreadable = [], []
         for index, data_of_tile in enumerate(found.tokens()):
@@ -157,7 +160,8 @@ class Model:
 
     def detokenize(self, tokens: Tokens, scale: int = 1) -> NDArray[np.uint8]:
         """Tokens, or the first of their stages -> pixels uint8 (scale * H, scale * W, 3)."""
-        self._check_scale(scale, tokens.header)
+        self._check_fit(tokens.header)
+        self._check_scale(scale)
         return self.codec.synthesise(tokens, scale)
 
     def generate(
@@ -198,6 +202,8 @@ class Model:
         """
         if not isinstance(self.codec, GridCodec):
             raise UsageError(f"The model {self.name} does not generate pictures.")
+        if prefix is not None:
+            prefix = _picture(prefix).pixels
         return self.codec.generate(count, size, temperature, top_k, seed, prefix, prefix_rows)
 
     def write_tokens(self, tokens: Tokens) -> bytes:
@@ -209,6 +215,10 @@ class Model:
         """Raises UsageError where tokens are not of this model, not of the header's shape, or no codes of it."""
         if tokens.header.codebook_id != self.id:
             raise UsageError("The tokens are of another model.")
+        try:
+            self._check_fit(tokens.header)
+        except InvalidFileError as error:
+            raise UsageError(str(error)) from None
         self.codec.check(tokens)
 
     def read_tokens(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
@@ -236,14 +246,18 @@ class Model:
         """Of the file that `compress_picture` makes. Raises UsageError as `compress` does."""
         if tune is not None and tune not in self.tunes:
             raise UsageError(f"The model {self.name} has no tune {tune!r}, only {' and '.join(self.tunes)}.")
-        return self.codec.header(picture, quality, None if tune is None else Tune[tune.upper()])
+        header = self.codec.header(picture, quality, None if tune is None else Tune[tune.upper()])
+        if header.tile_count * header.stage_count + len(SectionType) > DEFAULT_LIMITS.sections:
+            raise UsageError(
+                f"A picture of {picture.width} x {picture.height} takes more sections than a file can have."
+            )
+        return header
 
     def _tokens_of(self, file: Container) -> Tokens:
         header = file.header
         self._check_model(header)
+        self._check_fit(header)
         stages, data, tiles = self.codec.empty(header), file.tokens(), range(header.tile_count)
-        if header.stage_count != len(stages):
-            raise InvalidFileError(f"The file has {header.stage_count} stages, and its model has {len(stages)}.")
         self.codec.read(header, tiles, [data[i :: header.tile_count] for i in tiles], stages)
         return Tokens(header, stages)
 
@@ -261,12 +275,20 @@ class Model:
         if header.codebook_id != self.id:
             raise ModelNotFoundError(f"The file was made with model {header.codebook_id.hex()}, not with {self.name}.")
 
-    def _check_scale(self, scale: int, header: Header, max_pixels: int = DEFAULT_LIMITS.pixels) -> None:
+    def _check_fit(self, header: Header) -> None:
+        """Raises InvalidFileError for a header that this model does not write."""
+        codec = self.codec
+        if header.profile != codec.profile or header.stage_count != codec.stage_count or header.tune not in codec.tunes:
+            profile, tune = header.profile.name.lower(), header.tune.name.lower()
+            raise InvalidFileError(
+                f"The file is of profile {profile}, {header.stage_count} stages and tune {tune}, "
+                f"and its model {self.name} makes no such files."
+            )
+
+    def _check_scale(self, scale: int) -> None:
         if scale not in self.codec.scales:
             known = ", ".join(map(str, self.codec.scales))
             raise UsageError(f"The model {self.name} decodes at scale {known}, not at {scale}.")
-        if header.width * header.height * scale**2 > max(max_pixels, header.width * header.height):
-            raise InvalidFileError(f"The picture has more than {max_pixels} pixels at scale {scale}.")
 
 
 def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:

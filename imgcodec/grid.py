@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import ColourMode, Header, Rectangle, Tune
+from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.grid_model import GridModel
 from imgcodec.image import Picture
 from imgcodec.overlap import decode_windows, encode_windows
@@ -40,6 +41,14 @@ class GridCodec:
     @property
     def id(self) -> bytes:
         return self.grid.id
+
+    @property
+    def profile(self) -> Profile:
+        return self.grid.profile
+
+    @property
+    def stage_count(self) -> int:
+        return len(self.grid.tokenizer.strides)
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -94,9 +103,9 @@ class GridCodec:
         return sections
 
     def empty(self, header: Header) -> Stages:
-        """Nothing but code 0: there is no code that stands for nothing."""
+        """The codes of gray."""
         whole = self._places(Rectangle(0, 0, header.width, header.height))
-        return [np.zeros((1, y.stop, x.stop), np.int32) for y, x in whole]
+        return [np.full((1, y.stop, x.stop), code, np.int32) for (y, x), code in zip(whole, self._gray, strict=True)]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
         """Tiles of one size at a time."""
@@ -131,6 +140,8 @@ class GridCodec:
         width, height = size
         if not (0 < width <= TILE and 0 < height <= TILE):
             raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
+        if count < 1 or not 0 <= seed < 2**63:
+            raise UsageError("There must be one picture or more, and a seed from 0 to 2^63 - 1.")
         tokenizer = self.grid.tokenizer
         header = self._header(width, height, ColourMode.RGB)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
@@ -149,6 +160,12 @@ class GridCodec:
         # digits may spell a number that is no code
         stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
         return [Tokens(header, [s[i : i + 1] for s in stages]) for i in range(count)]
+
+    @cached_property
+    def _gray(self) -> list[int]:
+        """For each stage, the code in the middle of a gray window: there is none that stands for nothing."""
+        gray = np.full((TILE, TILE, 3), 128, np.uint8)
+        return [int(stage[0, stage.shape[1] // 2, stage.shape[2] // 2]) for stage in self.analyse(gray)]
 
     def _header(self, width: int, height: int, colour_mode: ColourMode) -> Header:
         return Header(

@@ -22,8 +22,6 @@ from imgcodec.tokenizers.snac import SNAC, SNACConfig
 from imgcodec.tokenizers.stored import checked_config
 from imgcodec.tokenizers.vq import ScalableVQVAE, VQConfig
 
-PROFILES = (Profile.SNAC, Profile.SVQVAE, Profile.BSQ, Profile.PIXELCNN, Profile.TINY)
-
 Tokenizer = SNAC | ScalableVQVAE | BSQTokenizer
 Prior = RasterTransformer | PixelCNN
 
@@ -45,11 +43,11 @@ def build_grid_model(file: ModelFile, device: str) -> GridModel:
     test."""
     with soundness(file.name):
         profile = Profile[file.config["profile"].upper()]
-        if profile not in PROFILES:
-            raise ValueError("unknown format or profile")
         parts = file.config["tokenizer"], file.config["prior"]
         with torch.device("meta"):  # no memory before the shapes are known to be right
             tokenizer, prior = build_tokenizer(parts[0]), build_prior(parts[1])
+        if profile not in profiles_of(tokenizer, prior):
+            raise ValueError(f"its profile {profile.name.lower()} is not that of its tokenizer and prior")
         check_pair(tokenizer, prior)
         fill(tokenizer, file.tensors)
         prior = exact_prior(prior, file.config["fractions"], file.tensors)
@@ -96,6 +94,19 @@ def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
         raise UsageError(f"{names}: there are {tokenizer.codes} codes, and the prior knows {prior.codes}.")
 
 
+def profiles_of(tokenizer: Tokenizer, prior: Prior) -> tuple[Profile, ...]:
+    """What files of this pair may say they are."""
+    match tokenizer, prior:
+        case SNAC(), _:
+            return (Profile.SNAC,)
+        case BSQTokenizer(), _:
+            return (Profile.BSQ, Profile.TINY)
+        case _, PixelCNN():
+            return (Profile.PIXELCNN,)
+        case _:
+            return (Profile.SVQVAE,)
+
+
 def kind_of(module: Tokenizer | Prior) -> str:
     """What a recipe and a model file call it."""
     match module:
@@ -112,7 +123,11 @@ def kind_of(module: Tokenizer | Prior) -> str:
 
 
 def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior."""
+    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. Raises UsageError for a
+    profile that is not theirs."""
+    known = [p.name.lower() for p in profiles_of(tokenizer, prior)]
+    if profile not in known:
+        raise UsageError(f"A model of these parts has the profile {' or '.join(known)}, not {profile}.")
     tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
     tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     config = {

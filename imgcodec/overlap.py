@@ -28,14 +28,14 @@ def encode_windows(
     height, width = (-(-length // whole) * whole for length in pixels.shape[:2])
     stages = [np.empty((1, height // s, width // s), np.int32) for s in tokenizer.strides]
     down, across = spans(height, whole), spans(width, whole)
+    kept_across = _kept(across, whole)
     for rows, keep_rows in zip(down, _kept(down, whole), strict=True):
         for batch in _batches(across):
             windows = torch.stack([_window(pixels, rows, across[i]) for i in batch]).to(device)
             tokens = tokenizer.encode(windows.permute(0, 3, 1, 2).float().div_(255))
             for place, i in enumerate(batch):
-                keep_columns = _kept(across, whole)[i]
                 for stage, found, stride in zip(stages, tokens, tokenizer.strides, strict=True):
-                    (y0, y1), (x0, x1) = (tuple(n // stride for n in k) for k in (keep_rows, keep_columns))
+                    (y0, y1), (x0, x1) = (tuple(n // stride for n in k) for k in (keep_rows, kept_across[i]))
                     top, left = y0 - rows[0] // stride, x0 - across[i][0] // stride
                     part = found[place, top : top + y1 - y0, left : left + x1 - x0]
                     stage[0, y0:y1, x0:x1] = part.to("cpu", torch.int32).numpy()
@@ -57,26 +57,46 @@ def decode_windows(
     height, width = (-(-length // whole) * whole for length in size)
     down, across = spans(height, whole), spans(width, whole)
     pixels = np.empty((scale * size[0], scale * size[1], 3), np.uint8)
-    above = np.empty((0, scale * width, 3), np.float32)
+    above = np.empty((0, scale * width, 3), np.float32)  # what the band before shares with this one
     for number, (top, bottom) in enumerate(down):
-        band = np.zeros((scale * (bottom - top), scale * width, 3), np.float32)
-        for batch in _batches(across):
-            columns = [across[i] for i in batch]
-            tokens = [
-                _tokens(stage, stride, (top, bottom), columns, device)
-                for stage, stride in zip(stages, tokenizer.strides, strict=False)
-            ]
-            decoded = tokenizer.decode(tokens, scale).permute(0, 2, 3, 1).float().cpu().numpy()
-            for picture, i in zip(decoded, batch, strict=True):
-                left, right = across[i]
-                band[:, scale * left : scale * right] += picture * _ramps(across, i, scale)[:, None]
+        done = (down[number + 1][0] if number + 1 < len(down) else bottom) - top
+        below = np.empty((scale * (bottom - top - done), scale * width, 3), np.float32)
         ramp = (np.arange(len(above), dtype=np.float32)[:, None, None] + 0.5) / max(1, len(above))
-        band[: len(above)] = band[: len(above)] * ramp + above * (1 - ramp)
-        done = scale * ((down[number + 1][0] if number + 1 < len(down) else bottom) - top)
-        place = pixels[scale * top : scale * top + done]
-        place[:] = np.rint(band[: len(place), : pixels.shape[1]] * 255).clip(0, 255).astype(np.uint8)
-        above = band[done:]
+        before = np.empty((scale * (bottom - top), 0, 3), np.float32)  # and the window before
+        for index, picture in _decoded(tokenizer, stages, (top, bottom), across, scale, device):
+            left, right = across[index]
+            ready = (across[index + 1][0] if index + 1 < len(across) else right) - left
+            picture *= _ramps(across, index, scale)[:, None]
+            picture[:, : before.shape[1]] += before
+            before = picture[:, scale * ready :]
+            columns = slice(scale * left, scale * (left + ready))
+            part = picture[:, : scale * ready]
+            part[: len(above)] = part[: len(above)] * ramp + above[:, columns] * (1 - ramp)
+            below[:, columns] = part[scale * done :]
+            place = pixels[scale * top : scale * (top + done), columns]
+            place[:] = np.rint(part[: len(place), : place.shape[1]] * 255).clip(0, 255).astype(np.uint8)
+        above = below
     return pixels
+
+
+def _decoded(
+    tokenizer: GridTokenizer,
+    stages: list[NDArray[np.int32]],
+    rows: Span,
+    across: list[Span],
+    scale: int,
+    device: torch.device,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The windows of a band from left to right: number, and pixels (h, w, 3) in 0..1, not clamped."""
+    for batch in _batches(across):
+        columns = [across[i] for i in batch]
+        tokens = [
+            _tokens(stage, stride, rows, columns, device)
+            for stage, stride in zip(stages, tokenizer.strides, strict=False)
+        ]
+        decoded = tokenizer.decode(tokens, scale).permute(0, 2, 3, 1).float().cpu().numpy()
+        for i, picture in zip(batch, decoded, strict=True):
+            yield i, picture.copy()
 
 
 def spans(length: int, whole: int) -> list[Span]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from imgcodec import image as images
 from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
-from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile, Rectangle, Tune
 from imgcodec.image import Picture
 from imgcodec.model import PhotoModel
@@ -31,6 +31,14 @@ class PhotoCodec:
     """See `imgcodec.tokens.TokenCodec`."""
 
     photo: PhotoModel
+
+    @property
+    def profile(self) -> Profile:
+        return Profile.PHOTO
+
+    @property
+    def stage_count(self) -> int:
+        return len(STRIDES)
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -125,8 +133,6 @@ class PhotoCodec:
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
         """One tile after the other."""
-        if header.tune not in self.tunes:
-            raise InvalidFileError(f"The file is tuned for the eye, and its model {self.name} has no such tune.")
         for index, streams in zip(tiles, data, strict=True):
             coders = [RangeDecoder(self.photo.tables, stream) for stream in streams]
             places = _places(header.tile_rectangle(index))

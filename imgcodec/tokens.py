@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from imgcodec.bitstream.container import Section
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Header, Rectangle, Tune
+from imgcodec.bitstream.header import Header, Profile, Rectangle, Tune
 from imgcodec.image import Picture
 
 Stages = list[NDArray[Any]]
@@ -48,6 +48,12 @@ class TokenCodec(Protocol):
 
     @property
     def id(self) -> bytes: ...
+
+    @property
+    def profile(self) -> Profile: ...
+
+    @property
+    def stage_count(self) -> int: ...
 
     @property
     def scales(self) -> tuple[int, ...]: ...

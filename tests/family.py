@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from imgcodec.grid_model import build_prior, build_tokenizer, grid_model
+from imgcodec.grid_model import build_prior, build_tokenizer, grid_model, profiles_of
 from imgcodec.priors.layers import calibrate, export
 from imgcodec.tokenizers.grid import GridTokenizer
 
@@ -58,5 +58,5 @@ def shake(module: nn.Module) -> None:
 def small_model(tokenizer: str, prior: str):  # type: ignore[no-untyped-def]
     """Tensors and metadata of a model file."""
     built = small_tokenizer(tokenizer)
-    profile = "pixelcnn" if prior == "pixelcnn" else {"snac": "snac", "vq": "svqvae", "bsq": "bsq"}[tokenizer]
-    return grid_model(profile, built, small_prior(prior, built))
+    module = small_prior(prior, built)
+    return grid_model(profiles_of(built, module)[0].name.lower(), built, module)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from family import PAIRS, small_model, small_prior, small_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,9 @@ from PIL import Image
 import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.header import Profile, Tune, write_header
 from imgcodec.codec import Model
-from imgcodec.grid_model import check_pair
+from imgcodec.grid_model import check_pair, grid_model
 from imgcodec.model import save_model
 from imgcodec.overlap import decode_windows, encode_windows, spans
 from imgcodec.tokens import Tokens
@@ -138,6 +140,39 @@ def test_pairs_that_make_no_sense_are_refused(tokenizer: str, prior_of: str, pri
     assert str(refused.value).count(".") == 1
 
 
+def test_headers_that_lie_are_refused(model: Model) -> None:
+    data = model.compress(photograph(30, 30))
+    file = container.read(data)
+    other = Profile.BSQ if model.codec.profile != Profile.BSQ else Profile.PIXELCNN
+    for lie in ({"profile": other}, {"profile": Profile.PHOTO, "tile_size": 0}, {"tune": Tune.VISUAL}):
+        changed = replace(file.header, **lie)  # type: ignore[arg-type]
+        if changed.profile == Profile.PHOTO and changed.stage_count != 2:
+            changed = replace(changed, stage_count=2)
+        lying = write_header(changed) + data[file.header_size :]
+        for read in (model.decompress, model.recover):
+            with pytest.raises(InvalidFileError):
+                read(lying)
+        with pytest.raises(CodecError):
+            model.write_tokens(Tokens(changed, model.tokenize(photograph(30, 30)).stages))
+
+
+def test_a_profile_belongs_to_a_tokenizer() -> None:
+    with pytest.raises(UsageError, match="profile"):
+        grid_model("bsq", small_tokenizer("snac"), small_prior("raster", small_tokenizer("snac")))
+
+
+def test_values_out_of_range_are_usage_errors(model: Model) -> None:
+    for wrong in (
+        {"count": 0},
+        {"count": 1, "seed": 2**70},
+        {"count": 1, "temperature": -1.0},
+        {"count": 1, "top_k": -1},
+    ):
+        with pytest.raises(UsageError):
+            model.generate(**wrong)  # type: ignore[arg-type]
+    assert len(model.generate(1, (16, 16), temperature=1e-308)) == 1
+
+
 def test_photo_does_not_generate(tiny_model: Model) -> None:
     with pytest.raises(UsageError, match="does not generate"):
         tiny_model.generate(1)
@@ -186,8 +221,6 @@ class Identity:
 @given(width=st.integers(1, 700), height=st.integers(1, 300), scale=st.sampled_from([1, 2]))
 @settings(max_examples=25)
 def test_windows_leave_no_seams(width: int, height: int, scale: int) -> None:
-    import torch
-
     rng = np.random.default_rng(width * height)
     small = rng.integers(0, 256, (-(-height // 16), -(-width // 16)), np.uint8)
     pixels = np.repeat(np.repeat(small, 16, 0), 16, 1)[:height, :width, None].repeat(3, 2)

@@ -48,8 +48,11 @@ def offences(source: str) -> set[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_can_run_what_it_reads(path):
-    allowed = {"ctypes"} if path.name == "speed.py" else set()  # tells glibc's malloc two constants
-    assert offences(path.read_text(encoding="utf-8")) == allowed
+    allowed = {
+        "speed.py": {"ctypes"},  # tells glibc's malloc two constants
+        "picsum.py": {"http", "urllib"},  # downloads pictures to train on, when it is asked to
+    }
+    assert offences(path.read_text(encoding="utf-8")) == allowed.get(path.name, set())
 
 
 def test_the_check_sees_what_it_is_for():

@@ -10,6 +10,9 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.priors.exact import ExactLinear
 from imgcodec.priors.sequence import LOGIT_UNIT, Place, SequencePrior, to_digits
 
+SHARPEST = 1e-4
+"""A lower temperature than this draws the same, and would leave the range of numbers."""
+
 
 def sample(
     prior: SequencePrior,
@@ -48,7 +51,7 @@ def sample(
         if temperature == 0:
             drawn = nats.argmax(1)
         else:
-            drawn = torch.multinomial((nats / temperature).softmax(1), 1, generator=generator)[:, 0]
+            drawn = torch.multinomial((nats / max(temperature, SHARPEST)).softmax(1), 1, generator=generator)[:, 0]
         begun.mul_(nats.shape[1]).add_(drawn)
         return drawn.to(logits.device)
 

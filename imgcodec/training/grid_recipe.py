@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from imgcodec import files
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.grid_model import PROFILES, build_grid_model, build_prior, build_tokenizer, check_pair, round_as_stored
+from imgcodec.grid_model import (
+    build_grid_model,
+    build_prior,
+    build_tokenizer,
+    check_pair,
+    profiles_of,
+    round_as_stored,
+)
 from imgcodec.model import open_model
 from imgcodec.priors.layers import quantizable, restore
 from imgcodec.training import distributed
@@ -56,12 +63,12 @@ class GridRecipe:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        names = [profile.name.lower() for profile in PROFILES]
-        if self.profile not in names:
-            raise ValueError(f"a profile is photo or one of {', '.join(names)}, not {self.profile!r}")
         with torch.device("meta"):  # known now, not an hour later
-            tokenizer = build_tokenizer(self.tokenizer)
-            check_pair(tokenizer, build_prior(self.prior))
+            tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
+        check_pair(tokenizer, prior)
+        names = [profile.name.lower() for profile in profiles_of(tokenizer, prior)]
+        if self.profile not in names:
+            raise ValueError(f"a model of these parts has the profile {' or '.join(names)}, not {self.profile!r}")
         crops = [phase.crop or self.crop for phase in self.phases if phase.trains == "tokenizer"]
         unit = tokenizer.strides[0] * max(tokenizer.scales)
         if any(crop % unit for crop in crops):
