@@ -191,8 +191,8 @@ def curve(tokens: Place, planes: int) -> Place:
 class Walk:
     """The tokens of one tile: `tokens[stage][group][row][column]`, filled as they are decoded."""
 
-    def __init__(self, model: Model, quality: int, width: int, height: int, sections: list[bytes]) -> None:
-        self.model, self.quality = model, quality
+    def __init__(self, model: Model, file: File, width: int, height: int, sections: list[bytes]) -> None:
+        self.model, self.quality, self.tune = model, file.quality, file.tune
         self.sizes = [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
         self.coders = [RangeDecoder(data) for data in sections]
         self.tokens = empty_tokens(model, width, height)
@@ -283,7 +283,8 @@ class Walk:
         return self.product(f"{name}.merge", mixed)
 
     def rows(self, name: str) -> Place:
-        return interpolated(self.model.tensors[f"prior.{name}.rows"].rows(), self.quality)
+        rows, levels = self.model.tensors[f"prior.{name}.rows"].rows(), self.model.config["prior"]["levels"]
+        return interpolated(rows[self.tune * levels : (self.tune + 1) * levels], self.quality)
 
 
 def each(x: Grid, change: Callable[[Place], Place]) -> Grid:
@@ -300,12 +301,13 @@ def plus(x: Grid, y: Grid) -> Grid:
 def read_tokens(data: bytes, model: Model) -> list[Grid]:
     """The tokens of a file, `[stage][group][row][column]`."""
     file = read(data)
-    if file.profile != 1 or file.stages != 2 or file.codebook_id != model.id():
+    tunes = model.config["prior"].get("tunes", 1)
+    if file.profile != 1 or file.stages != 2 or file.tune >= tunes or file.codebook_id != model.id():
         raise ValueError("not a file of this model")
     stages = empty_tokens(model, file.width, file.height)
     for tile in range(file.tile_count):
         left, top, width, height = tile_place(file, tile)
-        walk = Walk(model, file.quality, width, height, [file.tokens(stage, tile) for stage in range(2)])
+        walk = Walk(model, file, width, height, [file.tokens(stage, tile) for stage in range(2)])
         walk.run()
         for stage, stride in enumerate(STRIDES):
             for grid, part in zip(stages[stage], walk.tokens[stage], strict=True):

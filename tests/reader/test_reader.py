@@ -5,9 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from reader import integer_prior, nic_reader
+from two_tunes import save_two_tunes
 
+import imgcodec
 from imgcodec.bitstream import container
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -27,6 +31,16 @@ def test_the_page_says_how_a_model_gets_its_id(model):
 def test_the_page_gets_the_tokens_out(model, name):
     tokens = integer_prior.read_tokens((GOLDEN / f"{name}.nic").read_bytes(), model)
     assert integer_prior.sha256(tokens) == INDEX["files"][name]["tokens_sha256"]
+
+
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+def test_the_page_knows_both_tunes(tune, tmp_path):
+    save_two_tunes(tmp_path / "both.safetensors")
+    model = imgcodec.load_model(str(tmp_path / "both.safetensors"))
+    pixels = np.asarray(Image.open("examples/photo.png").convert("RGB"))[200:290, 100:210]
+    data = model.compress(pixels, 37.5, tune)
+    read = integer_prior.read_tokens(data, integer_prior.read_model((tmp_path / "both.safetensors").read_bytes()))
+    assert integer_prior.sha256(read) == model.tokenize(pixels, 37.5, tune).sha256()
 
 
 def test_the_page_says_what_to_skip(model):

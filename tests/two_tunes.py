@@ -1,0 +1,30 @@
+"""A model of two tunes, made of the tiny one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from imgcodec.model import load_photo_model, photo_model, save_model
+from imgcodec.priors.layers import Rows, export, restore
+from imgcodec.priors.transformer import Prior
+from imgcodec.tokenizers.rvq import ResidualVQ
+
+
+def save_two_tunes(path: Path) -> None:
+    """Writes the tiny model with a second tune, a shaken copy of the first."""
+    tiny = load_photo_model(str(Path(__file__).parent / "golden" / "tiny.safetensors"))
+    torch.manual_seed(1)
+    tokenizer = ResidualVQ(replace(tiny.tokenizer.config, visual=True))
+    state = tiny.tokenizer.state_dict()
+    for name, tensor in list(state.items()):
+        if name.startswith("synthesis."):
+            state[name.replace("synthesis.", "visual.")] = tensor * (1 + 0.01 * torch.randn(tensor.shape))
+    tokenizer.load_state_dict(state | {"visual_shift": torch.linspace(0.3, -0.3, len(tokenizer.visual_shift))})
+    prior = Prior(replace(tiny.prior.config, tunes=2))
+    restore(prior, tiny.prior)
+    for layer in prior.modules():
+        if isinstance(layer, Rows):
+            layer.rows.data[len(layer.rows) // 2 :].add_(0.2)
+    export(prior)
+    save_model(path, *photo_model(tokenizer, prior, tiny.tables, tiny.lambdas))
