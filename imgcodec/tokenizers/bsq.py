@@ -1,13 +1,19 @@
 """BSQ: a patch auto-encoder with binary spherical quantization (Zhao et al. 2024), 2**bits codes a patch.
 
-      pixels ──► analysis ──► few coordinates y ──► folds ──► u on the sphere ──► signs ──► token 0..2**bits-1
-                                                                                              │
-      pixels ◄── synthesis ◄── latent ◄── linear ◄── products of the bits of a coordinate ◄───┘
+      pixels ──► analysis ──► coordinates y ──► digits ──► u on the sphere ──► signs ──► token 0..2**bits-1
+                                                                                           │
+      pixels ◄── synthesis ◄── latent ◄── linear ◄── products of the bits of a coordinate ◄┘
 
-A sign is one bit, whereas a patch's mean is worth five and its faintest coordinate none. So coordinates are folded: the
-first bit of y is its sign, the next the sign of t - |y|, the next that of t' - |t - |y||, and so on: a Gray code, made
-of continuous functions. Any function of n bits is linear in the 2**n products of subsets of them, so a linear map of
-these products decodes folds exactly.
+Where every coordinate has one bit, `bits_of = [1] * 18`, this is the paper's quantizer: project to as many dimensions as
+there are bits, normalise, take signs / sqrt(bits), pass gradients straight through from signs to the sphere, map back
+linearly; entropy and commitment are those of points on the sphere.
+
+A sign is one bit, whereas a patch's mean is worth five and its faintest coordinate none: a transform that is trained for
+days learns to spread them, one that is trained for minutes does not. So a coordinate may have several bits, found one
+after the other, which is what the shipped model has: r = y, its sign is the first bit; then r - t * sign(r), with a
+learned t, and the sign of that; and so on. It is a binary number, most significant bit first. These r, for all
+coordinates, are what is normalised. Any function of n bits is linear in the 2**n products of subsets of them, so that a
+linear map of these products decodes any spacing exactly.
 """
 
 from dataclasses import dataclass
@@ -61,13 +67,13 @@ class BSQConfig:
         return tuple(sum(b > level for b in self.bits_of) for level in range(self.bits_of[0]))
 
 
-class Folds(nn.Module):
+class BinaryDigits(nn.Module):
     """Coordinates (B, n, h, w) <-> bits; bits (B, bits, h, w) go level by level, all coordinates' first bits first."""
 
     def __init__(self, config: BSQConfig) -> None:
         super().__init__()
         self.config = config
-        # where |y| and the folds after it are folded again, by level and coordinate
+        # how far what is left is moved towards zero after each bit, by level and coordinate
         self.at = nn.ParameterList(nn.Parameter(torch.full((n,), 0.5**i)) for i, n in enumerate(config.widest[1:], 1))
         self.scale = nn.Parameter(torch.ones(config.bits))
 
@@ -75,7 +81,8 @@ class Folds(nn.Module):
         """-> what the signs are taken of (B, bits, h, w)."""
         levels = [y]
         for at in self.at:
-            levels.append(at[:, None, None] - levels[-1][:, : len(at)].abs())
+            rest = levels[-1][:, : len(at)]
+            levels.append(torch.where(rest > 0, rest - at[:, None, None], rest + at[:, None, None]))
         return torch.cat(levels, 1) * self.scale[:, None, None]
 
     def products(self, signs: Tensor) -> Tensor:
@@ -103,26 +110,35 @@ class BSQTokenizer(nn.Module):
         coordinates = len(config.bits_of)
         products = 1 + sum(2**b - 1 for b in config.bits_of)
         self.analysis = BlockAnalysis(coordinates, coordinates, config.widths, config.analysis_blocks)
-        self.folds = Folds(config)
+        self.digits = BinaryDigits(config)
         self.quantizer = BinarySphericalQuantizer(config.bits)
         self.unfold = nn.Conv2d(products, config.latent_dim, 1, bias=False)
         self.synthesis = BlockSynthesis(config.latent_dim, config.widths, config.synthesis_blocks)
 
     def encode(self, pixels: Tensor) -> list[Tensor]:
-        return [self.quantizer.encode(self.folds(self.analysis(pixels)))]
+        return [self.quantizer.encode(self.digits(self.analysis(pixels)))]
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale != 1:
             raise UsageError(f"BSQ decodes to the size of the picture only, not {scale} times it")
         return self.synthesis(self._latent(self.quantizer.lookup(tokens[0])))
 
+    def code_vectors(self) -> list[Tensor]:
+        """What each code stands for, by stage: (codes, latent_dim)."""
+        tokens = torch.arange(self.codes, device=self.unfold.weight.device)
+        return [self._latent(self.quantizer.lookup(tokens[None, None]))[0, :, 0].T]
+
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
-        """Gradients pass straight from what coordinates are decoded to, the first latents, to the coordinates: through
-        folds, sphere and signs at once. They drive coordinates to where bits flip, because the error of quantization
+        """With one bit a coordinate, as in the paper. Else gradients pass straight from what coordinates are decoded
+        to, the first latents, to the coordinates: through digits, sphere and signs at once, for a later bit says
+        nothing without those before it. They drive coordinates to where bits flip, because the error of quantization
         looks like one that moving could mend. The commitment loss, here of coordinates and not of points on the sphere,
         cancels that where it is added with the weight of the mean squared error of pixels."""
         y = self.analysis(pixels)
-        values, _, (vq, _, entropy, usage) = self.quantizer(self.folds(y))
+        values, _, losses = self.quantizer(self.digits(y))
+        if self.config.bits_of[0] == 1:
+            return self.synthesis(self._latent(values)), losses
+        vq, _, entropy, usage = losses
         latent = self._latent(values.detach())
         coordinates = y.shape[1]
         commit = (y - latent[:, :coordinates].detach()).square().mean((0, 2, 3)).sum() / (3 * BLOCK**2)
@@ -131,7 +147,7 @@ class BSQTokenizer(nn.Module):
 
     @torch.no_grad()
     def start_from(self, crops: Tensor) -> None:
-        """Sets linear paths, folds and what decodes them from pixels (N, 3, H, W) in 0..1, so that what comes out is a
+        """Sets linear paths, digits and what decodes them from pixels (N, 3, H, W) in 0..1, so that what comes out is a
         picture before anything is trained."""
         basis = block_basis(crops, BLOCK, self.config.latent_dim)
         coordinates = len(self.config.bits_of)
@@ -145,11 +161,11 @@ class BSQTokenizer(nn.Module):
 
         samples = (latent - mean[:, None, None]).movedim(1, 3).flatten(0, 2)
         widths = [best_width(y, bits) for y, bits in zip(samples.T, self.config.bits_of, strict=False)]
-        for level, at in enumerate(self.folds.at, 1):
+        for level, at in enumerate(self.digits.at, 1):
             at.copy_(torch.stack(widths[: len(at)]) / 2**level)
-        folded = self.folds(samples.T[None, :coordinates, :, None])
-        self.folds.scale.div_(folded.square().mean((0, 2, 3)).sqrt().clamp(min=1e-6))
-        products = self.folds.products(torch.where(folded > 0, 1.0, -1.0))[0, :, :, 0]
+        rests = self.digits(samples.T[None, :coordinates, :, None])
+        self.digits.scale.div_(rests.square().mean((0, 2, 3)).sqrt().clamp(min=1e-6))
+        products = self.digits.products(torch.where(rests > 0, 1.0, -1.0))[0, :, :, 0]
         gram = products @ products.T / products.shape[1]
         target = products @ samples / products.shape[1]
         self.unfold.weight.copy_(
@@ -158,7 +174,7 @@ class BSQTokenizer(nn.Module):
 
     def _latent(self, values: Tensor) -> Tensor:
         with torch.autocast(values.device.type, enabled=False):
-            return self.unfold(self.folds.products(values * self.config.bits**0.5))
+            return self.unfold(self.digits.products(values * self.config.bits**0.5))
 
 
 def best_width(y: Tensor, bits: int) -> Tensor:

@@ -41,5 +41,8 @@ class GridTokenizer(Protocol):
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         """Tokens of the first stages, at least one -> pixels (B, 3, scale * H, scale * W), not clamped."""
 
+    def code_vectors(self) -> list[Tensor]:
+        """What each code stands for, by stage: (codes, n). Codes of near vectors look alike."""
+
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
         """For training: pixels (B, 3, H, W) -> what they are decoded to at scale 1, and the losses."""

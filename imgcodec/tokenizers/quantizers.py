@@ -15,7 +15,7 @@ from imgcodec.tokenizers.layers import straight_through
 
 MOST_BITS = 18
 SEARCHED_AT_ONCE = 2048  # latents, which makes 128 MiB of similarities with 16384 codes
-MOST_IN_ENTROPY = 1024  # latents; the entropy of a batch is about as well known from these as from all of them
+MOST_IN_ENTROPY = 512  # latents; the entropy of a batch is about as well known from these as from all of them
 TINY = 1e-5  # probabilities below it have no gradient of entropy, as in vector-quantize-pytorch
 
 
@@ -65,6 +65,18 @@ class VectorQuantizer(nn.Module):
         with torch.autocast(tokens.device.type, enabled=False):
             words = self.codewords()[tokens] * self.gain[tokens][..., None]
             return self.project_out(words.permute(0, 3, 1, 2))
+
+    @torch.no_grad()
+    def code_vectors(self) -> Tensor:
+        """What each code is decoded to, (codes, channels)."""
+        tokens = torch.arange(self.codes, device=self.codebook.device)
+        return self.lookup(tokens[None, None])[0, :, 0].T
+
+    @torch.no_grad()
+    def reorder(self, order: Tensor) -> None:
+        """Makes what was code order[i] (codes,) code i; what is decoded stays the same."""
+        for tensor in (self.codebook, self.gain, self.used):
+            tensor.copy_(tensor[order.to(tensor.device)])
 
     def forward(self, latent: Tensor) -> Quantized:
         z = self.project(latent)

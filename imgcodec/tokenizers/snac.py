@@ -91,6 +91,10 @@ class SNAC(nn.Module):
         parts = zip(self._stages(), tokens, strict=False)
         return torch.stack([_repeat(quantizer.lookup(t), stride) for (stride, quantizer), t in parts]).sum(0)
 
+    def code_vectors(self) -> list[Tensor]:
+        """What each code stands for, by stage: (codes, latent_dim)."""
+        return [quantizer.code_vectors() for _, quantizer in self._stages()]
+
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
         rest = self.analysis(pixels)
         latent, losses = torch.zeros_like(rest), []

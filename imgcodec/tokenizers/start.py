@@ -1,4 +1,5 @@
-"""Where tokenizers start from: the Karhunen-Loeve transform of blocks, principal directions, clusters.
+"""Where tokenizers start from: the Karhunen-Loeve transform of blocks, principal directions, clusters; and the order
+that codes are put into when a codebook is finished.
 
 Narrow networks from scratch take days to find what an eigendecomposition gives in seconds.
 """
@@ -101,3 +102,24 @@ def spherical_kmeans(z: Tensor, codes: int, generator: torch.Generator) -> tuple
 
 def _closest(unit: Tensor, means: Tensor) -> Tensor:
     return torch.cat([(piece @ means.T).argmax(1) for piece in unit.split(CHUNK)])
+
+
+@torch.no_grad()
+def tree_order(vectors: Tensor) -> Tensor:
+    """Vectors (codes, n) -> the codes in an order (codes,) of which each half is a cluster, and each half of a half,
+    and so on: sorted along the direction in which they differ most, cut in the middle, each part likewise. The leading
+    digits of a place in it say roughly where the vector lies, and directions point the same way in all parts, so that
+    later digits mean much the same after any first one."""
+    overall = principal(vectors - vectors.mean(0), vectors.shape[1])
+
+    def order(codes: Tensor) -> Tensor:
+        if len(codes) < 2:
+            return codes
+        centred = vectors[codes] - vectors[codes].mean(0)
+        direction = principal(centred, 1)[0]
+        along = overall @ direction
+        codes = codes[(centred @ direction * along[along.abs().argmax()].sign()).argsort(stable=True)]
+        middle = (len(codes) + 1) // 2
+        return torch.cat([order(codes[:middle]), order(codes[middle:])])
+
+    return order(torch.arange(len(vectors), device=vectors.device))

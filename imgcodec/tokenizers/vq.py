@@ -175,6 +175,10 @@ class ScalableVQVAE(nn.Module):
         pictures = self._pictures(self.quantizer.lookup(tokens[0]), self.scales)
         return dict(zip(self.scales, pictures, strict=True))
 
+    def code_vectors(self) -> list[Tensor]:
+        """What each code stands for, by stage: (codes, z_channels)."""
+        return [self.quantizer.code_vectors()]
+
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
         pictures, losses = self._reconstruct(pixels, (1,))
         return pictures[0], losses

@@ -25,7 +25,7 @@ from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
-from imgcodec.training.grid import Grid, order0, rates, tokenize
+from imgcodec.training.grid import Grid, order0_lengths, rates, tokenize
 from imgcodec.training.photo import Lambdas, Photo, code_length
 from imgcodec.training.rate import choose_tokens
 
@@ -114,22 +114,24 @@ def export_grid(profile: str, tokenizer: Tokenizer, prior: GridPrior, path: Path
 
 
 @torch.no_grad()
-def compare_grid_rates(model: Grid, exact: GridPrior, tiles: Tensor) -> dict[str, Any]:
+def compare_grid_rates(model: Grid, exact: GridPrior, tiles: Tensor, known: list[Tensor]) -> dict[str, Any]:
     """Bits of the same tokens under the float prior, under its fake quantization and under the exported one; and under
-    the frequencies that these very tokens have (order 0), which no prior has to know. tiles: uint8 (N, 3, 256, 256)."""
+    the frequencies of codes alone (order 0), counted in `known`, tokens (N, h, w) of training tiles by stage. tiles:
+    uint8 (N, 3, 256, 256), to validate on."""
     plain = copy.deepcopy(model.prior)
     unquantize(plain)
     tokens = tokenize(model.tokenizer, tiles)
     counts = [stage[0].numel() for stage in tokens]
-    entropies = [order0(stage) for stage in tokens]
     found = {"float": rates(plain, tokens), "fake_quantized": rates(model.prior, tokens)}
     with exact_arithmetic():
         found["integer"] = rates(exact, tokens, LOGIT_UNIT)
-    order0_bpp = sum(e * n for e, n in zip(entropies, counts, strict=True)) / TILE**2
-    report: dict[str, Any] = {"tiles": len(tiles), "tokens_per_tile": counts, "order0_bpp": order0_bpp}
-    report |= {f"{name}_bpp": rate["bpp"] for name, rate in found.items()}
+    codes, digits = model.tokenizer.codes, model.prior.digits
+    lengths = [order0_lengths(t, k, codes, digits) for t, k in zip(tokens, known, strict=True)]
+    order0_bpp = sum(e * n for e, n in zip(lengths, counts, strict=True)) / TILE**2
+    report: dict[str, Any] = {"tiles": len(tiles), "tokens_per_tile": counts, "order0_counted_in_tiles": len(known[0])}
+    report |= {"order0_bpp": order0_bpp, **{f"{name}_bpp": rate["bpp"] for name, rate in found.items()}}
     report["saved_under_order0"] = 1 - found["integer"]["bpp"] / order0_bpp
-    report["order0_bits_per_token"] = entropies
+    report["order0_bits_per_token"] = lengths
     for name, rate in found.items():
         report[f"{name}_bits_per_token"] = [rate[f"bpp{i}"] * TILE**2 / n for i, n in enumerate(counts)]
     return report

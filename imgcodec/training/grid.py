@@ -22,12 +22,13 @@ from imgcodec.priors.layers import calibrate, quantizable
 from imgcodec.priors.sampling import sample
 from imgcodec.priors.sequence import to_digits
 from imgcodec.tokenizers.quantizers import VectorQuantizer
+from imgcodec.tokenizers.start import tree_order
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
 from imgcodec.training.perceptual import ms_ssim
 
-SLOW = ("linear", "quantizer", "folds", "unfold")
+SLOW = ("linear", "quantizer", "digits", "unfold")
 SHOWN = 4
 CHUNK = 16
 """Crops that are tokenized or predicted at once where no gradient is needed."""
@@ -182,6 +183,13 @@ class CropTokens:
     def new(self, batch: int, *seed: int) -> tuple[Tensor, ...]:
         return tuple(tokenize(self.tokenizer, self.data.crops(TILE, batch, 1, *seed)))
 
+    def many(self, least: int) -> list[Tensor]:
+        """The store, or tokens of `least` new crops: int (N, h, w) of every stage."""
+        if self.store:
+            return self.store
+        parts = [self.new(CHUNK, 2, i) for i in range(-(-least // CHUNK))]
+        return [torch.cat(stage) for stage in zip(*parts, strict=True)]
+
     def draw(self, batch: int, step: int) -> tuple[Tensor, ...]:
         """Tokens (batch, h, w) of every stage."""
         if not self.store:
@@ -192,7 +200,7 @@ class CropTokens:
 
 
 def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path, resume: bool) -> None:
-    """Trains the tokenizer through one phase, and leaves the averaged weights in the model."""
+    """Trains the tokenizer through one phase, and leaves the averaged weights in the model, codes in `tree_order`."""
     tokenizer = model.tokenizer
     model.requires_grad_(False)
     tokenizer.requires_grad_(True)
@@ -215,6 +223,8 @@ def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path,
 
     objective = TokenizerObjective(tokenizer, data.loss, data.mixed)
     run_phase(run, objective, batch, lambda: validate_tokenizer(tokenizer, data), revive)
+    for quantizer in quantizers:
+        quantizer.reorder(tree_order(quantizer.code_vectors()))
 
 
 def _speed(name: str) -> str:
@@ -267,7 +277,8 @@ def rates(prior: Prior, tokens: list[Tensor], unit: float = 1) -> dict[str, floa
 
 @torch.no_grad()
 def validate_tokenizer(tokenizer: Tokenizer, data: GridData) -> Report:
-    """PSNR, perplexity of each stage's codes, and the bits a pixel that codes of their frequency take (order 0)."""
+    """PSNR, perplexity of each stage's codes, and the bits a pixel that codes of their frequency take (order 0), the
+    frequency in these few tiles: of many codes too little. `order0_lengths` is for what has to be right."""
     tokens = tokenize(tokenizer, data.tiles)
     decoded = torch.cat(
         [tokenizer.decode(list(c)).float() for c in zip(*(t.split(CHUNK) for t in tokens), strict=True)]
@@ -298,6 +309,29 @@ def order0(tokens: Tensor) -> float:
     counts = tokens.flatten().unique(return_counts=True)[1].double()
     share = counts / counts.sum()
     return float(-(share * share.log2()).sum())
+
+
+@torch.no_grad()
+def order0_lengths(tokens: Tensor, known: Tensor, codes: int, digits: tuple[int, ...]) -> float:
+    """Bits a token that a coder spends on `tokens` who knows how frequent each code is in `known`, and nothing else.
+
+    Codes that are rare there are given what frequencies of their digits say, as if that had been seen n times: the n
+    that is best for these tokens, from a few, so that it is the coder who is flattered and not a prior compared with
+    it. Both: integers (N, h, w)."""
+    counts = torch.bincount(known.flatten().long(), minlength=codes).double()
+    of_codes = to_digits(torch.arange(codes, device=counts.device), digits)
+    guess = torch.ones_like(counts)
+    for digit, values in enumerate(digits):
+        share = torch.zeros(values, dtype=counts.dtype, device=counts.device).index_add_(0, of_codes[:, digit], counts)
+        share += 0.5
+        guess *= (share / share.sum())[of_codes[:, digit]]
+    guess /= guess.sum()
+    seen = torch.bincount(tokens.flatten().long(), minlength=codes).double()
+    lengths = []
+    for weight in (2.0**power for power in range(4, 21, 2)):
+        bits = -((counts + weight * guess) / (counts.sum() + weight)).log2()
+        lengths.append(float((seen * bits).sum() / seen.sum()))
+    return min(lengths)
 
 
 @torch.no_grad()

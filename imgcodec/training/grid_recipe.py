@@ -22,6 +22,7 @@ from imgcodec.grid_model import (
 )
 from imgcodec.model import open_model
 from imgcodec.priors.layers import quantizable, restore
+from imgcodec.priors.start_sequence import start_embeddings
 from imgcodec.training import distributed
 from imgcodec.training.data import centre, random_crops
 from imgcodec.training.export import compare_grid_rates, export_grid
@@ -38,6 +39,8 @@ from imgcodec.training.grid import (
 from imgcodec.training.loop import run_phases
 
 START_CROPS = 256
+ORDER0_CROPS = 1024
+"""Whose tokens are counted where none are stored."""
 SMALLEST_FOR_MS_SSIM = 161
 
 
@@ -117,6 +120,7 @@ def train_grid(
     def train(phase: GridPhase) -> None:
         if phase.trains == "tokenizer":
             train_tokenizer(model, phase, data, folder, resume)
+            start_embeddings(model.prior, model.tokenizer.code_vectors())
         else:
             train_prior(model, phase, data, tokens(), folder, resume)
 
@@ -129,9 +133,10 @@ def train_grid(
         calibrate_prior(model.prior, tokens(), recipe.batch)
     path = folder / f"{recipe.profile}.safetensors"
     if distributed.rank() == 0:
+        known = [stage.cpu() for stage in tokens().many(ORDER0_CROPS)]
         model.cpu()
         exact = export_grid(recipe.profile, model.tokenizer, model.prior, path)
-        report = compare_grid_rates(model, exact, data.tiles.cpu())
+        report = compare_grid_rates(model, exact, data.tiles.cpu(), known)
         files.write(folder / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
     distributed.wait_for_all(device)
     return path

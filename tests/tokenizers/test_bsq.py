@@ -1,4 +1,5 @@
-"""BSQ: folds are a Gray code that a linear map of products decodes, and the start is a picture already."""
+"""BSQ: a coordinate's bits are a binary number, decoded by a linear map of products; the start is a picture already;
+with one bit a coordinate it is the paper's quantizer."""
 
 import pytest
 import torch
@@ -6,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.small import BSQ_SMALL, pictures, psnr
 
-from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer, Folds, best_width
-from imgcodec.tokenizers.quantizers import index_to_bits
+from imgcodec.tokenizers.bsq import BSQConfig, BinaryDigits, BSQTokenizer, best_width
+from imgcodec.tokenizers.quantizers import bits_to_index, index_to_bits
 
 
 def tokenizer(config=BSQ_SMALL):
@@ -35,21 +36,54 @@ def test_any_multiple_of_the_stride_comes_back_in_its_size(rows, columns, batch)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 5])
-def test_neighbouring_intervals_differ_in_one_bit(bits):
-    folds = Folds(BSQConfig(bits_of=(bits,)))
+def test_bits_of_a_coordinate_count_its_intervals(bits):
+    digits = BinaryDigits(BSQConfig(bits_of=(bits,)))
     y = torch.linspace(-0.999, 0.999, 2**bits * 50)[None, None, :, None]
-    signs = (folds(y)[0, :, :, 0] > 0).int().T
-    changes = (signs[1:] != signs[:-1]).sum(1)
-    assert changes.max() == 1
-    assert changes.sum() == 2**bits - 1
-    assert len({tuple(s) for s in signs.tolist()}) == 2**bits
+    tokens = bits_to_index(digits(y) > 0)[0, :, 0]
+    assert torch.equal(tokens, ((y[0, 0, :, 0] + 1) / 2 * 2**bits).floor().long())
+
+
+def test_with_one_bit_a_coordinate_it_is_the_papers_quantizer(monkeypatch):
+    """Zhao et al. 2024, equations 4 to 6: u = v / |v|, sign(u) / sqrt(L), straight through to u, and a linear map back."""
+    made = tokenizer(BSQConfig(bits_of=(1,) * 18, latent_dim=24, widths=(8, 6), synthesis_blocks=(1, 1)))
+    made.start_from(pictures(24))
+    pixels = pictures(2, seed=5)
+    v = made.analysis(pixels).detach() * made.digits.scale.detach()[:, None, None]
+    seen = []
+    monkeypatch.setattr(made, "_latent", lambda values: seen.append(values) or values.new_zeros(len(values), 24, 4, 4))
+    _, losses = made(pixels)
+    u = v / v.square().sum(1, keepdim=True).sqrt()
+    corners = u.sign() / 18**0.5
+    torch.testing.assert_close(seen[0], corners)
+    torch.testing.assert_close(losses.commit, (u - corners).square().mean())
+    monkeypatch.undo()
+
+    def latent(values):
+        return made._latent(values)
+
+    flipped = corners.flip(1)
+    middle = latent((corners + flipped) / 2)
+    torch.testing.assert_close(middle, (latent(corners) + latent(flipped)) / 2)  # so it is linear (affine)
+    [tokens] = made.encode(pixels)
+    assert torch.equal(index_to_bits(tokens, 18), (v > 0).long())
+    decoded, losses = made(pixels)
+    (decoded.square().mean() + losses.commit + losses.entropy).backward()
+    assert made.analysis.linear.weight.grad.abs().sum() > 0
+
+
+def test_vectors_of_codes_are_what_they_are_decoded_from(started):
+    [vectors] = started.code_vectors()
+    tokens = torch.tensor([[[0, 5], [300, 511]]])
+    with torch.no_grad():
+        latent = started._latent(started.quantizer.lookup(tokens))
+    assert torch.allclose(vectors[tokens[0]].movedim(2, 0), latent[0], atol=1e-5)
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=3))
 def test_products_of_bits_make_any_function_of_a_coordinate(bits_of):
     config = BSQConfig(bits_of=tuple(sorted(bits_of, reverse=True)))
     signs = index_to_bits(torch.arange(2**config.bits)[None, None], config.bits).float() * 2 - 1
-    products = Folds(config).products(signs)[0, :, 0]
+    products = BinaryDigits(config).products(signs)[0, :, 0]
     assert len(products) == 1 + sum(2**b - 1 for b in bits_of)
     assert torch.equal(products @ products.T, torch.eye(len(products)) * 2**config.bits)  # so none is superfluous
 
@@ -79,7 +113,7 @@ def test_gradients_reach_everything(started):
     started.zero_grad()
     decoded, losses = started(pictures(2, seed=3))
     (decoded.square().mean() + losses.commit + losses.entropy).backward()
-    for name in ("analysis.linear.weight", "analysis.net.6.weight", "folds.scale", "folds.at.0", "unfold.weight"):
+    for name in ("analysis.linear.weight", "analysis.net.6.weight", "digits.at.0", "unfold.weight"):
         assert started.get_parameter(name).grad.abs().sum() > 0, name
     assert started.synthesis.fine[3].weight.grad.abs().sum() > 0
 

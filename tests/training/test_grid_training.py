@@ -26,6 +26,7 @@ from imgcodec.training.grid import (
     TokenizerObjective,
     code_length,
     order0,
+    order0_lengths,
     train_prior,
     train_tokenizer,
 )
@@ -167,6 +168,21 @@ def test_order0_entropy() -> None:
     assert order0(torch.tensor([[0, 1], [2, 3]])) == pytest.approx(2)
     assert order0(torch.tensor([5, 5, 5, 9])) == pytest.approx(0.811278, abs=1e-6)
     assert order0(torch.zeros(4, dtype=torch.int64)) == 0
+
+
+def test_order0_length_is_the_entropy_where_frequencies_are_known_well_and_above_it_where_they_are_not() -> None:
+    generator = torch.Generator().manual_seed(0)
+    share = torch.rand(64, generator=generator).pow(3)
+    drawn = torch.multinomial(share, 60000, replacement=True, generator=generator)
+    few, many = drawn[:400], drawn[400:]
+    entropy = float(torch.special.entr(share / share.sum()).sum() / np.log(2))
+    assert order0_lengths(few, many, 64, (8, 8)) == pytest.approx(entropy, abs=0.15)
+    assert order0_lengths(many, few, 64, (8, 8)) > order0_lengths(many, many, 64, (8, 8)) + 0.02
+    assert order0(few) < entropy  # what is counted in the tokens themselves flatters
+    # codes that were never seen: their digits say which are likely
+    unseen = torch.tensor([9, 9, 9])
+    assert order0_lengths(unseen, torch.tensor([8, 17, 8, 17, 8, 17]), 64, (8, 8)) < 4
+    assert order0_lengths(unseen, torch.tensor([63] * 6), 64, (8, 8)) > 6
 
 
 def test_larger_scales_and_every_part_of_the_loss_have_gradients() -> None:
