@@ -85,8 +85,8 @@ def plot(arguments: argparse.Namespace) -> None:
     figure, axes = pyplot.subplots(1, len(METRICS), figsize=(16, 6), layout="constrained")
     for axis, metric in zip(axes, METRICS, strict=True):
         for name, points in curves.items():
-            ours = name == "imgcodec"
-            line = {"linewidth": 3, "color": "black", "zorder": 3} if ours else {"linewidth": 1.5}
+            colour = {"imgcodec": "black", "imgcodec visual": "firebrick"}.get(name)
+            line = {"linewidth": 3, "color": colour, "zorder": 3} if colour else {"linewidth": 1.5}
             draw(axis, name, points, metric, marker="o", markersize=4, **line)
         for name in arguments.codecs.split(",") if elsewhere else []:
             if name not in curves:  # what was measured in the same run goes before
