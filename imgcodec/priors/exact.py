@@ -207,7 +207,7 @@ class ExactRows(nn.Module):
 
     rows: Tensor
 
-    def __init__(self, rows: Tensor, tunes: int) -> None:
+    def __init__(self, rows: Tensor, tunes: int = 1) -> None:
         super().__init__()
         self.tunes = tunes
         self.register_buffer("rows", rows.float())
