@@ -44,7 +44,7 @@ def measure(model: imgcodec.Model, pictures: list[np.ndarray], quality: float) -
     ideal, coded, whole, first, prefix, full = 0.0, 0, 0, 0.0, [], []
     pixels = sum(p.shape[0] * p.shape[1] for p in pictures)
     for picture in pictures:
-        tokens = model.tokenize(picture, quality)
+        tokens = model.tokenize(picture, quality, "psnr")
         stages = stage_bits(model.codec, tokens)
         data = model.write_tokens(tokens)
         ideal += sum(stages)

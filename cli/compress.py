@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.cli.options import Device, Force, MaxPixels, Output, Strip, Tune, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, check_targets, target_of
 
@@ -43,6 +43,8 @@ def compress(
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
     from imgcodec import files, image
+    from imgcodec.bitstream import container
+    from imgcodec.bitstream.header import QUALITY_UNIT
 
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".nic")))
     if as_json and target == files.STANDARD:
@@ -60,17 +62,17 @@ def compress(
         picture = image.strip(picture)
 
     with working(f"Compressing {Path(source).name}"):
-        from imgcodec.bitstream.header import QUALITY_UNIT
         from imgcodec.codec import load_model
         from imgcodec.rate_control import Kind, compress_to
 
         codec = load_model(model, device)
         if wanted:
             found = compress_to(codec, picture, wanted, tune, verify)
-            data, quality = found.data, found.quality
+            data = found.data
         else:
             data = codec.compress_picture(picture, quality, tune, verify)
-            quality = codec.header(picture, quality, tune).quality / QUALITY_UNIT if codec.has_qualities else None
+    header = container.read(data, Limits(pixels=max(max_pixels, pixels))).header
+    quality = header.quality / QUALITY_UNIT if codec.has_qualities else None
     files.write(target, data, force)
 
     if picture.file_bytes is not None and len(data) > picture.file_bytes:
@@ -86,7 +88,7 @@ def compress(
             "bytes": len(data),
             "bpp": bpp,
             "quality": quality,
-            "tune": tune or codec.tunes[0],
+            "tune": header.tune.name.lower(),
             "model": codec.name,
             "codebook_id": codec.id.hex(),
             "notes": picture.notes,

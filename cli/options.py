@@ -20,7 +20,10 @@ Strip = Annotated[
     bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")
 ]
 Tune = Annotated[
-    str | None, typer.Option(metavar="psnr|visual", help="What the picture is to be near in. Default: psnr.")
+    str | None,
+    typer.Option(
+        metavar="psnr|visual", help="What to be near in. Default: visual, or psnr where --target-psnr is given."
+    ),
 ]
 MaxPixels = Annotated[
     int, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels. Default: 2^28.", show_default=False)

@@ -57,13 +57,13 @@ class PhotoCodec:
         return self.photo.id
 
     def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
-        """Quality 0..100, 50 by default. Raises UsageError for another."""
+        """Quality 0..100, 50 by default; for the eye, where the model can. Raises UsageError for another quality."""
         quality = DEFAULT_QUALITY if quality is None else quality
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
         return Header(
             width=picture.width, height=picture.height, colour_mode=images.colour_mode(picture), bit_depth=8,
-            profile=Profile.PHOTO, tune=Tune.PSNR if tune is None else tune, quality=round(quality * QUALITY_UNIT),
+            profile=Profile.PHOTO, tune=self.tunes[-1] if tune is None else tune, quality=round(quality * QUALITY_UNIT),
             tile_size=TILE_SIZE if max(picture.width, picture.height) > TILE_SIZE else 0,
             stage_count=len(STRIDES), codebook_id=self.id,
         )  # fmt: skip

@@ -76,11 +76,13 @@ def compress_to(
 ) -> Found:
     """The file of a picture that meets the target.
 
-    tune, verify: as in `Model.compress_picture`.
+    tune, verify: as in `Model.compress_picture`; the default for a wanted PSNR is that tune.
 
     Raises CodecError for a target that no quality reaches; the message has the nearest that one does. A picture of a
     few pixels may have no quality in between: then the nearest is given, a size always from below.
     """
+    if tune is None and target.kind == Kind.PSNR:
+        tune = model.tunes[0]
     with exact_arithmetic():
         analysis = list(model.codec.analyse(picture.pixels))
     extras = images.picture_sections(picture)
