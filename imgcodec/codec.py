@@ -77,7 +77,8 @@ class Model:
         """A PIL image or uint8 (H, W, 3) -> the bytes of a .nic file.
 
         quality: 0..100, or None for the model's default, which for models of one rate is all there is. tune: psnr or
-        visual, which is the default of models that have it. Raises UsageError for what the model does not have and for pixels of another type or shape.
+        visual, which is the default of models that have it. Raises UsageError for what the model does not have and for
+        pixels of another type or shape.
         """
         return self.compress_picture(_picture(image), quality, tune)
 
