@@ -260,7 +260,9 @@ class Log:
         for key, value in figures.items():
             self.writer.add_scalar(prefix + key, value, self.run.step)
         values = (f"{k} {v:.4g}" for k, v in figures.items())
-        console.print("  ".join([f"{self.run.phase.name} {self.run.step}", *words[:1], *values, *words[1:]]), soft_wrap=True)
+        console.print(
+            "  ".join([f"{self.run.phase.name} {self.run.step}", *words[:1], *values, *words[1:]]), soft_wrap=True
+        )
 
     def report(self, report: Report) -> None:
         self.figures(report.figures, "validation", prefix="validation/")

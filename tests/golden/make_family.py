@@ -4,6 +4,8 @@
 
     snac, svqvae, bsq, pixelcnn .safetensors    a small model of each profile, trained for seconds on one photograph
     family.json                                 what golden.json is for the first model
+
+Each has files of an odd size, of two tiles, and of tokens that no picture has.
 """
 
 import hashlib
@@ -53,7 +55,13 @@ MODELS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {**RASTER, "sides": [16], "codes": 32768, "digits": [32, 32, 32]},
     ),
     "pixelcnn": (
-        {**VQ, "encoder_ch_mult": [1, 1, 2, 2], "decoder_ch_mult": [1, 1, 2, 2], "codebook_size": 64, "patch_nums": [1]},
+        {
+            **VQ,
+            "encoder_ch_mult": [1, 1, 2, 2],
+            "decoder_ch_mult": [1, 1, 2, 2],
+            "codebook_size": 64,
+            "patch_nums": [1],
+        },
         {"kind": "pixelcnn", "num_codes": 64, "latent_dim": 16, "image_size": 32, "num_blocks": 3},
     ),
 }

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.small import BSQ_SMALL, pictures, psnr
 
-from imgcodec.tokenizers.bsq import BSQConfig, BinaryDigits, BSQTokenizer, best_width
+from imgcodec.tokenizers.bsq import BinaryDigits, BSQConfig, BSQTokenizer, best_width
 from imgcodec.tokenizers.quantizers import bits_to_index, index_to_bits
 
 
@@ -44,7 +44,7 @@ def test_bits_of_a_coordinate_count_its_intervals(bits):
 
 
 def test_with_one_bit_a_coordinate_it_is_the_papers_quantizer(monkeypatch):
-    """Zhao et al. 2024, equations 4 to 6: u = v / |v|, sign(u) / sqrt(L), straight through to u, and a linear map back."""
+    """Zhao et al. 2024: u = v / |v|, sign(u) / sqrt(L), straight through to u, and a linear map back."""
     made = tokenizer(BSQConfig(bits_of=(1,) * 18, latent_dim=24, widths=(8, 6), synthesis_blocks=(1, 1)))
     made.start_from(pictures(24))
     pixels = pictures(2, seed=5)
