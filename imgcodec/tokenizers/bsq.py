@@ -4,16 +4,16 @@
                                                                                            │
       pixels ◄── synthesis ◄── latent ◄── linear ◄── products of the bits of a coordinate ◄┘
 
-Where each coordinate has one bit, `bits_of = [1] * 18`, this is the paper's quantizer: project to as many dimensions as
-there are bits, normalise, take signs / sqrt(bits), pass gradients straight through from signs to the sphere, map back
-linearly; entropy and commitment are those of points on the sphere.
+Where every coordinate has one bit, `bits_of = [1] * 18`, this is the paper's quantizer: project to as many dimensions
+as there are bits, normalise, take signs / sqrt(bits), pass gradients straight through from signs to the sphere, map
+back linearly; entropy and commitment are those of points on the sphere.
 
-A sign is one bit, but a patch's mean is worth five and its faintest coordinate none: a transform that is trained for
-days learns to spread them, one that is trained for minutes does not. So a coordinate may have several bits, found one
-after the other, which is what the shipped model has: r = y, its sign is the first bit; then r - t * sign(r), with a
-learned t, and the sign of that; and so on. It is a binary number, most significant bit first. These r, for all
-coordinates, are what is normalised. Any function of n bits is linear in the 2**n products of subsets of them, so that a
-linear map of these products decodes any spacing exactly.
+A sign is one bit, whereas a patch's mean is worth five and its faintest coordinate none: how to spread them is a lot to
+learn in minutes of training. So a coordinate may have several bits, found one after the other, which is what the
+shipped model has: r = y, its sign is the first bit; then r - t * sign(r), with a learned t, and the sign of that; and
+so on. It is a binary number, most significant bit first. These r, for all coordinates, are what is normalised. Any
+function of n bits is linear in the 2**n products of subsets of them, so that a linear map of these products decodes any
+spacing exactly.
 """
 
 from dataclasses import dataclass

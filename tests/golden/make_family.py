@@ -1,9 +1,11 @@
 """Made the golden files of the models of one code a place, and adds new ones; see make.py, whose rules hold here.
 
-python tests/golden/make_family.py
+    python tests/golden/make_family.py
 
-snac, svqvae, bsq, pixelcnn .safetensors    a small model of each profile, trained for seconds on one photograph
-family.json                                 what golden.json is for the first model
+    snac, svqvae, bsq, pixelcnn .safetensors    a small model of each profile, trained for seconds on one photograph
+    family.json                                 what golden.json is for the first model
+
+Each has files of an odd size, of two tiles, and of tokens that no picture has.
 """
 
 import hashlib

@@ -44,7 +44,7 @@ def test_bits_of_a_coordinate_count_its_intervals(bits):
 
 
 def test_with_one_bit_a_coordinate_it_is_the_papers_quantizer(monkeypatch):
-    """Zhao et al. 2024, equations 4 to 6: u = v / |v|, sign(u) / sqrt(L), straight through to u, a linear map."""
+    """Zhao et al. 2024: u = v / |v|, sign(u) / sqrt(L), straight through to u, and a linear map back."""
     made = tokenizer(BSQConfig(bits_of=(1,) * 18, latent_dim=24, widths=(8, 6), synthesis_blocks=(1, 1)))
     made.start_from(pictures(24))
     pixels = pictures(2, seed=5)
