@@ -111,14 +111,16 @@ def run(
     *,
     rates: Range = USUAL_RATES,
     advance: Callable[[], None] = lambda: None,
+    jpeg: Sequence[Sample] = (),
 ) -> Report:
     """Measure `codec` and JPEG on `images`, (name, uint8 (H, W, 3)) each, of which one at a time is held in memory.
 
-    `advance` is called after each coded picture: `steps(codec)` times for an image. Raises ValueError without images,
+    jpeg: the JPEG samples of an earlier report on the same images, to be taken over. `advance` is called after each
+    coded picture: `steps(codec)` times for an image, less those that are taken over. Raises ValueError without images,
     or when the codec gives back a picture of another size; errors of the codec itself come through.
     """
     samples: list[Sample] = []
-    jpeg_samples: list[Sample] = []
+    jpeg_samples = list(jpeg)
     for name, pixels in images:
         if not samples:  # what a codec sets up at its first call is no part of its speed
             codec.decompress(codec.compress(pixels, codec.qualities[0]))
@@ -127,7 +129,7 @@ def run(
         for quality in codec.qualities:
             samples.append(measure(name, reference, codec, quality, matcher))
             advance()
-        for quality in peers.JPEG.qualities:
+        for quality in () if jpeg else peers.JPEG.qualities:
             jpeg_samples.append(measure(name, reference, peers.JPEG, quality))
             advance()
     if not samples:

@@ -68,6 +68,26 @@ def test_json(directory, capsys):
     assert set(report["bd_rate"]["psnr"]) == {"percent", "interval", "overlap", "remark"}
 
 
+def test_two_codecs_share_one_jpeg(directory, monkeypatch, capsys):
+    made = []
+
+    def jpeg(pixels, quality):
+        made.append(quality)
+        return peers.jpeg(pixels, quality)
+
+    ours = [peers.Codec(f"imgcodec {t}", (30, 60), peers.jpeg, peers.decode) for t in ("psnr", "visual")]
+    monkeypatch.setattr(command, "load_codecs", lambda *_: ours)
+    monkeypatch.setattr(peers, "JPEG", peers.Codec("jpeg", (20, 50, 80), jpeg, peers.decode))
+    command.bench(directory, as_json=True)
+    out, err = capsys.readouterr()
+    first, second = json.loads(out)["reports"]
+    assert (first["codec"], second["codec"]) == ("imgcodec psnr", "imgcodec visual")
+    assert first["jpeg_samples"] == second["jpeg_samples"]
+    assert first["bd_rate"] == second["bd_rate"]
+    assert err.count("Skipped notes.txt") == 1
+    assert set(made) == {20, 50, 80}
+
+
 def test_csv(directory, tmp_path, capsys):
     output = tmp_path / "out.csv"
     command.bench(directory, quality="50", csv_file=output)
@@ -78,7 +98,7 @@ def test_csv(directory, tmp_path, capsys):
     assert ours[0]["same_psnr_jpeg_bytes"] == ours[0]["bytes"]
     assert ours[1]["ms_ssim"] == ""
     assert list(tmp_path.glob(".*")) == []  # nothing temporary is left
-    assert "All images" in capsys.readouterr().out
+    assert "imgcodec, all images" in capsys.readouterr().out
 
 
 def test_csv_to_stdout(directory, capsys):
