@@ -14,7 +14,7 @@ from imgcodec.bitstream.header import Profile
 from imgcodec.model import FORMAT, ModelFile, fill, settle, soundness
 from imgcodec.priors import exact
 from imgcodec.priors.known_answer import known_answer
-from imgcodec.priors.load import exact_prior, fractions_of, stored_integer
+from imgcodec.priors.load import exact_prior, stored_integer
 from imgcodec.priors.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster import RasterConfig, RasterTransformer
 from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
@@ -132,7 +132,7 @@ def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[s
     tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     config = {
         "profile": profile,
-        "fractions": fractions_of(prior),
+        "fractions": exact.operand_fractions(prior),
         "tokenizer": {"kind": kind_of(tokenizer), **asdict(tokenizer.config)},
         "prior": {"kind": kind_of(prior), **asdict(prior.config)},
     }

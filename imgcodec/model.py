@@ -24,7 +24,7 @@ from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.priors import exact
 from imgcodec.priors.known_answer import known_answer
-from imgcodec.priors.load import checked, exact_prior, fractions_of, stored_integer
+from imgcodec.priors.load import checked, exact_prior, stored_integer
 from imgcodec.priors.tables import SCALES, UNIT
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
@@ -62,7 +62,7 @@ def photo_model(
     tensors["tables.weights"] = torch.from_numpy(tables.weights.astype(np.int32))
     tensors["tables.shift"] = torch.from_numpy(tables.shift.astype(np.uint8))
     config = {
-        "profile": "photo", "lambdas": lambdas, "fractions": fractions_of(prior),
+        "profile": "photo", "lambdas": lambdas, "fractions": exact.operand_fractions(prior),
         "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config),
     }  # fmt: skip
     return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}

@@ -55,7 +55,7 @@ def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, size):
     padded = np.pad(pixels, ((0, up(height) - height), (0, up(width) - width), (0, 0)), mode="edge")
     latent = tokenizer.analysis(torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255)
     whole = tokenizer.scale_latent(latent, torch.tensor([LEVEL]))
-    pieces = scale(tokenizer, analyse(tokenizer, pixels, CPU), size, LEVEL)
+    pieces, _ = scale(tokenizer, analyse(tokenizer, pixels, CPU), size, LEVEL)
     for stride, expected, values in zip((64, 16), whole, pieces, strict=True):
         rows, columns = -(-height // stride), -(-width // stride)
         assert values.shape == (expected.shape[1], rows, columns)
@@ -79,7 +79,7 @@ def test_synthesis_in_pieces_is_that_of_the_whole(tokenizer, size, stages):
     level = torch.tensor([LEVEL])
     expected = tokenizer.synthesis(tokenizer.dequantize(whole, level), level)[0].permute(1, 2, 0)
     expected = expected.mul(255).round().clamp(0, 255).numpy()[:height, :width]
-    pixels = synthesise(tokenizer, tokens, size, LEVEL, CPU)
+    pixels = synthesise(tokenizer, tokenizer.synthesis, tokens, size, LEVEL, CPU)
     assert pixels.dtype == np.uint8
     assert pixels.shape == (height, width, 3)
     assert np.abs(pixels - expected).max() <= 1

@@ -19,19 +19,6 @@ def stored_integer(name: str, tensor: Tensor) -> Tensor:
     return tensor.to(torch.int8 if name.endswith(("weight", "shift")) else torch.int32)
 
 
-def fractions_of(prior: nn.Module) -> dict[str, Any]:
-    """The units of the operands of every layer of an exported prior, as `exact_prior` takes them."""
-    fractions: dict[str, Any] = {}
-    for name, layer in prior.named_modules():
-        match layer:
-            case exact.ExactLinear() | exact.ExactDepthwise():
-                if layer.fraction is not None:
-                    fractions[name] = layer.fraction
-            case exact.ExactAttention() | ExactCausalAttention():
-                fractions[name] = layer.fractions
-    return fractions
-
-
 def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyPrior:
     """The prior, built on the meta device, with its layers replaced by integer ones from the tensors of a file.
 

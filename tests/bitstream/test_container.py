@@ -183,7 +183,7 @@ def test_an_unknown_optional_section_is_skipped_and_an_unknown_critical_one_refu
 def test_unknown_numbers_in_the_header_are_refused():
     body = write_header(HEADER)[:-4]
     picture = 8 + 1 + 2 + 2
-    for offset, value, word in ((0, 0x27, "colour mode 2"), (1, 0x40, "profile 4"), (1, 0x12, "tune 2")):
+    for offset, value, word in ((0, 0x27, "colour mode 2"), (1, 0x80, "profile 8"), (1, 0x12, "tune 2")):
         changed = bytearray(body)
         changed[picture + offset] = value
         assert word in refusal(bytes(changed) + checksum(bytes(changed)))

@@ -13,9 +13,10 @@ from imgcodec.training.rate import choose_tokens
 PROBABILITIES, SHIFT = logistic_tables()
 TABLES = FrequencyTables(integer_weights(PROBABILITIES), SHIFT)
 SLICES = (4, 12, 16)
+WIDEST = int(np.flatnonzero(SHIFT)[0]) // UNIT  # beyond that, values have low bits besides their symbol
 
 
-def drawn(seed: int, widest: int = 40):
+def drawn(seed: int, widest: int = WIDEST):
     """Real values (n,) and tables of their kind, narrow enough for one symbol a value."""
     rng = np.random.default_rng(seed)
     scale, fraction = rng.integers(0, widest, 400), rng.integers(0, UNIT, 400)

@@ -18,11 +18,12 @@ from priors.small_sequence import (
 )
 from torch import nn
 
-from imgcodec import model
 from imgcodec.priors import exact
 from imgcodec.priors.exact import exact_arithmetic
 from imgcodec.priors.known_answer import known_answer
 from imgcodec.priors.layers import FLOAT, Operand, export, restore, unquantize
+from imgcodec.priors.load import exact_prior as built_exactly
+from imgcodec.priors.load import stored_integer
 from imgcodec.priors.logits import weights_of
 from imgcodec.priors.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster import RasterConfig
@@ -200,11 +201,11 @@ def test_training_can_go_on_from_the_integers(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_file_brings_the_integers_back(name):
     prior = exact_prior(name)
-    tensors = {f"prior.{n}": model._integer(n, t) for n, t in prior.state_dict().items()}
+    tensors = {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     assert {t.dtype for n, t in tensors.items() if not n.endswith("bias")} == {torch.int8}
     with torch.device("meta"):
         empty = MAKERS[name]()
-    back = model._exact_prior(empty, exact.operand_fractions(prior), tensors)
+    back = built_exactly(empty, exact.operand_fractions(prior), tensors)
     assert exact.check_bounds(back) == exact.check_bounds(prior)
     assert known_answer(back) == known_answer(prior)
     tokens = random_tokens(prior, 1, sizes_of(prior, 9, 9), 79)

@@ -130,7 +130,7 @@ def read(data: bytes) -> File:
         codebook_id=codebook_id,
         sections=[],
     )
-    if 0 in (width, height) or file.colour_mode > 1 or file.profile not in (1, 2, 3) or file.tune > 1:
+    if 0 in (width, height) or file.colour_mode > 1 or file.profile not in (1, 2, 3, 4, 5, 6, 7) or file.tune > 1:
         raise ValueError("impossible header")
     area = rounded_area(width, height)
     if quality > 25600 or width * height > 2**28 or area > 2**29 + 2**22 or stages * file.tile_count > 2**16:
