@@ -9,11 +9,12 @@ as there are bits, normalise, take signs / sqrt(bits), pass gradients straight t
 back linearly; entropy and commitment are those of points on the sphere.
 
 A sign is one bit, whereas a patch's mean is worth five and its faintest coordinate none: how to spread them is a lot to
-learn in minutes of training. So a coordinate may have several bits, found one after the other, which is what the
-shipped model has: r = y, its sign is the first bit; then r - t * sign(r), with a learned t, and the sign of that; and
-so on. It is a binary number, most significant bit first. These r, for all coordinates, are what is normalised. Any
-function of n bits is linear in the 2**n products of subsets of them, so that a linear map of these products decodes any
-spacing exactly.
+learn in minutes (20 seconds of training on one core end at 20.6 dB like that, and at 25.1 dB with several bits for the
+first coordinates; they start at 15.8 and 24.1). So a coordinate may have several bits, found one after the other, which
+is what the shipped model has: r = y, its sign is the first bit; then r - t * sign(r), with a learned t, and the sign of
+that; and so on. It is a binary number, most significant bit first. These r, for all coordinates, are what is
+normalised. Any function of n bits is linear in the 2**n products of subsets of them, so that a linear map of these
+products decodes any spacing exactly.
 """
 
 from dataclasses import dataclass
