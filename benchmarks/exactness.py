@@ -124,9 +124,10 @@ def write(
         model = imgcodec.load_model(name, device)
         for path in sorted(p for p in pictures.iterdir() if p.suffix.lower() in (".png", ".jpg", ".webp")):
             pixels = np.asarray(Image.open(path).convert("RGB"))
-            for quality in qualities:
-                file = Path(model.name) / f"{path.stem}-{quality:g}.nic"
-                data = model.compress(pixels, quality)
+            rates = list(product(model.tunes, qualities)) if model.has_qualities else [(None, None)]
+            for tune, quality in rates:
+                file = Path(model.name) / f"{path.stem}-{tune}-{quality}.nic"
+                data = model.compress(pixels, quality, tune)
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (folder / file).write_bytes(data)
                 model.decompress(data).save((folder / file).with_suffix(".png"))
