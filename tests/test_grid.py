@@ -1,5 +1,6 @@
 """Models of one code a place: every pair of tokenizer and prior makes files, and reads its own exactly."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_there_and_back(model: Model) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (3, 257), (256, 16)])
 def test_sizes(model: Model, size: tuple[int, int]) -> None:
     assert model.decompress(model.compress(photograph(*size))).size == size
+
+
+@pytest.mark.slow
+def test_a_whole_photograph(model: Model) -> None:
+    pixels = np.asarray(Image.open("examples/photo.png").convert("RGB"))
+    began = time.perf_counter()
+    data = model.compress(pixels)
+    written = time.perf_counter()
+    assert model.read_tokens(data).sha256() == model.tokenize(pixels).sha256()
+    assert model.decompress(data).size == (pixels.shape[1], pixels.shape[0])
+    print(f"{model.name}: {written - began:.1f} s to compress, {time.perf_counter() - written:.1f} s for the rest")
 
 
 def test_alpha_and_metadata_come_along(model: Model) -> None:
