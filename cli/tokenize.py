@@ -88,10 +88,14 @@ def encode_folder(
     if not found:
         raise CodecError(f"{source} holds no files.")
 
+    import numpy as np
+
     from imgcodec.codec import load_model
+    from imgcodec.image import Picture
     from imgcodec.token_shards import MOST_PICTURES, Writer
 
     codec = load_model(model, device)
+    codec.header(Picture(np.zeros((1, 1, 3), np.uint8)), quality)  # refuses a quality before there is a folder
     parts = folders.split(found, shares, seed) if shares else {EVERYTHING: found}
     if number is not None and max(map(len, parts.values())) > number * MOST_PICTURES:
         raise UsageError(f"A shard has at most {MOST_PICTURES} pictures: give more --shards than {number}.")
