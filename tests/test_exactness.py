@@ -55,7 +55,6 @@ def test_files_decode_under_other_instruction_sets_and_threads(exactness, pictur
     settings = [
         exactness.cpu(),
         exactness.cpu("default", "SSE41", threads=2),
-        exactness.cpu("avx2", "AVX2"),
         exactness.cpu("avx512", threads=2),
     ]
     result = exactness.measure(settings, MODELS, pictures, tmp_path / "files")

@@ -1,5 +1,6 @@
 """Small runs of the real training: data, start, loop, resume, export. Sizes are tiny; the code is all of it."""
 
+import copy
 import io
 import json
 import struct
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +52,22 @@ def recipe() -> PhotoRecipe:
 
 
 def small_model(recipe: PhotoRecipe, folder: Path) -> tuple[Photo, Data]:
-    torch.manual_seed(0)
     photographs = load_photographs([folder], recipe.crop)
     data = Data(photographs[2:], [p[:256, :256] for p in photographs[:2]], recipe.lambdas, recipe.crop, recipe.batch)
+    model = copy.deepcopy(started_model(recipe, folder))
+    torch.manual_seed(0)
+    return model, data
+
+
+@cache
+def started_model(recipe: PhotoRecipe, folder: Path) -> Photo:
+    """The eigenvectors take seconds: once for all tests."""
+    torch.manual_seed(0)
     model = Photo(ResidualVQ(recipe.tokenizer), Prior(recipe.prior))
     lambdas = recipe.lambdas.at(torch.arange(8.0), 8)
+    photographs = load_photographs([folder], recipe.crop)
     start_from_klt(model.tokenizer, model.prior, photographs, lambdas, np.random.default_rng(0))
-    return model, data
+    return model
 
 
 def test_command_trains_a_model_that_compresses(folder: Path, tmp_path: Path) -> None:
@@ -145,6 +156,7 @@ def test_calibration_sees_every_operand(recipe: PhotoRecipe, folder: Path) -> No
     assert all(int(m.fraction) != FLOAT for m in model.prior.modules() if isinstance(m, Operand))
 
 
+@pytest.mark.slow
 def test_training_from_a_model_file(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     path = train(recipe, [folder], None, tmp_path / "first", resume=False, start=None)
     once_more = train(recipe, [folder], folder, tmp_path / "second", resume=False, start=str(path))
