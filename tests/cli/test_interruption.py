@@ -21,6 +21,7 @@ SMALL = [
     *SMALL_RECIPE,
     *(f"phases.{i}.steps=100" for i in range(5)),
     *(f"phases.{i}.save_every_minutes=0" for i in range(5)),
+    "phases.3.steps=10",  # of the visual synthesis, whose steps take longest
 ]
 
 
