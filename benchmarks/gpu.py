@@ -1,7 +1,7 @@
 """How fast a GPU is, where its time goes, and whether its files are those of the CPU. No GPU run of it exists yet.
 
     python benchmarks/gpu.py kodak/ --device cuda -o benchmarks/results/gpu.json
-    python benchmarks/gpu.py kodak/ --device cpu --megapixels 1 --batch 2 -o /tmp/gpu.json    # to see that it works
+    python benchmarks/gpu.py kodak/ --device cpu --megapixels 1 --batch 2 -o gpu.json    # to see that it works
 
 Needs `pip install 'imgcodec[bench]'`. Three things, with the model loaded and after a turn of each that does not count:
 

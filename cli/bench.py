@@ -34,8 +34,14 @@ def bench(
         Path, typer.Argument(metavar="DIRECTORY", help="A directory of pictures, or one picture.", show_default=False)
     ],
     quality: Annotated[
-        str, typer.Option("--quality", "-q", metavar="LIST", help="Qualities, 0 to 100, with commas between them.")
-    ] = DEFAULT_QUALITIES,
+        str | None,
+        typer.Option(
+            "--quality",
+            "-q",
+            metavar="LIST",
+            help=f"Qualities, 0 to 100, with commas between them. Default: {DEFAULT_QUALITIES}.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     csv_file: Annotated[
         Path | None,
@@ -52,7 +58,7 @@ def bench(
 
     Pictures are compared as RGB; transparency and metadata are left out on both sides.
     """
-    qualities = parse_qualities(quality)
+    qualities = None if quality is None else parse_qualities(quality)
     csv_to_stdout = str(csv_file) == files.STANDARD
     if csv_to_stdout and as_json:
         raise UsageError("JSON and CSV cannot both go to standard output.")
@@ -111,9 +117,9 @@ def find_files(directory: Path) -> list[Path]:
     return paths
 
 
-def load_codecs(model_name: str, device: str, qualities: tuple[float, ...], tune: str | None) -> list["Codec"]:
+def load_codecs(model_name: str, device: str, qualities: tuple[float, ...] | None, tune: str | None) -> list["Codec"]:
     """Our codec as two functions between pixels and bytes, for one tune or for each that the model has. A model of one
-    rate is measured at that, which counts as quality 0."""
+    rate is measured at that, which counts as quality 0, and takes no others."""
     import numpy as np
 
     from imgcodec.codec import load_model
@@ -125,11 +131,14 @@ def load_codecs(model_name: str, device: str, qualities: tuple[float, ...], tune
         return np.asarray(model.decompress(data).convert("RGB"))
 
     if not model.has_qualities:
+        if qualities is not None:
+            raise UsageError(f"The model {model.name} has one rate: it takes no quality.")
         name = f"imgcodec {model.name}"
         return [Codec(name, (0,), lambda pixels, _: model.compress(pixels, tune=tune), decompress)]
 
     def tuned(tune: str, name: str) -> Codec:
-        return Codec(name, qualities, lambda pixels, quality: model.compress(pixels, quality, tune), decompress)
+        rates = qualities or parse_qualities(DEFAULT_QUALITIES)
+        return Codec(name, rates, lambda pixels, quality: model.compress(pixels, quality, tune), decompress)
 
     tunes = model.tunes if tune is None else [tune]
     return [tuned(t, "imgcodec" if t == "psnr" else f"imgcodec {t}") for t in tunes]

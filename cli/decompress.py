@@ -41,8 +41,8 @@ def decompress(
     if lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".png")))
-    format = image.format_of(target)
     files.check_output(target, force)
+    format = image.format_of(target)
     if files.is_same(source, target):
         raise UsageError(f"{target} is the input; name another output with -o.")
     limits = Limits(pixels=max_pixels)

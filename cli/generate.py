@@ -66,10 +66,11 @@ def generate(
         from imgcodec.codec import load_model
 
         codec = load_model(model, device)
-        pictures = codec.generate(
+        drawn = codec.generate(
             count, size=(width, height), temperature=temperature, top_k=top_k or 0, seed=seed, prefix=start,
             prefix_rows=prefix_rows,
         )  # fmt: skip
+        pictures = [codec.detokenize(tokens) for tokens in drawn]
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

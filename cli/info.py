@@ -40,9 +40,10 @@ def info(
 
 def describe(file: "Container", size: int) -> dict[str, object]:
     """Everything about a file, as JSON has it. The bytes of header and sections add up to those of the file."""
-    from imgcodec.bitstream.header import QUALITY_UNIT
+    from imgcodec.bitstream.header import QUALITY_UNIT, Profile
 
     header = file.header
+    has_qualities = header.profile == Profile.PHOTO  # the others have one rate, and zeros in these fields
 
     def cost(count: int) -> dict[str, object]:
         return {"bytes": count, "share": count / size, "bpp": 8 * count / (header.width * header.height)}
@@ -55,8 +56,8 @@ def describe(file: "Container", size: int) -> dict[str, object]:
             "colour_mode": header.colour_mode.name.lower(),
             "bit_depth": header.bit_depth,
             "profile": header.profile.name.lower(),
-            "tune": header.tune.name.lower(),
-            "quality": header.quality / QUALITY_UNIT,
+            "tune": header.tune.name.lower() if has_qualities else None,
+            "quality": header.quality / QUALITY_UNIT if has_qualities else None,
             "tile_size": header.tile_size,
             "tile_columns": header.tile_columns,
             "tile_rows": header.tile_rows,
@@ -84,7 +85,11 @@ def lines(report: dict[str, object]) -> list[str]:
     assert isinstance(header, dict)
     assert isinstance(sections, list)
     costs = ("bytes", "share", "bpp")
-    text = [f"{name.replace('_', ' '):14}{value}" for name, value in header.items() if name not in costs]
+    text = [
+        f"{name.replace('_', ' '):14}{value}"
+        for name, value in header.items()
+        if value is not None and name not in costs
+    ]
     if "tokens_sha256" in report:
         text.append(f"{'tokens sha256':14}{report['tokens_sha256']}")
     rows = [{"type": "header", **header}, *sections, {"type": "file", **report}]

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError
-from imgcodec.cli.options import printable, say
+from imgcodec.bitstream.errors import CodecError
+from imgcodec.cli.options import leave, printable, say
 
 if TYPE_CHECKING:
     from imgcodec.inventory import Facts
@@ -136,10 +136,3 @@ def lines(model: "Facts", known_answer: str) -> list[str]:
 
 def echo_json(report: object) -> None:
     typer.echo(json.dumps(report, indent=1, allow_nan=False))
-
-
-def leave(failures: list[CodecError]) -> None:
-    """Raises Exit with the code of the worst failure, if there is any."""
-    if failures:
-        damaged = any(isinstance(failure, InvalidFileError) for failure in failures)
-        raise typer.Exit(InvalidFileError.exit_code if damaged else failures[0].exit_code)

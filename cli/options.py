@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+
 if TYPE_CHECKING:
     from imgcodec.bitstream.header import Header
     from imgcodec.codec import Model
@@ -84,6 +86,13 @@ def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
 def say(message: str) -> None:
     """One line on stderr."""
     typer.echo(printable(message), err=True)
+
+
+def leave(failures: list[CodecError]) -> None:
+    """Raises Exit with the code of the worst failure, if there is any."""
+    if failures:
+        damaged = any(isinstance(failure, InvalidFileError) for failure in failures)
+        raise typer.Exit(InvalidFileError.exit_code if damaged else failures[0].exit_code)
 
 
 def printable(text: str) -> str:

@@ -28,15 +28,13 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.payload import check_payload
-from imgcodec.grid import GridCodec
-from imgcodec.grid_model import build_grid_model
 from imgcodec.image import Picture
 from imgcodec.metadata import exif_density
 from imgcodec.model import build_photo_model, find_model_by_id, open_model
 from imgcodec.photo import PhotoCodec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
-from imgcodec.tokens import Stages, TokenCodec, Tokens
+from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens
 
 if TYPE_CHECKING:
     from imgcodec.rate_control import Target
@@ -69,7 +67,7 @@ class Model:
     @property
     def has_qualities(self) -> bool:
         """Whether `compress` takes a quality: some models have one rate only."""
-        return isinstance(self.codec, PhotoCodec)
+        return self.codec.has_qualities
 
     def compress(
         self, image: Image.Image | NDArray[np.uint8], quality: float | None = None, tune: str | None = None
@@ -175,25 +173,8 @@ class Model:
         seed: int = 0,
         prefix: NDArray[np.uint8] | None = None,
         prefix_rows: int | None = None,
-    ) -> list[NDArray[np.uint8]]:
-        """Pictures uint8 (H, W, 3) that nobody took: `generate_tokens`, decoded."""
-        drawn = self.generate_tokens(
-            count, size, temperature=temperature, top_k=top_k, seed=seed, prefix=prefix, prefix_rows=prefix_rows
-        )
-        return [self.detokenize(tokens) for tokens in drawn]
-
-    def generate_tokens(
-        self,
-        count: int,
-        size: tuple[int, int] = (256, 256),
-        *,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        seed: int = 0,
-        prefix: NDArray[np.uint8] | None = None,
-        prefix_rows: int | None = None,
     ) -> list[Tokens]:
-        """Tokens of pictures, drawn from what the prior expects of them.
+        """Tokens of pictures that nobody took, drawn from what the prior expects of them. `detokenize` shows them.
 
         size: (width, height), at most a tile. temperature: 1 draws as the prior predicts, less takes likelier tokens, 0
         the likeliest. top_k: draws among so many likeliest values; 0 among all. prefix: a picture, fitted to the size,
@@ -201,11 +182,8 @@ class Model:
         `prefix_rows`, or half of them. Raises UsageError for a model whose prior is not made for that, and for values
         out of range.
         """
-        if not isinstance(self.codec, GridCodec):
-            raise UsageError(f"The model {self.name} does not generate pictures.")
-        if prefix is not None:
-            prefix = _picture(prefix).pixels
-        return self.codec.generate(count, size, temperature, top_k, seed, prefix, prefix_rows)
+        start = None if prefix is None else _picture(prefix).pixels
+        return self.codec.generate(count, size, Drawing(temperature, top_k, seed, start, prefix_rows))
 
     def write_tokens(self, tokens: Tokens) -> bytes:
         """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
@@ -307,6 +285,9 @@ def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:
     file = open_model(name_or_path)
     if file.config["profile"] == "photo":
         return Model(PhotoCodec(build_photo_model(file, device)))
+    from imgcodec.grid import GridCodec
+    from imgcodec.grid_model import build_grid_model
+
     return Model(GridCodec(build_grid_model(file, device)))
 
 

@@ -11,15 +11,15 @@ from torch import Tensor
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Profile
-from imgcodec.model import FORMAT, ModelFile, fill, settle, soundness
+from imgcodec.model import FORMAT, ModelFile, settle
 from imgcodec.priors import exact
 from imgcodec.priors.known_answer import known_answer
 from imgcodec.priors.load import exact_prior, stored_integer
 from imgcodec.priors.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster import RasterConfig, RasterTransformer
+from imgcodec.stored import checked_config, fill, soundness
 from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
 from imgcodec.tokenizers.snac import SNAC, SNACConfig
-from imgcodec.tokenizers.stored import checked_config
 from imgcodec.tokenizers.vq import ScalableVQVAE, VQConfig
 
 Tokenizer = SNAC | ScalableVQVAE | BSQTokenizer

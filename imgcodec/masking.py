@@ -9,7 +9,8 @@ know.
 import torch
 from torch import Tensor
 
-from imgcodec.tokenizers.rvq import BLOCK, ResidualVQ
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.rvq import ResidualVQ
 
 LUMA = (0.299, 0.587, 0.114)
 HIGHEST, KNEE, SLOPE = 1.65, 170.0, 0.62  # fitted to what was measured; the knee is a variance of luma, 0..255

@@ -6,8 +6,7 @@ are stored in the types they are used in: int8 and int32 for the prior, 16-bit f
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -24,17 +22,15 @@ from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.priors import exact
 from imgcodec.priors.known_answer import known_answer
-from imgcodec.priors.load import checked, exact_prior, stored_integer
+from imgcodec.priors.load import exact_prior, stored_integer
 from imgcodec.priors.tables import SCALES, UNIT
 from imgcodec.priors.transformer import Prior, PriorConfig
+from imgcodec.stored import fill, read_tensors, sizes, soundness
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
 FORMAT = "imgcodec-model-1"
 LARGEST_FILE = 2**28  # bytes
 LARGEST_CONFIG = 2**20  # characters
-LARGEST_SIZE = 2**13  # of any number in it: channels, codes, blocks
-LONGEST_LIST = 64
-TYPES = {"I8", "U8", "I32", "F16", "BF16", "F32"}
 
 
 @dataclass
@@ -108,7 +104,7 @@ def find_model_by_id(id: bytes) -> str:
     Reads the files' tensors but builds no network, so a few milliseconds a model.
     """
     for name in installed_models():
-        if model_id(*_read(find_model(name))) == id:
+        if model_id(*read_tensors(find_model(name), LARGEST_FILE)) == id:
             return name
     raise ModelNotFoundError(
         f"the file was made with model {id.hex()}, which is not installed; "
@@ -130,7 +126,7 @@ class ModelFile:
 def open_model(name_or_path: str) -> ModelFile:
     """Reads a model file. Raises ModelNotFoundError if there is no such model, CodecError if the file is none."""
     path = find_model(name_or_path)
-    tensors, metadata = _read(path)
+    tensors, metadata = read_tensors(path, LARGEST_FILE)
     with soundness(path.stem):
         if len(metadata["config"]) > LARGEST_CONFIG:
             raise ValueError("its configuration is too long")
@@ -138,17 +134,6 @@ def open_model(name_or_path: str) -> ModelFile:
         if metadata.get("format") != FORMAT or not isinstance(config["profile"], str):
             raise ValueError("unknown format or profile")
     return ModelFile(path.stem, model_id(tensors, metadata), tensors, config, metadata.get("answer"))
-
-
-@contextmanager
-def soundness(name: str) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a CodecError: the model is not sound."""
-    try:
-        yield
-    except KeyError as error:
-        raise CodecError(f"{name} is not a sound imgcodec model: {error} is missing") from error
-    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
-        raise CodecError(f"{name} is not a sound imgcodec model: {error}") from error
 
 
 def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: str) -> torch.device:
@@ -199,21 +184,6 @@ def build_photo_model(file: ModelFile, device: str) -> PhotoModel:
     return PhotoModel(file.name, file.id, tokenizer, prior, tables, target, lambdas)
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file of reasonable size, with nothing in it but the format's types."""
-    if path.stat().st_size > LARGEST_FILE:
-        raise CodecError(f"{path.name} is too large to be a model")
-    try:
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            strange = {file.get_slice(name).get_dtype() for name in names} - TYPES
-            if strange:
-                raise CodecError(f"{path.name} is not a sound imgcodec model: no model has tensors of {min(strange)}")
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise CodecError(f"{path.name} is not a safetensors file: {error}") from error
-
-
 def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:
     """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks),
     bfloat16 for the weights of the nets, float32 for the few that are cheap. Weights of the visual synthesis, whose
@@ -226,40 +196,3 @@ def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:
         return {name: tensor.bfloat16()}
     scale = tensor.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127
     return {name: (tensor / scale).round().to(torch.int8), f"{name}.scale": scale.float()}
-
-
-def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
-    """JSON's lists back to tuples."""
-
-    def convert(value: Any) -> Any:
-        return tuple(map(convert, value)) if isinstance(value, list) else value
-
-    return {key: convert(value) for key, value in config.items()}
-
-
-def sizes(config: dict[str, Any]) -> dict[str, Any]:
-    """A part of a configuration, as tuples. Raises ValueError for anything in it but whole numbers, 0 to LARGEST_SIZE,
-    and lists of at most LONGEST_LIST: what is built from them takes no more memory or time than a model does."""
-
-    def check(value: Any) -> None:
-        if isinstance(value, list):
-            if len(value) > LONGEST_LIST:
-                raise ValueError(f"its configuration has a list of {len(value)}")
-            for item in value:
-                check(item)
-        elif not isinstance(value, int) or not 0 <= value <= LARGEST_SIZE:
-            raise ValueError(f"its configuration has {value!r:.40} where sizes of 0 to {LARGEST_SIZE} belong")
-
-    check(list(config.values()))
-    return as_tuples(config)
-
-
-def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Gives a tokenizer that was built on the meta device the tensors of a file. Raises ValueError or KeyError where
-    they do not fit."""
-    state = {n: checked(tensors, f"tokenizer.{n}", t.shape) for n, t in tokenizer.state_dict().items()}
-    for name in state:
-        if f"tokenizer.{name}.scale" in tensors:
-            shape = torch.Size((len(state[name]), *(1 for _ in state[name].shape[1:])))
-            state[name] = state[name] * checked(tensors, f"tokenizer.{name}.scale", shape)
-    tokenizer.load_state_dict(state, assign=True)

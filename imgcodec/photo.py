@@ -18,7 +18,7 @@ from imgcodec.priors.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.walk import walk_tile
 from imgcodec.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
-from imgcodec.tokens import Places, Stages, Tokens, check_shapes, stage_places
+from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
 
 TILE_SIZE = 1024
 """Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
@@ -49,6 +49,10 @@ class PhotoCodec:
         return [Tune.PSNR] if self.photo.tokenizer.visual is None else [Tune.PSNR, Tune.VISUAL]
 
     @property
+    def has_qualities(self) -> bool:
+        return True
+
+    @property
     def name(self) -> str:
         return self.photo.name
 
@@ -76,9 +80,7 @@ class PhotoCodec:
         """The encoder chooses the tokens of stage 1 as it writes them."""
         size = (header.height, header.width)
         with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            values, worth = scale(self.photo.tokenizer, analysis, size, self._level(header))
-        if header.tune == Tune.PSNR:
-            worth.fill(1)
+            values, worth = scale(self.photo.tokenizer, analysis, size, self._level(header), header.tune == Tune.VISUAL)
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
         def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
@@ -149,6 +151,10 @@ class PhotoCodec:
         size = (header.height, header.width)
         with exact_arithmetic():
             return synthesise(tokenizer, synthesis, tokens.stages, size, self._level(header), self.photo.device)
+
+    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+        """Raises UsageError: its prior expects tokens, but was never taught to make up a picture of them."""
+        raise UsageError(f"The model {self.name} does not generate pictures.")
 
     @property
     def _zero(self) -> int:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from imgcodec.masking import importance
 from imgcodec.speed import reduced_precision
-from imgcodec.tokenizers.rvq import BLOCK, POOL, STRIDES, ResidualVQ, Synthesis
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.rvq import POOL, STRIDES, ResidualVQ, Synthesis
 
 PIECE = 8 * STRIDES[0]
 """Side of a piece in pixels, a multiple of all strides."""
@@ -47,20 +48,21 @@ def analyse(tokenizer: ResidualVQ, pixels: NDArray[np.uint8], device: torch.devi
 
 @torch.inference_mode()
 def scale(
-    tokenizer: ResidualVQ, pieces: Iterable[Piece], size: tuple[int, int], level: float
+    tokenizer: ResidualVQ, pieces: Iterable[Piece], size: tuple[int, int], level: float, masked: bool
 ) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
     """The pieces of a picture of size (H, W) -> its centred tokens, not rounded yet, (groups, ceil(H / stride),
     ceil(W / stride)) of each stage; those of stage 0 are whole numbers, because stage 1 is what they leave. And what an
-    error is worth to the eye at each place of stage 1."""
+    error is worth at each place of stage 1: the same everywhere, or, where `masked`, what it is worth to the eye."""
     channels = tokenizer.config.channels
     tokens = [
         np.empty((c, -(-size[0] // s), -(-size[1] // s)), np.float16) for c, s in zip(channels, STRIDES, strict=True)
     ]
-    worth = np.empty(tokens[1].shape[1:], np.float32)
+    worth = np.ones(tokens[1].shape[1:], np.float32)
     for piece in pieces:
-        seen = importance(tokenizer, piece.latent)[0].cpu().numpy()
-        place = worth[piece.top // BLOCK :, piece.left // BLOCK :][: seen.shape[0], : seen.shape[1]]
-        place[:] = seen[: place.shape[0], : place.shape[1]]
+        if masked:
+            seen = importance(tokenizer, piece.latent)[0].cpu().numpy()
+            place = worth[piece.top // BLOCK :, piece.left // BLOCK :][: seen.shape[0], : seen.shape[1]]
+            place[:] = seen[: place.shape[0], : place.shape[1]]
         levels = torch.tensor([level], device=piece.latent.device)
         for stage, stride, found in zip(tokens, STRIDES, tokenizer.scale_latent(piece.latent, levels), strict=True):
             place = stage[:, piece.top // stride :, piece.left // stride :][:, : found.shape[2], : found.shape[3]]

@@ -1,8 +1,7 @@
 """Tokens of many pictures in safetensors files, and back.
 
 A shard has a tensor for every stage of every picture, `000000.0`, `000000.1`, ..., int16 or int32, as `Tokens` has
-them.
-Its metadata have one entry, `tokens`, which is JSON:
+them. Its metadata have one entry, `tokens`, which is JSON:
 
     {"format": "imgcodec-tokens-1", "model": {"name": "photo", "id": "..."},
      "pictures": [{"name": "a/b.jpg", "width": 768, ... all fields of the header of a .nic file}, ...]}

@@ -37,10 +37,21 @@ class Tokens:
         return digest.hexdigest()
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """How tokens are drawn: see `Model.generate`."""
+
+    temperature: float
+    top_k: int
+    seed: int
+    prefix: NDArray[np.uint8] | None
+    prefix_rows: int | None
+
+
 class TokenCodec(Protocol):
     """A model of one profile at work: pixels to tokens to the data of token sections, and back.
 
-    scales: how many times its size a picture can be decoded at.
+    scales: how many times its size a picture can be decoded at. has_qualities: whether it has more than one rate.
     """
 
     @property
@@ -60,6 +71,9 @@ class TokenCodec(Protocol):
 
     @property
     def tunes(self) -> list[Tune]: ...
+
+    @property
+    def has_qualities(self) -> bool: ...
 
     def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
         """Of the file that a picture becomes; None: the default. Raises UsageError for what the model does not have."""
@@ -91,6 +105,9 @@ class TokenCodec(Protocol):
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """Tokens, or the first of their stages -> pixels uint8 (scale * H, scale * W, 3)."""
+
+    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+        """See `Model.generate`."""
 
 
 def stage_places(tile: Rectangle, strides: Sequence[int], whole: int = 1) -> Places:

@@ -13,7 +13,7 @@ from imgcodec.tiling import analyse, scale
 def worth_of(model: Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     assert isinstance(model.codec, PhotoCodec)
     tokenizer = model.codec.photo.tokenizer
-    return scale(tokenizer, analyse(tokenizer, pixels, torch.device("cpu")), pixels.shape[:2], 1.0)[1]
+    return scale(tokenizer, analyse(tokenizer, pixels, torch.device("cpu")), pixels.shape[:2], 1.0, masked=True)[1]
 
 
 def test_flat_places_are_worth_more_than_busy_ones(tiny_model: Model) -> None:

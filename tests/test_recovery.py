@@ -11,7 +11,7 @@ from PIL import Image
 import imgcodec
 from imgcodec import InvalidFileError, Tokens, codec, image, photo
 from imgcodec.bitstream import Section, SectionType, container
-from imgcodec.tokenizers.rvq import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK
 
 GOLDEN = Path(__file__).parent / "golden"
 

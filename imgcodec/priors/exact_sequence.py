@@ -5,6 +5,7 @@ many positions at once (`forward`) as for one after the other (`step`), because 
 """
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -66,7 +67,7 @@ class ExactTable(nn.Module):
         return bound
 
 
-class CachedAttention(nn.Module):
+class CachedAttention(nn.Module, ABC):
     """What attention to earlier positions has in common, in float and in integers. Position i sees i - context + 1..i.
 
     A cache (2, batch * heads, positions, size) holds the keys and the values of the positions that there were.
@@ -77,13 +78,13 @@ class CachedAttention(nn.Module):
     heads: int
     context: int
 
+    @abstractmethod
     def operands(self, x: Tensor) -> Tensor:
         """Queries, keys and values (..., 3 * C) as operands of products."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mix(self, products: Tensor, values: Tensor) -> Tensor:
         """query . key (..., n, m), -inf where nobody may look, and values (..., m, size) -> (..., n, size)."""
-        raise NotImplementedError
 
     def empty_cache(self, x: Tensor, positions: int) -> Tensor:
         """A cache for a batch like x (B, C)."""

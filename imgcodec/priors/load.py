@@ -10,6 +10,7 @@ from imgcodec.priors import exact
 from imgcodec.priors.exact_sequence import ExactCausalAttention, ExactDense, ExactTable
 from imgcodec.priors.layers import Attention, Depthwise, Linear, Rows, TokenCurve
 from imgcodec.priors.sequence_layers import CausalAttention, Dense, Gate, Table
+from imgcodec.stored import checked
 
 AnyPrior = TypeVar("AnyPrior", bound=nn.Module)
 
@@ -79,11 +80,3 @@ def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[
 
     convert(prior, "")
     return prior
-
-
-def checked(tensors: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
-    """A tensor of a file, in float32. Raises ValueError where it has another shape."""
-    tensor = tensors[name]
-    if tensor.shape != shape:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
-    return tensor.float()

@@ -23,15 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.layers import (
-    ResidualBlock,
-    interpolate_levels,
-    straight_through,
-    zero_init,
-)
+from imgcodec.tokenizers.blocks import BLOCK, analysis_net, fine_net
+from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, straight_through, zero_init
 
-STRIDES = (64, 16)
-BLOCK = STRIDES[1]
+STRIDES = (64, BLOCK)
 POOL = STRIDES[0] // STRIDES[1]
 
 # No model needs more, and a stranger's configuration may not ask for more: codebooks are made before tensors are read.
@@ -72,19 +67,10 @@ class Analysis(nn.Module):
 
     def __init__(self, config: RVQConfig) -> None:
         super().__init__()
-        fine, coarse, channels = config.width_fine, config.width_coarse, config.channels[1]
-        blocks_fine, blocks_coarse = config.analysis_blocks
-        self.halo = blocks_coarse + blocks_fine  # latents beyond a tile's border that its latents depend on
+        channels, (fine, coarse) = config.channels[1], config.analysis_blocks
+        self.halo = coarse + fine  # latents beyond a tile's border that its latents depend on
         self.linear = nn.Conv2d(3, channels, BLOCK, stride=BLOCK)
-        self.net = nn.Sequential(
-            nn.PixelUnshuffle(8),
-            nn.Conv2d(3 * 64, fine, 1),
-            *[ResidualBlock(fine, 3) for _ in range(blocks_fine)],
-            nn.PixelUnshuffle(2),
-            nn.Conv2d(4 * fine, coarse, 1),
-            *[ResidualBlock(coarse, 1) for _ in range(blocks_coarse)],
-            zero_init(nn.Conv2d(coarse, channels, 1)),
-        )
+        self.net = analysis_net(channels, (config.width_coarse, config.width_fine), (coarse, fine), 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         return self.linear_path(pixels) + self.net(pixels - 0.5)
@@ -100,7 +86,7 @@ class Synthesis(nn.Module):
 
     def __init__(self, config: RVQConfig) -> None:
         super().__init__()
-        fine, coarse, channels = config.width_fine, config.width_coarse, config.channels[1]
+        coarse, channels = config.width_coarse, config.channels[1]
         blocks_fine, blocks_coarse = config.synthesis_blocks
         self.halo = blocks_coarse + blocks_fine  # latents beyond a tile's border that its pixels depend on
         self.linear = nn.Conv2d(channels, 3 * BLOCK * BLOCK, 1)
@@ -109,13 +95,7 @@ class Synthesis(nn.Module):
         self.level = nn.Parameter(torch.zeros(config.levels, coarse))
         self.coarse = nn.Sequential(*[ResidualBlock(coarse, 1) for _ in range(blocks_coarse)])
         self.refine = zero_init(nn.Conv2d(coarse, channels, 1))
-        self.fine = nn.Sequential(
-            nn.Conv2d(coarse, 4 * fine, 1),
-            nn.PixelShuffle(2),
-            *[ResidualBlock(fine, 3) for _ in range(blocks_fine)],
-            zero_init(nn.Conv2d(fine, 3 * 64, 1)),
-            nn.PixelShuffle(8),
-        )
+        self.fine = fine_net((coarse, config.width_fine), blocks_fine)
 
     def forward(self, latent: Tensor, level: Tensor) -> Tensor:
         x = self.input(latent * self.input_scale[:, None, None]) + interpolate_levels(self.level, level)

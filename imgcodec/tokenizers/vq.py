@@ -8,22 +8,27 @@ several sizes: 1x, 2x and 4x from one evaluation of its decoder.
        └── bicubic enlargement ──────┴───────────────┘    (and 4x likewise)
 """
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.bitstream.errors import UsageError
+from imgcodec import files
+from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.stored import checked_config, fill, read_tensors, soundness
 from imgcodec.tokenizers.grid import Losses
 from imgcodec.tokenizers.layers import zero_init
 from imgcodec.tokenizers.quantizers import VectorQuantizer
 from imgcodec.tokenizers.start import block_basis, start_quantizer, start_transforms
-from imgcodec.tokenizers.stored import fill, read_tokenizer, save_tokenizer
 
 FORMAT = "imgcodec-vqvae-1"
+LARGEST_FILE = 2**31  # bytes; the full-size one has 300 MB
+LARGEST_CONFIG = 2**16  # characters
 LARGEST_CODES = 2**18
 LARGEST_WIDTH = 2**12
 MOST_BLOCKS = 16
@@ -206,15 +211,26 @@ class ScalableVQVAE(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Writes a safetensors file, whole or not at all. Raises CodecError where that fails."""
-        save_tokenizer(path, self, self.config, FORMAT)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        metadata = {"format": FORMAT, "config": json.dumps(asdict(self.config), sort_keys=True)}
+        files.write(path, save(tensors, metadata), force=True)
 
     @classmethod
     def load(cls, path: str | Path) -> "ScalableVQVAE":
         """What `save` wrote, in evaluation mode. Raises CodecError where the file is missing, damaged or another."""
-        config, tensors = read_tokenizer(path, VQConfig, FORMAT)
-        with torch.device("meta"):  # no memory before the shapes are known to be right
-            model = cls(config)
-        fill(model, tensors, Path(path).name)
+        path = Path(path)
+        if not path.is_file():
+            raise CodecError(f"There is no file {path}.")
+        tensors, metadata = read_tensors(path, LARGEST_FILE)
+        with soundness(path.name):
+            if metadata.get("format") != FORMAT or len(metadata["config"]) > LARGEST_CONFIG:
+                raise ValueError(f"its format is not {FORMAT}")
+            with torch.device("meta"):  # no memory before the shapes are known to be right
+                model = cls(checked_config(VQConfig, json.loads(metadata["config"])))
+            strange = set(tensors) - set(model.state_dict())
+            if strange:
+                raise ValueError(f"{min(strange)} does not belong there")
+            fill(model, {f"tokenizer.{name}": tensor for name, tensor in tensors.items()})
         return model.eval()
 
     def _latent(self, pixels: Tensor) -> Tensor:

@@ -8,11 +8,13 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imgcodec.priors.tables import LARGEST_SCALE, SMALLEST_WIDTH
 from imgcodec.priors.transformer import Prior
-from imgcodec.tokenizers.rvq import BLOCK, ResidualVQ
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.start import block_basis, start_transforms
 from imgcodec.training.data import random_crops
 
 
@@ -25,18 +27,9 @@ def start_from_klt(
     lambdas: (levels,) rate-distortion trade-offs, loss = bpp + lambda * 255^2 * MSE.
     """
     crops = torch.cat([random_crops(photographs, 256, 64, rng) for _ in range(24)])
-    blocks = crops.float().div(255).sub(0.5).unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)
-    blocks = blocks.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3 * BLOCK * BLOCK).double()
-    _, vectors = torch.linalg.eigh(blocks.T @ blocks / len(blocks))
-    basis = vectors.flip(1).T[: tokenizer.config.channels[1]].float().reshape(-1, 3, BLOCK, BLOCK)
-
+    basis = block_basis(crops.float() / 255, BLOCK, tokenizer.config.channels[1])
     analysis, synthesis = tokenizer.analysis, tokenizer.synthesis
-    for layer in (analysis.linear, synthesis.linear):
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
-    analysis.linear.weight.copy_(basis)
-    synthesis.linear.weight.copy_(basis.flatten(1).T[:, :, None, None])
-
+    start_transforms(analysis.linear, synthesis.linear, basis)
     latent = analysis.linear_path(crops[:512].float() / 255)
     synthesis.input_scale.copy_(1 / (latent.std((0, 2, 3)) + 0.1))
     # At high rate the loss is least where step^2 = 26 / (65025 lambda); dead zones want it a little finer.

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from imgcodec import files
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.model import as_tuples, load_photo_model
+from imgcodec.model import load_photo_model
 from imgcodec.priors.layers import calibrate, restore
 from imgcodec.priors.transformer import Prior, PriorConfig
+from imgcodec.stored import as_tuples
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training import distributed
 from imgcodec.training.data import centre

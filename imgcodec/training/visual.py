@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.rvq import BLOCK, ResidualVQ
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.perceptual import ms_ssim, ssimulacra2
 
 STRENGTH = 0.5

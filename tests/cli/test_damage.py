@@ -5,20 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import invoke
 from PIL import Image
-from typer.testing import CliRunner
 
 from imgcodec import codec
 from imgcodec.bitstream import RangeEncoder, Section, SectionType, container
-from imgcodec.cli import app
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-
-
-def invoke(*arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr, in this process."""
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture

@@ -6,24 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from family import small_model
+from in_process import invoke, invoke_silent
 from PIL import Image
 from safetensors import safe_open
-from typer.testing import CliRunner
 
 import imgcodec
-from imgcodec.cli import app
 from imgcodec.cli.generate import contact_sheet
 from imgcodec.model import save_model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FAMILY = [GOLDEN / f"{name}.safetensors" for name in ("snac", "svqvae", "bsq", "pixelcnn")]
-
-
-def invoke(*arguments: object) -> tuple[int, str]:
-    """Exit code and stderr, in this process."""
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    assert result.stdout == ""
-    return result.exit_code, result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +40,19 @@ def pixels(path: Path) -> np.ndarray:
 
 def test_pictures_and_a_sheet(model, tmp_path) -> None:
     common = ("generate", model, "-n", 3, "--size", "48x32")
-    assert invoke(*common, "-o", tmp_path / "a", "--grid") == (0, f"{tmp_path}/a: 3 pictures of 48 x 32\n")
+    assert invoke_silent(*common, "-o", tmp_path / "a", "--grid") == (0, f"{tmp_path}/a: 3 pictures of 48 x 32\n")
     names = ["0000.png", "0001.png", "0002.png"]
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [*names, "grid.png"]
-    wanted = imgcodec.load_model(str(model)).generate(3, (48, 32), temperature=1.0, seed=0)
+    loaded = imgcodec.load_model(str(model))
+    wanted = [loaded.detokenize(tokens) for tokens in loaded.generate(3, (48, 32), temperature=1.0, seed=0)]
     for name, picture in zip(names, wanted, strict=True):
         assert np.array_equal(pixels(tmp_path / "a" / name), picture)
     assert np.array_equal(pixels(tmp_path / "a" / "grid.png"), contact_sheet(wanted))
-    assert invoke(*common, "-o", tmp_path / "b", "--seed", 1)[0] == 0
+    assert invoke_silent(*common, "-o", tmp_path / "b", "--seed", 1)[0] == 0
     assert not np.array_equal(pixels(tmp_path / "b" / "0000.png"), wanted[0])
-    assert invoke(*common, "-o", tmp_path / "c", "--temperature", 0.5, "--top-k", 3)[0] == 0
-    wanted = imgcodec.load_model(str(model)).generate(3, (48, 32), temperature=0.5, top_k=3)
-    assert np.array_equal(pixels(tmp_path / "c" / "0002.png"), wanted[2])
+    assert invoke_silent(*common, "-o", tmp_path / "c", "--temperature", 0.5, "--top-k", 3)[0] == 0
+    likely = loaded.generate(3, (48, 32), temperature=0.5, top_k=3)[2]
+    assert np.array_equal(pixels(tmp_path / "c" / "0002.png"), loaded.detokenize(likely))
 
 
 def test_a_prefix(model, photo, tmp_path) -> None:
@@ -67,10 +60,10 @@ def test_a_prefix(model, photo, tmp_path) -> None:
     for rows, options in ((None, ()), (1, ("--prefix-rows", 1)), (4, ("--prefix-rows", 4))):
         out = tmp_path / f"rows-{rows}"
         common = ("generate", model, "-n", 2, "--size", "80x64", "--prefix", photo, *options)
-        assert invoke(*common, "-o", out)[0] == 0
+        assert invoke_silent(*common, "-o", out)[0] == 0
         wanted = loaded.generate(2, (80, 64), prefix=pixels(photo), prefix_rows=rows)
-        for index, picture in enumerate(wanted):
-            assert np.array_equal(pixels(out / f"{index:04d}.png"), picture)
+        for index, tokens in enumerate(wanted):
+            assert np.array_equal(pixels(out / f"{index:04d}.png"), loaded.detokenize(tokens))
     # all four rows were given: nothing is left to be made up
     whole = loaded.detokenize(loaded.tokenize(pixels(photo)))
     assert np.array_equal(pixels(tmp_path / "rows-4" / "0001.png"), whole)
@@ -89,10 +82,10 @@ def test_existing_pictures_are_replaced_only_by_force(model, tmp_path) -> None:
     common = ("generate", model, "-n", 2, "--size", "32x16", "-o", tmp_path / "out")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "0001.png").write_bytes(b"mine")
-    code, told = invoke(*common)
+    code, told = invoke_silent(*common)
     assert (code, "0001.png exists already; -f replaces it." in told) == (1, True)
     assert (tmp_path / "out" / "0001.png").read_bytes() == b"mine"
-    assert invoke(*common, "-f")[0] == 0
+    assert invoke_silent(*common, "-f")[0] == 0
     assert pixels(tmp_path / "out" / "0001.png").shape == (16, 32, 3)
 
 
@@ -113,7 +106,7 @@ def test_existing_pictures_are_replaced_only_by_force(model, tmp_path) -> None:
     ],
 )
 def test_what_is_refused(model, tmp_path, options, exit_code, words) -> None:
-    code, told = invoke("generate", model, "-o", tmp_path / "out", *options)
+    code, told = invoke_silent("generate", model, "-o", tmp_path / "out", *options)
     assert code == exit_code, told
     assert words in told
     assert "Unexpected" not in told
@@ -121,7 +114,7 @@ def test_what_is_refused(model, tmp_path, options, exit_code, words) -> None:
 
 
 def test_a_model_that_cannot(tiny, tmp_path) -> None:
-    code, told = invoke("generate", tiny, "-o", tmp_path / "out")
+    code, told = invoke_silent("generate", tiny, "-o", tmp_path / "out")
     assert code == 2
     assert told.count("\n") == 1
     assert "tiny" in told
@@ -132,7 +125,7 @@ def test_scales(model, tiny, photo, nic, tmp_path) -> None:
     file, out = tmp_path / "photo.nic", tmp_path / "out.png"
     loaded = imgcodec.load_model(str(model))
     file.write_bytes(loaded.compress(pixels(photo)))
-    assert invoke("decompress", file, "-o", out, "--model", model, "--scale", 2) == (0, "")
+    assert invoke_silent("decompress", file, "-o", out, "--model", model, "--scale", 2) == (0, "")
     assert np.array_equal(pixels(out), np.asarray(loaded.decompress(file.read_bytes(), scale=2)))
     assert pixels(out).shape == (128, 160, 3)
     (tmp_path / "tiny.nic").write_bytes(nic)
@@ -143,10 +136,10 @@ def test_scales(model, tiny, photo, nic, tmp_path) -> None:
         (file, model, 2, ("--allow-damaged",)),
     ):
         out = tmp_path / "none.png"
-        code, told = invoke("decompress", source, "-o", out, "--model", name, "--scale", scale, *extra)
+        code, told = invoke_silent("decompress", source, "-o", out, "--model", name, "--scale", scale, *extra)
         assert (code, told.count("\n")) == (2, 1), told
         assert not out.exists()
-    code, _ = invoke("decompress", file, "-o", out, "--model", model, "--scale", 2, "--max-pixels", 3 * 80 * 64)
+    code, _ = invoke_silent("decompress", file, "-o", out, "--model", model, "--scale", 2, "--max-pixels", 3 * 80 * 64)
     assert code == 3
 
 
@@ -156,7 +149,7 @@ def test_tokens(model, photo, tmp_path) -> None:
     wide.parent.mkdir()
     Image.open(photo).resize((300, 40)).save(wide)
     Image.open(photo).save(tmp_path / "in" / "photo.png")
-    assert invoke("tokenize", model, tmp_path / "in", "-o", tmp_path / "tokens")[0] == 0
+    assert invoke_silent("tokenize", model, tmp_path / "in", "-o", tmp_path / "tokens")[0] == 0
     with safe_open(tmp_path / "tokens" / "tokens-000000.safetensors", framework="numpy") as file:
         pictures = json.loads(file.metadata()["tokens"])["pictures"]
         assert [(p["name"], p["width"], p["profile"]) for p in pictures] == [
@@ -165,9 +158,9 @@ def test_tokens(model, photo, tmp_path) -> None:
         ]
         assert np.array_equal(file.get_tensor("000000.0"), loaded.tokenize(pixels(photo)).stages[0])
         assert file.get_slice("000000.0").get_dtype() == "I32"
-    assert invoke("tokenize", model, tmp_path / "tokens", "-o", tmp_path / "back", "--decode")[0] == 0
+    assert invoke_silent("tokenize", model, tmp_path / "tokens", "-o", tmp_path / "back", "--decode")[0] == 0
     assert np.array_equal(pixels(tmp_path / "back" / "wide.png"), loaded.detokenize(loaded.tokenize(pixels(wide))))
-    code, told = invoke("tokenize", model, tmp_path / "in", "-o", tmp_path / "no", "-q", 50)
+    code, told = invoke_silent("tokenize", model, tmp_path / "in", "-o", tmp_path / "no", "-q", 50)
     assert code == 2
     assert "one rate" in told
 
@@ -176,5 +169,15 @@ def test_tokens(model, photo, tmp_path) -> None:
 def test_every_golden_model_generates(path, tmp_path) -> None:
     if not path.exists():
         pytest.skip("there are no golden models of one code a place")
-    assert invoke("generate", path, "-n", 1, "--size", "24x16", "-o", tmp_path / "out")[0] == 0
+    assert invoke_silent("generate", path, "-n", 1, "--size", "24x16", "-o", tmp_path / "out")[0] == 0
     assert pixels(tmp_path / "out" / "0000.png").shape == (16, 24, 3)
+
+
+def test_one_rate_is_no_quality(model, photo, tmp_path) -> None:
+    assert invoke_silent("compress", photo, "-o", tmp_path / "a.nic", "--model", model)[0] == 0
+    code, told, _ = invoke("info", tmp_path / "a.nic", "--json")
+    header = json.loads(told)["header"]
+    assert (code, header["quality"], header["tune"]) == (0, None, None)
+    assert "quality" not in invoke("info", tmp_path / "a.nic")[1]
+    code, told = invoke_silent("bench", photo, "--model", model, "-q", "50")
+    assert (code, told) == (2, "imgcodec: The model small has one rate: it takes no quality.\n")

@@ -6,19 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from in_process import invoke
 from safetensors import safe_open
 from safetensors.torch import save_file
-from typer.testing import CliRunner
-
-from imgcodec.cli import app
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 MODELS = Path(__file__).parents[2] / "models"
-
-
-def invoke(*arguments: object) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, ["models", *map(str, arguments)])
-    return result.exit_code, result.stdout, result.stderr
 
 
 def damaged(source: Path, target: Path, name: str, places: slice) -> Path:
@@ -32,7 +25,7 @@ def damaged(source: Path, target: Path, name: str, places: slice) -> Path:
 
 
 def test_list() -> None:
-    code, told, complained = invoke("list", "--json")
+    code, told, complained = invoke("models", "list", "--json")
     assert (code, complained) == (0, "")
     models = {model["name"]: model for model in json.loads(told)}
     assert set(models) == {path.stem for path in MODELS.glob("*.safetensors")}
@@ -42,20 +35,20 @@ def test_list() -> None:
     assert photo["purpose"] in (MODELS / "photo.md").read_text().splitlines()[0]
     low, high = photo["bpp"]
     assert 0 < low < high
-    code, text, _ = invoke("list")
+    code, text, _ = invoke("models", "list")
     assert code == 0
     assert [line.split()[0] for line in text.splitlines()] == ["name", *models]
 
 
 def test_show(tiny) -> None:
-    code, told, _ = invoke("show", tiny, "--json")
+    code, told, _ = invoke("models", "show", tiny, "--json")
     report = json.loads(told)
     golden = json.loads((GOLDEN / "golden.json").read_text())["model"]
     assert code == 0
     assert (report["name"], report["id"], report["path"], report["sound"]) == ("tiny", golden["id"], tiny, True)
     assert report["config"]["tokenizer"]["codes"] == 511
     assert min(report["parameters"].values()) > 1000
-    code, told, _ = invoke("show", tiny)
+    code, told, _ = invoke("models", "show", tiny)
     assert code == 0
     assert f"id                    {golden['id']}\n" in told
     assert "known answer          as it should be\n" in told
@@ -67,7 +60,7 @@ def test_verify(run, tiny) -> None:
 
 
 def test_every_installed_model_is_sound() -> None:
-    code, told, complained = invoke("verify", "--json")
+    code, told, complained = invoke("models", "verify", "--json")
     assert (code, complained) == (0, "")
     reports = json.loads(told)
     assert [report["model"] for report in reports] == sorted(path.stem for path in MODELS.glob("*.safetensors"))
@@ -89,11 +82,11 @@ def test_damage_is_found(tiny, tmp_path, kind) -> None:
         case "deep config":
             save_file({"prior.x": torch.zeros(3)}, path, {"config": "[" * 10**5})
     for command in ("verify", "show"):
-        code, told, complained = invoke(command, path)
+        code, told, complained = invoke("models", command, path)
         assert code == 3, complained
         assert complained.count("\n") <= 1
         assert "sound, " not in told
-    code, told, complained = invoke("verify", tiny, path, "nowhere", "--json")
+    code, told, complained = invoke("models", "verify", tiny, path, "nowhere", "--json")
     assert code == 3
     assert [report["sound"] for report in json.loads(told)] == [True, False, False]
     assert complained.count("\n") == 2
@@ -101,21 +94,21 @@ def test_damage_is_found(tiny, tmp_path, kind) -> None:
 
 def test_a_model_that_is_not_there(tmp_path) -> None:
     for command in ("verify", "show"):
-        code, told, complained = invoke(command, "nowhere")
+        code, told, complained = invoke("models", command, "nowhere")
         assert (code, told) == (4, "")
         assert "'nowhere' is not installed" in complained
-    assert invoke("verify", tmp_path / "x.safetensors")[0] == 4
+    assert invoke("models", "verify", tmp_path / "x.safetensors")[0] == 4
 
 
 def test_a_card_states_the_id(tiny, tmp_path) -> None:
     """One bit in a weight may change nothing that the known-answer test sees, but it is another model."""
     path = damaged(Path(tiny), tmp_path / "x.safetensors", "prior.between.attention.merge.weight", slice(3, 4))
     path.with_suffix(".md").write_text("# `x`\n\n| | |\n|---|---|\n| id | `8c1a8b0f349f2838` |\n")
-    code, _, complained = invoke("verify", path)
+    code, _, complained = invoke("models", "verify", path)
     assert code == 3
     assert "its card states id 8c1a8b0f349f2838" in complained
     shutil.copy(tiny, path)
-    assert invoke("verify", path)[0] == 0
+    assert invoke("models", "verify", path)[0] == 0
 
 
 def test_a_card_beside_a_model(tiny, tmp_path) -> None:
@@ -123,7 +116,7 @@ def test_a_card_beside_a_model(tiny, tmp_path) -> None:
     (tmp_path / "own.md").write_text(
         "# `own`, for \x1b[31mtests\n\n| q | bpp |\n|--|--:|\n| 1 | 0.5 |\n| 2 | 0.25 |\n\n1 | 9\n"
     )
-    code, told, _ = invoke("show", tmp_path / "own.safetensors")
+    code, told, _ = invoke("models", "show", tmp_path / "own.safetensors")
     assert code == 0
     assert "what it is for        for ?[31mtests\n" in told
     assert "bpp                   0.25 to 0.5\n" in told

@@ -8,19 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from in_process import invoke_silent
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import save_file
-from typer.testing import CliRunner
-
-from imgcodec.cli import app
-
-
-def invoke(*arguments: object) -> tuple[int, str]:
-    """Exit code and stderr, in this process."""
-    result = CliRunner().invoke(app, ["tokenize", *map(str, arguments)])
-    assert result.stdout == ""
-    return result.exit_code, result.stderr
 
 
 @pytest.fixture
@@ -63,7 +54,10 @@ def test_there_and_back(run, tiny, tiny_model, pictures, tmp_path) -> None:
         for stage, tokens in enumerate(tiny_model.tokenize(pixels, 62.5).stages):
             assert np.array_equal(tensors[f"{index:06d}.{stage}"], tokens)
     back = tmp_path / "back"
-    assert invoke(tiny, tmp_path / "tokens", "-o", back, "--decode") == (0, f"{back}: 7 pictures of 1 shards\n")
+    assert invoke_silent("tokenize", tiny, tmp_path / "tokens", "-o", back, "--decode") == (
+        0,
+        f"{back}: 7 pictures of 1 shards\n",
+    )
     found = {path.relative_to(back).as_posix() for path in back.rglob("*.png")}
     assert found == {"a.png", "a.png.png", "b.c.png", "clear.png", "in/a.png", "in/one.png", "in/wide.png"}
     for name, output in zip(names, ("a.png", "a.png.png", *names[2:]), strict=True):
@@ -76,7 +70,7 @@ def test_there_and_back(run, tiny, tiny_model, pictures, tmp_path) -> None:
 def test_splits_and_shards(tiny, pictures, tmp_path, shards) -> None:
     options = ("--split", "train=0.6,valid=0.4", "--shards", shards)
     for name in ("a", "b"):
-        assert invoke(tiny, pictures, "-o", tmp_path / name, *options)[0] == 0
+        assert invoke_silent("tokenize", tiny, pictures, "-o", tmp_path / name, *options)[0] == 0
     a, b = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("a", "b"))
     assert a == b
     lines = [json.loads(line) for line in (tmp_path / "a" / "manifest.jsonl").read_text().splitlines()]
@@ -96,17 +90,17 @@ def test_splits_and_shards(tiny, pictures, tmp_path, shards) -> None:
 
 def test_existing_output_needs_force(tiny, pictures, tmp_path) -> None:
     out, back = tmp_path / "out", tmp_path / "back"
-    assert invoke(tiny, pictures, "-o", out, "--shards", 3)[0] == 0
+    assert invoke_silent("tokenize", tiny, pictures, "-o", out, "--shards", 3)[0] == 0
     before = sorted(os.listdir(out))
-    code, told = invoke(tiny, pictures, "-o", out)
+    code, told = invoke_silent("tokenize", tiny, pictures, "-o", out)
     assert (code, "-f replaces" in told) == (1, True)
     assert sorted(os.listdir(out)) == before
     (out / "mine").write_text("mine")
-    assert invoke(tiny, pictures, "-o", out, "-f")[0] == 0
+    assert invoke_silent("tokenize", tiny, pictures, "-o", out, "-f")[0] == 0
     assert sorted(os.listdir(out)) == ["manifest.jsonl", "mine", "tokens-000000.safetensors"]
-    assert invoke(tiny, out, "--decode", "-o", back)[0] == 0
-    assert invoke(tiny, out, "--decode", "-o", back)[0] == 1
-    assert invoke(tiny, out, "--decode", "-o", back, "-f")[0] == 0
+    assert invoke_silent("tokenize", tiny, out, "--decode", "-o", back)[0] == 0
+    assert invoke_silent("tokenize", tiny, out, "--decode", "-o", back)[0] == 1
+    assert invoke_silent("tokenize", tiny, out, "--decode", "-o", back, "-f")[0] == 0
 
 
 def test_an_interrupted_run_leaves_whole_shards(tiny, pictures, tmp_path, monkeypatch) -> None:
@@ -122,11 +116,11 @@ def test_an_interrupted_run_leaves_whole_shards(tiny, pictures, tmp_path, monkey
 
     monkeypatch.setattr(Model, "tokenize", tokenize)
     told = "clear.png: its transparency is left out\nimgcodec: Interrupted.\n"
-    assert invoke(tiny, pictures, "-o", tmp_path / "out", "--shards", 4) == (130, told)
+    assert invoke_silent("tokenize", tiny, pictures, "-o", tmp_path / "out", "--shards", 4) == (130, told)
     left = sorted(os.listdir(tmp_path / "out"))
     assert left
     assert all(name.endswith(".safetensors") for name in left)
-    code, told = invoke(tiny, tmp_path / "out", "--decode", "-o", tmp_path / "back")
+    code, told = invoke_silent("tokenize", tiny, tmp_path / "out", "--decode", "-o", tmp_path / "back")
     assert code == 0
     assert "did not come to its end" in told
 
@@ -153,7 +147,7 @@ def test_what_is_refused(tiny, pictures, tmp_path, monkeypatch, arguments, exit_
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "text").write_text("text")
-    code, told = invoke(*(tiny if a == "TINY" else a for a in arguments), "-o", "out")
+    code, told = invoke_silent("tokenize", *(tiny if a == "TINY" else a for a in arguments), "-o", "out")
     assert code == exit_code, told
     assert words in told
     assert "Traceback" not in told
@@ -231,10 +225,10 @@ other shape; many tokens; other type; no code; negative; quality; endless qualit
 def test_shards_of_strangers(tiny, tmp_path, change) -> None:
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "pictures" / "a.png")
-    assert invoke(tiny, tmp_path / "pictures", "-o", tmp_path / "tokens")[0] == 0
+    assert invoke_silent("tokenize", tiny, tmp_path / "pictures", "-o", tmp_path / "tokens")[0] == 0
     shard = tmp_path / "tokens" / "tokens-000000.safetensors"
     hostile(shard, change)
-    code, told = invoke(tiny, shard, "-o", tmp_path / "back", "--decode")
+    code, told = invoke_silent("tokenize", tiny, shard, "-o", tmp_path / "back", "--decode")
     assert code == (4 if change == "other model" else 3), told
     assert told.startswith("imgcodec: ")
     assert told.count("\n") == 1
@@ -262,17 +256,19 @@ def test_names_of_any_kind(tiny, tmp_path) -> None:
             Image.new("RGB", (9, 9)).save(file, "PNG")
             if name.startswith(b"bad"):
                 file.truncate(40)
-    code, told = invoke(tiny, tmp_path / "in", "-o", tmp_path / "tokens")
+    code, told = invoke_silent("tokenize", tiny, tmp_path / "in", "-o", tmp_path / "tokens")
     assert code == 0
     assert [line.split(": ")[0] for line in told.splitlines()] == ["Skipped bad???[31m.png", str(tmp_path / "tokens")]
-    assert invoke(tiny, tmp_path / "tokens", "-o", tmp_path / "back", "--decode")[0] == 0
+    assert invoke_silent("tokenize", tiny, tmp_path / "tokens", "-o", tmp_path / "back", "--decode")[0] == 0
     for name in names:
         changed = name.replace(b"\\", b"_").replace(b":", b"_")
         assert os.path.exists(os.fsencode(tmp_path) + b"/back/" + changed), name
 
 
 def test_a_shard_may_ask_for_no_more_than_the_limit(tiny, pictures, tmp_path) -> None:
-    assert invoke(tiny, pictures, "-o", tmp_path / "tokens")[0] == 0
-    code, told = invoke(tiny, tmp_path / "tokens", "--decode", "-o", tmp_path / "back", "--max-pixels", 100)
+    assert invoke_silent("tokenize", tiny, pictures, "-o", tmp_path / "tokens")[0] == 0
+    code, told = invoke_silent(
+        "tokenize", tiny, tmp_path / "tokens", "--decode", "-o", tmp_path / "back", "--max-pixels", 100
+    )
     assert code == 3
     assert "over the limit of 100 pixels" in told
