@@ -198,6 +198,7 @@ def measure_commands(picture: Path, arguments: argparse.Namespace) -> dict[str, 
         model = ["--model", arguments.model]
         device = ["--device", arguments.device]
         lines = {
+            "import torch": [sys.executable, "-c", "import torch"],
             "--help": [command, "--help"],
             "compress": [
                 command,

@@ -170,11 +170,12 @@ class RangeCoder(ABC):
 
     def _symbols(self, symbols: Int32s, counts: NDArray[np.integer]) -> Int32s:
         """The symbols, sorted by table, of which table t has `counts[t]`: one pass for each table that has any."""
-        result = np.empty_like(symbols)
+        result, model = np.empty_like(symbols), self.tables.model
+        used = np.flatnonzero(counts)
         start = 0
-        for table in np.flatnonzero(counts).tolist():
-            part = slice(start, start := start + int(counts[table]))
-            result[part] = self._pass(symbols[part], self.tables.model(table))
+        for table, end in zip(used.tolist(), np.cumsum(counts[used]).tolist(), strict=True):
+            result[start:end] = self._pass(symbols[start:end], model(table))
+            start = end
         return result
 
     def _bits(self, values: NDArray[np.integer], widths: NDArray[np.integer]) -> Int32s:

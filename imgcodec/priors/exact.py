@@ -176,7 +176,7 @@ class ExactAttention(nn.Module):
         mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
         scores.add_(self.position[:, self.offset]).add_((mask[:, None, None, :] - 1) * MASKED)
         behind = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(EXPONENTIALS) - 1)
-        weights = EXPONENTIALS.to(x.device)[behind.long()]
+        weights = EXPONENTIALS.to(x.device).take(behind.long())
         numerator, denominator = (weights @ value).double(), weights.sum(-1, keepdim=True).double()
         mixed = (numerator * 2.0 ** (FRACTION - self.fractions[2]) / denominator).floor_().float()
         return from_windows(mixed, self.window, x.shape)
@@ -240,7 +240,7 @@ class ExactTokenCurve(nn.Module):
         self.planes = planes
 
     def forward(self, tokens: Tensor) -> Tensor:
-        curve = CURVE.to(tokens.device)[tokens.abs().clamp(max=len(CURVE) - 1).long()] * tokens.sign()
+        curve = CURVE.to(tokens.device).take(tokens.abs().clamp(max=len(CURVE) - 1).long()) * tokens.sign()
         return curve if self.planes == 1 else torch.cat([curve, tokens.clamp(-127, 127)], 1)
 
 

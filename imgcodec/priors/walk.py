@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from imgcodec.bitstream.entropy import Numbers, RangeCoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.tables import centre_and_table
 from imgcodec.priors.transformer import Prior
-from imgcodec.priors.windows import pack
 
 
 def walk_tile(
@@ -38,39 +38,73 @@ def walk_tile(
     done = [np.full((g, *size), zero, np.int16) for g, size in zip(groups, sizes, strict=True)]
 
     def code(stage: int, first: int, count: int, parameters: Tensor, phase: int) -> Tensor:
-        rows, columns = sizes[stage]
-        height, half = parameters.shape[2:]
-        places = _places(height, 2 * half, rows, columns, phase)
-        numbers = parameters[0].flatten(1)[:, places.flat].to(torch.int32).cpu().numpy()
+        places = _places(*sizes[stage], phase)
+        numbers = places.of_packed(parameters[0].to(torch.int32).cpu())
         centre, table = centre_and_table(numbers[:count], numbers[count:])
-        grid = done[stage][first : first + count]
         values: Numbers | None = None
         if tokens is not None:
-            given = tokens[stage][first : first + count, places.rows, places.columns]
+            given = places.of_tile(tokens[stage][first : first + count])
             if given.dtype == np.int16:
                 values = (given.astype(np.int32) - zero - centre).ravel()
-            else:
-                values = (given.astype(np.float32) - centre.astype(np.float32)).ravel()
+            else:  # PyTorch widens half floats several times as fast as NumPy
+                values = (torch.from_numpy(given).float().numpy() - centre.astype(np.float32)).ravel()
         coded = coders[stage].code(values, table.ravel()).reshape(centre.shape) + centre
         if coded.size and (int(coded.min()) < -zero or int(coded.max()) > zero):
             raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")
-        grid[:, places.rows, places.columns] = coded + zero
-        result = torch.zeros(count, height * half, device=device)
-        result[:, places.flat] = torch.from_numpy(coded.astype(np.float32)).to(device)
-        return result.reshape(1, count, height, half).contiguous(memory_format=torch.channels_last)
+        rectangle = places.to_rectangle(coded)
+        places.to_tile(rectangle + zero, done[stage][first : first + count])
+        shape = (1, count, *parameters.shape[2:])
+        packed = torch.empty(shape, device=device, memory_format=torch.channels_last).zero_()
+        packed[0, :, : places.rows, : places.width] = torch.from_numpy(rectangle).to(device)
+        return packed
 
     prior((1, *sizes[0]), quality, code, stages=len(coders))
     return done[: len(coders)]
 
 
 class _Places:
-    """Where one colour's coded places are: in the packed grid of that colour (`flat`), and in the tile."""
+    """The coded places of one colour of the checkerboard, in a tile of so many rows and columns.
 
-    def __init__(self, height: int, width: int, rows: int, columns: int, phase: int) -> None:
-        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        y, x = (pack(t[None, None].float(), phase).flatten().long() for t in (y, x))
-        self.flat = torch.nonzero((y < rows) & (x < columns)).flatten()
-        self.rows, self.columns = y[self.flat].numpy(), x[self.flat].numpy()
+    Packed (`imgcodec.priors.windows.pack`), they are a rectangle of all rows and half of the columns. Where these are
+    odd, every second row is a place shorter, and what is at its end is left out.
+    """
+
+    def __init__(self, rows: int, columns: int, phase: int) -> None:
+        self.rows, self.width, self.phase = rows, -(-columns // 2), phase
+        self._full: NDArray[np.intp] | None = None  # which places of the rectangle are in the tile; None for all
+        if columns % 2:
+            y, x = np.indices((rows, self.width))
+            self._full = np.flatnonzero(2 * x + (y + phase) % 2 < columns)
+
+    def of_packed(self, packed: Tensor) -> NDArray[np.int32]:
+        """(C, h, w / 2), where all of a padded tile is -> (C, n)."""
+        return self._flat(packed[:, : self.rows, : self.width].contiguous().numpy())
+
+    def of_tile(self, tile: NDArray[Any]) -> NDArray[Any]:
+        """(C, rows, columns) -> (C, n)."""
+        rectangle = np.zeros((len(tile), self.rows, self.width), tile.dtype)
+        for every_second in (0, 1):
+            part = tile[:, every_second::2, every_second ^ self.phase :: 2]
+            rectangle[:, every_second::2, : part.shape[2]] = part
+        return self._flat(rectangle)
+
+    def to_rectangle(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(C, n) -> (C, rows, width), zeros at what is left out."""
+        if self._full is None:
+            return values.reshape(len(values), self.rows, self.width)
+        rectangle = np.zeros((len(values), self.rows * self.width), values.dtype)
+        rectangle[:, self._full] = values
+        return rectangle.reshape(len(values), self.rows, self.width)
+
+    def to_tile(self, rectangle: NDArray[np.int32], tile: NDArray[np.int16]) -> None:
+        """Puts (C, rows, width) into the places that they have in a tile."""
+        for every_second in (0, 1):
+            part = tile[:, every_second::2, every_second ^ self.phase :: 2]
+            part[:] = rectangle[:, every_second::2, : part.shape[2]]
+
+    def _flat(self, rectangle: NDArray[Any]) -> NDArray[Any]:
+        flat = rectangle.reshape(len(rectangle), -1)
+        return flat if self._full is None else flat[:, self._full]
 
 
 _places = lru_cache(maxsize=64)(_Places)

@@ -117,10 +117,11 @@ def test_usage(run, folder, arguments) -> None:
     assert b"Traceback" not in result.stderr
 
 
-def test_reader_that_goes_away(nic, folder) -> None:
+@pytest.mark.parametrize("arguments", [["info", "given.nic"], ["--help"], ["compress", "--help"]])
+def test_reader_that_goes_away(nic, folder, arguments) -> None:
     read, write = os.pipe()
     os.close(read)
-    result = subprocess.run([SCRIPT, "info", folder / "given.nic"], stdout=write, stderr=subprocess.PIPE, check=False)
+    result = subprocess.run([SCRIPT, *arguments], cwd=folder, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert (result.returncode, result.stderr) == (141, b"")
 
