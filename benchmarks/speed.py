@@ -3,7 +3,8 @@
     python benchmarks/speed.py kodak/ -o benchmarks/speed.json
 
 The photograph (12 megapixels unless told otherwise) is put together from the pictures of a directory, so that it has
-the detail of real ones. Each direction of ours runs in a process of its own, with the model loaded and after one turn
+the detail of real ones. Every codec is given the highest quality at which it takes at most `--bpp` bits a pixel for it.
+Each direction of ours runs in a process of its own, with the model loaded and after one turn
 that does not count; its peak memory is that process's, with Python, torch and the model. Then the commands are timed
 whole, from their start to their end, on the first picture of the directory.
 
@@ -36,6 +37,8 @@ from PIL import Image
 
 import imgcodec
 from imgcodec import bitstream, image
+from imgcodec.bitstream import container
+from imgcodec.bitstream.header import QUALITY_UNIT
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation import peers
 from imgcodec.evaluation.metrics import Pixels, psnr
@@ -44,7 +47,7 @@ ASPECT = 4 / 3
 PEERS: dict[str, dict[str, object]] = {  # Pillow's options: its defaults, but for JPEG XL, which a plugin brings
     "JPEG": {},
     "AVIF": {},
-    "JXL": {"effort": 7, "quality": 75, "lossless": False},
+    "JXL": {"effort": 7, "lossless": False},
 }
 MAXRSS_IN_MIB = 2**20 if sys.platform == "darwin" else 2**10
 
@@ -134,7 +137,9 @@ def measure_ours(
     load_seconds = time.perf_counter() - start
     work: Callable[[], object]
     if direction == "encode":
-        work = lambda: model.compress(pixels, arguments.quality)  # noqa: E731
+        within = model.compress_to(pixels, imgcodec.Target(imgcodec.Kind.SIZE, most_bytes(pixels, arguments.bpp)))
+        quality = container.read(within).header.quality / QUALITY_UNIT
+        work = lambda: model.compress(pixels, quality)  # noqa: E731
     else:
         assert data is not None
         work = lambda: model.decompress(data)  # noqa: E731
@@ -151,17 +156,32 @@ def measure_ours(
     return figures | {"psnr": psnr(pixels, np.asarray(result))}
 
 
-def measure_peer(format: str, pixels: Pixels, repeat: int) -> dict[str, object]:
+def most_bytes(pixels: Pixels, bpp: float) -> int:
+    """Of a file of `bpp` bits a pixel."""
+    return int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
+
+
+def measure_peer(format: str, pixels: Pixels, arguments: argparse.Namespace) -> dict[str, object]:
     """Pillow's codec; AVIF and JPEG XL use all cores, JPEG one."""
-    picture = Image.fromarray(pixels)
+    picture, repeat = Image.fromarray(pixels), arguments.repeat
+
+    def encode_at(quality: int) -> bytes:
+        file = io.BytesIO()
+        picture.save(file, format, quality=quality, **PEERS[format])
+        return file.getvalue()
+
+    low, high = 1, 100
+    while high - low > 1:  # files grow with quality
+        middle = (low + high) // 2
+        fits = len(encode_at(middle)) <= most_bytes(pixels, arguments.bpp)
+        low, high = (middle, high) if fits else (low, middle)
 
     def encode() -> bytes:
-        file = io.BytesIO()
-        picture.save(file, format, **PEERS[format])
-        return file.getvalue()
+        return encode_at(low)
 
     data = encode()
     return {
+        "quality": low,
         "bytes": len(data),
         "bpp": 8 * len(data) / (pixels.shape[0] * pixels.shape[1]),
         "psnr": psnr(pixels, peers.decode(data)),
@@ -200,18 +220,7 @@ def measure_commands(picture: Path, arguments: argparse.Namespace) -> dict[str, 
         lines = {
             "import torch": [sys.executable, "-c", "import torch"],
             "--help": [command, "--help"],
-            "compress": [
-                command,
-                "compress",
-                picture,
-                "-o",
-                small,
-                "-f",
-                "-q",
-                str(arguments.quality),
-                *model,
-                *device,
-            ],
+            "compress": [command, "compress", picture, "-o", small, "-f", *model, *device],
             "decompress": [command, "decompress", small, "-o", back, "-f", *model, *device],
         }
         return {name: measure_process(line, arguments.repeat) for name, line in lines.items()}
@@ -237,7 +246,7 @@ def main() -> None:
     parser.add_argument("directory", type=Path, help="photographs to put the large one together from")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--megapixels", type=float, default=12)
-    parser.add_argument("--quality", type=float, default=50)
+    parser.add_argument("--bpp", type=float, default=0.5)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--model", default="photo")
     parser.add_argument("--device", default="cpu")
@@ -251,7 +260,7 @@ def main() -> None:
         "device": arguments.device,
         "width": pixels.shape[1],
         "height": pixels.shape[0],
-        "quality": arguments.quality,
+        "at_most_bpp": arguments.bpp,
     }
 
     def in_own_process(direction: str, data: bytes | None) -> dict[str, object]:
@@ -270,7 +279,7 @@ def main() -> None:
         "decode": decode,
     }
     for format in PEERS:
-        result[format.lower()] = measure_peer(format, pixels, arguments.repeat)
+        result[format.lower()] = measure_peer(format, pixels, arguments)
     result["commands"] = {"picture": files[0].name, **measure_commands(files[0], arguments)}
     arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     print(json.dumps({name: result[name] for name in ("imgcodec", "jpeg", "avif", "jxl", "commands")}, indent=1))
