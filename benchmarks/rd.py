@@ -1,7 +1,7 @@
 """Rate-distortion curves of a set of pictures, as JSON and as a plot.
 
-    python benchmarks/rd.py measure kodak/ -o benchmarks/kodak_rd.json
-    python benchmarks/rd.py plot benchmarks/kodak_rd.json -o kodak_rd.svg --points kodak_points.json
+    python benchmarks/rd.py measure kodak/ --effort 1,5 --jobs 2 -o benchmarks/results/rd.json
+    python benchmarks/rd.py plot benchmarks/results/rd.json -o docs/kodak.svg --points kodak_points.json
 
 `measure` codes every picture with ours, JPEG, and Pillow's WebP and AVIF, and writes the mean curves (every byte of the
 real files counted), the BD-rates against JPEG, and the machine, versions and commit. `plot` draws these curves and,
@@ -13,9 +13,14 @@ A points file is {codec: [{"bpp": ..., "psnr": ..., "msssim_db": ..., "ssimulacr
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, replace
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 
+import torch
 from machine import describe
 
 from imgcodec import image
@@ -32,15 +37,15 @@ PEERS_TO_PLOT = ("jpeg2000", "webp", "avif", "vvc-medium", "pub:bmshj2018-hyperp
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    ours = load_codecs(arguments.model, arguments.device, parse_qualities(arguments.quality), None)
-    codecs = [*ours, *peers.available()]
-    samples: dict[str, list[Sample]] = {codec.name: [] for codec in codecs}
+    samples: defaultdict[str, list[Sample]] = defaultdict(list)
     files = find_files(arguments.directory)
-    for number, path in enumerate(files, 1):
-        print(f"{number}/{len(files)} {path.name}", file=sys.stderr)
-        reference = Reference(image.load(path).pixels)
-        for codec in codecs:
-            samples[codec.name] += [bench.measure(path.name, reference, codec, quality) for quality in codec.qualities]
+    with ProcessPoolExecutor(
+        arguments.jobs, get_context("spawn"), initializer=share, initargs=[arguments.jobs]
+    ) as pool:
+        for number, of_picture in enumerate(pool.map(partial(of_one, arguments=arguments), files), 1):
+            print(f"{number}/{len(files)} {files[number - 1].name}", file=sys.stderr)
+            for name, found in of_picture.items():
+                samples[name] += found
     curves = {name: bench.means(of_codec) for name, of_codec in samples.items()}
     against_jpeg = {name: bench.compare(samples["jpeg"], of_codec) for name, of_codec in samples.items()}
     result = {
@@ -65,6 +70,30 @@ def measure(arguments: argparse.Namespace) -> None:
         )
 
 
+def share(jobs: int) -> None:
+    """Gives a process its part of the cores."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+
+
+def of_one(path: Path, arguments: argparse.Namespace) -> dict[str, list[Sample]]:
+    """All samples of a picture, by codec."""
+    reference = Reference(image.load(path).pixels)
+    samples = {}
+    for codec in codecs_of(arguments.model, arguments.device, arguments.quality, arguments.effort):
+        samples[codec.name] = [bench.measure(path.name, reference, codec, quality) for quality in codec.qualities]
+    return samples
+
+
+@cache
+def codecs_of(model: str, device: str, quality: str, effort: str) -> list[peers.Codec]:
+    """Ours for every tune and effort, and the peers."""
+    ours = []
+    for each in map(int, effort.split(",")):
+        codecs = load_codecs(model, device, parse_qualities(quality), None, each)
+        ours += [replace(c, name=f"{c.name} -e{each}") if each > 1 else c for c in codecs]
+    return [*ours, *peers.available()]
+
+
 def at_rates(means: list[Mean]) -> dict[str, dict[str, float | None]]:
     """Every metric of a mean curve at the rates to quote."""
     curves = {
@@ -85,8 +114,10 @@ def plot(arguments: argparse.Namespace) -> None:
     figure, axes = pyplot.subplots(1, len(METRICS), figsize=(16, 6), layout="constrained")
     for axis, metric in zip(axes, METRICS, strict=True):
         for name, points in curves.items():
-            colour = {"imgcodec": "black", "imgcodec visual": "firebrick"}.get(name)
-            line = {"linewidth": 3, "color": colour, "zorder": 3} if colour else {"linewidth": 1.5}
+            colour = "firebrick" if "visual" in name else "black"
+            style = "--" if " -e" in name else "-"
+            ours = {"linewidth": 3, "color": colour, "linestyle": style, "zorder": 3}
+            line = ours if name.startswith("imgcodec") else {"linewidth": 1.5}
             draw(axis, name, points, metric, marker="o", markersize=4, **line)
         for name in arguments.codecs.split(",") if elsewhere else []:
             if name not in curves:  # what was measured in the same run goes before
@@ -113,6 +144,8 @@ def main() -> None:
     command.add_argument("directory", type=Path)
     command.add_argument("-o", "--output", type=Path, required=True)
     command.add_argument("--quality", default=DEFAULT_QUALITIES)
+    command.add_argument("--effort", default="1", help="one, or a list")
+    command.add_argument("--jobs", type=int, default=1, help="pictures at once")
     command.add_argument("--model", default="photo")
     command.add_argument("--device", default="cpu")
     command.set_defaults(run=measure)

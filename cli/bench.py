@@ -14,7 +14,7 @@ import typer
 
 from imgcodec import files
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.cli.options import Device, Force, on_terminal, say
+from imgcodec.cli.options import Device, Effort, Force, on_terminal, say
 
 if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not wait for
     from rich.table import Table
@@ -52,6 +52,7 @@ def bench(
     tune: Annotated[
         str | None, typer.Option(metavar="psnr|visual", help="Measure one tune. Default: all that the model has.")
     ] = None,
+    effort: Effort = 1,
     device: Device = "cpu",
 ) -> None:
     """Compare real files of ours with JPEG: size, PSNR, MS-SSIM, SSIMULACRA2, seconds, BD-rate.
@@ -68,7 +69,7 @@ def bench(
 
     from imgcodec.evaluation import bench as benchmark
 
-    codecs = load_codecs(model, device, qualities, tune)
+    codecs = load_codecs(model, device, qualities, tune, effort)
     reports: dict[str, Report] = {}
     for codec in codecs:
         if not reports:
@@ -117,7 +118,9 @@ def find_files(directory: Path) -> list[Path]:
     return paths
 
 
-def load_codecs(model_name: str, device: str, qualities: tuple[float, ...] | None, tune: str | None) -> list["Codec"]:
+def load_codecs(
+    model_name: str, device: str, qualities: tuple[float, ...] | None, tune: str | None, effort: int = 1
+) -> list["Codec"]:
     """Our codec as two functions between pixels and bytes, for one tune or for each that the model has. A model of one
     rate is measured at that, which counts as quality 0, and takes no others."""
     import numpy as np
@@ -134,11 +137,11 @@ def load_codecs(model_name: str, device: str, qualities: tuple[float, ...] | Non
         if qualities is not None:
             raise UsageError(f"The model {model.name} has one rate: it takes no quality.")
         name = f"imgcodec {model.name}"
-        return [Codec(name, (0,), lambda pixels, _: model.compress(pixels, tune=tune), decompress)]
+        return [Codec(name, (0,), lambda pixels, _: model.compress(pixels, tune=tune, effort=effort), decompress)]
 
     def tuned(tune: str, name: str) -> Codec:
         rates = qualities or parse_qualities(DEFAULT_QUALITIES)
-        return Codec(name, rates, lambda pixels, quality: model.compress(pixels, quality, tune), decompress)
+        return Codec(name, rates, lambda pixels, quality: model.compress(pixels, quality, tune, effort), decompress)
 
     tunes = model.tunes if tune is None else [tune]
     return [tuned(t, "imgcodec" if t == "psnr" else f"imgcodec {t}") for t in tunes]

@@ -8,7 +8,7 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import Device, Force, MaxPixels, Output, Strip, Tune, say, working
+from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Output, Strip, Tune, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, check_targets, target_of
 
 
@@ -27,6 +27,7 @@ def compress(
         ),
     ] = None,
     tune: Tune = None,
+    effort: Effort = 1,
     target_size: TargetSize = None,
     target_bpp: TargetBpp = None,
     target_psnr: TargetPsnr = None,
@@ -67,10 +68,10 @@ def compress(
 
         codec = load_model(model, device)
         if wanted:
-            found = compress_to(codec, picture, wanted, tune, verify)
+            found = compress_to(codec, picture, wanted, tune, effort, verify)
             data = found.data
         else:
-            data = codec.compress_picture(picture, quality, tune, verify)
+            data = codec.compress_picture(picture, quality, tune, effort, verify)
     header = container.read(data, Limits(pixels=max(max_pixels, pixels))).header
     quality = header.quality / QUALITY_UNIT if codec.has_qualities else None
     files.write(target, data, force)

@@ -27,6 +27,17 @@ Tune = Annotated[
         metavar="psnr|visual", help="What to be near in. Default: visual, or psnr where --target-psnr is given."
     ),
 ]
+Effort = Annotated[
+    int,
+    typer.Option(
+        "--effort",
+        "-e",
+        min=1,
+        max=9,
+        metavar="1..9",
+        help="More is slower, and takes fewer bytes for the same picture.",
+    ),
+]
 MaxPixels = Annotated[
     int, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels. Default: 2^28.", show_default=False)
 ]

@@ -10,10 +10,10 @@
 Tokens are the narrow waist: nothing else crosses it, and to their right every machine computes the same integers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,6 +38,9 @@ from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens
 
 if TYPE_CHECKING:
     from imgcodec.rate_control import Target
+
+
+MOST_EFFORT = 9
 
 
 @dataclass(frozen=True)
@@ -70,24 +73,31 @@ class Model:
         return self.codec.has_qualities
 
     def compress(
-        self, image: Image.Image | NDArray[np.uint8], quality: float | None = None, tune: str | None = None
+        self,
+        image: Image.Image | NDArray[np.uint8],
+        quality: float | None = None,
+        tune: str | None = None,
+        effort: int = 1,
     ) -> bytes:
         """A PIL image or uint8 (H, W, 3) -> the bytes of a .nic file.
 
         quality: 0..100, or None for the model's default, which for models of one rate is all there is. tune: psnr or
-        visual, which is the default of models that have it. Raises UsageError for what the model does not have and for
-        pixels of another type or shape.
+        visual, which is the default of models that have it. effort: 1 to 9, more of it for better pictures of fewer
+        bytes in more time (`imgcodec.refine`); what it chooses differs between machines. Raises UsageError for what the
+        model does not have and for pixels of another type or shape.
         """
-        return self.compress_picture(_picture(image), quality, tune)
+        return self.compress_picture(_picture(image), quality, tune, effort)
 
-    def compress_to(self, image: Image.Image | NDArray[np.uint8], target: "Target", tune: str | None = None) -> bytes:
+    def compress_to(
+        self, image: Image.Image | NDArray[np.uint8], target: "Target", tune: str | None = None, effort: int = 1
+    ) -> bytes:
         """As `compress`, at the quality that meets a target (`imgcodec.rate_control`).
 
         Raises CodecError for a target that no quality reaches.
         """
         from imgcodec import rate_control
 
-        return rate_control.compress_to(self, _picture(image), target, tune).data
+        return rate_control.compress_to(self, _picture(image), target, tune, effort).data
 
     def decompress(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels, scale: int = 1) -> Image.Image:
         """The bytes of a .nic file -> the picture, `scale` times its size.
@@ -98,18 +108,36 @@ class Model:
         return images.to_pil(self.decompress_picture(data, max_pixels=max_pixels, scale=scale))
 
     def compress_picture(
-        self, picture: Picture, quality: float | None = None, tune: str | None = None, verify: bool = False
+        self,
+        picture: Picture,
+        quality: float | None = None,
+        tune: str | None = None,
+        effort: int = 1,
+        verify: bool = False,
     ) -> bytes:
         """As `compress`, with what a picture has besides pixels.
 
         verify: reads the file back. Raises CodecError where it does not give what was put into it.
         """
         header = self.header(picture, quality, tune)
-        tokens, sections = self.codec.encode(header, self.codec.analyse(picture.pixels))
+        tokens, sections = self.encode(header, self.codec.analyse(picture.pixels), picture.pixels, effort)
         data = container.write(tokens.header, [*sections, *images.picture_sections(picture)])
         if verify:
             self.check(data, tokens, picture)
         return data
+
+    def encode(
+        self, header: Header, analysis: Iterable[Any], pixels: NDArray[np.uint8], effort: int
+    ) -> tuple[Tokens, list[Section]]:
+        """Tokens and their sections, of pixels uint8 (H, W, 3) and what `codec.analyse` made of them. Raises UsageError
+        for an effort out of range."""
+        if not 1 <= effort <= MOST_EFFORT:
+            raise UsageError(f"The effort is {effort}, and must be between 1 and {MOST_EFFORT}.")
+        tokens, sections = self.codec.encode(header, analysis)
+        if effort > 1:
+            tokens = self.codec.refine(tokens, pixels, effort)
+            sections = self.codec.write(tokens)
+        return tokens, sections
 
     def decompress_picture(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels, scale: int = 1) -> Picture:
         """As `decompress`, with what a picture has besides pixels."""
@@ -299,11 +327,12 @@ def compress(
     quality: float | None = None,
     *,
     tune: str | None = None,
+    effort: int = 1,
     model: str = "photo",
     device: str = "cpu",
 ) -> bytes:
     """`Model.compress` with a model that is loaded once."""
-    return _cached_model(model, device).compress(image, quality, tune)
+    return _cached_model(model, device).compress(image, quality, tune, effort)
 
 
 def compress_to(
@@ -311,11 +340,12 @@ def compress_to(
     target: "Target",
     *,
     tune: str | None = None,
+    effort: int = 1,
     model: str = "photo",
     device: str = "cpu",
 ) -> bytes:
     """`Model.compress_to` with a model that is loaded once."""
-    return _cached_model(model, device).compress_to(image, target, tune)
+    return _cached_model(model, device).compress_to(image, target, tune, effort)
 
 
 def decompress(

@@ -82,6 +82,10 @@ class GridCodec:
         """Without the prior, which has no say in it."""
         return Tokens(header, list(analysis))
 
+    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+        """There is nothing to choose: raises UsageError."""
+        raise UsageError(f"The model {self.name} has one way to code a picture: it takes no effort.")
+
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
         check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codes)

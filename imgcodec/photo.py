@@ -93,6 +93,12 @@ class PhotoCodec:
         """There is no choosing without writing."""
         return self.encode(header, analysis)[0]
 
+    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+        """See `imgcodec.refine`."""
+        from imgcodec.refine import refine
+
+        return refine(self.photo, tokens, pixels, effort)
+
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
         places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))

@@ -72,11 +72,11 @@ class Found:
 
 
 def compress_to(
-    model: "Model", picture: Picture, target: Target, tune: str | None = None, verify: bool = False
+    model: "Model", picture: Picture, target: Target, tune: str | None = None, effort: int = 1, verify: bool = False
 ) -> Found:
     """The file of a picture that meets the target.
 
-    tune, verify: as in `Model.compress_picture`; the default for a wanted PSNR is that tune.
+    tune, effort, verify: as in `Model.compress_picture`; the default for a wanted PSNR is that tune.
 
     Raises CodecError for a target that no quality reaches; the message has the nearest that one does. A picture of a
     few pixels may have no quality in between: then the nearest is given, a size always from below.
@@ -90,7 +90,7 @@ def compress_to(
     fidelity = _metric(target.kind, picture)
 
     def measure(quality: float) -> float:
-        tokens, sections = model.codec.encode(model.header(picture, quality, tune), analysis)
+        tokens, sections = model.encode(model.header(picture, quality, tune), analysis, picture.pixels, effort)
         files[quality] = container.write(tokens.header, [*sections, *extras]), tokens
         if fidelity is None:
             return math.log(len(files[quality][0]))

@@ -87,6 +87,10 @@ class TokenCodec(Protocol):
     def choose(self, header: Header, analysis: Iterable[Any]) -> Tokens:
         """The tokens that `encode` gives."""
 
+    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+        """Better tokens for the same pixels and quality, for an effort of 2 to 9. Raises UsageError where the model has
+        nothing to choose."""
+
     def check(self, tokens: Tokens) -> None:
         """Raises UsageError where tokens are not of the header's shape or no codes of this model."""
 

@@ -19,6 +19,7 @@ from imgcodec.photo import PhotoCodec
 from imgcodec.priors.choice import slice_weight
 from imgcodec.priors.exact import LEVEL_UNITS, TUNE_UNITS, check_bounds, exact_arithmetic
 from imgcodec.priors.layers import export, unquantize
+from imgcodec.priors.rate import choose_tokens
 from imgcodec.priors.sequence import LOGIT_UNIT
 from imgcodec.priors.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
 from imgcodec.priors.transformer import Prior
@@ -27,7 +28,6 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
 from imgcodec.training.grid import Grid, order0_lengths, rates, tokenize
 from imgcodec.training.photo import Lambdas, Photo, code_length
-from imgcodec.training.rate import choose_tokens
 
 
 def export_photo(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
+from imgcodec.evaluation.perceptual import ms_ssim
 from imgcodec.grid_model import Prior, Tokenizer
 from imgcodec.priors.layers import calibrate, quantizable
 from imgcodec.priors.sampling import sample
@@ -26,7 +27,6 @@ from imgcodec.tokenizers.start import tree_order
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
-from imgcodec.training.perceptual import ms_ssim
 
 SLOW = ("linear", "quantizer", "digits", "unfold")
 SHOWN = 4

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.evaluation.perceptual import visual_loss
 from imgcodec.priors.choice import slice_weight
 from imgcodec.priors.layers import Rows, calibrate, unquantize
+from imgcodec.priors.rate import choose_tokens, logistic_bits
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack, unpack
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
@@ -21,8 +23,7 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
-from imgcodec.training.rate import choose_tokens, logistic_bits
-from imgcodec.training.visual import visual_loss, visual_shift
+from imgcodec.training.visual import visual_shift
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the visual tune minds: its loss, and the steps that follow from it.
+"""The steps of the visual tune, which follow from what it minds (`imgcodec.evaluation.perceptual.visual_loss`).
 
 Squared error weighs all 320 channels of the latent alike, so for PSNR they have nearly equal steps. MS-SSIM and
 SSIMULACRA 2.1 mind an error in the lowest frequencies some twenty times as much as one in the highest. So the visual
@@ -9,30 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from imgcodec.evaluation.perceptual import structure_and_score
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq import ResidualVQ
-from imgcodec.training.perceptual import ms_ssim, ssimulacra2
 
 STRENGTH = 0.5
 """1 makes the marginal loss of all channels equal, as theory wants for small errors; half of it measured best."""
 
 REACH = 0.4  # of a step: the size of the errors that sensitivity is measured with
 LEVELS = (0.3, 0.6)  # of the range of levels
-
-
-def visual_loss(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Pixels (B, 3, H, W) in 0..1 and what they are decoded to -> the loss and its parts.
-
-    A doubling of the rate is worth about 3.2 dB of MS-SSIM (-10 log10(1 - x)), 25 points of SSIMULACRA 2.1 and 3.3 dB
-    of PSNR at every rate: in these units the parts add up, and no level outweighs another. The share of PSNR keeps
-    colours and flat places where they are.
-    """
-    decoded = decoded.float()
-    with torch.autocast(pixels.device.type, enabled=False):
-        similarity, score = _metrics(pixels, decoded)
-        psnr = -10 * (decoded - pixels).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
-    loss = -(similarity / 3.2 + score / 25 + 0.2 * psnr / 3.3).mean()
-    return loss, {"loss": loss, "ms_ssim": similarity.mean(), "ssimulacra2": score.mean(), "psnr": psnr.mean()}
 
 
 def visual_shift(tokenizer: ResidualVQ, pixels: Tensor, probes: int = 6) -> Tensor:
@@ -55,14 +40,8 @@ def visual_shift(tokenizer: ResidualVQ, pixels: Tensor, probes: int = 6) -> Tens
                 sign = torch.randint(0, 2, shape, generator=generator).to(batch) * 2 - 1
                 error = (sign * size).requires_grad_()
                 changed = F.pixel_shuffle(F.conv2d(error, tokenizer.synthesis.linear.weight), BLOCK)
-                similarity, score = _metrics(batch, batch + changed)
+                similarity, score = structure_and_score(batch, batch + changed)
                 (gradient,) = torch.autograd.grad(-(similarity / 3.2 + score / 25).sum(), error)
                 found += (gradient * sign / size).sum((0, 2, 3))
         total += found / found.mean()
     return STRENGTH * 0.5 * (total / len(LEVELS)).clamp(min=0.03).log()
-
-
-def _metrics(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
-    """MS-SSIM in dB and SSIMULACRA 2.1, (B,) each."""
-    similarity = -10 * (1 - ms_ssim(pixels, decoded)).clamp(min=1e-6).log10()
-    return similarity, ssimulacra2(pixels, decoded)

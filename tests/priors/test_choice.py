@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, RangeDecoder
 from imgcodec.priors.choice import ChoosingEncoder, slice_weight
+from imgcodec.priors.rate import choose_tokens
 from imgcodec.priors.tables import HALF, UNIT, integer_weights, logistic_tables
-from imgcodec.training.rate import choose_tokens
 
 PROBABILITIES, SHIFT = logistic_tables()
 TABLES = FrequencyTables(integer_weights(PROBABILITIES), SHIFT)

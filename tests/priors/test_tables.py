@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from imgcodec.bitstream import RangeDecoder, RangeEncoder
 from imgcodec.priors import tables
+from imgcodec.priors.rate import logistic_bits
 from imgcodec.priors.tables import (
     HALF,
     SCALES,
@@ -21,7 +22,6 @@ from imgcodec.priors.tables import (
     integer_weights,
     logistic_tables,
 )
-from imgcodec.training.rate import logistic_bits
 
 SYMBOLS = 2 * HALF + 2
 

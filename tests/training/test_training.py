@@ -21,6 +21,7 @@ from small_recipe import SMALL_RECIPE
 import imgcodec
 from imgcodec import UsageError
 from imgcodec.priors.layers import export, restore
+from imgcodec.priors.rate import logistic_bits
 from imgcodec.priors.tables import LARGEST_SCALE
 from imgcodec.priors.transformer import Prior
 from imgcodec.tokenizers.rvq import ResidualVQ
@@ -39,7 +40,6 @@ from imgcodec.training.photo import (
     train_phase,
 )
 from imgcodec.training.photo_recipe import PhotoRecipe
-from imgcodec.training.rate import logistic_bits
 from imgcodec.training.recipe import read_recipe, train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"

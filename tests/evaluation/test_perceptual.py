@@ -8,8 +8,8 @@ from PIL import Image
 from torch import Tensor
 
 from imgcodec.evaluation.metrics import MsSsim
+from imgcodec.evaluation.perceptual import ms_ssim, ssimulacra2
 from imgcodec.evaluation.ssimulacra2 import Ssimulacra2
-from imgcodec.training.perceptual import ms_ssim, ssimulacra2
 
 
 def photograph(height: int, width: int) -> NDArray[np.uint8]:

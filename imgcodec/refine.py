@@ -1,0 +1,229 @@
+"""Effort: tokens that an encoder has chosen, chosen again with what gradients know of their neighbours.
+
+The walk chooses each token by its own bits and its own error (`imgcodec.priors.choice`). But a token is also context
+for those after it, its error is decoded together with its neighbours', and no metric is a sum over tokens. All of that
+is in the gradient of
+
+    bits + distortion
+
+by the tokens, through the prior (in floating point) and through the synthesis. So in each round every token is offered
+one step up or down, for what it would add: its own bits, exactly, and the rest to second order,
+
+    change of its own bits + step * gradient + curvature,   step = 1 or -1,
+
+and the most promising are taken. If bits and distortion together fell, the next round starts there; if not, at the same
+tokens again, and with more curvature for steps that were not tried yet (as Levenberg 1944 and Marquardt 1963). Either
+way there are gradients at both ends of those that were, so from then on their curvature is known: half of what the
+gradient changed by. MS-SSIM and SSIMULACRA 2 are so far from quadratic that most of the gain is in that.
+
+What comes out are tokens like all others: a decoder does not know. Encoders differ from machine to machine here as they
+do in their transforms, by what rounding does to a gradient.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
+from imgcodec.evaluation.metrics import MsSsim
+from imgcodec.evaluation.perceptual import visual_loss
+from imgcodec.model import PhotoModel
+from imgcodec.priors.layers import restore, unquantize
+from imgcodec.priors.rate import logistic_bits
+from imgcodec.priors.transformer import Prior
+from imgcodec.priors.windows import pack, unpack
+from imgcodec.speed import reduced_precision
+from imgcodec.tokenizers.rvq import POOL, STRIDES
+from imgcodec.tokens import Stages, Tokens, stage_places
+
+ROUNDS = 2  # for each effort above the first
+TAKEN = 0.5  # of all steps that promise to save anything, the best
+VISUAL_CURVATURE = 10.0  # bits, of steps of the visual tune before they were tried
+SMALLEST_CURVATURE = 0.5
+BOLDER, CAREFUL = 0.85, 1.3  # times the curvature of untried steps, after a round that saved or did not
+PAYS = (5.7, 1.15)
+"""How much more a squared error is worth along the rate-distortion curve than the lambda that was trained for, at quality 0
+and at 100: tokens are chosen by rate and distortion already, and steps of the lowest qualities are finer than that."""
+DOUBLING = 2.0
+"""What a doubling of the rate is worth in `visual_loss`, along the curve: 2.2 at low rates, 1.6 at high."""
+
+
+def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+    """Tokens of pixels uint8 (H, W, 3) -> tokens of less bits + distortion, in `ROUNDS` rounds for each effort over 1.
+
+    Tile by tile. Tiles too small for the metrics of the visual tune stay as they are.
+    """
+    soft = Prior(photo.prior.config)
+    restore(soft, photo.prior)
+    unquantize(soft)
+    soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    stages = [stage.copy() for stage in tokens.stages]
+    for index in range(tokens.header.tile_count):
+        tile = tokens.header.tile_rectangle(index)
+        if tokens.header.tune == Tune.VISUAL and min(tile.width, tile.height) < MsSsim.SMALLEST_SIDE:
+            continue
+        search = _Tile(photo, soft, tokens.header, tile, stages, pixels)
+        (_, (y, x)) = stage_places(tile, STRIDES)
+        stages[1][:, y, x] = search.run(ROUNDS * (effort - 1))
+    return Tokens(tokens.header, stages)
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """Tokens, what they cost in bits of bits and distortion, and of each what one less or one more would add to its own
+    bits, and the gradient of all the rest."""
+
+    tokens: Tensor
+    cost: float
+    less: Tensor
+    more: Tensor
+    gradient: Tensor
+
+
+class _Tile:
+    """The search in one tile. Tokens are centred floats here; those of stage 0 stay.
+
+    The tile's pixels depend on a margin of tokens around it, which are those that the neighbours have at the time.
+    """
+
+    def __init__(
+        self, photo: PhotoModel, soft: Prior, header: Header, tile: Rectangle, stages: Stages, pixels: NDArray[np.uint8]
+    ) -> None:
+        self.photo, self.soft, self.tune, device = photo, soft, header.tune, photo.device
+        tokenizer, levels = photo.tokenizer, photo.tokenizer.config.levels
+        self.half = tokenizer.config.codes // 2
+        part = header.quality / QUALITY_MAX * (levels - 1)
+        self.level = torch.tensor([header.tune * levels + part], device=device)
+        lowest, highest = photo.lambdas
+        part /= levels - 1
+        self.trade = lowest * (highest / lowest) ** part * PAYS[0] * (PAYS[1] / PAYS[0]) ** part
+        visual = tokenizer.visual if header.tune == Tune.VISUAL else None
+        self.synthesis = tokenizer.synthesis if visual is None else visual
+
+        # what is decoded: the tile, and around it what its pixels depend on
+        reach = -(-self.synthesis.halo // POOL) * STRIDES[0]
+        top, left = max(0, tile.top - reach), max(0, tile.left - reach)
+        bottom, right = (
+            min(header.height, tile.top + tile.height + reach),
+            min(header.width, tile.left + tile.width + reach),
+        )
+        self.coarse, around = self.centred(stages, Rectangle(left, top, right - left, bottom - top))
+        self.around = F.pad(around, up_to(around, *(POOL * n for n in self.coarse.shape[2:])))
+        self.row, self.column = (tile.top - top) // STRIDES[1], (tile.left - left) // STRIDES[1]
+        self.shown = (
+            slice(tile.top - top, tile.top - top + tile.height),
+            slice(tile.left - left, tile.left - left + tile.width),
+        )
+        original = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        self.pixels = torch.from_numpy(original.copy()).to(device).permute(2, 0, 1)[None].float() / 255
+
+        # what is coded: the tile, up to whole windows of the prior
+        first, self.start = self.centred(stages, tile)
+        rows, columns = self.start.shape[2:]
+        self.around[:, :, self.row : self.row + rows, self.column : self.column + columns] = 0
+        self.grid = (1, *first.shape[2:])
+        window = soft.config.windows[0]
+        height, width = (-(-n // window) * window for n in first.shape[2:])
+        self.first = F.pad(first, up_to(first, height, width))
+        self.padding = up_to(self.start, POOL * height, POOL * width)
+        self.coded = F.pad(torch.ones_like(self.start[:, :1]), self.padding)
+        self.worth = 0.0  # of the visual loss in bits; the first offer says
+
+    def centred(self, stages: Stages, part: Rectangle) -> tuple[Tensor, Tensor]:
+        """Tokens of both stages in a part of the picture, (1, groups, rows, columns), 0 for the zero codeword."""
+        found = (
+            s[:, y, x] - np.int16(self.half) for s, (y, x) in zip(stages, stage_places(part, STRIDES), strict=True)
+        )
+        coarse, fine = (torch.from_numpy(t).to(self.photo.device).float()[None] for t in found)
+        return coarse, fine
+
+    def run(self, rounds: int) -> NDArray[np.int16]:
+        """The best tokens of stage 1 that were found, (groups, rows, columns), as indices."""
+        best, curvature = self.offer(self.start), self.first_curvature()
+        tried = torch.zeros_like(curvature, dtype=torch.bool)
+        boldness = 1.0
+        for _ in range(rounds):
+            step = torch.where(best.more + best.gradient < best.less - best.gradient, 1.0, -1.0)
+            adds = torch.minimum(best.more + best.gradient, best.less - best.gradient)
+            adds = adds + torch.where(tried, curvature, curvature * boldness)
+            promising = adds[adds < 0]
+            if not len(promising):
+                break
+            taken = adds <= promising.kthvalue(math.ceil(TAKEN * len(promising))).values
+            offer = self.offer(torch.where(taken, best.tokens + step, best.tokens).clamp(-self.half, self.half))
+            seen = (step * (offer.gradient - best.gradient) / 2).clamp(min=SMALLEST_CURVATURE)
+            curvature, tried = torch.where(taken, seen, curvature), tried | taken
+            if offer.cost < best.cost:
+                best, boldness = offer, boldness * BOLDER
+            else:
+                boldness *= CAREFUL
+        return (best.tokens[0] + self.half).to("cpu", torch.int16).numpy()
+
+    def first_curvature(self) -> Tensor:
+        """Half the second derivative of the distortion by each token: that of squared error is known, because the
+        linear path of the synthesis is all but orthonormal."""
+        if self.tune == Tune.VISUAL:
+            return torch.full_like(self.start, VISUAL_CURVATURE)
+        step = 1 / self.photo.tokenizer.gain(1, self.level)
+        return (self.trade * 255**2 / 3 * step.square()).expand_as(self.start)
+
+    def offer(self, tokens: Tensor) -> _Offer:
+        """What tokens (1, groups, rows, columns) cost, and what steps away from them promise."""
+        tokens = tokens.detach().requires_grad_()
+        with torch.enable_grad(), reduced_precision(self.photo.device):
+            bits, own = self.code_length(tokens)
+            (context,) = torch.autograd.grad(bits, tokens)
+            distortion = self.distortion(tokens, float(bits.detach()))
+            (error,) = torch.autograd.grad(distortion, tokens)
+        cost = float(bits.detach()) + float(distortion.detach())
+        less, here, more = own
+        return _Offer(tokens.detach(), cost, less - here, more - here, context + error)
+
+    def code_length(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Bits of the tokens, with the gradient of those that they are context for; and of each, without one, if it
+        were one less, as it is, or one more."""
+        given = [self.first, F.pad(tokens, self.padding)]
+        total = torch.zeros((), device=tokens.device)
+        own: list[list[Tensor]] = [[], [], []]
+
+        def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
+            nonlocal total
+            mean, scale = parameters.float().chunk(2, 1)
+            value = pack(given[stage][:, first : first + groups], phase)
+            if stage == 1:  # the bits of stage 0 do not change
+                fixed = value.detach()
+                total = total + (logistic_bits(fixed, mean, scale) * pack(self.coded, phase)).sum()
+                with torch.no_grad():
+                    for change, kept in zip((-1, 0, 1), own, strict=True):
+                        kept.append(logistic_bits(fixed + change, mean, scale))
+            return value
+
+        self.soft(self.grid, self.level, code)
+        rows, columns = tokens.shape[2:]
+        wholes = [torch.cat([unpack(b, w) for b, w in zip(o[::2], o[1::2], strict=True)], 1) for o in own]
+        return total, [whole[:, :, :rows, :columns] for whole in wholes]
+
+    def distortion(self, tokens: Tensor, bits: float) -> Tensor:
+        """What the error of the decoded tile is worth, in bits: the squared error at the lambda of the quality, or what
+        the visual tune minds, at the rate there is."""
+        tokenizer, (rows, columns) = self.photo.tokenizer, tokens.shape[2:]
+        below, right = self.around.shape[2] - self.row - rows, self.around.shape[3] - self.column - columns
+        fine = self.around + F.pad(tokens, (self.column, right, self.row, below))
+        latent = tokenizer.reconstruct([self.coarse, fine], self.level)
+        decoded = self.synthesis(latent, self.level % tokenizer.config.levels).float()[
+            :, :, self.shown[0], self.shown[1]
+        ]
+        if self.tune == Tune.VISUAL:
+            self.worth = self.worth or bits * math.log(2) / DOUBLING
+            return visual_loss(self.pixels, decoded)[0] * self.worth
+        return (decoded - self.pixels).square().sum() * (self.trade * 255**2 / 3)
+
+
+def up_to(x: Tensor, rows: int, columns: int) -> tuple[int, int, int, int]:
+    """The padding of the last two dimensions."""
+    return (0, columns - x.shape[3], 0, rows - x.shape[2])

@@ -1,0 +1,124 @@
+"""Effort: fewer bits and less distortion for the same quality, in files like all others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from in_process import invoke_silent
+from numpy.typing import NDArray
+from PIL import Image
+from two_tunes import save_two_tunes
+
+from imgcodec.bitstream import container
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import Tune
+from imgcodec.codec import Model, load_model
+from imgcodec.image import Picture
+from imgcodec.photo import PhotoCodec
+from imgcodec.priors.layers import restore, unquantize
+from imgcodec.priors.transformer import Prior
+from imgcodec.refine import _Tile
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A small one, of both tunes."""
+    path = tmp_path_factory.mktemp("refine") / "two.safetensors"
+    save_two_tunes(path)
+    return load_model(str(path))
+
+
+def photograph(height: int, width: int) -> NDArray[np.uint8]:
+    with Image.open("examples/photo.png") as image:
+        return np.asarray(image.convert("RGB"))[:height, :width]
+
+
+def tile_of(model: Model, pixels: NDArray[np.uint8], tune: str, index: int, quality: float) -> _Tile:
+    assert isinstance(model.codec, PhotoCodec)
+    photo, tokens = model.codec.photo, model.tokenize(pixels, quality, tune)
+    soft = Prior(photo.prior.config)
+    restore(soft, photo.prior)
+    unquantize(soft)
+    return _Tile(photo, soft, tokens.header, tokens.header.tile_rectangle(index), tokens.stages, pixels)
+
+
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+@pytest.mark.parametrize("quality", [30, 80])
+def test_bits_and_distortion_fall(model: Model, quality: float, tune: str) -> None:
+    tile = tile_of(model, photograph(170, 200), tune, 0, quality)
+    before = tile.offer(tile.start).cost
+    found = torch.from_numpy(tile.run(6).astype(np.float32) - tile.half)[None]
+    assert tile.offer(found).cost < before
+
+
+def test_they_fall_in_real_files(model: Model) -> None:
+    pixels = photograph(200, 300)
+    trade = tile_of(model, pixels, "psnr", 0, 60).trade * 255**2 / 3
+    costs = []
+    for effort in (1, 4):
+        data = model.compress(pixels, 60, "psnr", effort)
+        decoded = np.asarray(model.decompress(data)) / 255
+        costs.append(8 * len(data) + trade * float(np.square(decoded - pixels / 255).sum()))
+    assert costs[1] < costs[0]
+
+
+def test_bits_are_those_of_the_file(model: Model) -> None:
+    """But for what floating point, logistic distributions and a container make of them."""
+    pixels = photograph(256, 384)
+    tile = tile_of(model, pixels, "psnr", 0, 80)
+    with torch.no_grad():
+        bits, _ = tile.code_length(tile.start)
+    tokens = model.tokenize(pixels, 80, "psnr")
+    section = next(s for s in container.read(model.write_tokens(tokens)).sections if s.stage == 1)
+    assert float(bits) == pytest.approx(8 * len(section.data), rel=0.1)
+
+
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+def test_a_tile_is_decoded_as_it_will_be(model: Model, tune: str) -> None:
+    """With what its neighbours put beyond its border."""
+    pixels = np.concatenate([photograph(70, 512)] * 3, 1)[:, :1300]
+    decoded = np.asarray(model.decompress(model.compress(pixels, 60, tune))) / 255
+    for index in (0, 1):
+        tile = tile_of(model, pixels, tune, index, 60)
+        tile.tune = Tune.PSNR  # squared error, of whichever synthesis
+        with torch.no_grad():
+            found = float(tile.distortion(tile.start, 1.0)) / (tile.trade * 255**2 / 3)
+        part = slice(1024 * index, 1024 * (index + 1))
+        assert found == pytest.approx(np.square(decoded[:, part] - pixels[:, part] / 255).sum(), rel=0.02)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 170), (165, 17), (170, 1030)])
+def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
+    pixels = np.tile(photograph(*size), (1, 3, 1))[: size[0], : size[1]]
+    for tune in ("psnr", "visual"):
+        data = model.compress_picture(Picture(pixels), 50, tune, effort=2, verify=True)
+        assert model.decompress(data).size == (size[1], size[0])
+        refined, plain = model.read_tokens(data), model.tokenize(pixels, 50, tune)
+        assert refined.header == plain.header
+        assert np.array_equal(refined.stages[0], plain.stages[0])
+
+
+def test_efforts_out_of_range(model: Model) -> None:
+    pixels = photograph(20, 20)
+    for effort in (0, 10):
+        with pytest.raises(UsageError, match="between 1 and 9"):
+            model.compress(pixels, effort=effort)
+    grid = load_model("tests/golden/bsq.safetensors")
+    assert grid.compress(pixels, effort=1)
+    with pytest.raises(UsageError, match="no effort"):
+        grid.compress(pixels, effort=2)
+
+
+def test_the_option(model: Model, tmp_path: Path) -> None:
+    Image.fromarray(photograph(64, 96)).save(tmp_path / "a.png")
+    model_path = tmp_path / "two.safetensors"
+    save_two_tunes(model_path)
+    command = ("compress", tmp_path / "a.png", "--model", model_path, "-f", "--tune", "psnr")
+    assert invoke_silent(*command, "-o", tmp_path / "1.nic")[0] == 0
+    assert invoke_silent(*command, "-o", tmp_path / "5.nic", "-e", 5)[0] == 0
+    assert invoke_silent(*command, "-o", tmp_path / "t.nic", "-e", 3, "--target-psnr", 25)[0] == 0
+    wanted = model.compress(photograph(64, 96), tune="psnr", effort=5)
+    assert model.read_tokens((tmp_path / "5.nic").read_bytes()).sha256() == model.read_tokens(wanted).sha256()
+    assert (tmp_path / "1.nic").read_bytes() != (tmp_path / "5.nic").read_bytes()
+    assert invoke_silent(*command, "-o", tmp_path / "x.nic", "-e", 10)[0] == 2
