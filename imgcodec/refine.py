@@ -47,8 +47,8 @@ VISUAL_CURVATURE = 10.0  # bits, of steps of the visual tune before they were tr
 SMALLEST_CURVATURE = 0.5
 BOLDER, CAREFUL = 0.85, 1.3  # times the curvature of untried steps, after a round that saved or did not
 PAYS = (5.7, 1.15)
-"""How much more a squared error is worth along the rate-distortion curve than the lambda that was trained for, at quality 0
-and at 100: tokens are chosen by rate and distortion already, and steps of the lowest qualities are finer than that."""
+"""What squared error is worth along the curve, over the lambda that was trained for, at qualities 0 and 100:
+tokens are chosen by rate and distortion already, and the steps of the lowest qualities are finer than that."""
 DOUBLING = 2.0
 """What a doubling of the rate is worth in `visual_loss`, along the curve: 2.2 at low rates, 1.6 at high."""
 
