@@ -220,6 +220,7 @@ def measure_commands(picture: Path, arguments: argparse.Namespace) -> dict[str, 
         lines = {
             "import torch": [sys.executable, "-c", "import torch"],
             "--help": [command, "--help"],
+            "compress -e 5": [command, "compress", picture, "-o", small, "-f", "-e", "5", *model, *device],
             "compress": [command, "compress", picture, "-o", small, "-f", *model, *device],
             "decompress": [command, "decompress", small, "-o", back, "-f", *model, *device],
         }

@@ -53,6 +53,7 @@ DOUBLING = 2.0
 """What a doubling of the rate is worth in `visual_loss`, along the curve: 2.2 at low rates, 1.6 at high."""
 
 
+@torch.inference_mode(False)
 def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
     """Tokens of pixels uint8 (H, W, 3) -> tokens of less bits + distortion, in `ROUNDS` rounds for each effort over 1.
 
