@@ -1,6 +1,7 @@
 """Rate-distortion curves of a set of pictures, as JSON and as a plot.
 
-    python benchmarks/rd.py measure kodak/ --effort 1,5 --jobs 2 -o benchmarks/results/rd.json
+    python benchmarks/rd.py measure kodak/ -o benchmarks/results/rd.json
+    python benchmarks/rd.py measure kodak/ --effort 5 --peers jpeg --jobs 2 -o benchmarks/results/rd_effort.json
     python benchmarks/rd.py plot benchmarks/results/rd.json -o docs/kodak.svg --points kodak_points.json
 
 `measure` codes every picture with ours, JPEG, and Pillow's WebP and AVIF, and writes the mean curves (every byte of the
@@ -79,19 +80,19 @@ def of_one(path: Path, arguments: argparse.Namespace) -> dict[str, list[Sample]]
     """All samples of a picture, by codec."""
     reference = Reference(image.load(path).pixels)
     samples = {}
-    for codec in codecs_of(arguments.model, arguments.device, arguments.quality, arguments.effort):
+    for codec in codecs_of(arguments.model, arguments.device, arguments.quality, arguments.effort, arguments.peers):
         samples[codec.name] = [bench.measure(path.name, reference, codec, quality) for quality in codec.qualities]
     return samples
 
 
 @cache
-def codecs_of(model: str, device: str, quality: str, effort: str) -> list[peers.Codec]:
-    """Ours for every tune and effort, and the peers."""
+def codecs_of(model: str, device: str, quality: str, effort: str, others: str) -> list[peers.Codec]:
+    """Ours for every tune and effort, and the peers, of which JPEG is the anchor."""
     ours = []
     for each in map(int, effort.split(",")):
         codecs = load_codecs(model, device, parse_qualities(quality), None, each)
         ours += [replace(c, name=f"{c.name} -e{each}") if each > 1 else c for c in codecs]
-    return [*ours, *peers.available()]
+    return [*ours, *(codec for codec in peers.available() if codec.name in others.split(","))]
 
 
 def at_rates(means: list[Mean]) -> dict[str, dict[str, float | None]]:
@@ -145,6 +146,7 @@ def main() -> None:
     command.add_argument("-o", "--output", type=Path, required=True)
     command.add_argument("--quality", default=DEFAULT_QUALITIES)
     command.add_argument("--effort", default="1", help="one, or a list")
+    command.add_argument("--peers", default="jpeg,webp,avif")
     command.add_argument("--jobs", type=int, default=1, help="pictures at once")
     command.add_argument("--model", default="photo")
     command.add_argument("--device", default="cpu")

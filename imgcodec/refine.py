@@ -38,6 +38,7 @@ from imgcodec.priors.rate import logistic_bits
 from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack, unpack
 from imgcodec.speed import reduced_precision
+from imgcodec.tiling import analyse, scale
 from imgcodec.tokenizers.rvq import POOL, STRIDES
 from imgcodec.tokens import Stages, Tokens, stage_places
 
@@ -46,6 +47,9 @@ TAKEN = 0.5  # of all steps that promise to save anything, the best
 VISUAL_CURVATURE = 10.0  # bits, of steps of the visual tune before they were tried
 SMALLEST_CURVATURE = 0.5
 BOLDER, CAREFUL = 0.85, 1.3  # times the curvature of untried steps, after a round that saved or did not
+REACH = 0.75
+"""Steps that a token may be away from what is there; the walk's own choice may stay further. Where all were free, blocks
+of sky filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
 PAYS = (5.7, 1.15)
 """What squared error is worth along the curve, over the lambda that was trained for, at qualities 0 and 100:
 tokens are chosen by rate and distortion already, and the steps of the lowest qualities are finer than that."""
@@ -64,14 +68,24 @@ def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort:
     unquantize(soft)
     soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     stages = [stage.copy() for stage in tokens.stages]
+    values = real_values(photo, tokens.header, pixels)
     for index in range(tokens.header.tile_count):
         tile = tokens.header.tile_rectangle(index)
         if tokens.header.tune == Tune.VISUAL and min(tile.width, tile.height) < MsSsim.SMALLEST_SIDE:
             continue
-        search = _Tile(photo, soft, tokens.header, tile, stages, pixels)
+        search = _Tile(photo, soft, tokens.header, tile, stages, pixels, values)
         (_, (y, x)) = stage_places(tile, STRIDES)
         stages[1][:, y, x] = search.run(ROUNDS * (effort - 1))
     return Tokens(tokens.header, stages)
+
+
+def real_values(photo: PhotoModel, header: Header, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+    """What the tokens of stage 1 are chosen for, (groups, rows, columns), centred, in steps."""
+    level = header.tune * photo.tokenizer.config.levels + header.quality / QUALITY_MAX * (
+        photo.tokenizer.config.levels - 1
+    )
+    pieces = analyse(photo.tokenizer, pixels, photo.device)
+    return scale(photo.tokenizer, pieces, pixels.shape[:2], level, masked=False)[0][1]
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,14 @@ class _Tile:
     """
 
     def __init__(
-        self, photo: PhotoModel, soft: Prior, header: Header, tile: Rectangle, stages: Stages, pixels: NDArray[np.uint8]
+        self,
+        photo: PhotoModel,
+        soft: Prior,
+        header: Header,
+        tile: Rectangle,
+        stages: Stages,
+        pixels: NDArray[np.uint8],
+        values: NDArray[np.float16],
     ) -> None:
         self.photo, self.soft, self.tune, device = photo, soft, header.tune, photo.device
         tokenizer, levels = photo.tokenizer, photo.tokenizer.config.levels
@@ -133,6 +154,11 @@ class _Tile:
         self.first = F.pad(first, up_to(first, height, width))
         self.padding = up_to(self.start, POOL * height, POOL * width)
         self.coded = F.pad(torch.ones_like(self.start[:, :1]), self.padding)
+        self.least, self.most = torch.full_like(self.start, -self.half), torch.full_like(self.start, self.half)
+        (_, (y, x)) = stage_places(tile, STRIDES)
+        value = torch.from_numpy(values[:, y, x]).to(device).float()[None]
+        self.least = torch.maximum(self.least, torch.minimum(self.start, (value - REACH).ceil()))
+        self.most = torch.minimum(self.most, torch.maximum(self.start, (value + REACH).floor()))
         self.worth = 0.0  # of the visual loss in bits; the first offer says
 
     def centred(self, stages: Stages, part: Rectangle) -> tuple[Tensor, Tensor]:
@@ -149,14 +175,15 @@ class _Tile:
         tried = torch.zeros_like(curvature, dtype=torch.bool)
         boldness = 1.0
         for _ in range(rounds):
-            step = torch.where(best.more + best.gradient < best.less - best.gradient, 1.0, -1.0)
-            adds = torch.minimum(best.more + best.gradient, best.less - best.gradient)
-            adds = adds + torch.where(tried, curvature, curvature * boldness)
+            more = (best.more + best.gradient).masked_fill(best.tokens >= self.most, math.inf)
+            less = (best.less - best.gradient).masked_fill(best.tokens <= self.least, math.inf)
+            step = torch.where(more < less, 1.0, -1.0)
+            adds = torch.minimum(more, less) + torch.where(tried, curvature, curvature * boldness)
             promising = adds[adds < 0]
             if not len(promising):
                 break
             taken = adds <= promising.kthvalue(math.ceil(TAKEN * len(promising))).values
-            offer = self.offer(torch.where(taken, best.tokens + step, best.tokens).clamp(-self.half, self.half))
+            offer = self.offer(torch.where(taken, best.tokens + step, best.tokens))
             seen = (step * (offer.gradient - best.gradient) / 2).clamp(min=SMALLEST_CURVATURE)
             curvature, tried = torch.where(taken, seen, curvature), tried | taken
             if offer.cost < best.cost:

@@ -18,7 +18,7 @@ from imgcodec.image import Picture
 from imgcodec.photo import PhotoCodec
 from imgcodec.priors.layers import restore, unquantize
 from imgcodec.priors.transformer import Prior
-from imgcodec.refine import _Tile
+from imgcodec.refine import _Tile, real_values
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,8 @@ def tile_of(model: Model, pixels: NDArray[np.uint8], tune: str, index: int, qual
     soft = Prior(photo.prior.config)
     restore(soft, photo.prior)
     unquantize(soft)
-    return _Tile(photo, soft, tokens.header, tokens.header.tile_rectangle(index), tokens.stages, pixels)
+    values = real_values(photo, tokens.header, pixels)
+    return _Tile(photo, soft, tokens.header, tokens.header.tile_rectangle(index), tokens.stages, pixels, values)
 
 
 @pytest.mark.parametrize("tune", ["psnr", "visual"])
