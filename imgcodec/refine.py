@@ -48,8 +48,8 @@ VISUAL_CURVATURE = 10.0  # bits, of steps of the visual tune before they were tr
 SMALLEST_CURVATURE = 0.5
 BOLDER, CAREFUL = 0.85, 1.3  # times the curvature of untried steps, after a round that saved or did not
 REACH = 0.75
-"""Steps that a token may be away from what is there; the walk's own choice may stay further. Where all were free, blocks
-of sky filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
+"""Steps that a token may be away from what is there; the walk's own choice may stay further. Where all were free, skies
+filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
 PAYS = (5.7, 1.15)
 """What squared error is worth along the curve, over the lambda that was trained for, at qualities 0 and 100:
 tokens are chosen by rate and distortion already, and the steps of the lowest qualities are finer than that."""
