@@ -2,7 +2,7 @@
 
     python benchmarks/report.py
 
-Reads benchmarks/results/{rd,coding,speed,memory,integers,exactness,export}.json and replaces what stands between
+Reads benchmarks/results/{rd,rd_effort,coding,speed,memory,integers,exactness,export}.json and replaces what stands between
 `<!-- figures -->` and `<!-- end of figures -->` in README.md and models/photo.md. So no figure there is typed by hand.
 """
 
@@ -18,10 +18,10 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 def main() -> None:
     results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in (
-        "rd", "coding", "speed", "memory", "integers", "exactness", "export"
+        "rd", "rd_effort", "coding", "speed", "memory", "integers", "exactness", "export"
     )}  # fmt: skip
     fast = [*speed(results["speed"]), *memory(results["memory"])]
-    replace(ROOT / "README.md", [*peers(results["rd"]), *fast, *exactness(results["exactness"])])
+    replace(ROOT / "README.md", [*peers(results["rd"], results["rd_effort"]), *fast, *exactness(results["exactness"])])
     curves = [*curve(results["rd"], "imgcodec"), *curve(results["rd"], "imgcodec visual")]
     card = [*curves, *stages(results["coding"]), *coder(results["coding"])]
     replace(ROOT / "models" / "photo.md", [*card, *integers(results["integers"], results["export"])])
@@ -40,20 +40,22 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def peers(rd: dict[str, Any]) -> list[str]:
-    """BD-rates and quality at fixed rates, beside what was measured in the same run."""
-    rows = []
-    for name, against in rd["bd_rate_against_jpeg"].items():
+def peers(rd: dict[str, Any], effort: dict[str, Any]) -> list[str]:
+    """BD-rates and quality at fixed rates, beside what was measured in the same run, and with more effort in another."""
+    assert effort["pictures"] == rd["pictures"]
+    rows, ats = [], effort["at_bpp"] | rd["at_bpp"]
+    of_effort = {name: against for name, against in effort["bd_rate_against_jpeg"].items() if " -e" in name}
+    for name, against in sorted((rd["bd_rate_against_jpeg"] | of_effort).items(), key=lambda row: " -e" not in row[0]):
         percent = [number(against[m]["percent"], 1) for m in ("psnr", "ms_ssim_db", "ssimulacra2")]
-        at = rd["at_bpp"][name]
+        at = ats[name]
         psnr = [number(at[rate]["psnr"]) for rate in ("0.25", "0.5", "1")]
         rows.append([name, *percent, " / ".join(psnr), number(at["0.5"]["ssimulacra2"], 1)])
     low, high = rd["bd_rate_bpp"]
     return [
         f"Rate and distortion on {len(rd['pictures'])} pictures (Kodak), every byte of real files counted: BD-rate against",
         f"JPEG in % (less is better; {low:g} to {high:g} bpp), PSNR in dB at 0.25 / 0.5 / 1 bpp, SSIMULACRA2 at 0.5 bpp.",
-        "All rows are from one run of `benchmarks/rd.py measure`; JPEG, WebP and AVIF as Pillow makes them, `-e5` with",
-        "`--effort 5`.",
+        "JPEG, WebP and AVIF as Pillow makes them; `-e5` is `--effort 5`, which takes ten times as long to encode",
+        "(`benchmarks/rd.py measure`).",
         "",
         *table(["codec", "PSNR", "MS-SSIM", "SSIMULACRA2", "dB at .25 / .5 / 1", "SSIMULACRA2 at .5"], rows),
     ]

@@ -8,6 +8,7 @@ they run.
 import contextlib
 import functools
 import gc
+import io
 import os
 import sys
 import warnings
@@ -30,6 +31,11 @@ def main() -> None:
     """The entry point of the `imgcodec` command."""
     # torch makes some 100,000 objects when it is imported, and looking for rings among them takes a tenth of a second.
     gc.set_threshold(100_000)
+    raw = getattr(sys.stdout, "buffer", None)
+    if isinstance(raw, io.RawIOBase):  # PYTHONUNBUFFERED, and then a write may be short and nobody is told
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(raw), sys.stdout.encoding, sys.stdout.errors, line_buffering=True
+        )
     # What Pillow warns of is told as a note on the picture, where it matters.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,7 +35,7 @@ Effort = Annotated[
         min=1,
         max=9,
         metavar="1..9",
-        help="More is slower, and takes fewer bytes for the same picture.",
+        help="More is slower, and shows more for about the same bytes.",
     ),
 ]
 MaxPixels = Annotated[
@@ -95,8 +95,9 @@ def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def say(message: str) -> None:
-    """One line on stderr."""
-    typer.echo(printable(message), err=True)
+    """One line on stderr, if it takes one: whether work is done does not depend on that."""
+    with suppress(OSError):
+        typer.echo(printable(message), err=True)
 
 
 def leave(failures: list[CodecError]) -> None:

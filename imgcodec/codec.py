@@ -82,9 +82,9 @@ class Model:
         """A PIL image or uint8 (H, W, 3) -> the bytes of a .nic file.
 
         quality: 0..100, or None for the model's default, which for models of one rate is all there is. tune: psnr or
-        visual, which is the default of models that have it. effort: 1 to 9, more of it for better pictures of fewer
-        bytes in more time (`imgcodec.refine`); what it chooses differs between machines. Raises UsageError for what the
-        model does not have and for pixels of another type or shape.
+        visual, which is the default of models that have it. effort: 1 to 9, more of it for better pictures in about
+        as many bytes, in more time and memory (`imgcodec.refine`); what it chooses differs between machines. Raises
+        UsageError for what the model does not have and for pixels of another type or shape.
         """
         return self.compress_picture(_picture(image), quality, tune, effort)
 
@@ -120,19 +120,24 @@ class Model:
         verify: reads the file back. Raises CodecError where it does not give what was put into it.
         """
         header = self.header(picture, quality, tune)
+        self.check_effort(effort)
         tokens, sections = self.encode(header, self.codec.analyse(picture.pixels), picture.pixels, effort)
         data = container.write(tokens.header, [*sections, *images.picture_sections(picture)])
         if verify:
             self.check(data, tokens, picture)
         return data
 
+    def check_effort(self, effort: int) -> None:
+        """Raises UsageError for an effort out of range, and for more than 1 where there is nothing to choose."""
+        if effort not in range(1, MOST_EFFORT + 1):
+            raise UsageError(f"The effort is {effort}, and must be a whole number between 1 and {MOST_EFFORT}.")
+        if effort > 1 and not self.has_qualities:
+            raise UsageError(f"The model {self.name} has one way to code a picture: it takes no effort.")
+
     def encode(
         self, header: Header, analysis: Iterable[Any], pixels: NDArray[np.uint8], effort: int
     ) -> tuple[Tokens, list[Section]]:
-        """Tokens and their sections, of pixels uint8 (H, W, 3) and what `codec.analyse` made of them. Raises UsageError
-        for an effort out of range."""
-        if not 1 <= effort <= MOST_EFFORT:
-            raise UsageError(f"The effort is {effort}, and must be between 1 and {MOST_EFFORT}.")
+        """Tokens and their sections, of pixels uint8 (H, W, 3) and what `codec.analyse` made of them."""
         tokens, sections = self.codec.encode(header, analysis)
         if effort > 1:
             tokens = self.codec.refine(tokens, pixels, effort)
@@ -310,13 +315,14 @@ def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:
     if not available.get(device.split(":")[0], False):
         raise UsageError(f"There is no device {device!r} here.")
     keep_freed_memory()
-    file = open_model(name_or_path)
-    if file.config["profile"] == "photo":
-        return Model(PhotoCodec(build_photo_model(file, device)))
-    from imgcodec.grid import GridCodec
-    from imgcodec.grid_model import build_grid_model
+    with torch.inference_mode(False):  # weights that were made in it could never be in a gradient (`imgcodec.refine`)
+        file = open_model(name_or_path)
+        if file.config["profile"] == "photo":
+            return Model(PhotoCodec(build_photo_model(file, device)))
+        from imgcodec.grid import GridCodec
+        from imgcodec.grid_model import build_grid_model
 
-    return Model(GridCodec(build_grid_model(file, device)))
+        return Model(GridCodec(build_grid_model(file, device)))
 
 
 _cached_model = lru_cache(maxsize=4)(load_model)

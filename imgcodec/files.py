@@ -73,6 +73,8 @@ def check_output(path: str | Path, force: bool) -> None:
             raise CodecError("Standard output is a terminal, which cannot show the bytes; name a file with -o.")
         return
     target, mode = _target(path)
+    if str(path).endswith(os.sep) and (mode is None or stat.S_ISREG(mode)):
+        raise CodecError(f"{path} cannot be written: there is no such directory.")
     if mode is None or stat.S_ISREG(mode):
         if mode is not None and not force:
             raise CodecError(f"{path} exists already; -f replaces it.")

@@ -83,8 +83,8 @@ class GridCodec:
         return Tokens(header, list(analysis))
 
     def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-        """There is nothing to choose: raises UsageError."""
-        raise UsageError(f"The model {self.name} has one way to code a picture: it takes no effort.")
+        """There is nothing to choose."""
+        return tokens
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""

@@ -83,6 +83,7 @@ def compress_to(
     """
     if tune is None and target.kind == Kind.PSNR:
         tune = model.tunes[0]
+    model.check_effort(effort)
     with exact_arithmetic():
         analysis = list(model.codec.analyse(picture.pixels))
     extras = images.picture_sections(picture)

@@ -39,6 +39,7 @@ from imgcodec.priors.transformer import Prior
 from imgcodec.priors.windows import pack, unpack
 from imgcodec.speed import reduced_precision
 from imgcodec.tiling import analyse, scale
+from imgcodec.tokenizers.layers import straight_through
 from imgcodec.tokenizers.rvq import POOL, STRIDES
 from imgcodec.tokens import Stages, Tokens, stage_places
 
@@ -242,10 +243,10 @@ class _Tile:
         tokenizer, (rows, columns) = self.photo.tokenizer, tokens.shape[2:]
         below, right = self.around.shape[2] - self.row - rows, self.around.shape[3] - self.column - columns
         fine = self.around + F.pad(tokens, (self.column, right, self.row, below))
-        latent = tokenizer.reconstruct([self.coarse, fine], self.level)
-        decoded = self.synthesis(latent, self.level % tokenizer.config.levels).float()[
-            :, :, self.shown[0], self.shown[1]
-        ]
+        indices = [stage.detach() + self.half for stage in (self.coarse, fine)]
+        exact, near = tokenizer.dequantize(indices, self.level), tokenizer.reconstruct([self.coarse, fine], self.level)
+        decoded = self.synthesis(straight_through(exact, near), self.level % tokenizer.config.levels).float()
+        decoded = decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # nobody sees what is beyond
         if self.tune == Tune.VISUAL:
             self.worth = self.worth or bits * math.log(2) / DOUBLING
             return visual_loss(self.pixels, decoded)[0] * self.worth

@@ -88,8 +88,7 @@ class TokenCodec(Protocol):
         """The tokens that `encode` gives."""
 
     def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-        """Better tokens for the same pixels and quality, for an effort of 2 to 9. Raises UsageError where the model has
-        nothing to choose."""
+        """Better tokens for the same pixels and quality, for an effort of 2 to 9."""
 
     def check(self, tokens: Tokens) -> None:
         """Raises UsageError where tokens are not of the header's shape or no codes of this model."""

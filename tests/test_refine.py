@@ -102,9 +102,9 @@ def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
 
 def test_efforts_out_of_range(model: Model) -> None:
     pixels = photograph(20, 20)
-    for effort in (0, 10):
+    for effort in (0, 10, 2.5, "3", None):
         with pytest.raises(UsageError, match="between 1 and 9"):
-            model.compress(pixels, effort=effort)
+            model.compress(pixels, effort=effort)  # type: ignore[arg-type]
     grid = load_model("tests/golden/bsq.safetensors")
     assert grid.compress(pixels, effort=1)
     with pytest.raises(UsageError, match="no effort"):
@@ -127,8 +127,10 @@ def test_the_option(model: Model, tmp_path: Path) -> None:
     assert invoke_silent(*command, "-o", tmp_path / "x.nic", "-e", 10)[0] == 2
 
 
-def test_inside_inference_mode(model: Model) -> None:
+def test_inside_inference_mode(model: Model, tmp_path: Path) -> None:
     pixels = photograph(64, 64)
+    path = tmp_path / "two.safetensors"
+    save_two_tunes(path)
     with torch.inference_mode():
-        inside = model.compress(pixels, 60, "psnr", effort=2)
+        inside = load_model(str(path)).compress(pixels, 60, "psnr", effort=2)
     assert inside == model.compress(pixels, 60, "psnr", effort=2)

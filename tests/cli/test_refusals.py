@@ -8,6 +8,7 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -67,6 +68,7 @@ def test_bad_input(run, folder, command, name, exit_code, words) -> None:
         ("none/out.nic", "there is no directory"),
         ("text/out.nic", "not a directory"),
         ("directory", "it is a directory"),
+        ("none/", "there is no such directory"),
         ("given.nic", "exists already; -f replaces it."),
     ],
 )
@@ -237,6 +239,26 @@ def test_output_that_is_the_input_is_refused(run, tiny, tmp_path):
     assert refused.returncode == 2
     assert b"is the input; name another output with -o." in refused.stderr
     assert (tmp_path / "a.png").read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to limit a file")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_stops_short_is_a_failure(run, tiny, tmp_path, unbuffered):
+    noise = np.random.default_rng(0).integers(0, 256, (99, 99, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    assert run("compress", "a.png", "--model", tiny, "-q", "100").returncode == 0
+    line = f"ulimit -f 4; exec {SCRIPT} decompress a.nic --model {tiny} -o - > b.png"
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"imgcodec: - cannot be written: file too large.\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
+def test_a_full_stderr_does_not_stop_good_work(tiny, tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    line = f"{SCRIPT} compress a.png --model {tiny} 2>/dev/full"
+    assert subprocess.run(line, shell=True, cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "a.nic").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
