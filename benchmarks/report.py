@@ -45,7 +45,8 @@ def peers(rd: dict[str, Any], effort: dict[str, Any]) -> list[str]:
     assert effort["pictures"] == rd["pictures"]
     rows, ats = [], effort["at_bpp"] | rd["at_bpp"]
     of_effort = {name: against for name, against in effort["bd_rate_against_jpeg"].items() if " -e" in name}
-    for name, against in sorted((rd["bd_rate_against_jpeg"] | of_effort).items(), key=lambda row: " -e" not in row[0]):
+    every = sorted((rd["bd_rate_against_jpeg"] | of_effort).items(), key=lambda row: not row[0].startswith("imgcodec"))
+    for name, against in every:
         percent = [number(against[m]["percent"], 1) for m in ("psnr", "ms_ssim_db", "ssimulacra2")]
         at = ats[name]
         psnr = [number(at[rate]["psnr"]) for rate in ("0.25", "0.5", "1")]
@@ -54,8 +55,8 @@ def peers(rd: dict[str, Any], effort: dict[str, Any]) -> list[str]:
     return [
         f"Rate and distortion on {len(rd['pictures'])} pictures (Kodak), every byte of real files counted: BD-rate against",
         f"JPEG in % (less is better; {low:g} to {high:g} bpp), PSNR in dB at 0.25 / 0.5 / 1 bpp, SSIMULACRA2 at 0.5 bpp.",
-        "JPEG, WebP and AVIF as Pillow makes them; `-e5` is `--effort 5`, which takes ten times as long to encode",
-        "(`benchmarks/rd.py measure`).",
+        "JPEG, WebP and AVIF as Pillow makes them; `-e5` is `--effort 5`, which takes seconds where the",
+        "others take tenths of them (`benchmarks/rd.py measure`).",
         "",
         *table(["codec", "PSNR", "MS-SSIM", "SSIMULACRA2", "dB at .25 / .5 / 1", "SSIMULACRA2 at .5"], rows),
     ]
