@@ -1,6 +1,6 @@
 """The lowest rates: models beside AVIF, and beside AVIF of a picture that is halved before and enlarged again after.
 
-    python benchmarks/low.py kodak/ photo bsq -o benchmarks/results/low.json
+    python benchmarks/low.py kodak/ photo bsq runs/tiny/tiny.safetensors -o benchmarks/results/low.json
 
 Every codec with qualities takes the largest file of at most `--bpp` bits a pixel that it can make of a picture; where
 its smallest is larger, that one. Models of one rate are what they are. Figures are means over the pictures.
@@ -37,7 +37,8 @@ def main() -> int:
     pictures = [image.load(path).pixels for path in find_files(arguments.directory)]
     codecs: dict[str, Callable[[Pixels, int], Coded]] = {"avif": avif_within, "avif, halved": halved_avif_within}
     for name_or_path in arguments.models:
-        codecs[name_or_path] = ours(imgcodec.load_model(name_or_path))
+        model = imgcodec.load_model(name_or_path)
+        codecs[model.name] = ours(model)
     result = {**describe(), "pictures": len(pictures), "bpp": arguments.bpp, "codecs": {}}
     print(f"{'':30}{'bpp':>8}{'PSNR':>8}{'MS-SSIM':>9}{'SSIMULACRA2':>13}")
     for name, codec in codecs.items():
