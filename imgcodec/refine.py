@@ -82,9 +82,8 @@ def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort:
 
 def real_values(photo: PhotoModel, header: Header, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
     """What the tokens of stage 1 are chosen for, (groups, rows, columns), centred, in steps."""
-    level = header.tune * photo.tokenizer.config.levels + header.quality / QUALITY_MAX * (
-        photo.tokenizer.config.levels - 1
-    )
+    levels = photo.tokenizer.config.levels
+    level = header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
     pieces = analyse(photo.tokenizer, pixels, photo.device)
     return scale(photo.tokenizer, pieces, pixels.shape[:2], level, masked=False)[0][1]
 
@@ -120,10 +119,9 @@ class _Tile:
         self.photo, self.soft, self.tune, device = photo, soft, header.tune, photo.device
         tokenizer, levels = photo.tokenizer, photo.tokenizer.config.levels
         self.half = tokenizer.config.codes // 2
-        part = header.quality / QUALITY_MAX * (levels - 1)
-        self.level = torch.tensor([header.tune * levels + part], device=device)
+        part = header.quality / QUALITY_MAX
+        self.level = torch.tensor([header.tune * levels + part * (levels - 1)], device=device)
         lowest, highest = photo.lambdas
-        part /= levels - 1
         self.trade = lowest * (highest / lowest) ** part * PAYS[0] * (PAYS[1] / PAYS[0]) ** part
         visual = tokenizer.visual if header.tune == Tune.VISUAL else None
         self.synthesis = tokenizer.synthesis if visual is None else visual
@@ -131,10 +129,8 @@ class _Tile:
         # what is decoded: the tile, and around it what its pixels depend on
         reach = -(-self.synthesis.halo // POOL) * STRIDES[0]
         top, left = max(0, tile.top - reach), max(0, tile.left - reach)
-        bottom, right = (
-            min(header.height, tile.top + tile.height + reach),
-            min(header.width, tile.left + tile.width + reach),
-        )
+        bottom = min(header.height, tile.top + tile.height + reach)
+        right = min(header.width, tile.left + tile.width + reach)
         self.coarse, around = self.centred(stages, Rectangle(left, top, right - left, bottom - top))
         self.around = F.pad(around, up_to(around, *(POOL * n for n in self.coarse.shape[2:])))
         self.row, self.column = (tile.top - top) // STRIDES[1], (tile.left - left) // STRIDES[1]

@@ -44,7 +44,7 @@ def soundness(name: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise CodecError(f"{name} is not a sound imgcodec model: {error} is missing") from error
-    except (TypeError, ValueError, ArithmeticError, RuntimeError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
         raise CodecError(f"{name} is not a sound imgcodec model: {error}") from error
 
 

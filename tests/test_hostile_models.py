@@ -56,6 +56,7 @@ def places(value: object) -> list[list]:
 
 @settings(max_examples=40)
 @given(path=st.sampled_from(places(CONFIG)), value=VALUES)
+@example(path=["tokenizer", "channels"], value=[])
 def test_a_configuration_with_one_value_changed(tmp_path_factory, path, value):
     config = json.loads(json.dumps(CONFIG))
     place = config

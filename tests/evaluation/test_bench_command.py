@@ -19,7 +19,7 @@ command = importlib.import_module("imgcodec.cli.bench")  # the package may offer
 def directory(tmp_path, monkeypatch):
     """Two pictures, one of them too small for MS-SSIM, and a file that is no picture. The model is JPEG."""
 
-    def load_codecs(model_name, device, qualities, tune):
+    def load_codecs(model_name, device, qualities, tune, effort):
         return [peers.Codec("imgcodec", qualities, peers.jpeg, peers.decode)]
 
     monkeypatch.setattr(command, "load_codecs", load_codecs)
