@@ -20,7 +20,7 @@ def directory(tmp_path, monkeypatch):
     """Two pictures, one of them too small for MS-SSIM, and a file that is no picture. The model is JPEG."""
 
     def load_codecs(model_name, device, qualities, tune, effort):
-        return [peers.Codec("imgcodec", qualities, peers.jpeg, peers.decode)]
+        return [peers.Codec("imgcodec", qualities or (50,), peers.jpeg, peers.decode)]
 
     monkeypatch.setattr(command, "load_codecs", load_codecs)
     pictures = tmp_path / "pictures"
