@@ -4,7 +4,8 @@
 
 The photographs are put together as for `speed.py`. Each direction runs once, in a process of its own that is given the
 pixels or the file; its peak is that of the whole process, with Python, torch and the model. `base` is what a process
-has that has only loaded the model.
+has that has only loaded the model, `effort` what encoding with effort 2 takes, for each tune: it goes tile by tile, so
+a picture of several tiles says it for all.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import imgcodec
 from imgcodec.cli.bench import find_files
 
 MEGAPIXELS = (1, 4, 12, 25, 50, 100)
+MEGAPIXELS_WITH_EFFORT = 2.5
 
 
 def base() -> float:
@@ -31,6 +33,12 @@ def encode(files: list[Path], megapixels: float, quality: float, output: Path) -
     """MiB."""
     pixels = photograph(files, megapixels)
     output.write_bytes(imgcodec.compress(pixels, quality))
+    return peak_memory_mib()
+
+
+def encode_with_effort(files: list[Path], quality: float, tune: str) -> float:
+    """MiB."""
+    imgcodec.compress(photograph(files, MEGAPIXELS_WITH_EFFORT), quality, tune=tune, effort=2)
     return peak_memory_mib()
 
 
@@ -54,7 +62,11 @@ def main() -> None:
         rows.append({"megapixels": megapixels, "encode_mib": encoding, "decode_mib": in_own_process(decode, made)})
         print(json.dumps(rows[-1]))
     made.unlink()
-    result = {**describe(), "quality": arguments.quality, "base_mib": in_own_process(base), "peaks": rows}
+    effort = {t: in_own_process(encode_with_effort, files, arguments.quality, t) for t in ("psnr", "visual")}
+    result = {
+        **describe(), "quality": arguments.quality, "base_mib": in_own_process(base), "peaks": rows,
+        "effort": {"megapixels": MEGAPIXELS_WITH_EFFORT, **effort},
+    }  # fmt: skip
     arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
 
 

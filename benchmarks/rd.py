@@ -1,7 +1,8 @@
 """Rate-distortion curves of a set of pictures, as JSON and as a plot.
 
     python benchmarks/rd.py measure kodak/ -o benchmarks/results/rd.json
-    python benchmarks/rd.py measure kodak/ --effort 5 --peers jpeg --jobs 2 -o benchmarks/results/rd_effort.json
+    python benchmarks/rd.py measure kodak/ --effort 5 --peers jpeg --quality 5,15,28,45,65,85 --jobs 2 \\
+        -o benchmarks/results/rd_effort.json
     python benchmarks/rd.py plot benchmarks/results/rd.json -o docs/kodak.svg --points kodak_points.json
 
 `measure` codes every picture with ours, JPEG, and Pillow's WebP and AVIF, and writes the mean curves (every byte of the

@@ -97,6 +97,8 @@ def memory(result: dict[str, Any]) -> list[str]:
         "(`benchmarks/memory.py`):",
         "",
         *table(sizes, rows),
+        f"With effort, whatever the size: {result['effort']['psnr']:.0f} MiB in the tune psnr, {result['effort']['visual']:.0f} in the visual one.",
+        "",
     ]
 
 

@@ -20,13 +20,14 @@ from torch import Tensor, nn
 from imgcodec import files
 from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
+from imgcodec.bitstream.header import QUALITY_MAX, Header, Tune
 from imgcodec.priors import exact
 from imgcodec.priors.known_answer import known_answer
 from imgcodec.priors.load import exact_prior, stored_integer
 from imgcodec.priors.tables import SCALES, UNIT
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.stored import fill, read_tensors, sizes, soundness
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig, Synthesis
 
 FORMAT = "imgcodec-model-1"
 LARGEST_FILE = 2**28  # bytes
@@ -44,6 +45,16 @@ class PhotoModel:
     tables: FrequencyTables
     device: torch.device
     lambdas: tuple[float, float]
+
+    def level(self, header: Header) -> float:
+        """The level of a header's quality; those of the visual tune follow those of the other."""
+        levels = self.tokenizer.config.levels
+        return header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
+
+    def synthesis(self, tune: Tune) -> Synthesis:
+        """That of a tune."""
+        visual = self.tokenizer.visual
+        return self.tokenizer.synthesis if visual is None or tune == Tune.PSNR else visual
 
 
 def photo_model(

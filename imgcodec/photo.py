@@ -10,7 +10,7 @@ from imgcodec import image as images
 from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import QUALITY_MAX, QUALITY_UNIT, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Rectangle, Tune
 from imgcodec.image import Picture
 from imgcodec.model import PhotoModel
 from imgcodec.priors.choice import ChoosingEncoder
@@ -80,7 +80,9 @@ class PhotoCodec:
         """The encoder chooses the tokens of stage 1 as it writes them."""
         size = (header.height, header.width)
         with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            values, worth = scale(self.photo.tokenizer, analysis, size, self._level(header), header.tune == Tune.VISUAL)
+            values, worth = scale(
+                self.photo.tokenizer, analysis, size, self.photo.level(header), header.tune == Tune.VISUAL
+            )
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
         def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
@@ -153,10 +155,10 @@ class PhotoCodec:
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """By the synthesis of the header's tune; `scale` is 1."""
         header, tokenizer = tokens.header, self.photo.tokenizer
-        synthesis = tokenizer.synthesis if tokenizer.visual is None or header.tune == Tune.PSNR else tokenizer.visual
+        synthesis = self.photo.synthesis(header.tune)
         size = (header.height, header.width)
         with exact_arithmetic():
-            return synthesise(tokenizer, synthesis, tokens.stages, size, self._level(header), self.photo.device)
+            return synthesise(tokenizer, synthesis, tokens.stages, size, self.photo.level(header), self.photo.device)
 
     def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
         """Raises UsageError: its prior expects tokens, but was never taught to make up a picture of them."""
@@ -165,10 +167,6 @@ class PhotoCodec:
     @property
     def _zero(self) -> int:
         return self.photo.tokenizer.config.codes // 2
-
-    def _level(self, header: Header) -> float:
-        levels = self.photo.tokenizer.config.levels
-        return header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
 
 
 def prior_quality(header: Header) -> int:

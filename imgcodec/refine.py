@@ -64,10 +64,7 @@ def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort:
 
     Tile by tile. Tiles too small for the metrics of the visual tune stay as they are.
     """
-    soft = Prior(photo.prior.config)
-    restore(soft, photo.prior)
-    unquantize(soft)
-    soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    soft = floating_prior(photo)
     stages = [stage.copy() for stage in tokens.stages]
     values = real_values(photo, tokens.header, pixels)
     for index in range(tokens.header.tile_count):
@@ -80,12 +77,18 @@ def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort:
     return Tokens(tokens.header, stages)
 
 
+def floating_prior(photo: PhotoModel) -> Prior:
+    """The prior without rounding, so that gradients go through it."""
+    soft = Prior(photo.prior.config)
+    restore(soft, photo.prior)
+    unquantize(soft)
+    return soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def real_values(photo: PhotoModel, header: Header, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
     """What the tokens of stage 1 are chosen for, (groups, rows, columns), centred, in steps."""
-    levels = photo.tokenizer.config.levels
-    level = header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
     pieces = analyse(photo.tokenizer, pixels, photo.device)
-    return scale(photo.tokenizer, pieces, pixels.shape[:2], level, masked=False)[0][1]
+    return scale(photo.tokenizer, pieces, pixels.shape[:2], photo.level(header), masked=False)[0][1]
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,11 @@ class _Tile:
         values: NDArray[np.float16],
     ) -> None:
         self.photo, self.soft, self.tune, device = photo, soft, header.tune, photo.device
-        tokenizer, levels = photo.tokenizer, photo.tokenizer.config.levels
-        self.half = tokenizer.config.codes // 2
-        part = header.quality / QUALITY_MAX
-        self.level = torch.tensor([header.tune * levels + part * (levels - 1)], device=device)
-        lowest, highest = photo.lambdas
+        self.half = photo.tokenizer.config.codes // 2
+        self.level = torch.tensor([photo.level(header)], device=device)
+        part, (lowest, highest) = header.quality / QUALITY_MAX, photo.lambdas
         self.trade = lowest * (highest / lowest) ** part * PAYS[0] * (PAYS[1] / PAYS[0]) ** part
-        visual = tokenizer.visual if header.tune == Tune.VISUAL else None
-        self.synthesis = tokenizer.synthesis if visual is None else visual
+        self.synthesis = photo.synthesis(header.tune)
 
         # what is decoded: the tile, and around it what its pixels depend on
         reach = -(-self.synthesis.halo // POOL) * STRIDES[0]

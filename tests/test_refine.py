@@ -16,9 +16,7 @@ from imgcodec.bitstream.header import Tune
 from imgcodec.codec import Model, load_model
 from imgcodec.image import Picture
 from imgcodec.photo import PhotoCodec
-from imgcodec.priors.layers import restore, unquantize
-from imgcodec.priors.transformer import Prior
-from imgcodec.refine import _Tile, real_values
+from imgcodec.refine import _Tile, floating_prior, real_values
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +35,7 @@ def photograph(height: int, width: int) -> NDArray[np.uint8]:
 def tile_of(model: Model, pixels: NDArray[np.uint8], tune: str, index: int, quality: float) -> _Tile:
     assert isinstance(model.codec, PhotoCodec)
     photo, tokens = model.codec.photo, model.tokenize(pixels, quality, tune)
-    soft = Prior(photo.prior.config)
-    restore(soft, photo.prior)
-    unquantize(soft)
+    soft = floating_prior(photo)
     values = real_values(photo, tokens.header, pixels)
     return _Tile(photo, soft, tokens.header, tokens.header.tile_rectangle(index), tokens.stages, pixels, values)
 
