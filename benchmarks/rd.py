@@ -3,7 +3,8 @@
     python benchmarks/rd.py measure kodak/ -o benchmarks/results/rd.json
     python benchmarks/rd.py measure kodak/ --effort 5 --peers jpeg --quality 5,15,28,45,65,85 --jobs 2 \\
         -o benchmarks/results/rd_effort.json
-    python benchmarks/rd.py plot benchmarks/results/rd.json -o docs/kodak.svg --points kodak_points.json
+    python benchmarks/rd.py plot benchmarks/results/rd.json benchmarks/results/rd_effort.json \\
+        -o docs/kodak.svg --points kodak_points.json
 
 `measure` codes every picture with ours, JPEG, and Pillow's WebP and AVIF, and writes the mean curves (every byte of the
 real files counted), the BD-rates against JPEG, and the machine, versions and commit. `plot` draws these curves and,
@@ -111,7 +112,9 @@ def plot(arguments: argparse.Namespace) -> None:
     matplotlib.use("Agg")  # draws files, needs no display
     from matplotlib import pyplot
 
-    curves = json.loads(arguments.results.read_text())["curves"]
+    curves: dict[str, list[dict]] = {}
+    for file in arguments.results:
+        curves |= {n: points for n, points in json.loads(file.read_text())["curves"].items() if n not in curves}
     elsewhere = json.loads(arguments.points.read_text()) if arguments.points else {}
     figure, axes = pyplot.subplots(1, len(METRICS), figsize=(16, 6), layout="constrained")
     for axis, metric in zip(axes, METRICS, strict=True):
@@ -153,7 +156,7 @@ def main() -> None:
     command.add_argument("--device", default="cpu")
     command.set_defaults(run=measure)
     command = commands.add_parser("plot")
-    command.add_argument("results", type=Path)
+    command.add_argument("results", type=Path, nargs="+", help="of which the first counts where two have a codec")
     command.add_argument("-o", "--output", type=Path, required=True, help="PNG or SVG")
     command.add_argument("--points", type=Path, help="curves of other codecs")
     command.add_argument("--codecs", default=",".join(PEERS_TO_PLOT), help="which of them")

@@ -8,24 +8,14 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Output, Strip, Tune, say, working
+from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Output, Quality, Strip, Tune, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, check_targets, target_of
 
 
 def compress(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="An image file; - is stdin.", show_default=False)],
     output: Output = None,
-    quality: Annotated[
-        float | None,
-        typer.Option(
-            "--quality",
-            "-q",
-            min=0,
-            max=100,
-            help="0 (small) to 100 (good); may be fractional. Default: 50.",
-            show_default=False,
-        ),
-    ] = None,
+    quality: Quality = None,
     tune: Tune = None,
     effort: Effort = 1,
     target_size: TargetSize = None,

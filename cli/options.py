@@ -21,6 +21,17 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
 Strip = Annotated[
     bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")
 ]
+Quality = Annotated[
+    float | None,
+    typer.Option(
+        "--quality",
+        "-q",
+        min=0,
+        max=100,
+        help="0 (small) to 100 (good); may be fractional. Default: 50, for models that have it.",
+        show_default=False,
+    ),
+]
 Tune = Annotated[
     str | None,
     typer.Option(

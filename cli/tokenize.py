@@ -14,7 +14,7 @@ import typer
 from imgcodec import files, folders
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Force, MaxPixels, Seed, Split, counting, say
+from imgcodec.cli.options import Device, Force, MaxPixels, Quality, Seed, Split, counting, say
 from imgcodec.cli.targets import parse_size
 
 if TYPE_CHECKING:
@@ -35,17 +35,7 @@ def tokenize(
         typer.Argument(metavar="FOLDER", help="Pictures, in folders too; or shards to decode.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.", show_default=False)],
-    quality: Annotated[
-        float | None,
-        typer.Option(
-            "--quality",
-            "-q",
-            min=0,
-            max=100,
-            help="0 to 100, for models that have it. Default: 50.",
-            show_default=False,
-        ),
-    ] = None,
+    quality: Quality = None,
     shards: Annotated[
         str, typer.Option(metavar="N|SIZE", help="How many shards, or the most bytes of one, as 64MB.")
     ] = "64MB",

@@ -21,7 +21,8 @@ do in their transforms, by what rounding does to a gradient.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,7 +32,7 @@ from torch.nn import functional as F
 
 from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
 from imgcodec.evaluation.metrics import MsSsim
-from imgcodec.evaluation.perceptual import visual_loss
+from imgcodec.evaluation.perceptual import ms_ssim_db, psnr, ssimulacra2
 from imgcodec.model import PhotoModel
 from imgcodec.priors.layers import restore, unquantize
 from imgcodec.priors.rate import logistic_bits
@@ -45,17 +46,33 @@ from imgcodec.tokens import Stages, Tokens, stage_places
 
 ROUNDS = 2  # for each effort above the first
 TAKEN = 0.5  # of all steps that promise to save anything, the best
-VISUAL_CURVATURE = 10.0  # bits, of steps of the visual tune before they were tried
+CURVATURE = 0.4  # of steps that were not tried yet, times that of squared error
 SMALLEST_CURVATURE = 0.5
 BOLDER, CAREFUL = 0.85, 1.3  # times the curvature of untried steps, after a round that saved or did not
 REACH = 0.75
 """Steps that a token may be away from what is there; the walk's own choice may stay further. Where all were free, skies
 filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
-PAYS = (5.7, 1.15)
-"""What squared error is worth along the curve, over the lambda that was trained for, at qualities 0 and 100:
-tokens are chosen by rate and distortion already, and the steps of the lowest qualities are finer than that."""
-DOUBLING = 2.0
-"""What a doubling of the rate is worth in `visual_loss`, along the curve: 2.2 at low rates, 1.6 at high."""
+
+
+@dataclass(frozen=True)
+class _Minded:
+    """A metric of pixels (B, 3, H, W) that is minded: its share in the distortion, and by how much it rises along the
+    curve when the bits double, at qualities 0 and 100."""
+
+    metric: Callable[[Tensor, Tensor], Tensor]
+    share: float
+    doubling: tuple[float, float]
+
+
+PSNR = _Minded(psnr, 1.0, (1.8, 4.6))
+MINDED = {
+    Tune.PSNR: (PSNR,),
+    Tune.VISUAL: (
+        _Minded(ms_ssim_db, 0.65, (2.1, 3.7)),
+        _Minded(ssimulacra2, 0.3, (34.0, 8.0)),
+        replace(PSNR, share=0.05),  # keeps colours and flat places where they are
+    ),
+}
 
 
 @torch.inference_mode(False)
@@ -119,11 +136,12 @@ class _Tile:
         pixels: NDArray[np.uint8],
         values: NDArray[np.float16],
     ) -> None:
-        self.photo, self.soft, self.tune, device = photo, soft, header.tune, photo.device
+        self.photo, self.soft, device = photo, soft, photo.device
         self.half = photo.tokenizer.config.codes // 2
         self.level = torch.tensor([photo.level(header)], device=device)
-        part, (lowest, highest) = header.quality / QUALITY_MAX, photo.lambdas
-        self.trade = lowest * (highest / lowest) ** part * PAYS[0] * (PAYS[1] / PAYS[0]) ** part
+        part = header.quality / QUALITY_MAX
+        self.minded = [(m.metric, m.share / float(np.interp(part, (0, 1), m.doubling))) for m in MINDED[header.tune]]
+        self.decibel = 1 / float(np.interp(part, (0, 1), PSNR.doubling))
         self.synthesis = photo.synthesis(header.tune)
 
         # what is decoded: the tile, and around it what its pixels depend on
@@ -156,7 +174,7 @@ class _Tile:
         value = torch.from_numpy(values[:, y, x]).to(device).float()[None]
         self.least = torch.maximum(self.least, torch.minimum(self.start, (value - REACH).ceil()))
         self.most = torch.minimum(self.most, torch.maximum(self.start, (value + REACH).floor()))
-        self.worth = 0.0  # of the visual loss in bits; the first offer says
+        self.worth = 0.0  # bits of e times as many; the first offer says
 
     def centred(self, stages: Stages, part: Rectangle) -> tuple[Tensor, Tensor]:
         """Tokens of both stages in a part of the picture, (1, groups, rows, columns), 0 for the zero codeword."""
@@ -168,7 +186,8 @@ class _Tile:
 
     def run(self, rounds: int) -> NDArray[np.int16]:
         """The best tokens of stage 1 that were found, (groups, rows, columns), as indices."""
-        best, curvature = self.offer(self.start), self.first_curvature()
+        best = self.offer(self.start)
+        curvature = self.first_curvature()
         tried = torch.zeros_like(curvature, dtype=torch.bool)
         boldness = 1.0
         for _ in range(rounds):
@@ -190,24 +209,25 @@ class _Tile:
         return (best.tokens[0] + self.half).to("cpu", torch.int16).numpy()
 
     def first_curvature(self) -> Tensor:
-        """Half the second derivative of the distortion by each token: that of squared error is known, because the
-        linear path of the synthesis is all but orthonormal."""
-        if self.tune == Tune.VISUAL:
-            return torch.full_like(self.start, VISUAL_CURVATURE)
+        """Half the second derivative of the distortion by each token, if it were PSNR alone: the linear path of the
+        synthesis is all but orthonormal, so a step in a token is as large in pixels as in the latent."""
         step = 1 / self.photo.tokenizer.gain(1, self.level)
-        return (self.trade * 255**2 / 3 * step.square()).expand_as(self.start)
+        square = self.worth * self.decibel * 10 / math.log(10) / self.error
+        return (CURVATURE * square * step.square()).expand_as(self.start)
 
     def offer(self, tokens: Tensor) -> _Offer:
         """What tokens (1, groups, rows, columns) cost, and what steps away from them promise."""
         tokens = tokens.detach().requires_grad_()
-        with torch.enable_grad(), reduced_precision(self.photo.device):
-            bits, own = self.code_length(tokens)
+        with torch.enable_grad():
+            with reduced_precision(self.photo.device):
+                bits, own = self.code_length(tokens)
             (context,) = torch.autograd.grad(bits, tokens)
-            distortion = self.distortion(tokens, float(bits.detach()))
-            (error,) = torch.autograd.grad(distortion, tokens)
-        cost = float(bits.detach()) + float(distortion.detach())
+            with reduced_precision(self.photo.device):
+                decoded = self.decode(tokens)
+            distortion, towards = self.distortion(decoded.detach(), float(bits.detach()))
+            (error,) = torch.autograd.grad(decoded, tokens, towards)
         less, here, more = own
-        return _Offer(tokens.detach(), cost, less - here, more - here, context + error)
+        return _Offer(tokens.detach(), float(bits.detach()) + distortion, less - here, more - here, context + error)
 
     def code_length(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Bits of the tokens, with the gradient of those that they are context for; and of each, without one, if it
@@ -233,20 +253,31 @@ class _Tile:
         wholes = [torch.cat([unpack(b, w) for b, w in zip(o[::2], o[1::2], strict=True)], 1) for o in own]
         return total, [whole[:, :, :rows, :columns] for whole in wholes]
 
-    def distortion(self, tokens: Tensor, bits: float) -> Tensor:
-        """What the error of the decoded tile is worth, in bits: the squared error at the lambda of the quality, or what
-        the visual tune minds, at the rate there is."""
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Pixels of the tile, (1, 3, rows, columns) in 0..1."""
         tokenizer, (rows, columns) = self.photo.tokenizer, tokens.shape[2:]
         below, right = self.around.shape[2] - self.row - rows, self.around.shape[3] - self.column - columns
         fine = self.around + F.pad(tokens, (self.column, right, self.row, below))
         indices = [stage.detach() + self.half for stage in (self.coarse, fine)]
         exact, near = tokenizer.dequantize(indices, self.level), tokenizer.reconstruct([self.coarse, fine], self.level)
         decoded = self.synthesis(straight_through(exact, near), self.level % tokenizer.config.levels).float()
-        decoded = decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # nobody sees what is beyond
-        if self.tune == Tune.VISUAL:
-            self.worth = self.worth or bits * math.log(2) / DOUBLING
-            return visual_loss(self.pixels, decoded)[0] * self.worth
-        return (decoded - self.pixels).square().sum() * (self.trade * 255**2 / 3)
+        return decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # nobody sees what is beyond
+
+    def distortion(self, decoded: Tensor, bits: float) -> tuple[float, Tensor]:
+        """What the decoded tile (1, 3, rows, columns) is worth, in bits, and its gradient.
+
+        One metric after the other: what they keep for their gradients takes more memory than anything else here.
+        """
+        if not self.worth:
+            self.worth = bits * math.log(2)
+            self.error = max(float((decoded - self.pixels).square().sum()), 1e-10 * decoded.numel())
+        decoded.requires_grad_()
+        total, gradient = 0.0, torch.zeros_like(decoded)
+        for metric, share in self.minded:
+            loss = -metric(self.pixels, decoded).sum() * (share * self.worth)
+            gradient += torch.autograd.grad(loss, decoded)[0]
+            total += float(loss.detach())
+        return total, gradient
 
 
 def up_to(x: Tensor, rows: int, columns: int) -> tuple[int, int, int, int]:

@@ -21,15 +21,24 @@ def visual_loss(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, dict[str, Tens
     decoded = decoded.float()
     with torch.autocast(pixels.device.type, enabled=False):
         similarity, score = structure_and_score(pixels, decoded)
-        psnr = -10 * (decoded - pixels).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
-    loss = -(similarity / 3.2 + score / 25 + 0.2 * psnr / 3.3).mean()
-    return loss, {"loss": loss, "ms_ssim": similarity.mean(), "ssimulacra2": score.mean(), "psnr": psnr.mean()}
+        fidelity = psnr(pixels, decoded)
+    loss = -(similarity / 3.2 + score / 25 + 0.2 * fidelity / 3.3).mean()
+    return loss, {"loss": loss, "ms_ssim": similarity.mean(), "ssimulacra2": score.mean(), "psnr": fidelity.mean()}
 
 
 def structure_and_score(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
     """MS-SSIM in dB and SSIMULACRA 2.1, (B,) each."""
-    similarity = -10 * (1 - ms_ssim(pixels, decoded)).clamp(min=1e-6).log10()
-    return similarity, ssimulacra2(pixels, decoded)
+    return ms_ssim_db(pixels, decoded), ssimulacra2(pixels, decoded)
+
+
+def psnr(pixels: Tensor, decoded: Tensor) -> Tensor:
+    """Of pixels (B, 3, H, W) in 0..1: (B,) in dB."""
+    return -10 * (decoded - pixels).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
+
+
+def ms_ssim_db(pixels: Tensor, decoded: Tensor) -> Tensor:
+    """-10 log10(1 - MS-SSIM) of pixels (B, 3, H, W) in 0..1, sides of at least 161 pixels: (B,)."""
+    return -10 * (1 - ms_ssim(pixels, decoded)).clamp(min=1e-6).log10()
 
 
 def ms_ssim(original: Tensor, distorted: Tensor) -> Tensor:
