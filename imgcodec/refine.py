@@ -16,6 +16,10 @@ tokens again, and with more curvature for steps that were not tried yet (as Leve
 way there are gradients at both ends of those that were, so from then on their curvature is known: half of what the
 gradient changed by. MS-SSIM and SSIMULACRA 2 are so far from quadratic that most of the gain is in that.
 
+Distortion is in the bits that it is worth. Along the codec's own curve each metric rises by so much when the bits double;
+by that much it is worth as many bits as the tile had at first, times log 2 because the change is small. So all metrics
+have one unit, and where bits buy next to nothing none are spent.
+
 What comes out are tokens like all others: a decoder does not know. Encoders differ from machine to machine here as they
 do in their transforms, by what rounding does to a gradient.
 """

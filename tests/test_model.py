@@ -4,12 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+import imgcodec
 from imgcodec import CodecError, ModelNotFoundError, model
+from imgcodec.evaluation.metrics import psnr
 from imgcodec.model import find_model, find_model_by_id, load_photo_model, model_id, save_model
 
 TINY = Path(__file__).parent / "golden" / "tiny.safetensors"
@@ -213,3 +216,24 @@ def test_files_of_an_absurd_size_are_refused(monkeypatch):
     monkeypatch.setattr(model, "LARGEST_FILE", 1000)
     with pytest.raises(CodecError, match="too large"):
         load_photo_model(str(TINY))
+
+
+def test_no_hard_edge_takes_more_codes_than_there_are():
+    """Steps of the lowest frequencies are so fine at high quality that 511 of them, as the first models had, did not
+    reach from black to white: half of the picture turned gray."""
+    photo = load_photo_model("photo")
+    tokenizer = photo.tokenizer
+    largest = tokenizer.analysis.linear.weight.flatten(1).abs().sum(1)  # from black to white, in latent units
+    for tune in range(2):
+        level = torch.tensor([tokenizer.config.levels * (tune + 1) - 1.0])
+        assert float((tokenizer.gain(1, level)[0, :, 0, 0] * largest).max()) < tokenizer.config.codes // 2
+        assert float(tokenizer.gain(0, level).max() * largest.max()) < tokenizer.config.codes // 2
+
+
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+def test_high_quality_is_high_at_a_hard_edge(tune):
+    picture = np.zeros((128, 128, 3), np.uint8)
+    picture[:, 72:] = 255
+    files = [imgcodec.compress(picture, quality, tune=tune) for quality in (60, 100)]
+    found = [psnr(picture, np.asarray(imgcodec.decompress(file))) for file in files]
+    assert found[1] > max(40, found[0])

@@ -43,7 +43,7 @@ class RVQConfig:
 
     channels: tuple[int, int] = (96, 320)
     codebooks: tuple[int, int] = (1, 1)
-    codes: int = 1023
+    codes: int = 4095
     levels: int = 8
     width_coarse: int = 256
     width_fine: int = 96
