@@ -46,7 +46,7 @@ Effort = Annotated[
         min=1,
         max=9,
         metavar="1..9",
-        help="More is slower, and shows more for about the same bytes.",
+        help="More takes seconds and memory, and shows more for about the same bytes. Of photo models only.",
     ),
 ]
 MaxPixels = Annotated[

@@ -41,6 +41,12 @@ def train(
     for source in [*data, *([validation] if validation else [])]:
         if not source.exists():
             raise CodecError(f"There is no {source}.")
+    if find_spec("tensorboard") is None:
+        raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
+    from imgcodec.training.recipe import read_recipe
+    from imgcodec.training.recipe import train as run
+
+    plan = read_recipe(recipe, settings or [])
     if not resume and any(output.glob("*.safetensors")):
         raise CodecError(f"{output} holds a run already: give --resume to go on with it, or another --output.")
     try:
@@ -49,11 +55,6 @@ def train(
             raise PermissionError("not writable")
     except OSError as error:
         raise CodecError(f"{output} cannot be written to: {(error.strerror or str(error)).lower()}.") from None
-    if find_spec("tensorboard") is None:
-        raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
-    from imgcodec.training.recipe import read_recipe
-    from imgcodec.training.recipe import train as run
-
-    path = run(read_recipe(recipe, settings or []), data, validation, output, resume, start, device)
+    path = run(plan, data, validation, output, resume, start, device)
     if os.environ.get("RANK", "0") == "0":
         say(f"Wrote {path}")

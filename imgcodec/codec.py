@@ -129,7 +129,7 @@ class Model:
 
     def check_effort(self, effort: int) -> None:
         """Raises UsageError for an effort out of range, and for more than 1 where there is nothing to choose."""
-        if effort not in range(1, MOST_EFFORT + 1):
+        if type(effort) is not int or not 1 <= effort <= MOST_EFFORT:
             raise UsageError(f"The effort is {effort}, and must be a whole number between 1 and {MOST_EFFORT}.")
         if effort > 1 and not self.has_qualities:
             raise UsageError(f"The model {self.name} has one way to code a picture: it takes no effort.")

@@ -157,7 +157,7 @@ def search(
         if low <= value <= high:
             return quality, value
         if (quality == 0 and value > high) or (quality == 100 and value < low):
-            raise OutOfReachError(value)
+            raise OutOfReachError(min(seen.values(), key=lambda found: abs(found - aim)))
         under = max((q for q, v in seen.items() if v < low), default=None)
         over = min((q for q, v in seen.items() if v > high), default=None)
         if under is not None and over is not None:

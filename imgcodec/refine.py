@@ -16,9 +16,9 @@ tokens again, and with more curvature for steps that were not tried yet (as Leve
 way there are gradients at both ends of those that were, so from then on their curvature is known: half of what the
 gradient changed by. MS-SSIM and SSIMULACRA 2 are so far from quadratic that most of the gain is in that.
 
-Distortion is in the bits that it is worth. Along the codec's own curve each metric rises by so much when the bits double;
-by that much it is worth as many bits as the tile had at first, times log 2 because the change is small. So all metrics
-have one unit, and where bits buy next to nothing none are spent.
+Distortion is in the bits that it is worth. Along the codec's own curve each metric rises by so much when the bits
+double; that much of it is worth as many bits as the tile had at first, times log 2 because changes are small. So all
+metrics have one unit.
 
 What comes out are tokens like all others: a decoder does not know. Encoders differ from machine to machine here as they
 do in their transforms, by what rounding does to a gradient.
@@ -37,6 +37,7 @@ from torch.nn import functional as F
 from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
 from imgcodec.evaluation.metrics import MsSsim
 from imgcodec.evaluation.perceptual import ms_ssim_db, psnr, ssimulacra2
+from imgcodec.evaluation.ssimulacra2 import SMALLEST_SIDE
 from imgcodec.model import PhotoModel
 from imgcodec.priors.layers import restore, unquantize
 from imgcodec.priors.rate import logistic_bits
@@ -60,20 +61,21 @@ filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metri
 
 @dataclass(frozen=True)
 class _Minded:
-    """A metric of pixels (B, 3, H, W) that is minded: its share in the distortion, and by how much it rises along the
-    curve when the bits double, at qualities 0 and 100."""
+    """A metric of pixels (B, 3, H, W) that is minded: its share in the distortion, by how much it rises along the
+    curve when the bits double, at qualities 0 and 100, and the smallest side of a picture that has it."""
 
     metric: Callable[[Tensor, Tensor], Tensor]
     share: float
     doubling: tuple[float, float]
+    smallest: int = 1
 
 
 PSNR = _Minded(psnr, 1.0, (1.8, 4.6))
 MINDED = {
     Tune.PSNR: (PSNR,),
     Tune.VISUAL: (
-        _Minded(ms_ssim_db, 0.65, (2.1, 3.7)),
-        _Minded(ssimulacra2, 0.3, (34.0, 8.0)),
+        _Minded(ms_ssim_db, 0.65, (2.1, 3.7), MsSsim.SMALLEST_SIDE),
+        _Minded(ssimulacra2, 0.3, (34.0, 8.0), SMALLEST_SIDE),
         replace(PSNR, share=0.05),  # keeps colours and flat places where they are
     ),
 }
@@ -83,15 +85,13 @@ MINDED = {
 def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
     """Tokens of pixels uint8 (H, W, 3) -> tokens of less bits + distortion, in `ROUNDS` rounds for each effort over 1.
 
-    Tile by tile. Tiles too small for the metrics of the visual tune stay as they are.
+    Tile by tile.
     """
     soft = floating_prior(photo)
     stages = [stage.copy() for stage in tokens.stages]
     values = real_values(photo, tokens.header, pixels)
     for index in range(tokens.header.tile_count):
         tile = tokens.header.tile_rectangle(index)
-        if tokens.header.tune == Tune.VISUAL and min(tile.width, tile.height) < MsSsim.SMALLEST_SIDE:
-            continue
         search = _Tile(photo, soft, tokens.header, tile, stages, pixels, values)
         (_, (y, x)) = stage_places(tile, STRIDES)
         stages[1][:, y, x] = search.run(ROUNDS * (effort - 1))
@@ -144,7 +144,9 @@ class _Tile:
         self.half = photo.tokenizer.config.codes // 2
         self.level = torch.tensor([photo.level(header)], device=device)
         part = header.quality / QUALITY_MAX
-        self.minded = [(m.metric, m.share / float(np.interp(part, (0, 1), m.doubling))) for m in MINDED[header.tune]]
+        minded = [m for m in MINDED[header.tune] if m.smallest <= min(tile.width, tile.height)]
+        shares = sum(m.share for m in minded)
+        self.minded = [(m.metric, m.share / shares / float(np.interp(part, (0, 1), m.doubling))) for m in minded]
         self.decibel = 1 / float(np.interp(part, (0, 1), PSNR.doubling))
         self.synthesis = photo.synthesis(header.tune)
 

@@ -48,6 +48,12 @@ def test_search_says_what_is_nearest_to_a_target_out_of_reach(window, nearest):
     assert caught.value.nearest == nearest
 
 
+def test_nearest_is_the_nearest_that_was_seen():
+    with pytest.raises(OutOfReachError) as caught:
+        search(lambda q: min(q, 100 - q), (70.0, 72.0), 1.0, tries=30, from_below=False)
+    assert caught.value.nearest == 50
+
+
 @pytest.fixture(scope="module")
 def photograph():
     y, x = np.mgrid[:120, :200]

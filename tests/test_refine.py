@@ -12,11 +12,12 @@ from two_tunes import save_two_tunes
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import Tune
 from imgcodec.codec import Model, load_model
 from imgcodec.evaluation.metrics import psnr
 from imgcodec.image import Picture
 from imgcodec.photo import PhotoCodec
-from imgcodec.refine import _Tile, floating_prior, real_values
+from imgcodec.refine import MINDED, _Tile, floating_prior, real_values
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +97,20 @@ def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
         assert np.array_equal(refined.stages[0], plain.stages[0])
 
 
+@pytest.mark.parametrize(("size", "metrics"), [((161, 170), 3), ((160, 170), 2), ((8, 9), 2), ((7, 170), 1)])
+def test_a_small_tile_minds_what_can_be_measured_of_it(model: Model, size: tuple[int, int], metrics: int) -> None:
+    tile = tile_of(model, photograph(*size), "visual", 0, 50)
+    assert len(tile.minded) == metrics
+    slopes = [float(np.interp(0.5, (0, 1), m.doubling)) for m in MINDED[Tune.VISUAL] if m.smallest <= min(size)]
+    assert sum(share * slope for (_, share), slope in zip(tile.minded, slopes, strict=True)) == pytest.approx(1)
+    before = tile.offer(tile.start).cost
+    found = torch.from_numpy(tile.run(4).astype(np.float32) - tile.half)[None]
+    assert tile.offer(found).cost <= before
+
+
 def test_efforts_out_of_range(model: Model) -> None:
     pixels = photograph(20, 20)
-    for effort in (0, 10, 2.5, "3", None):
+    for effort in (0, 10, 2.0, 2.5, "3", None, True):
         with pytest.raises(UsageError, match="between 1 and 9"):
             model.compress(pixels, effort=effort)  # type: ignore[arg-type]
     grid = load_model("tests/golden/bsq.safetensors")

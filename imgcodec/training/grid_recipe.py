@@ -148,7 +148,10 @@ def _initialize(model: Grid, data: GridData, start: str | None) -> None:
         rng = np.random.default_rng(data.seed)
         model.tokenizer.start_from(random_crops(data.photographs, TILE, START_CROPS, rng).float().div(255))
         return
-    shipped = build_grid_model(open_model(start), "cpu")
+    file = open_model(start)
+    if file.config["profile"] == "photo":
+        raise UsageError(f"The model {start} is of profile photo, which the recipe is not.")
+    shipped = build_grid_model(file, "cpu")
     if shipped.tokenizer.config != model.tokenizer.config:
         raise UsageError(f"The model {start} has another tokenizer than the recipe.")
     model.tokenizer.load_state_dict(shipped.tokenizer.state_dict())

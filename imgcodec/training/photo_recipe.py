@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgcodec import files
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.model import load_photo_model
+from imgcodec.model import build_photo_model, open_model
 from imgcodec.priors.layers import calibrate, restore
 from imgcodec.priors.transformer import Prior, PriorConfig
 from imgcodec.stored import as_tuples
@@ -104,7 +104,10 @@ def _initialize(model: Photo, data: Data, start: str | None) -> None:
         lambdas = data.lambdas.at(torch.arange(float(levels)), levels)
         start_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
         return
-    shipped = load_photo_model(start)
+    file = open_model(start)
+    if file.config["profile"] != "photo":
+        raise UsageError(f"The model {start} is of profile {file.config['profile']}, and the recipe of profile photo.")
+    shipped = build_photo_model(file, "cpu")
     ours, theirs = model.tokenizer, shipped.tokenizer
     # one of them may have a visual tune that the other lacks
     same_prior = replace(shipped.prior.config, tunes=model.prior.config.tunes) == model.prior.config

@@ -1,5 +1,6 @@
 """A recipe (TOML) and pictures in, a model file out."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,11 @@ def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | GridRecipe:
         return grid_recipe(table)
     except OSError as error:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
-        raise UsageError(f"The recipe {path} is not valid: {error}.") from error
+    except KeyError as error:
+        raise UsageError(f"The recipe {path} is not valid: it has no {error.args[0]}.") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        what = re.sub(r"^\w+\.__init__\(\) got an unexpected keyword argument", "nothing is called", str(error))
+        raise UsageError(f"The recipe {path} is not valid: {what}.") from error
 
 
 def train(
@@ -63,10 +67,16 @@ def train(
 
 
 def _set(table: dict[str, Any], setting: str) -> None:
-    """Changes one entry: `a.b=value`, the value in TOML; a number in the path is an index."""
+    """Changes one entry: `a.b=value`, the value in TOML; a number in the path is an index. Raises UsageError."""
     key, _, text = setting.partition("=")
     *path, last = [int(k) if k.isdigit() else k for k in key.strip().split(".")]
     place: Any = table
-    for step in path:
-        place = place[step]
-    place[last] = tomllib.loads(f"value = {text}")["value"]
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+        for step in path:
+            place = place[step]
+        place[last] = value
+    except tomllib.TOMLDecodeError:
+        raise UsageError(f"--set takes KEY=VALUE, the value as in a recipe, and not {setting!r}.") from None
+    except (TypeError, KeyError, IndexError):
+        raise UsageError(f"--set {setting}: the recipe has no {key}.") from None

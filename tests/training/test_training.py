@@ -225,10 +225,29 @@ def test_pictures_to_train_on_are_read_like_all_others(tmp_path: Path) -> None:
             load_photographs([tmp_path], 16)
 
 
-@pytest.mark.parametrize("setting", ["phases.9.steps=1", "batch", "nonsense=1", "prior.width=]", "lambdas.lowest='x'x"])
-def test_bad_settings_are_refused(setting: str) -> None:
-    with pytest.raises(imgcodec.UsageError):
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("phases.9.steps=1", "--set phases.9.steps=1: the recipe has no phases.9.steps"),
+        ("batch.size=1", "the recipe has no batch.size"),
+        ("batch", "--set takes KEY=VALUE"),
+        ("prior.width=]", "--set takes KEY=VALUE"),
+        ("lambdas.lowest='x'x", "--set takes KEY=VALUE"),
+        ("nonsense=1", "nothing is called 'nonsense'"),
+        ("phases.0.batch_=1", "nothing is called 'batch_'"),
+    ],
+)
+def test_bad_settings_are_refused(setting: str, message: str) -> None:
+    with pytest.raises(imgcodec.UsageError, match=message):
         read_recipe(RECIPE, [setting])
+
+
+def test_the_start_is_of_the_recipes_kind(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(imgcodec.UsageError, match="of profile bsq"):
+        train(recipe, [folder], folder, tmp_path, False, "tests/golden/bsq.safetensors")
+    grid = read_recipe(Path("recipes/bsq.toml"), ["crop=64"])
+    with pytest.raises(imgcodec.UsageError, match="of profile photo"):
+        train(grid, [folder], folder, tmp_path, False, "tests/golden/tiny.safetensors")
 
 
 def test_gains_shift_by_slice(recipe: PhotoRecipe, folder: Path) -> None:
