@@ -222,15 +222,20 @@ class _Tile:
         return (CURVATURE * square * step.square()).expand_as(self.start)
 
     def offer(self, tokens: Tensor) -> _Offer:
-        """What tokens (1, groups, rows, columns) cost, and what steps away from them promise."""
+        """What tokens (1, groups, rows, columns) cost, and what steps away from them promise.
+
+        What is kept for gradients takes the most memory here, so no two parts keep theirs at the same time: the tile is
+        decoded once for the metrics and once more for the way back from them."""
         tokens = tokens.detach().requires_grad_()
         with torch.enable_grad():
             with reduced_precision(self.photo.device):
                 bits, own = self.code_length(tokens)
             (context,) = torch.autograd.grad(bits, tokens)
+            with torch.no_grad(), reduced_precision(self.photo.device):
+                seen = self.decode(tokens)
+            distortion, towards = self.distortion(seen, float(bits.detach()))
             with reduced_precision(self.photo.device):
                 decoded = self.decode(tokens)
-            distortion, towards = self.distortion(decoded.detach(), float(bits.detach()))
             (error,) = torch.autograd.grad(decoded, tokens, towards)
         less, here, more = own
         return _Offer(tokens.detach(), float(bits.detach()) + distortion, less - here, more - here, context + error)
@@ -270,10 +275,7 @@ class _Tile:
         return decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # nobody sees what is beyond
 
     def distortion(self, decoded: Tensor, bits: float) -> tuple[float, Tensor]:
-        """What the decoded tile (1, 3, rows, columns) is worth, in bits, and its gradient.
-
-        One metric after the other: what they keep for their gradients takes more memory than anything else here.
-        """
+        """What the error of the decoded tile (1, 3, rows, columns) is worth, in bits, and its gradient."""
         if not self.worth:
             self.worth = bits * math.log(2)
             self.error = max(float((decoded - self.pixels).square().sum()), 1e-10 * decoded.numel())
