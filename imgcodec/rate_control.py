@@ -186,7 +186,7 @@ def _stored(quality: float) -> float:
 
 
 class OutOfReachError(CodecError):
-    """No quality gives the target; `nearest` is what the end of the range gives."""
+    """No quality gives the target; `nearest` is the nearest that was seen."""
 
     def __init__(self, nearest: float) -> None:
         super().__init__(f"The target is out of reach: the nearest is {nearest:g}.")

@@ -69,6 +69,10 @@ class _Minded:
     doubling: tuple[float, float]
     smallest: int = 1
 
+    def rise(self, part: float) -> float:
+        """By how much it rises at a quality, given as a part of the range."""
+        return float(np.interp(part, (0, 1), self.doubling))
+
 
 PSNR = _Minded(psnr, 1.0, (1.8, 4.6))
 MINDED = {
@@ -146,8 +150,8 @@ class _Tile:
         part = header.quality / QUALITY_MAX
         minded = [m for m in MINDED[header.tune] if m.smallest <= min(tile.width, tile.height)]
         shares = sum(m.share for m in minded)
-        self.minded = [(m.metric, m.share / shares / float(np.interp(part, (0, 1), m.doubling))) for m in minded]
-        self.decibel = 1 / float(np.interp(part, (0, 1), PSNR.doubling))
+        self.minded = [(m.metric, m.share / shares / m.rise(part)) for m in minded]
+        self.decibel = 1 / PSNR.rise(part)
         self.synthesis = photo.synthesis(header.tune)
 
         # what is decoded: the tile, and around it what its pixels depend on
@@ -180,7 +184,8 @@ class _Tile:
         value = torch.from_numpy(values[:, y, x]).to(device).float()[None]
         self.least = torch.maximum(self.least, torch.minimum(self.start, (value - REACH).ceil()))
         self.most = torch.minimum(self.most, torch.maximum(self.start, (value + REACH).floor()))
-        self.worth = 0.0  # bits of e times as many; the first offer says
+        # the first offer says: what e times the bits would be more, and the squared error
+        self.worth = self.error = 0.0
 
     def centred(self, stages: Stages, part: Rectangle) -> tuple[Tensor, Tensor]:
         """Tokens of both stages in a part of the picture, (1, groups, rows, columns), 0 for the zero codeword."""

@@ -101,8 +101,8 @@ def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
 def test_a_small_tile_minds_what_can_be_measured_of_it(model: Model, size: tuple[int, int], metrics: int) -> None:
     tile = tile_of(model, photograph(*size), "visual", 0, 50)
     assert len(tile.minded) == metrics
-    slopes = [float(np.interp(0.5, (0, 1), m.doubling)) for m in MINDED[Tune.VISUAL] if m.smallest <= min(size)]
-    assert sum(share * slope for (_, share), slope in zip(tile.minded, slopes, strict=True)) == pytest.approx(1)
+    rises = [m.rise(0.5) for m in MINDED[Tune.VISUAL] if m.smallest <= min(size)]
+    assert sum(share * rise for (_, share), rise in zip(tile.minded, rises, strict=True)) == pytest.approx(1)
     before = tile.offer(tile.start).cost
     found = torch.from_numpy(tile.run(4).astype(np.float32) - tile.half)[None]
     assert tile.offer(found).cost <= before

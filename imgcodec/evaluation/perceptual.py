@@ -15,8 +15,8 @@ def visual_loss(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, dict[str, Tens
     """Pixels (B, 3, H, W) in 0..1 and what they are decoded to -> the loss and its parts.
 
     A doubling of the rate is worth about 3.2 dB of MS-SSIM (-10 log10(1 - x)), 25 points of SSIMULACRA 2.1 and 3.3 dB
-    of PSNR at every rate: in these units the parts add up, and no level outweighs another. The share of PSNR keeps
-    colours and flat places where they are.
+    of PSNR, one rate with another (`imgcodec.refine` has them by quality): in these units the parts add up. The share
+    of PSNR keeps colours and flat places where they are.
     """
     decoded = decoded.float()
     with torch.autocast(pixels.device.type, enabled=False):

@@ -28,8 +28,9 @@ def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | GridRecipe:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
     except KeyError as error:
         raise UsageError(f"The recipe {path} is not valid: it has no {error.args[0]}.") from error
-    except (ValueError, TypeError, RecursionError) as error:
-        what = re.sub(r"^\w+\.__init__\(\) got an unexpected keyword argument", "nothing is called", str(error))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # a number for a table, and the like
+        what = re.sub(r"^\w+\.__init__\(\) ", "", str(error))  # what Python says of a dataclass's arguments
+        what = what.replace("got an unexpected keyword argument", "nothing is called")
         raise UsageError(f"The recipe {path} is not valid: {what}.") from error
 
 

@@ -235,6 +235,8 @@ def test_pictures_to_train_on_are_read_like_all_others(tmp_path: Path) -> None:
         ("lambdas.lowest='x'x", "--set takes KEY=VALUE"),
         ("nonsense=1", "nothing is called 'nonsense'"),
         ("phases.0.batch_=1", "nothing is called 'batch_'"),
+        ("tokenizer=3", "is not valid"),
+        ("phases=[1]", "is not valid"),
     ],
 )
 def test_bad_settings_are_refused(setting: str, message: str) -> None:
