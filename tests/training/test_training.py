@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from imgcodec.priors.transformer import Prior
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import load_photographs, random_crops
 from imgcodec.training.klt import start_from_klt
-from imgcodec.training.loop import Phase, Report, Run, run_phase
+from imgcodec.training.loop import Report, Run, run_phase
 from imgcodec.training.photo import (
     Data,
     Lambdas,
@@ -36,6 +37,7 @@ from imgcodec.training.photo import (
     PhotoPhase,
     calibration_pass,
     change_lambdas,
+    groups,
     shift_gains,
     train_phase,
 )
@@ -43,7 +45,7 @@ from imgcodec.training.photo_recipe import PhotoRecipe
 from imgcodec.training.recipe import read_recipe, train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
-TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(5)), "phases.0.validate_every=2"]
+TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(6)), "phases.0.validate_every=2"]
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +98,16 @@ def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_resumed_run_ends_where_an_uninterrupted_one_does(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("matrix_rate", [0.0, 1e-3], ids=["adamw", "soap"])
+def test_resumed_run_ends_where_an_uninterrupted_one_does(
+    matrix_rate: float, recipe: PhotoRecipe, folder: Path, tmp_path: Path
+) -> None:
     ends = []
     for stops in ([6], [3, 6]):
         model, data = small_model(recipe, folder)
         for stop in stops:
             # the schedule is that of six steps in all; only where it is cut differs
-            phase = PhotoPhase("joint", steps=6, warmup=1, decay_from=1.0)
+            phase = PhotoPhase("joint", steps=6, warmup=1, decay_from=1.0, matrix_rate=matrix_rate)
             _train_until(model, phase, data, tmp_path / str(len(stops)), stop)
         ends.append(load_file(tmp_path / str(len(stops)) / "joint.safetensors"))
     for name, tensor in ends[0].items():
@@ -112,14 +117,14 @@ def test_resumed_run_ends_where_an_uninterrupted_one_does(recipe: PhotoRecipe, f
 
 def _train_until(model: Photo, phase: PhotoPhase, data: Data, folder: Path, stop: int) -> None:
     """One sitting: resumes, and leaves with a checkpoint at step `stop` as if interrupted there."""
-    run = Run(phase, model, lambda name: "normal", folder)
+    run = Run(phase, model, groups(model, phase), folder)
     torch.manual_seed(5)
     run.resume()
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         return random_crops(data.photographs, 256, 2, np.random.default_rng(step)), torch.tensor([1.0, 5.0])
 
-    run.phase = Phase(phase.name, steps=stop, warmup=1, decay_from=1.0)
+    run.phase = replace(phase, steps=stop)
     run_phase(run, Objective(model, phase, data.lambdas), batch, Report)
 
 
