@@ -23,6 +23,7 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
+from imgcodec.training.optimizer import LARGEST_BASIS
 from imgcodec.training.visual import visual_shift
 
 
@@ -196,9 +197,10 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
 
 
 def groups(model: Photo, phase: PhotoPhase) -> Callable[[str], str]:
-    """What `Run` asks of each parameter. SOAP, where a phase has it, takes all weights but those of the linear paths,
-    whose precision is the ceiling of the codec."""
-    matrices = {n for n, p in model.named_parameters() if p.dim() == 4} if phase.matrix_rate else set()
+    """What `Run` asks of each parameter. SOAP, where a phase has it, takes all weights but small ones and those of the
+    linear paths, whose precision is the ceiling of the codec."""
+    large = {n for n, p in model.named_parameters() if p.dim() == 4 and p.numel() > LARGEST_BASIS}
+    matrices = large if phase.matrix_rate else set()
 
     def group(name: str) -> str:
         if ".linear." in name:
