@@ -33,9 +33,10 @@ def compress(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
-    from imgcodec import files, image
     from imgcodec.bitstream import container
     from imgcodec.bitstream.header import QUALITY_UNIT
+    from imgcodec.pictures import io as image
+    from imgcodec.storage import files
 
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".nic")))
     if as_json and target == files.STANDARD:

@@ -31,9 +31,10 @@ def decompress(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
-    from imgcodec import files, image
     from imgcodec.bitstream import container
     from imgcodec.bitstream.decodable import check_header, read_decodable
+    from imgcodec.pictures import io as image
+    from imgcodec.storage import files
 
     lenient = allow_damaged or allow_partial
     if scale not in SCALES:

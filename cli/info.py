@@ -20,9 +20,9 @@ def info(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Show every field of the header, and every section with its bytes, share and bits per pixel."""
-    from imgcodec import files
     from imgcodec.bitstream import container
     from imgcodec.bitstream.decodable import check_decodable
+    from imgcodec.storage import files
 
     limits = Limits(pixels=max_pixels)
     data = files.read(source, limits.file_bytes)

@@ -23,8 +23,8 @@ def verify(
 
     Exit code 3 if any file is damaged, otherwise that of the first other failure.
     """
-    from imgcodec import files
     from imgcodec.bitstream import container
+    from imgcodec.storage import files
 
     codecs: dict[bytes, Model] = {}
     reports, failures = [], []

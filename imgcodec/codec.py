@@ -20,7 +20,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgcodec import image as images
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container, Section, SectionType
 from imgcodec.bitstream.decodable import check_header, read_decodable
@@ -28,10 +27,11 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.payload import check_payload
-from imgcodec.image import Picture
-from imgcodec.metadata import exif_density
-from imgcodec.model import build_photo_model, find_model_by_id, open_model
-from imgcodec.photo import PhotoCodec
+from imgcodec.model_file.model import build_photo_model, find_model_by_id, open_model
+from imgcodec.pictures import io as images
+from imgcodec.pictures.io import Picture
+from imgcodec.pictures.metadata import exif_density
+from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens
@@ -83,8 +83,8 @@ class Model:
 
         quality: 0..100, or None for the model's default, which for models of one rate is all there is. tune: psnr or
         visual, which is the default of models that have it. effort: 1 to 9, more of it for better pictures in about
-        as many bytes, in more time and memory (`imgcodec.refine`); what it chooses differs between machines. Raises
-        UsageError for what the model does not have and for pixels of another type or shape.
+        as many bytes, in more time and memory (`imgcodec.profiles.photo.refine`); what it chooses differs between
+        machines. Raises UsageError for what the model does not have and for pixels of another type or shape.
         """
         return self.compress_picture(_picture(image), quality, tune, effort)
 
@@ -315,12 +315,12 @@ def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:
     if not available.get(device.split(":")[0], False):
         raise UsageError(f"There is no device {device!r} here.")
     keep_freed_memory()
-    with torch.inference_mode(False):  # weights that were made in it could never be in a gradient (`imgcodec.refine`)
+    with torch.inference_mode(False):  # weights made in it could never be in a gradient, as `photo.refine` has them
         file = open_model(name_or_path)
         if file.config["profile"] == "photo":
             return Model(PhotoCodec(build_photo_model(file, device)))
-        from imgcodec.grid import GridCodec
-        from imgcodec.grid_model import build_grid_model
+        from imgcodec.profiles.raster.codec import GridCodec
+        from imgcodec.profiles.raster.model import build_grid_model
 
         return Model(GridCodec(build_grid_model(file, device)))
 

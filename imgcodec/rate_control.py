@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec import image as images
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT
-from imgcodec.image import Picture
-from imgcodec.priors.exact import exact_arithmetic
+from imgcodec.pictures import io as images
+from imgcodec.pictures.io import Picture
+from imgcodec.priors.integer.exact import exact_arithmetic
 
 if TYPE_CHECKING:
     from imgcodec.codec import Model
@@ -126,7 +126,8 @@ def _metric(kind: Kind, picture: Picture) -> Callable[[NDArray[np.uint8]], float
     is too small."""
     if kind == Kind.SIZE:
         return None
-    from imgcodec.evaluation import metrics, ssimulacra2
+    from imgcodec.metrics import reference as metrics
+    from imgcodec.metrics import ssimulacra2
 
     if kind == Kind.PSNR:
         return lambda decoded: metrics.psnr(picture.pixels, decoded)

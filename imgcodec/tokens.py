@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from imgcodec.bitstream.container import Section
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Header, Profile, Rectangle, Tune
-from imgcodec.image import Picture
+from imgcodec.pictures.io import Picture
 
 Stages = list[NDArray[Any]]
 Places = list[tuple[slice, slice]]

@@ -29,7 +29,7 @@ def photograph():
 def installed(tmp_path, monkeypatch):
     """The tiny model as the only installed one, under the name `photo`."""
     shutil.copy(TINY, tmp_path / "photo.safetensors")
-    monkeypatch.setattr("imgcodec.model.resources.files", lambda _: tmp_path)
+    monkeypatch.setattr("imgcodec.model_file.model.resources.files", lambda _: tmp_path)
     codec._cached_model.cache_clear()
     yield
     codec._cached_model.cache_clear()

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgcodec import InvalidFileError, codec, files, image
+from imgcodec import InvalidFileError, codec
 from imgcodec.bitstream import Limits, Profile, Section, SectionType, container, pack, write
 from imgcodec.bitstream.decodable import LARGEST_TILE, check_decodable, check_header, read_decodable
 from imgcodec.bitstream.header import Header, write_header
 from imgcodec.bitstream.limits import check_size, largest_token_section
-from imgcodec.image import Picture
+from imgcodec.pictures import io as image
+from imgcodec.pictures.io import Picture
+from imgcodec.storage import files
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = (GOLDEN / "odd-size.nic").read_bytes()  # 100 x 75

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import imgcodec
-from imgcodec import InvalidFileError, Tokens, codec, image, photo
+from imgcodec import InvalidFileError, Tokens, codec
 from imgcodec.bitstream import Section, SectionType, container
-from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.pictures import io as image
+from imgcodec.profiles.photo import codec as photo
+from imgcodec.tokenizers.transforms import BLOCK
 
 GOLDEN = Path(__file__).parent / "golden"
 

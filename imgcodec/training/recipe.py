@@ -10,8 +10,8 @@ import torch
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.training import distributed
 from imgcodec.training.data import load_photographs
-from imgcodec.training.grid_recipe import GridRecipe, grid_recipe, train_grid
-from imgcodec.training.photo_recipe import PhotoRecipe, photo_recipe, train_photo
+from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
+from imgcodec.training.raster.recipe import GridRecipe, grid_recipe, train_grid
 
 
 def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | GridRecipe:

@@ -1,0 +1,420 @@
+"""Pictures from and to ordinary image files. Knows Pillow, never torch.
+
+      file ──► Pillow ──► modes to RGB ──► turned upright ──► Picture ──► file
+                                                              pixels, alpha, ICC, EXIF, XMP,
+                                                              density, and notes on what was lost
+
+A file is read as a stranger's: its size is checked before its pixels are decoded, and whatever Pillow raises becomes an
+InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
+"""
+
+import io
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from imgcodec.bitstream.container import Container, Section, SectionType
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.header import ColourMode
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
+from imgcodec.bitstream.payload import pack, pack_alpha, pack_density, unpack, unpack_alpha, unpack_density
+from imgcodec.pictures import chunks, extended_xmp, metadata, modes
+from imgcodec.pictures.metadata import Density
+from imgcodec.pictures.modes import Pixels
+from imgcodec.storage import files
+
+Image.init()
+# What is read: formats that are told by their first bytes and need no other program (EPS would start one).
+_READ = tuple(
+    name
+    for name in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "QOI")
+    if name in Image.OPEN  # Pillow can be built without some of them
+)
+# What is written, by the suffix of the name.
+_WRITTEN = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+}
+_OPTIONS: dict[str, dict[str, object]] = {
+    "PNG": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True, "exact": True},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "PPM": {},
+}
+_LUMA = (0.299, 0.587, 0.114)
+# Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
+_METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
+_SAMPLE_BYTES = 8  # a pixel of 16-bit RGBA, not compressed
+_FILE_ROOM = 2**26  # bytes that an image file may have besides
+_JPEG_SEGMENT = 65533  # bytes that fit into one
+_XMP_HEAD = 29
+_JFIF_DENSITY = 65535  # the highest
+
+# Pillow's limit on pixels is a variable of its module: one thread at a time may replace it.
+_pillow = threading.Lock()
+
+
+@dataclass
+class Picture:
+    """A picture, upright.
+
+    pixels: uint8 (H, W, 3); the three are equal where the original is gray.
+    alpha: uint8 (H, W), 0 transparent to 255 opaque, or None. Pixels are not multiplied by it.
+    icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
+    gray: the original has one channel of colour, and the picture is saved so.
+    density: pixels a metre, across and down.
+    notes: what was lost on the way here, each a clause about "it", for people.
+    file_bytes: size of the file that it was read from.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    gray: bool = False
+    density: Density | None = None
+    notes: list[str] = field(default_factory=list)
+    file_bytes: int | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
+    """A Picture from a path (`-` is standard input), a file's bytes, a PIL image or an array uint8 (H, W, 3) or (H, W).
+
+    Raises InvalidFileError for what is damaged, over `max_pixels` or not an image, CodecError where there is no such
+    file, UsageError for an array of another kind.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if isinstance(source, Image.Image):
+        _check_size(source.size, max_pixels)
+        try:
+            return _from_image(source, b"")
+        except CodecError:
+            raise
+        except Exception as error:  # a PIL image decodes its file late
+            raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
+    if isinstance(source, bytes):
+        return _from_bytes(source, "The input", max_pixels)
+    data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
+    return _from_bytes(data, "Standard input" if str(source) == files.STANDARD else str(source), max_pixels)
+
+
+def strip(picture: Picture) -> Picture:
+    """The picture without what is not needed to show it: EXIF, XMP and density."""
+    return replace(picture, exif=None, xmp=None, density=None)
+
+
+def format_of(path: str | Path) -> str:
+    """The format that the suffix of a name asks for; PNG for `-`. Raises UsageError."""
+    if str(path) == files.STANDARD:
+        return "PNG"
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITTEN:
+        raise UsageError(
+            f"Pictures are written as {', '.join(_WRITTEN)}, not as {suffix or 'a name without suffix'!r}."
+        )
+    return _WRITTEN[suffix]
+
+
+def save(picture: Picture, target: str | Path | BinaryIO, format: str | None = None) -> list[str]:
+    """Writes a picture, replacing what is at a path; the format is that of the suffix, PNG for a file object.
+
+    Returns notes on what the format could not take. Raises CodecError, UsageError for a suffix that is not known.
+    """
+    if isinstance(target, str | Path):
+        data, notes = encode(picture, format or format_of(target))
+        files.write(target, data, force=True)
+    else:
+        data, notes = encode(picture, format or "PNG")
+        target.write(data)
+    return notes
+
+
+def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
+    """The bytes of an image file (PNG, WebP, TIFF and PPM without loss), and notes on what it could not take.
+
+    Raises CodecError where the format cannot hold the picture.
+    """
+    image = to_pil(picture)
+    carried, notes = _carried(picture, format)
+    if picture.alpha is not None and format in ("JPEG", "PPM"):
+        image = image.convert(image.mode.removesuffix("A"))
+        if picture.alpha.min() < 255:
+            notes.append(f"{format} has no transparency, which was left out")
+    options = dict(_OPTIONS[format])
+    if format == "TIFF" and picture.exif:  # libtiff, which compresses, cannot write the directories that EXIF brings
+        options = {}
+    try:
+        try:
+            return _pillow_encode(image, format, options | carried), notes
+        except Exception:
+            if not carried:
+                raise
+            # Pillow parses some of it. Better the picture alone than nothing.
+            return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
+    except Exception as error:
+        raise CodecError(
+            f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {_reason(error)}."
+        ) from error
+
+
+def to_pil(picture: Picture) -> Image.Image:
+    """A PIL image, RGB or L, with alpha where there is any, its metadata in `info`."""
+    colours = picture.pixels[..., 0] if picture.gray else picture.pixels
+    image = Image.fromarray(np.ascontiguousarray(colours))
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(np.ascontiguousarray(picture.alpha)))
+    for name, value in (("icc_profile", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp)):
+        if value:
+            image.info[name] = metadata.EXIF_PREFIX + value if name == "exif" else value
+    if picture.density:
+        image.info["dpi"] = metadata.to_dpi(picture.density)
+    return image
+
+
+def colour_mode(picture: Picture) -> ColourMode:
+    """The colour mode that the header of a .nic file states."""
+    return ColourMode.GRAY if picture.gray else ColourMode.RGB
+
+
+def picture_sections(picture: Picture) -> list[Section]:
+    """The sections of a .nic file for what a picture has besides pixels. Alpha is kept without loss."""
+    found = {
+        SectionType.ALPHA: None if picture.alpha is None else pack_alpha(picture.alpha),
+        SectionType.ICC: picture.icc and pack(picture.icc),
+        SectionType.EXIF: picture.exif and pack(picture.exif),
+        SectionType.XMP: picture.xmp and pack(picture.xmp),
+    }
+    if picture.density and picture.density != metadata.exif_density(picture.exif):
+        found[SectionType.DENSITY] = pack_density(picture.density)
+    return [Section(kind, 0, 0, data) for kind, data in found.items() if data]
+
+
+def apply_sections(pixels: Pixels, file: Container, scale: int = 1) -> Picture:
+    """The picture of a .nic file, from its decoded pixels (H, W, 3) and the sections of `picture_sections`.
+
+    scale: how many times the file's size the pixels have. The pixels of a gray picture become equal. Raises
+    InvalidFileError for sections that do not hold what they should.
+    """
+    header = file.header
+    alpha = file.find(SectionType.ALPHA)
+    icc, exif, xmp = (file.find(kind) for kind in (SectionType.ICC, SectionType.EXIF, SectionType.XMP))
+    gray = header.colour_mode == ColourMode.GRAY
+    if gray:
+        for row in pixels:  # one at a time: real numbers take four times the memory
+            row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
+    density = file.find(SectionType.DENSITY)
+    exif = exif and unpack(exif)
+    opacity = None if alpha is None else unpack_alpha(alpha, header.width, header.height)
+    if opacity is not None and scale > 1:
+        size = header.width * scale, header.height * scale
+        opacity = np.asarray(Image.fromarray(opacity).resize(size, Image.Resampling.BICUBIC))
+    return Picture(
+        pixels,
+        opacity,
+        icc and unpack(icc),
+        exif,
+        xmp and unpack(xmp),
+        gray,
+        metadata.exif_density(exif) if density is None else unpack_density(density),
+    )
+
+
+def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:
+    """A picture's metadata as Pillow takes them for a format, and notes on what it does not take."""
+    exif = picture.exif and metadata.EXIF_PREFIX + picture.exif
+    dpi = picture.density and metadata.to_dpi(picture.density)
+    carried: dict[str, object] = {"icc_profile": picture.icc, "exif": exif, "xmp": picture.xmp, "dpi": dpi}
+    notes: list[str] = []
+    if format == "PPM":
+        if any(carried.values()):
+            notes.append("PPM has no metadata, which were left out")
+        carried = {}
+    elif format == "WEBP":
+        if picture.gray and picture.icc:
+            notes.append("WebP has no gray pictures, and its gray ICC profile was left out")
+            del carried["icc_profile"]
+        if picture.density and not picture.exif:
+            carried["exif"] = metadata.exif_of_density(picture.density)
+        elif picture.density != metadata.exif_density(picture.exif):
+            notes.append("WebP has no place for its density, which was left out")
+    elif format == "TIFF":
+        carried |= {"tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp), "exif": None, "xmp": None}
+    elif format == "JPEG":
+        if exif and len(exif) > _JPEG_SEGMENT:
+            del carried["exif"]
+            notes.append("its EXIF is too long for a JPEG and was left out")
+        if picture.xmp and len(picture.xmp) > _JPEG_SEGMENT - _XMP_HEAD:
+            carried["xmp"], carried["extra"] = extended_xmp.split(picture.xmp)
+        if dpi and not all(1 <= round(value) <= _JFIF_DENSITY for value in dpi):
+            del carried["dpi"]
+            notes.append("JPEG cannot state its density, which was left out")
+    elif format == "PNG" and picture.xmp:
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", picture.xmp.decode(errors="replace"))
+        carried |= {"pnginfo": text, "xmp": None}
+    return {name: value for name, value in carried.items() if value}, notes
+
+
+def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) -> bytes:
+    # A fresh image: what Pillow finds in `info` it would write, asked or not.
+    bare = image.copy()
+    bare.info = {}
+    buffer = io.BytesIO()
+    bare.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:
+    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
+        raise UsageError(f"An image array is uint8 (H, W, 3) or (H, W), not {array.dtype} {array.shape}.")
+    _check_size((array.shape[1], array.shape[0]), max_pixels)
+    gray = array.ndim == 2
+    pixels = np.repeat(array[..., None], 3, axis=2) if gray else np.ascontiguousarray(array)
+    return Picture(pixels.astype(np.uint8, copy=False), gray=gray)
+
+
+def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
+    if not data:
+        raise InvalidFileError(f"{name} is empty.")
+    try:
+        picture = _decode(data, max_pixels)
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{name}: {error}") from None
+    except Exception as error:
+        without = _decode_without_metadata(data, max_pixels)
+        if without is None:  # it was not the metadata: tell what was wrong at first
+            if isinstance(error, UnidentifiedImageError):
+                raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
+            raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
+        picture = without
+    picture.file_bytes = len(data)
+    return picture
+
+
+def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
+    """The picture of a file whose metadata Pillow cannot read: without the kind that it fails on, or without all.
+
+    None where that is not what is wrong with the file.
+    """
+    parts = chunks.parts(data)
+    kinds = sorted({name for name, _ in parts if chunks.is_metadata(name)})
+    if not kinds:
+        return None
+    try:
+        picture = _decode(chunks.without(parts, set(kinds)), max_pixels)
+    except Exception:
+        return None
+    note = "its metadata cannot be read and was left out"
+    for kind in kinds[:8] if len(kinds) > 1 else ():  # each is a picture to decode, and a stranger chooses how many
+        try:
+            picture = _decode(chunks.without(parts, {kind}), max_pixels)
+        except Exception:  # it is another one, or more than one
+            continue
+        note = f"its metadata of the kind {kind!r} cannot be read and was left out"
+        break
+    picture.notes.append(note)
+    return picture
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":  # Pillow allocates its canvas when it opens the file
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+        _check_size((width, height), max_pixels)
+    with _own_limit(), Image.open(io.BytesIO(data), formats=_READ) as image:
+        _check_size(image.size, max_pixels)
+        return _from_image(image, data)
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Switches Pillow's limit on pixels off: it warns at 89 and refuses at 178 megapixels, ours is exact."""
+    with _pillow:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _from_image(image: Image.Image, data: bytes) -> Picture:
+    """A Picture from a PIL image. `data` are the bytes of its file, empty where they are not known."""
+    notes: list[str] = []
+    if getattr(image, "is_animated", False):
+        several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
+        notes.append(f"only the first of its {several} is kept")
+    image.load()
+    bits = modes.bits(image, data)
+    if bits > 8:
+        notes.append(f"its {bits} bits a sample are reduced to 8")
+
+    exif, exif_note = metadata.read_exif(image)
+    xmp, xmp_note = metadata.read_xmp(image)
+    notes += [note for note in (exif_note, xmp_note) if note]
+    icc = metadata.read_icc(image)
+    density = metadata.read_density(image, exif)
+    notes += metadata.lost(image, data)
+    gray = modes.is_gray(image)
+    if image.mode in ("CMYK", "LAB"):
+        image, note = modes.to_srgb(image, icc)
+        icc = None
+        notes.append(note)
+    elif icc and metadata.icc_space(icc) != ("GRAY" if gray else "RGB"):
+        icc = None
+        notes.append("its ICC profile is of another colour space and was left out")
+
+    pixels, alpha = modes.to_arrays(image, bits)
+    turn = metadata.orientation(exif, xmp)
+    if turn != metadata.UPRIGHT:
+        if image.format != "TIFF":  # that, Pillow has turned already
+            pixels = modes.turned(pixels, turn)
+            alpha = None if alpha is None else modes.turned(alpha, turn)
+        density = density and metadata.turned(density, turn)
+        exif = exif and metadata.upright_exif(exif)
+    xmp = xmp and metadata.upright_xmp(xmp)  # also where it contradicts the EXIF
+    room = _METADATA_ROOM - len(icc or b"")
+    if room < 0:
+        icc, room = None, _METADATA_ROOM
+        notes.append("its ICC profile is over 15 MiB and was left out")
+    if exif and len(exif) > room:
+        exif = None
+        notes.append("its EXIF makes more than 15 MiB of metadata and was left out")
+    if xmp and len(xmp) > room - len(exif or b""):
+        xmp = None
+        notes.append("its XMP makes more than 15 MiB of metadata and was left out")
+    return Picture(pixels, alpha, icc, exif, xmp, gray, density, notes)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise InvalidFileError(f"A picture of {width} x {height} has no pixels.")
+    check_size(width, height, max_pixels)
+
+
+def _reason(error: Exception) -> str:
+    """What Pillow says, as the end of a sentence."""
+    return str(error).strip().rstrip(".") or type(error).__name__
