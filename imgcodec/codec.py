@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import Container, Section, SectionType
+from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.decodable import check_header, read_decodable
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.bitstream.payload import check_payload
+from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType, unpacks
 from imgcodec.model_file.model import build_photo_model, find_model_by_id, open_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
-from imgcodec.pictures.metadata import exif_density
+from imgcodec.pictures.sections import apply_sections, keeps, picture_sections
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
@@ -122,7 +122,7 @@ class Model:
         header = self.header(picture, quality, tune)
         self.check_effort(effort)
         tokens, sections = self.encode(header, self.codec.analyse(picture.pixels), picture.pixels, effort)
-        data = container.write(tokens.header, [*sections, *images.picture_sections(picture)])
+        data = container.write(tokens.header, [*sections, *picture_sections(picture)])
         if verify:
             self.check(data, tokens, picture)
         return data
@@ -151,7 +151,7 @@ class Model:
         if scale > 1 and file.header.width * file.header.height * scale**2 > max_pixels:
             raise InvalidFileError(f"The picture has more than {max_pixels} pixels at scale {scale}.")
         tokens = self._tokens_of(file)
-        return images.apply_sections(self.detokenize(tokens, scale), file, scale)
+        return apply_sections(self.detokenize(tokens, scale), file, scale)
 
     def recover(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """What a damaged or cut .nic file still shows. A lost section costs its tile, or only its detail.
@@ -172,12 +172,10 @@ class Model:
                 unreadable.append(index)
         if not any(shown):
             raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
-        others: dict[SectionType, bool] = {
-            s.type: _unpacks(s, header) for s in sections if s.type != SectionType.TOKENS
-        }
+        others = {s.type: unpacks(s, header) for s in sections if s.type in PICTURE_SECTIONS}
         sound = tuple(section for section in sections if others.get(section.type, True))
         return Recovery(
-            images.apply_sections(self.detokenize(Tokens(header, stages)), replace(found.file, sections=sound)),
+            apply_sections(self.detokenize(Tokens(header, stages)), replace(found.file, sections=sound)),
             coarse=tuple(index for index, count in enumerate(shown) if 0 < count < header.stage_count),
             flat=tuple(index for index, count in enumerate(shown) if count == 0),
             unreadable=tuple(unreadable),
@@ -243,15 +241,10 @@ class Model:
             # the caller has let a picture of this size in, whatever the default is
             file = container.read(data, Limits(pixels=max(DEFAULT_LIMITS.pixels, picture.width * picture.height)))
             read = self._tokens_of(file)
-            back = images.apply_sections(picture.pixels, file)
+            kept = keeps(file, picture)
         except InvalidFileError as error:
             raise CodecError(f"The file that was made is not sound, and was thrown away: {error}") from error
-        kept = [
-            (p.icc or None, p.exif or None, p.xmp or None, p.gray, p.density or exif_density(p.exif))
-            for p in (picture, back)
-        ]
-        same_tokens = read.header == tokens.header and read.sha256() == tokens.sha256()
-        if not same_tokens or kept[0] != kept[1] or not _same(picture.alpha, back.alpha):
+        if not kept or read.header != tokens.header or read.sha256() != tokens.sha256():
             raise CodecError("The file that was made does not decode to what was put into it, and was thrown away.")
 
     def header(self, picture: Picture, quality: float | None = None, tune: str | None = None) -> Header:
@@ -378,18 +371,6 @@ def recover(data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMIT
 def write_tokens(tokens: Tokens) -> bytes:
     """`Model.write_tokens` with the installed model that the tokens are of."""
     return _cached_model(find_model_by_id(tokens.header.codebook_id)).write_tokens(tokens)
-
-
-def _same(a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None) -> bool:
-    return a is b if a is None or b is None else np.array_equal(a, b)
-
-
-def _unpacks(section: Section, header: Header) -> bool:
-    try:
-        check_payload(section, header)
-    except InvalidFileError:
-        return False
-    return True
 
 
 def _picture(image: Image.Image | NDArray[np.uint8]) -> Picture:

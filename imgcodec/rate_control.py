@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT
-from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import exact_arithmetic
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def compress_to(
     model.check_effort(effort)
     with exact_arithmetic():
         analysis = list(model.codec.analyse(picture.pixels))
-    extras = images.picture_sections(picture)
+    extras = picture_sections(picture)
     files: dict[float, tuple[bytes, Tokens]] = {}
     fidelity = _metric(target.kind, picture)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from imgcodec.bitstream.container import Salvage, SectionType
+from imgcodec.bitstream.container import Salvage
+from imgcodec.bitstream.sections import SectionType
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 

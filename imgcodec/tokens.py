@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import Section
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.sections import Section
 from imgcodec.pictures.io import Picture
 
 Stages = list[NDArray[Any]]

@@ -17,6 +17,7 @@ from imgcodec.bitstream.header import Header, write_header
 from imgcodec.bitstream.limits import check_size, largest_token_section
 from imgcodec.pictures import io as image
 from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import apply_sections
 from imgcodec.storage import files
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -154,7 +155,7 @@ def test_the_memory_of_gray_is_that_of_colour():
     file = container.Container(header, (), 0, ())
     tracemalloc.start()
     try:
-        gray = image.apply_sections(pixels, file)
+        gray = apply_sections(pixels, file)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -12,7 +12,7 @@ import io
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,11 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from imgcodec.bitstream.container import Container, Section, SectionType
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.bitstream.header import ColourMode
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.bitstream.payload import pack, pack_alpha, pack_density, unpack, unpack_alpha, unpack_density
 from imgcodec.pictures import chunks, extended_xmp, metadata, modes
 from imgcodec.pictures.metadata import Density
 from imgcodec.pictures.modes import Pixels
@@ -54,7 +51,6 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "PPM": {},
 }
-_LUMA = (0.299, 0.587, 0.114)
 # Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
 _METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
 _SAMPLE_BYTES = 8  # a pixel of 16-bit RGBA, not compressed
@@ -119,11 +115,6 @@ def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DE
         return _from_bytes(source, "The input", max_pixels)
     data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
     return _from_bytes(data, "Standard input" if str(source) == files.STANDARD else str(source), max_pixels)
-
-
-def strip(picture: Picture) -> Picture:
-    """The picture without what is not needed to show it: EXIF, XMP and density."""
-    return replace(picture, exif=None, xmp=None, density=None)
 
 
 def format_of(path: str | Path) -> str:
@@ -192,54 +183,6 @@ def to_pil(picture: Picture) -> Image.Image:
     if picture.density:
         image.info["dpi"] = metadata.to_dpi(picture.density)
     return image
-
-
-def colour_mode(picture: Picture) -> ColourMode:
-    """The colour mode that the header of a .nic file states."""
-    return ColourMode.GRAY if picture.gray else ColourMode.RGB
-
-
-def picture_sections(picture: Picture) -> list[Section]:
-    """The sections of a .nic file for what a picture has besides pixels. Alpha is kept without loss."""
-    found = {
-        SectionType.ALPHA: None if picture.alpha is None else pack_alpha(picture.alpha),
-        SectionType.ICC: picture.icc and pack(picture.icc),
-        SectionType.EXIF: picture.exif and pack(picture.exif),
-        SectionType.XMP: picture.xmp and pack(picture.xmp),
-    }
-    if picture.density and picture.density != metadata.exif_density(picture.exif):
-        found[SectionType.DENSITY] = pack_density(picture.density)
-    return [Section(kind, 0, 0, data) for kind, data in found.items() if data]
-
-
-def apply_sections(pixels: Pixels, file: Container, scale: int = 1) -> Picture:
-    """The picture of a .nic file, from its decoded pixels (H, W, 3) and the sections of `picture_sections`.
-
-    scale: how many times the file's size the pixels have. The pixels of a gray picture become equal. Raises
-    InvalidFileError for sections that do not hold what they should.
-    """
-    header = file.header
-    alpha = file.find(SectionType.ALPHA)
-    icc, exif, xmp = (file.find(kind) for kind in (SectionType.ICC, SectionType.EXIF, SectionType.XMP))
-    gray = header.colour_mode == ColourMode.GRAY
-    if gray:
-        for row in pixels:  # one at a time: real numbers take four times the memory
-            row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
-    density = file.find(SectionType.DENSITY)
-    exif = exif and unpack(exif)
-    opacity = None if alpha is None else unpack_alpha(alpha, header.width, header.height)
-    if opacity is not None and scale > 1:
-        size = header.width * scale, header.height * scale
-        opacity = np.asarray(Image.fromarray(opacity).resize(size, Image.Resampling.BICUBIC))
-    return Picture(
-        pixels,
-        opacity,
-        icc and unpack(icc),
-        exif,
-        xmp and unpack(xmp),
-        gray,
-        metadata.exif_density(exif) if density is None else unpack_density(density),
-    )
 
 
 def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:

@@ -31,6 +31,7 @@ from imgcodec.model_file.model import photo_model, save_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.metadata import exif_of_density
+from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
@@ -158,7 +159,7 @@ def with_everything(model: Model, picture: Picture, tokens: Tokens) -> bytes:
     full = replace(picture, icc=profile, exif=exif, xmp=b"<x:xmpmeta/>", density=(11811, 5906))
     plain = model.write_tokens(Tokens(replace(tokens.header, tile_size=SMALL_TILE), tokens.stages))
     file = container.read(plain)
-    return container.write(file.header, [*file.sections, *images.picture_sections(full)])
+    return container.write(file.header, [*file.sections, *picture_sections(full)])
 
 
 def make_file(model: Model, name: str) -> dict[str, object]:

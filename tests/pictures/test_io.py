@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_pictures import KEEPS_METADATA, SRGB, XMP, colours, exif_of, file_of, png_chunk
+from made_pictures import KEEPS_METADATA, colours, exif_of, file_of, png_chunk
 from PIL import Image, ImageCms
 
-from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.bitstream.header import ColourMode, Header, Profile, Tune
 from imgcodec.pictures import io as image
-from imgcodec.pictures import metadata
 from imgcodec.pictures.io import Picture
 
 
@@ -161,62 +158,3 @@ class TestSaving:
         picture = Picture(colours(), exif=exif_of(1)[:30])
         for format in KEEPS_METADATA:
             assert image.load(image.encode(picture, format)[0]).width == 19
-
-
-def container_of(picture: Picture) -> container.Container:
-    """The container of a file that holds no tokens."""
-    header = Header(
-        width=picture.width, height=picture.height, colour_mode=image.colour_mode(picture), bit_depth=8,
-        profile=Profile.PHOTO, tune=Tune.PSNR, quality=0, tile_size=0, stage_count=0, codebook_id=bytes(8),
-    )  # fmt: skip
-    return container.read(container.write(header, image.picture_sections(picture)))
-
-
-class TestSections:
-    def test_all_come_back(self) -> None:
-        picture = Picture(colours(), colours()[..., 1], SRGB, exif_of(1), XMP, density=(11811, 5906))
-        again = image.apply_sections(colours(), container_of(picture))
-        assert again.density == (11811, 5906)
-        assert np.array_equal(again.alpha, picture.alpha)
-        assert (again.icc, again.exif, again.xmp, again.gray) == (SRGB, exif_of(1), XMP, False)
-        assert np.array_equal(again.pixels, colours())
-
-    def test_none_are_written_for_a_plain_picture(self) -> None:
-        assert image.picture_sections(Picture(colours())) == []
-        assert container_of(Picture(colours(), gray=True)).header.colour_mode == ColourMode.GRAY
-
-    def test_density_is_not_said_twice(self) -> None:
-        exif = metadata.exif_of_density((2835, 2835))
-        for density, sections in (((2835, 2835), 1), ((2834, 2835), 2)):
-            picture = Picture(colours(), exif=exif, density=density)
-            assert len(image.picture_sections(picture)) == sections
-            assert image.apply_sections(colours(), container_of(picture)).density == density
-
-    def test_gray_is_gray_again(self) -> None:
-        again = image.apply_sections(colours(), container_of(Picture(colours(), gray=True)))
-        assert again.gray
-        assert np.array_equal(again.pixels, np.repeat(again.pixels[..., :1], 3, axis=2))
-        luma = np.asarray(Image.fromarray(colours()).convert("L")).astype(int)
-        assert np.abs(again.pixels[..., 0] - luma).max() <= 1
-        assert image.to_pil(again).mode == "L"
-
-    def test_gray_extremes_stay(self) -> None:
-        pixels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-        again = image.apply_sections(pixels, container_of(Picture(pixels, gray=True)))
-        assert np.array_equal(again.pixels, pixels)
-
-    def test_alpha_of_another_size_is_refused(self) -> None:
-        small, large = Picture(colours(), colours()[..., 1]), Picture(colours(20, 11))
-        file = container_of(large)
-        sections = (*file.sections, *image.picture_sections(small))
-        wrong = container.Container(file.header, sections, file.header_size, file.entries)
-        with pytest.raises(InvalidFileError, match="alpha"):
-            image.apply_sections(large.pixels, wrong)
-
-    def test_damaged_sections_are_refused(self) -> None:
-        file = container_of(Picture(colours()))
-        for kind in (container.SectionType.ALPHA, container.SectionType.ICC, container.SectionType.EXIF):
-            sections = (container.Section(kind, 0, 0, b"garbage"),)
-            wrong = container.Container(file.header, sections, file.header_size, file.entries)
-            with pytest.raises(InvalidFileError):
-                image.apply_sections(colours(), wrong)

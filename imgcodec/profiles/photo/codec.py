@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.model_file.model import PhotoModel
-from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import colour_mode
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.photo.coding import walk_tile
 from imgcodec.priors.photo.rdoq import ChoosingEncoder
@@ -66,7 +66,7 @@ class PhotoCodec:
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
         return Header(
-            width=picture.width, height=picture.height, colour_mode=images.colour_mode(picture), bit_depth=8,
+            width=picture.width, height=picture.height, colour_mode=colour_mode(picture), bit_depth=8,
             profile=Profile.PHOTO, tune=self.tunes[-1] if tune is None else tune, quality=round(quality * QUALITY_UNIT),
             tile_size=TILE_SIZE if max(picture.width, picture.height) > TILE_SIZE else 0,
             stage_count=len(STRIDES), codebook_id=self.id,

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
-from imgcodec.pictures import io as images
+from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import colour_mode
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.coding import walk_tiles
 from imgcodec.priors.raster.sampling import sample
@@ -66,7 +66,7 @@ class GridCodec:
         """Raises UsageError for a quality: there is one rate only."""
         if quality is not None:
             raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
-        return self._header(picture.width, picture.height, images.colour_mode(picture))
+        return self._header(picture.width, picture.height, colour_mode(picture))
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[NDArray[np.int32]]:
         """The tokens: there is nothing to choose any more."""
