@@ -17,8 +17,8 @@ NAME = "Name or path of a model."
 
 def list_models(as_json: Json = False) -> None:
     """Show the installed models: profile, id, bytes, bits per pixel of its files, what it is for."""
+    from imgcodec.model_file.find import installed_models
     from imgcodec.model_file.inventory import describe
-    from imgcodec.model_file.model import installed_models
 
     found, failures = [], []
     for name in installed_models():
@@ -70,7 +70,7 @@ def verify(
     Exit code 3 if any is damaged, 4 if one is not there.
     """
     from imgcodec.model_file import inventory
-    from imgcodec.model_file.model import installed_models
+    from imgcodec.model_file.find import installed_models
 
     reports: list[dict[str, Any]] = []
     failures: list[CodecError] = []

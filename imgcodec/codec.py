@@ -13,6 +13,7 @@ Tokens are the narrow waist: nothing else crosses it, and to their right every m
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,9 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType, unpacks
-from imgcodec.model_file.model import build_photo_model, find_model_by_id, open_model
+from imgcodec.devices import resolve_device
+from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
+from imgcodec.model_file.model import build_photo_model, open_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections, keeps, picture_sections
@@ -296,29 +299,33 @@ class Model:
             raise UsageError(f"The model {self.name} decodes at scale {known}, not at {scale}.")
 
 
-def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:
+def load_model(name_or_path: str | Path = "photo", device: torch.device | str = "cpu") -> Model:
     """A model, to be used for many images.
 
-    name_or_path: an installed model, or a .safetensors file. device: cpu, cuda, mps, or auto for the best there is.
-    Raises ModelNotFoundError, UsageError for a device that is not there, CodecError for a damaged model.
+    name_or_path: an installed model, or a .safetensors file. device: cpu, cuda, cuda:1, mps, a torch.device, or auto
+    for a GPU where there is one. Raises ModelNotFoundError, UsageError for a device that is not there, CodecError for a
+    damaged model.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(device.split(":")[0], False):
-        raise UsageError(f"There is no device {device!r} here.")
+    place = resolve_device(device)
     keep_freed_memory()
-    with torch.inference_mode(False):  # weights made in it could never be in a gradient, as `photo.refine` has them
+    with torch.inference_mode(False):  # weights that were made in it could never be in a gradient, which effort takes
         file = open_model(name_or_path)
         if file.config["profile"] == "photo":
-            return Model(PhotoCodec(build_photo_model(file, device)))
+            return Model(PhotoCodec(build_photo_model(file, place)))
         from imgcodec.profiles.raster.codec import GridCodec
         from imgcodec.profiles.raster.model import build_grid_model
 
-        return Model(GridCodec(build_grid_model(file, device)))
+        return Model(GridCodec(build_grid_model(file, place)))
 
 
-_cached_model = lru_cache(maxsize=4)(load_model)
+def _cached_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
+    """As `load_model`, but read once, as long as the file is the same."""
+    return _load_version(version_of(find_model(name_or_path)), resolve_device(device))
+
+
+@lru_cache(maxsize=4)
+def _load_version(version: Version, device: torch.device) -> Model:
+    return load_model(version.path, device)
 
 
 def compress(
@@ -328,7 +335,7 @@ def compress(
     tune: str | None = None,
     effort: int = 1,
     model: str = "photo",
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
 ) -> bytes:
     """`Model.compress` with a model that is loaded once."""
     return _cached_model(model, device).compress(image, quality, tune, effort)
@@ -341,14 +348,14 @@ def compress_to(
     tune: str | None = None,
     effort: int = 1,
     model: str = "photo",
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
 ) -> bytes:
     """`Model.compress_to` with a model that is loaded once."""
     return _cached_model(model, device).compress_to(image, target, tune, effort)
 
 
 def decompress(
-    data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels, scale: int = 1
+    data: bytes, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels, scale: int = 1
 ) -> Image.Image:
     """`Model.decompress` with the installed model that the file asks for."""
     name = find_model_by_id(read_decodable(data, max_pixels).header.codebook_id)
@@ -361,7 +368,7 @@ def read_tokens(data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Toke
     return _cached_model(name).read_tokens(data, max_pixels=max_pixels)
 
 
-def recover(data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
+def recover(data: bytes, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
     """`Model.recover` with the installed model that the file asks for."""
     header = container.salvage(data, Limits(pixels=max_pixels)).file.header
     check_header(header)

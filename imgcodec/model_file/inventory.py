@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
-from imgcodec.model_file.model import find_model, open_model
+from imgcodec.model_file.find import find_model
+from imgcodec.model_file.model import open_model
 from imgcodec.storage import files
 
 LARGEST_CARD = 2**20  # bytes

@@ -1,14 +1,12 @@
-"""A model: configuration, tensors and id. Finding, loading and verifying it.
+"""A model: configuration, tensors and id. Loading and verifying it.
 
 A model is one safetensors file. Its metadata hold the configuration and the answer of a known-answer test; its tensors
 are stored in the types they are used in: int8 and int32 for the prior, 16-bit floats for the transforms.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from imgcodec.bitstream.entropy import FrequencyTables
-from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
+from imgcodec.bitstream.errors import CodecError
 from imgcodec.bitstream.header import QUALITY_MAX, Header, Tune
+from imgcodec.model_file.find import LARGEST_FILE, codebook_id, find_model
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
 from imgcodec.model_file.untrusted import fill, read_tensors, sizes, soundness
 from imgcodec.priors.integer import exact
@@ -30,7 +29,6 @@ from imgcodec.storage import files
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig, Synthesis
 
 FORMAT = "imgcodec-model-1"
-LARGEST_FILE = 2**28  # bytes
 LARGEST_CONFIG = 2**20  # characters
 
 
@@ -82,45 +80,12 @@ def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str])
 
 
 def model_id(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """First 8 bytes of the SHA-256 of the configuration and, by name, of every tensor's name, type, shape and
-    little-endian bytes."""
-    digest = hashlib.sha256(metadata.get("config", "").encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.flatten().clone().view(torch.uint8).numpy().tobytes())
-    return digest.digest()[:8]
-
-
-def find_model(name_or_path: str) -> Path:
-    """The file of an installed model, or the path itself. Raises ModelNotFoundError."""
-    if name_or_path.endswith(".safetensors"):
-        path = Path(name_or_path)
-    else:
-        path = Path(str(resources.files("imgcodec.models"))) / f"{name_or_path}.safetensors"
-    if not path.is_file():
-        raise ModelNotFoundError(f"model {name_or_path!r} is not installed; there are: {', '.join(installed_models())}")
-    return path
-
-
-def installed_models() -> list[str]:
-    """Names of the models in the package."""
-    folder = Path(str(resources.files("imgcodec.models")))
-    return sorted(p.stem for p in folder.glob("*.safetensors"))
-
-
-def find_model_by_id(id: bytes) -> str:
-    """Name of the installed model with that id. Raises ModelNotFoundError.
-
-    Reads the files' tensors but builds no network, so a few milliseconds a model.
-    """
-    for name in installed_models():
-        if model_id(*read_tensors(find_model(name), LARGEST_FILE)) == id:
-            return name
-    raise ModelNotFoundError(
-        f"the file was made with model {id.hex()}, which is not installed; "
-        "install the release of imgcodec that made it, or pass its weights with --model"
+    """The codebook id of a file with these tensors and metadata."""
+    stored = (
+        (name, str(tensor.dtype), tuple(tensor.shape), tensor.flatten().clone().view(torch.uint8).numpy())
+        for name, tensor in tensors.items()
     )
+    return codebook_id(metadata.get("config", ""), stored)
 
 
 @dataclass
@@ -134,7 +99,7 @@ class ModelFile:
     answer: str | None
 
 
-def open_model(name_or_path: str) -> ModelFile:
+def open_model(name_or_path: str | Path) -> ModelFile:
     """Reads a model file. Raises ModelNotFoundError if there is no such model, CodecError if the file is none."""
     path = find_model(name_or_path)
     tensors, metadata = read_tensors(path, LARGEST_FILE)
@@ -147,7 +112,7 @@ def open_model(name_or_path: str) -> ModelFile:
     return ModelFile(path.stem, model_id(tensors, metadata), tensors, config, metadata.get("answer"))
 
 
-def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: str) -> torch.device:
+def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: torch.device | str) -> torch.device:
     """Takes tokenizer and integer prior to their device. Raises CodecError if this machine's arithmetic fails the
     known-answer test there."""
     target = torch.device(device)
@@ -162,7 +127,7 @@ def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: str)
     return target
 
 
-def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
+def load_photo_model(name_or_path: str, device: torch.device | str = "cpu") -> PhotoModel:
     """Reads, checks and builds a model.
 
     Raises ModelNotFoundError if there is no such model, CodecError if the file is no sound model of this profile or if
@@ -171,7 +136,7 @@ def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
     return build_photo_model(open_model(name_or_path), device)
 
 
-def build_photo_model(file: ModelFile, device: str) -> PhotoModel:
+def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel:
     """As `load_photo_model`, of a file that is read already."""
     config, tensors = file.config, file.tensors
     with soundness(file.name):

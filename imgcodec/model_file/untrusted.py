@@ -13,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import CodecError
+from imgcodec.model_file.find import TYPES
 
 LARGEST_SIZE = 2**13  # of any number in a configuration: channels, codes, blocks
 LONGEST_LIST = 64
-TYPES = {"I8", "U8", "I32", "F16", "BF16", "F32"}
 
 Config = TypeVar("Config")
 
@@ -29,7 +29,7 @@ def read_tensors(path: Path, largest: int) -> tuple[dict[str, Tensor], dict[str,
             raise CodecError(f"{path.name} is too large to be a model")
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
-            strange = {file.get_slice(name).get_dtype() for name in names} - TYPES
+            strange = {file.get_slice(name).get_dtype() for name in names} - TYPES.keys()
             if strange:
                 raise CodecError(f"{path.name} is not a sound imgcodec model: no model has tensors of {min(strange)}")
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}

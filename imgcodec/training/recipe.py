@@ -41,7 +41,7 @@ def train(
     folder: Path,
     resume: bool,
     start: str | None,
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
 ) -> Path:
     """Trains through all phases, writes the model file into `folder`, and what the export to integers costs in bits
     into export.json. Returns the path of the model.
