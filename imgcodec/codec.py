@@ -33,7 +33,7 @@ from imgcodec.model_file.find import Version, find_model, find_model_by_id, vers
 from imgcodec.model_file.model import build_photo_model, open_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
-from imgcodec.pictures.sections import apply_sections, keeps, picture_sections
+from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
@@ -254,7 +254,13 @@ class Model:
         """Of the file that `compress_picture` makes. Raises UsageError as `compress` does."""
         if tune is not None and tune not in self.tunes:
             raise UsageError(f"The model {self.name} has no tune {tune!r}, only {' and '.join(self.tunes)}.")
-        header = self.codec.header(picture, quality, None if tune is None else Tune[tune.upper()])
+        header = self.codec.header(
+            (picture.width, picture.height),
+            quality,
+            None if tune is None else Tune[tune.upper()],
+            colour_mode(picture),
+            picture.bit_depth,
+        )
         if header.tile_count * header.stage_count + len(SectionType) > DEFAULT_LIMITS.sections:
             raise UsageError(
                 f"A picture of {picture.width} x {picture.height} takes more sections than a file can have."

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -72,6 +73,7 @@ class Picture:
     icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
     gray: the original has one channel of colour, and the picture is saved so.
     density: pixels a metre, across and down.
+    bit_depth: bits of a sample of the original, 1 to 16; `pixels` have 8.
     notes: what was lost on the way here, each a clause about "it", for people.
     file_bytes: size of the file that it was read from.
     """
@@ -83,6 +85,7 @@ class Picture:
     xmp: bytes | None = None
     gray: bool = False
     density: Density | None = None
+    bit_depth: int = 8
     notes: list[str] = field(default_factory=list)
     file_bytes: int | None = None
 
@@ -95,11 +98,14 @@ class Picture:
         return int(self.pixels.shape[0])
 
 
-def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
-    """A Picture from a path (`-` is standard input), a file's bytes, a PIL image or an array uint8 (H, W, 3) or (H, W).
+def load(
+    source: str | PathLike[str] | bytes | BinaryIO | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels
+) -> Picture:
+    """A Picture from a path (`-` is standard input), a file's bytes, a binary file object, a PIL image of any mode, or
+    an array uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha.
 
     Raises InvalidFileError for what is damaged, over `max_pixels` or not an image, CodecError where there is no such
-    file, UsageError for an array of another kind.
+    file, UsageError for an array of another kind and for anything else.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
@@ -113,8 +119,13 @@ def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DE
             raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
     if isinstance(source, bytes):
         return _from_bytes(source, "The input", max_pixels)
-    data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
-    return _from_bytes(data, "Standard input" if str(source) == files.STANDARD else str(source), max_pixels)
+    if isinstance(source, str | PathLike) or hasattr(source, "read"):
+        data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
+        return _from_bytes(data, files.name_of(source), max_pixels)
+    raise UsageError(
+        "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
+        f"not of the type {type(source).__name__}."
+    )
 
 
 def format_of(path: str | Path) -> str:
@@ -231,12 +242,18 @@ def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) 
 
 
 def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:
-    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
-        raise UsageError(f"An image array is uint8 (H, W, 3) or (H, W), not {array.dtype} {array.shape}.")
+    channels = array.shape[2] if array.ndim == 3 else 1 if array.ndim == 2 else 0
+    if array.dtype != np.uint8 or channels not in (1, 3, 4) or not array.size:
+        raise UsageError(
+            "A picture as an array is uint8 of the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), "
+            f"not {array.dtype} {array.shape}."
+        )
     _check_size((array.shape[1], array.shape[0]), max_pixels)
-    gray = array.ndim == 2
-    pixels = np.repeat(array[..., None], 3, axis=2) if gray else np.ascontiguousarray(array)
-    return Picture(pixels.astype(np.uint8, copy=False), gray=gray)
+    samples = np.ascontiguousarray(array, np.uint8).reshape(*array.shape[:2], channels)
+    if channels == 1:
+        return Picture(np.repeat(samples, 3, axis=2), gray=True)
+    alpha = np.ascontiguousarray(samples[..., 3]) if channels == 4 else None
+    return Picture(np.ascontiguousarray(samples[..., :3]), alpha)
 
 
 def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
@@ -309,8 +326,8 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     if getattr(image, "is_animated", False):
         several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
         notes.append(f"only the first of its {several} is kept")
+    bits = modes.bit_depth(image, data)
     image.load()
-    bits = modes.bits(image, data)
     if bits > 8:
         notes.append(f"its {bits} bits a sample are reduced to 8")
 
@@ -348,7 +365,7 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     if xmp and len(xmp) > room - len(exif or b""):
         xmp = None
         notes.append("its XMP makes more than 15 MiB of metadata and was left out")
-    return Picture(pixels, alpha, icc, exif, xmp, gray, density, notes)
+    return Picture(pixels, alpha, icc, exif, xmp, gray, density, bits, notes)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

@@ -12,10 +12,11 @@ import os
 import secrets
 import stat
 import sys
+from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 
 if sys.platform != "win32":  # there, an abandoned file stays; its name is random, so that it is in nobody's way
@@ -26,30 +27,44 @@ TEMPORARY = ".imgcodec-{}.tmp"
 PIECE = 2**20  # bytes read at once
 
 
-def read(path: str | Path, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
-    """Everything in the file, or in standard input for `-`.
+def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
+    """Everything in the file at a path, in standard input for `-`, or that is left in a file object.
 
-    Raises CodecError where there is no such file, InvalidFileError where there is something that cannot be read, or
-    that has more than `limit` bytes: pipes and devices may never end.
+    Raises CodecError where there is no such file, UsageError for a file object that gives text, InvalidFileError where
+    there is something that cannot be read, or that has more than `limit` bytes: pipes and devices may never end.
     """
+    name = name_of(source)
     try:
-        if str(path) == STANDARD:
+        if not isinstance(source, str | PathLike):
+            return _all(source, name, limit)
+        if str(source) == STANDARD:
             if sys.stdin is None:
                 raise CodecError("Standard input is closed.")
-            return _all(sys.stdin.buffer, "Standard input", limit)
-        with open(path, "rb") as file:
-            return _all(file, str(path), limit)
+            return _all(sys.stdin.buffer, name, limit)
+        with open(source, "rb") as file:
+            return _all(file, name, limit)
     except FileNotFoundError:
-        raise CodecError(f"There is no file {path}.") from None
+        raise CodecError(f"There is no file {name}.") from None
     except IsADirectoryError:
-        raise InvalidFileError(f"{path} is a directory, not a file.") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise InvalidFileError(f"{path} cannot be read: {reason(error)}.") from None
+        raise InvalidFileError(f"{name} is a directory, not a file.") from None
+    except CodecError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character, a file that is closed
+        raise InvalidFileError(f"{name} cannot be read: {reason(error)}.") from None
+
+
+def name_of(source: str | PathLike[str] | BinaryIO) -> str:
+    """What messages call it."""
+    if not isinstance(source, str | PathLike):
+        return "The input"
+    return "Standard input" if str(source) == STANDARD else str(source)
 
 
 def _all(file: BinaryIO, name: str, limit: int) -> bytes:
     gathered = io.BytesIO()
     while piece := file.read(PIECE):
+        if not isinstance(piece, bytes):
+            raise UsageError("A file object must be opened in binary mode, as by open(path, 'rb').")
         if gathered.tell() + len(piece) > limit:
             raise InvalidFileError(f"{name} has more than the limit of {limit} bytes.")
         gathered.write(piece)

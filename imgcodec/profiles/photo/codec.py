@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.model_file.model import PhotoModel
-from imgcodec.pictures.io import Picture
-from imgcodec.pictures.sections import colour_mode
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.photo.coding import walk_tile
 from imgcodec.priors.photo.rdoq import ChoosingEncoder
@@ -60,15 +58,22 @@ class PhotoCodec:
     def id(self) -> bytes:
         return self.photo.id
 
-    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
         """Quality 0..100, 50 by default; for the eye, where the model can. Raises UsageError for another quality."""
         quality = DEFAULT_QUALITY if quality is None else quality
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
         return Header(
-            width=picture.width, height=picture.height, colour_mode=colour_mode(picture), bit_depth=8,
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth,
             profile=Profile.PHOTO, tune=self.tunes[-1] if tune is None else tune, quality=round(quality * QUALITY_UNIT),
-            tile_size=TILE_SIZE if max(picture.width, picture.height) > TILE_SIZE else 0,
+            tile_size=TILE_SIZE if max(size) > TILE_SIZE else 0,
             stage_count=len(STRIDES), codebook_id=self.id,
         )  # fmt: skip
 

@@ -15,8 +15,6 @@ from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
-from imgcodec.pictures.io import Picture
-from imgcodec.pictures.sections import colour_mode
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.coding import walk_tiles
 from imgcodec.priors.raster.sampling import sample
@@ -62,11 +60,21 @@ class GridCodec:
     def has_qualities(self) -> bool:
         return False
 
-    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
         """Raises UsageError for a quality: there is one rate only."""
         if quality is not None:
             raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
-        return self._header(picture.width, picture.height, colour_mode(picture))
+        return Header(
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=self.grid.profile,
+            tune=Tune.PSNR, quality=0, tile_size=TILE, stage_count=self.stage_count, codebook_id=self.id,
+        )  # fmt: skip
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[NDArray[np.int32]]:
         """The tokens: there is nothing to choose any more."""
@@ -142,7 +150,7 @@ class GridCodec:
         if count < 1 or not 0 <= drawing.seed < 2**63:
             raise UsageError("There must be one picture or more, and a seed from 0 to 2^63 - 1.")
         tokenizer = self.grid.tokenizer
-        header = self._header(width, height, ColourMode.RGB)
+        header = self.header(size, None, None)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
         given = None
         if drawing.prefix is not None:
@@ -165,12 +173,6 @@ class GridCodec:
         """For each stage, the code in the middle of a gray window: there is none that stands for nothing."""
         gray = np.full((TILE, TILE, 3), 128, np.uint8)
         return [int(stage[0, stage.shape[1] // 2, stage.shape[2] // 2]) for stage in self.analyse(gray)]
-
-    def _header(self, width: int, height: int, colour_mode: ColourMode) -> Header:
-        return Header(
-            width=width, height=height, colour_mode=colour_mode, bit_depth=8, profile=self.grid.profile, tune=Tune.PSNR,
-            quality=0, tile_size=TILE, stage_count=len(self.grid.tokenizer.strides), codebook_id=self.id,
-        )  # fmt: skip
 
     def _places(self, tile: Rectangle) -> Places:
         strides = self.grid.tokenizer.strides
