@@ -27,11 +27,12 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.payload import check_payload
-from imgcodec.model_file.model import build_photo_model, find_model_by_id, open_model
+from imgcodec.model_file.model import find_model_by_id, open_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.metadata import exif_density
 from imgcodec.profiles.photo.codec import PhotoCodec
+from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens

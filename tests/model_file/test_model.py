@@ -14,7 +14,8 @@ import imgcodec
 from imgcodec import CodecError, ModelNotFoundError
 from imgcodec.metrics.reference import psnr
 from imgcodec.model_file import model
-from imgcodec.model_file.model import find_model, find_model_by_id, load_photo_model, model_id, save_model
+from imgcodec.model_file.model import find_model, find_model_by_id, model_id, save_model
+from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 GOLDEN_ID = json.loads((TINY.parent / "golden.json").read_text())["model"]["id"]

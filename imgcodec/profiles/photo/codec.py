@@ -10,12 +10,12 @@ from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Rectangle, Tune
-from imgcodec.model_file.model import PhotoModel
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.photo.coding import walk_tile
 from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
 from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places

@@ -12,7 +12,7 @@ from torch import Tensor
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.codec import Model
 from imgcodec.evaluation.code_length import stage_bits
-from imgcodec.model_file.model import load_photo_model, photo_model, save_model
+from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.exact import LEVEL_UNITS, TUNE_UNITS, check_bounds, exact_arithmetic
 from imgcodec.priors.integer.trainable import export, unquantize
 from imgcodec.priors.photo.rate import choose_tokens
@@ -22,6 +22,7 @@ from imgcodec.priors.photo.transformer import Prior
 from imgcodec.priors.photo.windows import pack
 from imgcodec.priors.raster.protocol import LOGIT_UNIT
 from imgcodec.profiles.photo.codec import PhotoCodec
+from imgcodec.profiles.photo.model import load_photo_model, photo_model
 from imgcodec.profiles.raster.model import Prior as GridPrior
 from imgcodec.profiles.raster.model import Tokenizer, grid_model
 from imgcodec.tokenizers.rvq import ResidualVQ
