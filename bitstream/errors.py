@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions, and what is lost, as a warning. Each message is one sentence that a user can act on.
+"""What can go wrong, as exceptions, and what is lost, as a warning; each says it in one sentence a user can act on.
 
 `exit_code` is what the command line returns when the exception reaches it.
 """

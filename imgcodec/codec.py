@@ -30,11 +30,12 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType, unpacks
 from imgcodec.devices import resolve_device
 from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
-from imgcodec.model_file.model import build_photo_model, open_model
+from imgcodec.model_file.model import open_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
 from imgcodec.profiles.photo.codec import PhotoCodec
+from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens

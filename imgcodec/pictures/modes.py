@@ -55,7 +55,7 @@ def _stated(image: Image.Image, data: bytes) -> int:
 
 def _raw_depth(image: Image.Image) -> int:
     """Of a PNG that Pillow has opened, but not decoded yet: what it decodes is named as `RGB;16B`."""
-    return int(re.findall(r";(\d+)", str(image.tile[0][3]))[0])
+    return int(re.findall(r";(\d+)", str(getattr(image, "tile", [])[0][3]))[0])
 
 
 def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:

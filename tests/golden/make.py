@@ -27,7 +27,7 @@ from PIL import Image, ImageCms
 import imgcodec
 from imgcodec.bitstream import FrequencyTables, container
 from imgcodec.codec import Model
-from imgcodec.model_file.model import photo_model, save_model
+from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.metadata import exif_of_density
@@ -36,6 +36,7 @@ from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
 from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.profiles.photo.model import photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
 from imgcodec.training.photo.export import symbol_counts

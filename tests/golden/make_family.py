@@ -25,7 +25,7 @@ from imgcodec.pictures import io as images
 from imgcodec.priors.raster.init import start_embeddings
 from imgcodec.profiles.raster.model import build_prior, build_tokenizer, round_as_stored
 from imgcodec.tokens import Tokens
-from imgcodec.training.photo.export import export_grid
+from imgcodec.training.raster.export import export_grid
 from imgcodec.training.raster.objective import (
     CropTokens,
     Grid,

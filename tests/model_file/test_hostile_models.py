@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from imgcodec import CodecError
-from imgcodec.model_file.model import load_photo_model
+from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 DATA = TINY.read_bytes()
@@ -143,7 +143,7 @@ def test_the_memory_of_a_refusal(tmp_path):
     program = f"""
 import resource
 from imgcodec import CodecError
-from imgcodec.model_file.model import load_photo_model
+from imgcodec.profiles.photo.model import load_photo_model
 load_photo_model({str(TINY)!r})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

@@ -15,7 +15,8 @@ from imgcodec import CodecError, ModelNotFoundError
 from imgcodec.metrics.reference import psnr
 from imgcodec.model_file import find, model
 from imgcodec.model_file.find import find_model, find_model_by_id, id_of_file, version_of
-from imgcodec.model_file.model import load_photo_model, model_id, save_model
+from imgcodec.model_file.model import model_id, save_model
+from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 GOLDEN_ID = json.loads((TINY.parent / "golden.json").read_text())["model"]["id"]

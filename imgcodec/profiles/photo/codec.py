@@ -10,10 +10,10 @@ from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
-from imgcodec.model_file.model import PhotoModel
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.photo.coding import walk_tile
 from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
 from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places

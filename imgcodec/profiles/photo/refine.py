@@ -38,11 +38,11 @@ from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
 from imgcodec.metrics.differentiable import ms_ssim_db, psnr, ssimulacra2
 from imgcodec.metrics.reference import MsSsim
 from imgcodec.metrics.ssimulacra2 import SMALLEST_SIDE
-from imgcodec.model_file.model import PhotoModel
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.transformer import Prior
 from imgcodec.priors.photo.windows import pack, unpack
+from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import analyse, scale
 from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.layers import straight_through

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.model_file.model import build_photo_model, open_model
+from imgcodec.model_file.model import open_model
 from imgcodec.model_file.untrusted import as_tuples
 from imgcodec.priors.integer.trainable import calibrate, restore
 from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.storage import files
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training import distributed

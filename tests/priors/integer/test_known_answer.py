@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.model_file.model import load_photo_model
 from imgcodec.priors.integer import exact, known_answer
 from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense
+from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = str(Path(__file__).parents[2] / "golden" / "tiny.safetensors")
 MATMUL = torch.Tensor.__matmul__

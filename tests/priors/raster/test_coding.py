@@ -12,10 +12,10 @@ from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of
 from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
 from imgcodec.priors.integer import exact_causal as exact_sequence
 from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.priors.raster import logits
 from imgcodec.priors.raster.coding import walk_tiles
 from imgcodec.priors.raster.logits import weights_of
 from imgcodec.priors.raster.protocol import to_digits
-from imgcodec.priors.raster.transformer import logits
 
 seeds = st.integers(0, 2**32 - 1)
 sides = st.integers(1, 6)
