@@ -17,7 +17,7 @@ from PIL import Image
 import imgcodec
 import imgcodec.bitstream
 from imgcodec.evaluation.code_length import stage_bits
-from imgcodec.evaluation.metrics import psnr
+from imgcodec.metrics.reference import psnr
 from imgcodec.tokens import Tokens
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from machine import describe
 
 import imgcodec
-from imgcodec import image
 from imgcodec.cli.bench import find_files, parse_qualities
 from imgcodec.evaluation.bd import bd_rate
-from imgcodec.evaluation.metrics import Pixels, psnr
+from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.pictures import io as image
 
 RATES = (0.05, 1.5)  # bits a pixel that are compared
 

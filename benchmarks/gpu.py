@@ -36,11 +36,13 @@ from machine import describe
 from speed import photograph, timing
 
 import imgcodec
-from imgcodec import grid, image, photo
 from imgcodec.bitstream.entropy import RangeCoder, RangeDecoder, RangeEncoder
 from imgcodec.cli.bench import find_files
-from imgcodec.evaluation.metrics import Pixels
-from imgcodec.priors.choice import ChoosingEncoder
+from imgcodec.metrics.reference import Pixels
+from imgcodec.pictures import io as image
+from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.raster import codec as grid
 
 SMALL = 512, 768  # rows, columns
 QUALITIES = (10.0, 50.0, 90.0)

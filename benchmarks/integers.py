@@ -16,10 +16,10 @@ from machine import describe
 from torch import Tensor
 
 import imgcodec
-from imgcodec.priors.exact import exact_arithmetic
-from imgcodec.priors.layers import restore, unquantize
-from imgcodec.priors.transformer import Prior
-from imgcodec.priors.windows import pack
+from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.priors.integer.trainable import restore, unquantize
+from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.windows import pack
 
 GRID = (1, 16, 16)  # places of stage 0
 TURNS = 9

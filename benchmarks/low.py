@@ -17,11 +17,11 @@ from machine import describe
 from PIL import Image
 
 import imgcodec
-from imgcodec import image
 from imgcodec.cli.bench import find_files
-from imgcodec.evaluation.metrics import MsSsim, Pixels, psnr, to_db
 from imgcodec.evaluation.peers import avif, decode
-from imgcodec.evaluation.ssimulacra2 import Ssimulacra2
+from imgcodec.metrics.reference import MsSsim, Pixels, psnr, to_db
+from imgcodec.metrics.ssimulacra2 import Ssimulacra2
+from imgcodec.pictures import io as image
 
 Coded = tuple[int, Pixels]  # bytes of the file, and the picture that it shows
 

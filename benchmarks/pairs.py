@@ -27,10 +27,10 @@ from machine import describe
 from numpy.typing import NDArray
 
 import imgcodec
-from imgcodec import image
 from imgcodec.cli.bench import find_files
-from imgcodec.evaluation.metrics import Pixels, psnr
 from imgcodec.evaluation.peers import JpegMatcher
+from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.pictures import io as image
 from imgcodec.tokens import Stages
 
 

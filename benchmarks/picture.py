@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import imgcodec
-from imgcodec.evaluation.metrics import psnr
 from imgcodec.evaluation.peers import JPEG
+from imgcodec.metrics.reference import psnr
 
 BAND = 22
 

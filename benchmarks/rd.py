@@ -26,12 +26,12 @@ from pathlib import Path
 import torch
 from machine import describe
 
-from imgcodec import image
 from imgcodec.cli.bench import DEFAULT_QUALITIES, find_files, load_codecs, parse_qualities
 from imgcodec.evaluation import bench, peers
 from imgcodec.evaluation.bd import USUAL_RATES, quality_at
 from imgcodec.evaluation.bench import METRICS, Mean, Sample
-from imgcodec.evaluation.metrics import Reference
+from imgcodec.metrics.reference import Reference
+from imgcodec.pictures import io as image
 
 QUOTED_RATES = (0.25, 0.5, 1)  # bits per pixel
 TITLES = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA2"}

@@ -30,11 +30,12 @@ from numpy.typing import NDArray
 from speed import photograph
 
 import imgcodec
-from imgcodec import image, photo
 from imgcodec.bitstream import container
 from imgcodec.cli.bench import find_files
-from imgcodec.evaluation.metrics import Pixels, psnr
-from imgcodec.priors.exact import exact_arithmetic
+from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.pictures import io as image
+from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.profiles.photo import codec as photo
 
 NEAR = 8  # pixels
 HARSH = 256  # pixels, side of the tiles that small pictures get

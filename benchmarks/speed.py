@@ -36,12 +36,13 @@ from machine import describe
 from PIL import Image
 
 import imgcodec
-from imgcodec import bitstream, image
+from imgcodec import bitstream
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import QUALITY_UNIT
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation import peers
-from imgcodec.evaluation.metrics import Pixels, psnr
+from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.pictures import io as image
 
 ASPECT = 4 / 3
 PEERS: dict[str, dict[str, object]] = {  # Pillow's options: its defaults, but for JPEG XL, which a plugin brings

@@ -1,11 +1,11 @@
 """Whether this version decodes a file at all: what can be known without its tokens and before a model is looked for."""
 
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import METADATA, Container, SectionType
+from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, rounded_area
-from imgcodec.bitstream.payload import unpacked_size
+from imgcodec.bitstream.sections import PICTURE_SECTIONS
 
 LARGEST_TILE = 2**22
 """Pixels that a tile may have, its sides rounded up to WINDOW: what the prior takes in memory grows with it."""
@@ -39,12 +39,8 @@ def check_decodable(file: Container, limits: Limits = DEFAULT_LIMITS) -> None:
     would unpack to another size than they may. Takes microseconds and allocates nothing."""
     check_header(file.header)
     for section in file.sections:
-        if section.type in METADATA:
-            unpacked_size(section.data, limits.metadata_bytes)
-        elif section.type == SectionType.ALPHA:
-            pixels = file.header.width * file.header.height
-            if unpacked_size(section.data, pixels) != pixels:
-                raise InvalidFileError("The alpha section does not have the size of the picture.")
+        if section.type in PICTURE_SECTIONS:
+            PICTURE_SECTIONS[section.type].limit(section.data, file.header, limits)
 
 
 def check_header(header: Header) -> None:

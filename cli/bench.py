@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec import files
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.cli.options import Device, Effort, Force, on_terminal, say
+from imgcodec.storage import files
 
 if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not wait for
     from rich.table import Table
 
     from imgcodec.evaluation.bd import BdRate
     from imgcodec.evaluation.bench import Comparison, Mean, Report, Sample
-    from imgcodec.evaluation.metrics import Pixels
     from imgcodec.evaluation.peers import Codec
+    from imgcodec.metrics.reference import Pixels
 
 DEFAULT_QUALITIES = "5,15,25,35,50,65,80,95"
 DASH = "-"
@@ -152,7 +152,7 @@ def measure(run: Callable[..., "Report"], paths: list[Path], codec: "Codec", ste
     from rich.console import Console
     from rich.progress import Progress
 
-    from imgcodec import image
+    from imgcodec.pictures import io as image
 
     with Progress(console=Console(stderr=True), transient=True, disable=not on_terminal()) as progress:
         task = progress.add_task("", total=steps * len(paths))

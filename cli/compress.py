@@ -33,9 +33,11 @@ def compress(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
-    from imgcodec import files, image
     from imgcodec.bitstream import container
     from imgcodec.bitstream.header import QUALITY_UNIT
+    from imgcodec.pictures import io as image
+    from imgcodec.pictures import sections
+    from imgcodec.storage import files
 
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".nic")))
     if as_json and target == files.STANDARD:
@@ -50,7 +52,7 @@ def compress(
     pixels = picture.width * picture.height
     wanted = target_of(pixels, target_size, target_bpp, target_psnr, target_ssimulacra2)
     if strip:
-        picture = image.strip(picture)
+        picture = sections.strip(picture)
 
     with working(f"Compressing {Path(source).name}"):
         from imgcodec.codec import load_model

@@ -42,7 +42,7 @@ def pack(
 
     Files that are not whole pictures are skipped, and named.
     """
-    from imgcodec import folders as reading
+    from imgcodec.storage import folders as reading
 
     shard_bytes = int(parse_size(shard_size, "--shard-size"))
     shares = None if split is None else reading.parse_split(split)

@@ -31,9 +31,11 @@ def decompress(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
-    from imgcodec import files, image
     from imgcodec.bitstream import container
     from imgcodec.bitstream.decodable import check_header, read_decodable
+    from imgcodec.pictures import io as image
+    from imgcodec.pictures import sections
+    from imgcodec.storage import files
 
     lenient = allow_damaged or allow_partial
     if scale not in SCALES:
@@ -60,7 +62,7 @@ def decompress(
         if found and found.is_damaged and not allow_damaged:
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
         picture = found.picture if found else codec.decompress_picture(data, max_pixels=max_pixels, scale=scale)
-        encoded, notes = image.encode(image.strip(picture) if strip else picture, format)
+        encoded, notes = image.encode(sections.strip(picture) if strip else picture, format)
     files.write(target, encoded, force)
     for note in found.notes if found else []:
         say(f"{source}: {note}")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec import files
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Force, MaxPixels, Seed, say, working
+from imgcodec.storage import files
 
 if TYPE_CHECKING:
-    from imgcodec.modes import Pixels
+    from imgcodec.pictures.modes import Pixels
 
 GRID = "grid.png"
 GAP = 4  # pixels between the pictures of a grid
@@ -48,7 +48,7 @@ def generate(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Sample pictures from the prior of a model: 0000.png, 0001.png, ..."""
-    from imgcodec import image
+    from imgcodec.pictures import io as image
 
     if not 0 <= temperature < math.inf:
         raise UsageError(f"--temperature takes a number of 0 or more, not {temperature:g}.")

@@ -20,9 +20,9 @@ def info(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Show every field of the header, and every section with its bytes, share and bits per pixel."""
-    from imgcodec import files
     from imgcodec.bitstream import container
     from imgcodec.bitstream.decodable import check_decodable
+    from imgcodec.storage import files
 
     limits = Limits(pixels=max_pixels)
     data = files.read(source, limits.file_bytes)
@@ -40,10 +40,12 @@ def info(
 
 def describe(file: "Container", size: int) -> dict[str, object]:
     """Everything about a file, as JSON has it. The bytes of header and sections add up to those of the file."""
-    from imgcodec.bitstream.header import QUALITY_UNIT, Profile
+    from imgcodec.bitstream.header import QUALITY_UNIT
+    from imgcodec.profiles import PROFILES
 
     header = file.header
-    has_qualities = header.profile == Profile.PHOTO  # the others have one rate, and zeros in these fields
+    row = PROFILES.get(header.profile)
+    has_qualities = row is not None and row.has_qualities
 
     def cost(count: int) -> dict[str, object]:
         return {"bytes": count, "share": count / size, "bpp": 8 * count / (header.width * header.height)}

@@ -9,7 +9,7 @@ from imgcodec.bitstream.errors import CodecError
 from imgcodec.cli.options import leave, printable, say
 
 if TYPE_CHECKING:
-    from imgcodec.inventory import Facts
+    from imgcodec.model_file.inventory import Facts
 
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 NAME = "Name or path of a model."
@@ -17,8 +17,8 @@ NAME = "Name or path of a model."
 
 def list_models(as_json: Json = False) -> None:
     """Show the installed models: profile, id, bytes, bits per pixel of its files, what it is for."""
-    from imgcodec.inventory import describe
-    from imgcodec.model import installed_models
+    from imgcodec.model_file.find import installed_models
+    from imgcodec.model_file.inventory import describe
 
     found, failures = [], []
     for name in installed_models():
@@ -41,7 +41,7 @@ def list_models(as_json: Json = False) -> None:
 
 def show(name: Annotated[str, typer.Argument(help=NAME, show_default=False)], as_json: Json = False) -> None:
     """Show all of a model: configuration, parameters, and whether it computes here what it should."""
-    from imgcodec import inventory
+    from imgcodec.model_file import inventory
 
     model = inventory.describe(name)
     failures = check(model)
@@ -69,8 +69,8 @@ def verify(
 
     Exit code 3 if any is damaged, 4 if one is not there.
     """
-    from imgcodec import inventory
-    from imgcodec.model import installed_models
+    from imgcodec.model_file import inventory
+    from imgcodec.model_file.find import installed_models
 
     reports: list[dict[str, Any]] = []
     failures: list[CodecError] = []
@@ -105,7 +105,7 @@ def summary(model: "Facts") -> dict[str, object]:
 
 def check(model: "Facts") -> list[CodecError]:
     """What keeps a model from being used here: nothing, or one error."""
-    from imgcodec import inventory
+    from imgcodec.model_file import inventory
 
     try:
         inventory.check(model)

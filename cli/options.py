@@ -66,7 +66,7 @@ Split = Annotated[
 def model_for(header: "Header", name: str | None, device: str) -> "Model":
     """The model that decodes a file. Raises ModelNotFoundError where it is not installed."""
     from imgcodec.codec import load_model
-    from imgcodec.model import find_model_by_id
+    from imgcodec.model_file.find import find_model_by_id
 
     return load_model(name or find_model_by_id(header.codebook_id), device)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec import files, folders
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Force, MaxPixels, Quality, Seed, Split, counting, say
 from imgcodec.cli.targets import parse_size
+from imgcodec.storage import files, folders
 
 if TYPE_CHECKING:
     from imgcodec.codec import Model
@@ -81,8 +81,8 @@ def encode_folder(
     import numpy as np
 
     from imgcodec.codec import load_model
-    from imgcodec.image import Picture
-    from imgcodec.token_shards import MOST_PICTURES, Writer
+    from imgcodec.pictures.io import Picture
+    from imgcodec.storage.token_shards import MOST_PICTURES, Writer
 
     codec = load_model(model, device)
     codec.header(Picture(np.zeros((1, 1, 3), np.uint8)), quality)  # refuses a quality before there is a folder
@@ -134,7 +134,7 @@ def shard_ends(members: list[tuple[str, Path]], number: int | None) -> Iterator[
 
 def tokens_of(codec: "Model", name: str, path: Path, quality: float | None, max_pixels: int) -> "Tokens | None":
     """The tokens of a file; None, and a line on stderr, where it is not a whole picture."""
-    from imgcodec import image
+    from imgcodec.pictures import io as image
 
     try:
         picture = image.load(path, max_pixels)
@@ -148,9 +148,9 @@ def tokens_of(codec: "Model", name: str, path: Path, quality: float | None, max_
 
 def decode_shards(model: str, source: Path, output: Path, force: bool, device: str, max_pixels: int) -> None:
     """Writes a PNG for every picture of a shard, or of all shards of a folder."""
-    from imgcodec import image
     from imgcodec.codec import load_model
-    from imgcodec.token_shards import read
+    from imgcodec.pictures import io as image
+    from imgcodec.storage.token_shards import read
 
     shards = [source]
     if source.is_dir():

@@ -23,8 +23,8 @@ def verify(
 
     Exit code 3 if any file is damaged, otherwise that of the first other failure.
     """
-    from imgcodec import files
     from imgcodec.bitstream import container
+    from imgcodec.storage import files
 
     codecs: dict[bytes, Model] = {}
     reports, failures = [], []
@@ -53,8 +53,7 @@ def verify(
 
 def decoded(file: "Container", data: bytes, codec: "Model") -> str:
     """SHA-256 of the tokens of a file. Raises InvalidFileError where they or another section cannot be decoded."""
-    from imgcodec.bitstream.payload import check_payload
+    from imgcodec.bitstream.sections import unpack_fields
 
-    for section in file.sections:
-        check_payload(section, file.header)
+    unpack_fields(file.sections, file.header)
     return codec.read_tokens(data).sha256()

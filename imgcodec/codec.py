@@ -13,6 +13,7 @@ Tokens are the narrow waist: nothing else crosses it, and to their right every m
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,18 +21,20 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgcodec import image as images
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import Container, Section, SectionType
+from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.decodable import check_header, read_decodable
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.bitstream.payload import check_payload
-from imgcodec.image import Picture
-from imgcodec.metadata import exif_density
-from imgcodec.model import build_photo_model, find_model_by_id, open_model
-from imgcodec.photo import PhotoCodec
+from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType, unpacks
+from imgcodec.devices import resolve_device
+from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
+from imgcodec.model_file.model import open_model
+from imgcodec.pictures import io as images
+from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
+from imgcodec.profiles import load_codec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens
@@ -83,8 +86,8 @@ class Model:
 
         quality: 0..100, or None for the model's default, which for models of one rate is all there is. tune: psnr or
         visual, which is the default of models that have it. effort: 1 to 9, more of it for better pictures in about
-        as many bytes, in more time and memory (`imgcodec.refine`); what it chooses differs between machines. Raises
-        UsageError for what the model does not have and for pixels of another type or shape.
+        as many bytes, in more time and memory (`imgcodec.profiles.photo.refine`); what it chooses differs between
+        machines. Raises UsageError for what the model does not have and for pixels of another type or shape.
         """
         return self.compress_picture(_picture(image), quality, tune, effort)
 
@@ -122,7 +125,7 @@ class Model:
         header = self.header(picture, quality, tune)
         self.check_effort(effort)
         tokens, sections = self.encode(header, self.codec.analyse(picture.pixels), picture.pixels, effort)
-        data = container.write(tokens.header, [*sections, *images.picture_sections(picture)])
+        data = container.write(tokens.header, [*sections, *picture_sections(picture)])
         if verify:
             self.check(data, tokens, picture)
         return data
@@ -151,7 +154,7 @@ class Model:
         if scale > 1 and file.header.width * file.header.height * scale**2 > max_pixels:
             raise InvalidFileError(f"The picture has more than {max_pixels} pixels at scale {scale}.")
         tokens = self._tokens_of(file)
-        return images.apply_sections(self.detokenize(tokens, scale), file, scale)
+        return apply_sections(self.detokenize(tokens, scale), file, scale)
 
     def recover(self, data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """What a damaged or cut .nic file still shows. A lost section costs its tile, or only its detail.
@@ -172,12 +175,10 @@ class Model:
                 unreadable.append(index)
         if not any(shown):
             raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
-        others: dict[SectionType, bool] = {
-            s.type: _unpacks(s, header) for s in sections if s.type != SectionType.TOKENS
-        }
+        others = {s.type: unpacks(s, header) for s in sections if s.type in PICTURE_SECTIONS}
         sound = tuple(section for section in sections if others.get(section.type, True))
         return Recovery(
-            images.apply_sections(self.detokenize(Tokens(header, stages)), replace(found.file, sections=sound)),
+            apply_sections(self.detokenize(Tokens(header, stages)), replace(found.file, sections=sound)),
             coarse=tuple(index for index, count in enumerate(shown) if 0 < count < header.stage_count),
             flat=tuple(index for index, count in enumerate(shown) if count == 0),
             unreadable=tuple(unreadable),
@@ -243,22 +244,23 @@ class Model:
             # the caller has let a picture of this size in, whatever the default is
             file = container.read(data, Limits(pixels=max(DEFAULT_LIMITS.pixels, picture.width * picture.height)))
             read = self._tokens_of(file)
-            back = images.apply_sections(picture.pixels, file)
+            kept = keeps(file, picture)
         except InvalidFileError as error:
             raise CodecError(f"The file that was made is not sound, and was thrown away: {error}") from error
-        kept = [
-            (p.icc or None, p.exif or None, p.xmp or None, p.gray, p.density or exif_density(p.exif))
-            for p in (picture, back)
-        ]
-        same_tokens = read.header == tokens.header and read.sha256() == tokens.sha256()
-        if not same_tokens or kept[0] != kept[1] or not _same(picture.alpha, back.alpha):
+        if not kept or read.header != tokens.header or read.sha256() != tokens.sha256():
             raise CodecError("The file that was made does not decode to what was put into it, and was thrown away.")
 
     def header(self, picture: Picture, quality: float | None = None, tune: str | None = None) -> Header:
         """Of the file that `compress_picture` makes. Raises UsageError as `compress` does."""
         if tune is not None and tune not in self.tunes:
             raise UsageError(f"The model {self.name} has no tune {tune!r}, only {' and '.join(self.tunes)}.")
-        header = self.codec.header(picture, quality, None if tune is None else Tune[tune.upper()])
+        header = self.codec.header(
+            (picture.width, picture.height),
+            quality,
+            None if tune is None else Tune[tune.upper()],
+            colour_mode(picture),
+            picture.bit_depth,
+        )
         if header.tile_count * header.stage_count + len(SectionType) > DEFAULT_LIMITS.sections:
             raise UsageError(
                 f"A picture of {picture.width} x {picture.height} takes more sections than a file can have."
@@ -303,29 +305,27 @@ class Model:
             raise UsageError(f"The model {self.name} decodes at scale {known}, not at {scale}.")
 
 
-def load_model(name_or_path: str = "photo", device: str = "cpu") -> Model:
+def load_model(name_or_path: str | Path = "photo", device: torch.device | str = "cpu") -> Model:
     """A model, to be used for many images.
 
-    name_or_path: an installed model, or a .safetensors file. device: cpu, cuda, mps, or auto for the best there is.
-    Raises ModelNotFoundError, UsageError for a device that is not there, CodecError for a damaged model.
+    name_or_path: an installed model, or a .safetensors file. device: cpu, cuda, cuda:1, mps, a torch.device, or auto
+    for a GPU where there is one. Raises ModelNotFoundError, UsageError for a device that is not there, CodecError for a
+    damaged model.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(device.split(":")[0], False):
-        raise UsageError(f"There is no device {device!r} here.")
+    place = resolve_device(device)
     keep_freed_memory()
-    with torch.inference_mode(False):  # weights that were made in it could never be in a gradient (`imgcodec.refine`)
-        file = open_model(name_or_path)
-        if file.config["profile"] == "photo":
-            return Model(PhotoCodec(build_photo_model(file, device)))
-        from imgcodec.grid import GridCodec
-        from imgcodec.grid_model import build_grid_model
-
-        return Model(GridCodec(build_grid_model(file, device)))
+    with torch.inference_mode(False):  # weights that were made in it could never be in a gradient, which effort takes
+        return Model(load_codec(open_model(name_or_path), place))
 
 
-_cached_model = lru_cache(maxsize=4)(load_model)
+def _cached_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:
+    """As `load_model`, but read once, as long as the file is the same."""
+    return _load_version(version_of(find_model(name_or_path)), resolve_device(device))
+
+
+@lru_cache(maxsize=4)
+def _load_version(version: Version, device: torch.device) -> Model:
+    return load_model(version.path, device)
 
 
 def compress(
@@ -335,7 +335,7 @@ def compress(
     tune: str | None = None,
     effort: int = 1,
     model: str = "photo",
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
 ) -> bytes:
     """`Model.compress` with a model that is loaded once."""
     return _cached_model(model, device).compress(image, quality, tune, effort)
@@ -348,14 +348,14 @@ def compress_to(
     tune: str | None = None,
     effort: int = 1,
     model: str = "photo",
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
 ) -> bytes:
     """`Model.compress_to` with a model that is loaded once."""
     return _cached_model(model, device).compress_to(image, target, tune, effort)
 
 
 def decompress(
-    data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels, scale: int = 1
+    data: bytes, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels, scale: int = 1
 ) -> Image.Image:
     """`Model.decompress` with the installed model that the file asks for."""
     name = find_model_by_id(read_decodable(data, max_pixels).header.codebook_id)
@@ -368,7 +368,7 @@ def read_tokens(data: bytes, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Toke
     return _cached_model(name).read_tokens(data, max_pixels=max_pixels)
 
 
-def recover(data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
+def recover(data: bytes, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
     """`Model.recover` with the installed model that the file asks for."""
     header = container.salvage(data, Limits(pixels=max_pixels)).file.header
     check_header(header)
@@ -378,18 +378,6 @@ def recover(data: bytes, *, device: str = "cpu", max_pixels: int = DEFAULT_LIMIT
 def write_tokens(tokens: Tokens) -> bytes:
     """`Model.write_tokens` with the installed model that the tokens are of."""
     return _cached_model(find_model_by_id(tokens.header.codebook_id)).write_tokens(tokens)
-
-
-def _same(a: NDArray[np.uint8] | None, b: NDArray[np.uint8] | None) -> bool:
-    return a is b if a is None or b is None else np.array_equal(a, b)
-
-
-def _unpacks(section: Section, header: Header) -> bool:
-    try:
-        check_payload(section, header)
-    except InvalidFileError:
-        return False
-    return True
 
 
 def _picture(image: Image.Image | NDArray[np.uint8]) -> Picture:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec import image as images
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT
-from imgcodec.image import Picture
-from imgcodec.priors.exact import exact_arithmetic
+from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import picture_sections
+from imgcodec.priors.integer.exact import exact_arithmetic
 
 if TYPE_CHECKING:
     from imgcodec.codec import Model
@@ -86,7 +86,7 @@ def compress_to(
     model.check_effort(effort)
     with exact_arithmetic():
         analysis = list(model.codec.analyse(picture.pixels))
-    extras = images.picture_sections(picture)
+    extras = picture_sections(picture)
     files: dict[float, tuple[bytes, Tokens]] = {}
     fidelity = _metric(target.kind, picture)
 
@@ -126,7 +126,8 @@ def _metric(kind: Kind, picture: Picture) -> Callable[[NDArray[np.uint8]], float
     is too small."""
     if kind == Kind.SIZE:
         return None
-    from imgcodec.evaluation import metrics, ssimulacra2
+    from imgcodec.metrics import reference as metrics
+    from imgcodec.metrics import ssimulacra2
 
     if kind == Kind.PSNR:
         return lambda decoded: metrics.psnr(picture.pixels, decoded)

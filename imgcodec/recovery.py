@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from imgcodec import image as images
-from imgcodec.bitstream.container import Salvage, SectionType
-from imgcodec.image import Picture
+from imgcodec.bitstream.container import Salvage
+from imgcodec.bitstream.sections import SectionType
+from imgcodec.pictures import io as images
+from imgcodec.pictures.io import Picture
 
 
 @dataclass(frozen=True)

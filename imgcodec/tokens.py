@@ -8,10 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import Section
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Header, Profile, Rectangle, Tune
-from imgcodec.image import Picture
+from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.sections import Section
 
 Stages = list[NDArray[Any]]
 Places = list[tuple[slice, slice]]
@@ -75,8 +74,16 @@ class TokenCodec(Protocol):
     @property
     def has_qualities(self) -> bool: ...
 
-    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
-        """Of the file that a picture becomes; None: the default. Raises UsageError for what the model does not have."""
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
+        """Of the file that a picture of this size, (width, height), becomes; None: the default. Raises UsageError for
+        what the model does not have."""
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[Any]:
         """What `encode` takes, for any quality, of pixels uint8 (H, W, 3)."""

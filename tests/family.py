@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from imgcodec.grid_model import build_prior, build_tokenizer, grid_model, profiles_of
-from imgcodec.priors.layers import calibrate, export
-from imgcodec.tokenizers.grid import GridTokenizer
+from imgcodec.priors.integer.trainable import calibrate, export
+from imgcodec.profiles.raster.model import build_prior, build_tokenizer, grid_model, profiles_of
+from imgcodec.tokenizers.protocol import GridTokenizer
 
 TOKENIZERS = {
     "snac": {"kind": "snac", "vq_strides": [4, 2, 1], "codebook_size": 64, "widths": [16, 8], "latent_dim": 16},

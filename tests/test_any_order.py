@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import imgcodec
 from imgcodec.bitstream import Header, container
 from imgcodec.codec import Model
-from imgcodec.model import installed_models
+from imgcodec.model_file.find import installed_models
 from imgcodec.tokenizers.rvq import STRIDES
 from imgcodec.tokens import Tokens, stage_places
 

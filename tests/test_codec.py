@@ -11,10 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from two_tunes import save_two_tunes
 
 import imgcodec
-from imgcodec import CodecError, InvalidFileError, ModelNotFoundError, Tokens, UsageError, codec
+from imgcodec import CodecError, InvalidFileError, ModelNotFoundError, Tokens, UsageError
 from imgcodec.bitstream import ColourMode, Profile, SectionType, container
+from imgcodec.model_file import find
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
@@ -29,10 +31,8 @@ def photograph():
 def installed(tmp_path, monkeypatch):
     """The tiny model as the only installed one, under the name `photo`."""
     shutil.copy(TINY, tmp_path / "photo.safetensors")
-    monkeypatch.setattr("imgcodec.model.resources.files", lambda _: tmp_path)
-    codec._cached_model.cache_clear()
-    yield
-    codec._cached_model.cache_clear()
+    monkeypatch.setattr("imgcodec.model_file.find.resources.files", lambda _: tmp_path)
+    return tmp_path
 
 
 def psnr(a, b):
@@ -166,6 +166,26 @@ def test_functions_find_the_model_that_a_file_asks_for(installed, tiny_model, ph
     assert imgcodec.load_model("photo").id == tiny_model.id
 
 
+def test_a_model_file_is_read_once_until_another_is_put_in_its_place(installed, photograph, monkeypatch):
+    reads = []
+    real = find.deserialize
+    monkeypatch.setattr(find, "deserialize", lambda data: reads.append(len(data)) or real(data))
+    data = imgcodec.compress(photograph[:20, :30], quality=40)
+    for _ in range(3):
+        imgcodec.decompress(data)
+        imgcodec.read_tokens(data)
+        imgcodec.recover(data)
+    assert len(reads) == 1
+
+    save_two_tunes(installed / "other.safetensors")
+    (installed / "other.safetensors").replace(installed / "photo.safetensors")
+    again = imgcodec.compress(photograph[:20, :30], quality=40)
+    assert container.read(again).header.codebook_id != container.read(data).header.codebook_id
+    assert imgcodec.decompress(again).size == (30, 20)
+    with pytest.raises(ModelNotFoundError, match="not installed"):
+        imgcodec.decompress(data)
+
+
 def test_files_of_a_model_that_is_not_installed(installed, tiny_model, photograph):
     tokens = tiny_model.tokenize(photograph[:9, :9])
     strange = Tokens(replace(tokens.header, codebook_id=bytes(8)), tokens.stages)
@@ -217,12 +237,6 @@ def test_tokens_that_do_not_fit_their_header(tiny_model):
             tiny_model.write_tokens(
                 Tokens(tokens.header, [coarse, np.where(fine == fine[0, 0, 0], value, fine).astype(np.int16)])
             )
-
-
-def test_devices_that_are_not_there():
-    for device in ("abacus", "cuda:99" if not torch.cuda.is_available() else "xla"):
-        with pytest.raises(UsageError, match="no device"):
-            imgcodec.load_model(str(TINY), device)
 
 
 @pytest.mark.parametrize("change", [{"profile": Profile.TINY}, {"stage_count": 1}])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imgcodec.model import installed_models
+from imgcodec.model_file.find import installed_models
 
 ROOT = Path(__file__).parent.parent
 TINY = str(ROOT / "tests" / "golden" / "tiny.safetensors")

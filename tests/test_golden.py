@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageCms
 
 import imgcodec
-from imgcodec import metadata
 from imgcodec.bitstream import SectionType, container
+from imgcodec.pictures import metadata
 
 GOLDEN = Path(__file__).parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgcodec import InvalidFileError, codec, files, image
+from imgcodec import InvalidFileError, codec
 from imgcodec.bitstream import Limits, Profile, Section, SectionType, container, pack, write
 from imgcodec.bitstream.decodable import LARGEST_TILE, check_decodable, check_header, read_decodable
 from imgcodec.bitstream.header import Header, write_header
 from imgcodec.bitstream.limits import check_size, largest_token_section
-from imgcodec.image import Picture
+from imgcodec.pictures import io as image
+from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import apply_sections
+from imgcodec.storage import files
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = (GOLDEN / "odd-size.nic").read_bytes()  # 100 x 75
@@ -152,7 +155,7 @@ def test_the_memory_of_gray_is_that_of_colour():
     file = container.Container(header, (), 0, ())
     tracemalloc.start()
     try:
-        gray = image.apply_sections(pixels, file)
+        gray = apply_sections(pixels, file)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -6,8 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imgcodec import CodecError, UsageError
-from imgcodec.evaluation import metrics
-from imgcodec.image import Picture
+from imgcodec.metrics import reference as metrics
+from imgcodec.pictures.io import Picture
 from imgcodec.rate_control import SYNTHESES, Kind, OutOfReachError, Target, compress_to, search
 
 

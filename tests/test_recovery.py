@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_pictures import SRGB
 from PIL import Image
 
 import imgcodec
-from imgcodec import InvalidFileError, Tokens, codec, image, photo
+from imgcodec import InvalidFileError, Tokens, codec
 from imgcodec.bitstream import Section, SectionType, container
-from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.bitstream.sections import PICTURE_SECTIONS
+from imgcodec.pictures import io as image
+from imgcodec.profiles.photo import codec as photo
+from imgcodec.tokenizers.transforms import BLOCK
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -30,7 +34,9 @@ def tiled(tiny_model, photograph):
     alpha = np.tile(np.arange(pixels.shape[1]) % 256, (len(pixels), 1)).astype(np.uint8)
     exif = Image.Exif()
     exif[0x010E] = "a tower"
-    picture = image.Picture(pixels, alpha, exif=exif.tobytes().removeprefix(b"Exif\0\0"), xmp=b"<x:xmpmeta/>")
+    picture = image.Picture(
+        pixels, alpha, SRGB, exif.tobytes().removeprefix(b"Exif\0\0"), b"<x:xmpmeta/>", density=(11811, 5906)
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(photo, "TILE_SIZE", 128)
         data = tiny_model.compress_picture(picture, 70)
@@ -99,13 +105,13 @@ def test_a_lost_detail_leaves_the_coarse_picture(tiny_model, photograph):
     assert found.notes[-1] == "its tile 0 is shown coarsely, for the fine stage is lost"
 
 
-@pytest.mark.parametrize("kind", [SectionType.ALPHA, SectionType.EXIF, SectionType.XMP])
+@pytest.mark.parametrize("kind", PICTURE_SECTIONS)
 def test_damaged_alpha_and_metadata_are_left_out_and_named(tiny_model, tiled, kind):
     whole, expected = tiled
     file = container.read(whole)
     entry = next(entry for entry in file.entries if entry.type == kind)
     name = kind.name.lower()
-    others = {"alpha", "exif", "xmp"} - {name}
+    others = {row.field for row in PICTURE_SECTIONS.values()} - {name}
 
     found = tiny_model.recover(flipped(whole, [8 * (entry.offset + entry.size) - 40]))
     assert found.notes == [f"it is damaged in {entry.size} bytes from byte {entry.offset} on ({name})"]

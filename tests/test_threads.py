@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from imgcodec.priors import exact
+from imgcodec.priors.integer import exact
 
 PHOTOGRAPH = Path(__file__).parent.parent / "examples" / "photo.png"
 

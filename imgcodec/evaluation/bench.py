@@ -18,8 +18,8 @@ from typing import TypeVar
 
 from imgcodec.evaluation import peers
 from imgcodec.evaluation.bd import USUAL_RATES, BdRate, Range, bd_rate
-from imgcodec.evaluation.metrics import Pixels, Reference, to_db
 from imgcodec.evaluation.peers import Codec, JpegMatch, JpegMatcher
+from imgcodec.metrics.reference import Pixels, Reference, to_db
 
 METRICS = ("psnr", "ms_ssim_db", "ssimulacra2")
 

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeCoder
-from imgcodec.photo import PhotoCodec, prior_quality
-from imgcodec.priors.exact import exact_arithmetic
-from imgcodec.priors.walk import walk_tile
+from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.priors.photo.coding import walk_tile
+from imgcodec.profiles.photo.codec import PhotoCodec, prior_quality
 from imgcodec.tokenizers.rvq import STRIDES
 from imgcodec.tokens import Tokens, stage_places
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, features
 
-from imgcodec.evaluation.metrics import Pixels, psnr
+from imgcodec.metrics.reference import Pixels, psnr
 
 # Qualities that draw the JPEG curve from 0.1 to 3 bits per pixel on photographs.
 JPEG_QUALITIES = (2, 5, 10, 16, 25, 35, 50, 65, 78, 87, 92)

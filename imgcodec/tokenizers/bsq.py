@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.tokenizers.blocks import BLOCK, BlockAnalysis, BlockSynthesis
-from imgcodec.tokenizers.grid import Losses
+from imgcodec.tokenizers.init import block_basis, set_layer, start_transforms
+from imgcodec.tokenizers.protocol import Losses
 from imgcodec.tokenizers.quantizers import MOST_BITS, BinarySphericalQuantizer
-from imgcodec.tokenizers.start import block_basis, set_layer, start_transforms
+from imgcodec.tokenizers.transforms import BLOCK, BlockAnalysis, BlockSynthesis
 
 LARGEST_WIDTH = 2**12
 MOST_BLOCKS = 64

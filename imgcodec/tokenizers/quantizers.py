@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.grid import Losses
 from imgcodec.tokenizers.layers import straight_through
+from imgcodec.tokenizers.protocol import Losses
 
 MOST_BITS = 18
 SEARCHED_AT_ONCE = 2048  # latents, which makes 128 MiB of similarities with 16384 codes
@@ -33,7 +33,7 @@ class VectorQuantizer(nn.Module):
 
     l2_norm: latents and codewords are normalised, so that the nearest is the one of the smallest angle. The angle alone
     does not know how large a latent was: each codeword has a learned `gain` that it is multiplied with afterwards.
-    Where the projection has a bias, magnitudes become angles, and gain restores them (`imgcodec.tokenizers.start`).
+    Where the projection has a bias, magnitudes become angles, and gain restores them (`imgcodec.tokenizers.init`).
 
     temperature: of the softmax of squared distances that the entropy loss is made of. Narrow clouds of latents need a
     low one.

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.blocks import BLOCK, analysis_net, fine_net
 from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, straight_through, zero_init
+from imgcodec.tokenizers.transforms import BLOCK, analysis_net, fine_net
 
 STRIDES = (64, BLOCK)
 POOL = STRIDES[0] // STRIDES[1]

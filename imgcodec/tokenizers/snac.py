@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.tokenizers.blocks import BLOCK, BlockAnalysis, BlockSynthesis
-from imgcodec.tokenizers.grid import Losses
+from imgcodec.tokenizers.init import block_basis, start_quantizer, start_transforms
+from imgcodec.tokenizers.protocol import Losses
 from imgcodec.tokenizers.quantizers import VectorQuantizer, sum_of_losses
-from imgcodec.tokenizers.start import block_basis, start_quantizer, start_transforms
+from imgcodec.tokenizers.transforms import BLOCK, BlockAnalysis, BlockSynthesis
 
 LARGEST_CODES = 2**18
 LARGEST_WIDTH = 2**12

@@ -18,13 +18,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec import files
 from imgcodec.bitstream.errors import CodecError, UsageError
-from imgcodec.stored import checked_config, fill, read_tensors, soundness
-from imgcodec.tokenizers.grid import Losses
+from imgcodec.model_file.untrusted import checked_config, fill, read_tensors, soundness
+from imgcodec.storage import files
+from imgcodec.tokenizers.init import block_basis, start_quantizer, start_transforms
 from imgcodec.tokenizers.layers import zero_init
+from imgcodec.tokenizers.protocol import Losses
 from imgcodec.tokenizers.quantizers import VectorQuantizer
-from imgcodec.tokenizers.start import block_basis, start_quantizer, start_transforms
 
 FORMAT = "imgcodec-vqvae-1"
 LARGEST_FILE = 2**31  # bytes; the full-size one has 300 MB

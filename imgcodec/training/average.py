@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from imgcodec import files
 from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.storage import files
 
 FORMAT = "imgcodec-average-1"
 PREFIX = "average."

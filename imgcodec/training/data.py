@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgcodec import image
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.pictures import io as image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff"}
 

@@ -16,8 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from imgcodec import files
 from imgcodec.bitstream.errors import CodecError
+from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers
 

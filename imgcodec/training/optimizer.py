@@ -31,8 +31,17 @@ def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Te
         from pytorch_optimizer import SOAP
 
         matrices: list[dict[str, Any]] = [{"params": members["matrix"], "full_rate": phase.matrix_rate}]
-        settings = {"precondition_frequency": 10, "max_precondition_dim": LARGEST_BASIS, "merge_dims": True}
-        made.append(SOAP(matrices, lr=phase.matrix_rate, betas=(0.95, 0.95), weight_decay=0, **settings))
+        made.append(
+            SOAP(
+                matrices,
+                lr=phase.matrix_rate,
+                betas=(0.95, 0.95),
+                weight_decay=0,
+                precondition_frequency=10,
+                max_precondition_dim=LARGEST_BASIS,
+                merge_dims=True,
+            )
+        )
     return made
 
 

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import imgcodec
-from imgcodec import files, image
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.pictures import io as image
+from imgcodec.storage import files
 
 BASE = "https://picsum.photos"
 LICENCE = "Unsplash License, https://unsplash.com/license"

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from imgcodec import files, folders, image
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.pictures import io as image
+from imgcodec.storage import files, folders
 
 MANIFEST = "manifest.jsonl"
 OURS = re.compile(r"[a-z][a-z0-9_]*-\d{6}\.tar|manifest\.jsonl")

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 import imgcodec
 from imgcodec.cli.generate import contact_sheet
-from imgcodec.model import save_model
+from imgcodec.model_file.model import save_model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FAMILY = [GOLDEN / f"{name}.safetensors" for name in ("snac", "svqvae", "bsq", "pixelcnn")]

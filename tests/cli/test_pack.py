@@ -17,7 +17,8 @@ from in_process import invoke_silent
 from PIL import Image
 
 import imgcodec
-from imgcodec import UsageError, folders
+from imgcodec import UsageError
+from imgcodec.storage import folders
 from imgcodec.training.data import load_photographs
 
 

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from imgcodec import image
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import checksum, write_header
 from imgcodec.cli import app
+from imgcodec.pictures import io as image
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
 

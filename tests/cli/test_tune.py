@@ -12,8 +12,8 @@ from two_tunes import save_two_tunes
 import imgcodec
 from imgcodec.bitstream import Tune, container
 from imgcodec.codec import Model
-from imgcodec.evaluation.metrics import psnr
-from imgcodec.photo import PhotoCodec
+from imgcodec.metrics.reference import psnr
+from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.rate_control import Kind, Target, compress_to
 
 
@@ -51,7 +51,7 @@ def test_targets_are_met_in_the_tune(both: Model, pixels: NDArray[np.uint8]) -> 
         return psnr(pixels, np.asarray(both.decompress(data)))
 
     wanted = (fidelity(both.compress(pixels, 30, "visual")) + fidelity(both.compress(pixels, 70, "visual"))) / 2
-    found = compress_to(both, imgcodec.image.load(Image.fromarray(pixels)), Target(Kind.PSNR, wanted), "visual")
+    found = compress_to(both, imgcodec.pictures.io.load(Image.fromarray(pixels)), Target(Kind.PSNR, wanted), "visual")
     assert container.read(found.data).header.tune == Tune.VISUAL
     assert fidelity(found.data) == pytest.approx(wanted, abs=0.1)
 

@@ -8,8 +8,8 @@ import pytest
 from evaluation.pictures import Pixels, waves
 
 from imgcodec.evaluation import bench, peers
-from imgcodec.evaluation.metrics import psnr, to_db
 from imgcodec.evaluation.peers import Codec
+from imgcodec.metrics.reference import psnr, to_db
 
 SAME = dataclasses.replace(peers.JPEG, name="same")
 LARGE, OTHER, SMALL = ("large", waves(180, 200)), ("other", waves(170, 260)), ("small", waves(90, 120))

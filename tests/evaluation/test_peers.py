@@ -8,7 +8,7 @@ from evaluation.pictures import noise, waves
 from PIL import Image, JpegImagePlugin
 
 from imgcodec.evaluation import peers
-from imgcodec.evaluation.metrics import psnr
+from imgcodec.metrics.reference import psnr
 
 
 def test_jpeg_is_baseline_with_half_resolution_chroma():

@@ -51,7 +51,7 @@ def _read(data: bytes) -> bool:
 def decode(data: bytes) -> bool:
     """The whole decoder, from the bytes to the bytes of a PNG or another: with the tiny model, and as its file. What is
     damaged before its checksums are mended is recovered first."""
-    from imgcodec import image
+    from imgcodec.pictures import io as image
 
     _recover(data)
     data = mend(data, tiny_model().id)

@@ -25,21 +25,23 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import imgcodec
-from imgcodec import image as images
 from imgcodec.bitstream import FrequencyTables, container
 from imgcodec.codec import Model
-from imgcodec.image import Picture
-from imgcodec.metadata import exif_of_density
-from imgcodec.model import photo_model, save_model
-from imgcodec.priors.exact import check_bounds
-from imgcodec.priors.layers import Attention, Rows, calibrate, export
-from imgcodec.priors.tables import fit_tables, integer_weights
-from imgcodec.priors.transformer import Prior, PriorConfig
+from imgcodec.model_file.model import save_model
+from imgcodec.pictures import io as images
+from imgcodec.pictures.io import Picture
+from imgcodec.pictures.metadata import exif_of_density
+from imgcodec.pictures.sections import picture_sections
+from imgcodec.priors.integer.exact import check_bounds
+from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
+from imgcodec.priors.photo.tables import fit_tables, integer_weights
+from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.profiles.photo.model import photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
-from imgcodec.training.export import symbol_counts
-from imgcodec.training.klt import start_from_klt
-from imgcodec.training.photo import Data, Photo, PhotoPhase, calibration_pass, train_phase
+from imgcodec.training.photo.export import symbol_counts
+from imgcodec.training.photo.klt import start_from_klt
+from imgcodec.training.photo.objective import Data, Photo, PhotoPhase, calibration_pass, train_phase
 
 FOLDER = Path(__file__).parent
 PHOTOGRAPH = FOLDER.parent.parent / "examples" / "photo.png"
@@ -158,7 +160,7 @@ def with_everything(model: Model, picture: Picture, tokens: Tokens) -> bytes:
     full = replace(picture, icc=profile, exif=exif, xmp=b"<x:xmpmeta/>", density=(11811, 5906))
     plain = model.write_tokens(Tokens(replace(tokens.header, tile_size=SMALL_TILE), tokens.stages))
     file = container.read(plain)
-    return container.write(file.header, [*file.sections, *images.picture_sections(full)])
+    return container.write(file.header, [*file.sections, *picture_sections(full)])
 
 
 def make_file(model: Model, name: str) -> dict[str, object]:

@@ -20,13 +20,13 @@ from make import FOLDER, PHOTOGRAPH, make_picture
 from PIL import Image
 
 import imgcodec
-from imgcodec import image as images
 from imgcodec.codec import Model
-from imgcodec.grid_model import build_prior, build_tokenizer, round_as_stored
-from imgcodec.priors.start_sequence import start_embeddings
+from imgcodec.pictures import io as images
+from imgcodec.priors.raster.init import start_embeddings
+from imgcodec.profiles.raster.model import build_prior, build_tokenizer, round_as_stored
 from imgcodec.tokens import Tokens
-from imgcodec.training.export import export_grid
-from imgcodec.training.grid import (
+from imgcodec.training.raster.export import export_grid
+from imgcodec.training.raster.objective import (
     CropTokens,
     Grid,
     GridData,

@@ -4,11 +4,11 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from priors.small_sequence import NAMES, exact_prior, random_tokens, sizes_of, walked
+from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of, walked
 from reader import sequence_prior as page
 
-from imgcodec.priors.exact import exact_arithmetic, operand_fractions
-from imgcodec.priors.logits import weights_of
+from imgcodec.priors.integer.exact import exact_arithmetic, operand_fractions
+from imgcodec.priors.raster.logits import weights_of
 
 
 @pytest.mark.parametrize("name", NAMES)

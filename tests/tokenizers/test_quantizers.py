@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from vector_quantize_pytorch import LFQ, VectorQuantize
 
+from imgcodec.tokenizers.init import start_quantizer
 from imgcodec.tokenizers.quantizers import (
     BinarySphericalQuantizer,
     VectorQuantizer,
@@ -21,7 +22,6 @@ from imgcodec.tokenizers.quantizers import (
     index_to_bits,
     sum_of_losses,
 )
-from imgcodec.tokenizers.start import start_quantizer
 
 
 def bare(codes=64, dimensions=6, l2_norm=True, **more):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from imgcodec.priors.transformer import Prior, PriorConfig
-from imgcodec.priors.windows import pack
+from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
 SMALL = {"channels": (3, 5), "codes": 21, "levels": 4, "width_coarse": 8, "width_fine": 4}

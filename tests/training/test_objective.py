@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from imgcodec import UsageError
-from imgcodec.priors.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.transformer import Prior, PriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training.average import is_average, load_average, write_average
 from imgcodec.training.loop import Run
-from imgcodec.training.photo import Photo, PhotoPhase, code_length, groups
-from imgcodec.training.photo_recipe import grow
+from imgcodec.training.photo.objective import Photo, PhotoPhase, code_length, groups
+from imgcodec.training.photo.recipe import grow
 
 TOKENIZER = RVQConfig(channels=(8, 12), width_coarse=8, width_fine=8, analysis_blocks=(2, 1), synthesis_blocks=(1, 2))
 PRIOR = PriorConfig(

@@ -13,10 +13,10 @@ import torch
 from family import small_tokenizer
 from safetensors.torch import save_file
 
-from imgcodec.grid_model import build_prior
+from imgcodec.profiles.raster.model import build_prior
 from imgcodec.training import distributed
-from imgcodec.training.grid import LossWeights, PriorObjective, TokenizerObjective
 from imgcodec.training.loop import Phase, Report, Run, run_phase
+from imgcodec.training.raster.objective import LossWeights, PriorObjective, TokenizerObjective
 
 
 def main(folder: Path, crops: int, revive_every: int) -> None:

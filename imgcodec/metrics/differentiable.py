@@ -1,0 +1,117 @@
+"""Perceptual distances that have gradients: MS-SSIM and SSIMULACRA 2.1, as `imgcodec.metrics.reference` measures them.
+
+Same definitions and constants; float32, batches, and every root kept away from zero, where its gradient has no end.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from imgcodec.metrics.reference import MsSsim
+from imgcodec.metrics.ssimulacra2 import OPSIN, OPSIN_BIAS, SCALES, SMALLEST_SIDE, STRUCTURE_C2, WEIGHTS, blur_taps
+
+
+def visual_loss(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Pixels (B, 3, H, W) in 0..1 and what they are decoded to -> the loss and its parts.
+
+    A doubling of the rate is worth about 3.2 dB of MS-SSIM (-10 log10(1 - x)), 25 points of SSIMULACRA 2.1 and 3.3 dB
+    of PSNR, one rate with another (`imgcodec.profiles.photo.refine` has them by quality): in these units the parts add
+    up. The share of PSNR keeps colours and flat places where they are.
+    """
+    decoded = decoded.float()
+    with torch.autocast(pixels.device.type, enabled=False):
+        similarity, score = structure_and_score(pixels, decoded)
+        fidelity = psnr(pixels, decoded)
+    loss = -(similarity / 3.2 + score / 25 + 0.2 * fidelity / 3.3).mean()
+    return loss, {"loss": loss, "ms_ssim": similarity.mean(), "ssimulacra2": score.mean(), "psnr": fidelity.mean()}
+
+
+def structure_and_score(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
+    """MS-SSIM in dB and SSIMULACRA 2.1, (B,) each."""
+    return ms_ssim_db(pixels, decoded), ssimulacra2(pixels, decoded)
+
+
+def psnr(pixels: Tensor, decoded: Tensor) -> Tensor:
+    """Of pixels (B, 3, H, W) in 0..1: (B,) in dB."""
+    return -10 * (decoded - pixels).square().mean((1, 2, 3)).clamp(min=1e-10).log10()
+
+
+def ms_ssim_db(pixels: Tensor, decoded: Tensor) -> Tensor:
+    """-10 log10(1 - MS-SSIM) of pixels (B, 3, H, W) in 0..1, sides of at least 161 pixels: (B,)."""
+    return -10 * (1 - ms_ssim(pixels, decoded)).clamp(min=1e-6).log10()
+
+
+def ms_ssim(original: Tensor, distorted: Tensor) -> Tensor:
+    """Multi-scale SSIM (Wang et al. 2003) of pixels (B, 3, H, W) in 0..1, sides of at least 161 pixels: (B,)."""
+    c1, c2 = 0.01**2, 0.03**2
+    position = torch.arange(-5.0, 6.0, device=original.device)
+    taps = torch.exp(-(position**2) / (2 * 1.5**2))
+    taps = taps / taps.sum()
+    result = torch.ones_like(original[:, :, 0, 0])
+    for scale, weight in enumerate(MsSsim.WEIGHTS):
+        if scale:
+            original, distorted = (_halve_with_zeros(x) for x in (original, distorted))
+        planes = torch.cat([original, distorted, original**2, distorted**2, original * distorted], 1)
+        mean_o, mean_d, square_o, square_d, product = _filter(planes, taps, 0).chunk(5, 1)
+        variance_o, variance_d = square_o - mean_o**2, square_d - mean_d**2
+        value = (2 * (product - mean_o * mean_d) + c2) / (variance_o + variance_d + c2)
+        if scale == len(MsSsim.WEIGHTS) - 1:
+            value = value * (2 * mean_o * mean_d + c1) / (mean_o**2 + mean_d**2 + c1)
+        result = result * value.mean((2, 3)).clamp(min=1e-4) ** weight
+    return result.mean(1)
+
+
+def ssimulacra2(original: Tensor, distorted: Tensor) -> Tensor:
+    """SSIMULACRA 2.1 of sRGB pixels (B, 3, H, W) in 0..1: (B,), 100 at most."""
+    taps = torch.from_numpy(blur_taps()).to(original)
+    linear_o, linear_d = _to_linear(original), _to_linear(distorted)
+    norms = []
+    for scale in range(SCALES):
+        if min(linear_o.shape[2:]) < SMALLEST_SIDE:
+            break
+        if scale:
+            linear_o, linear_d = (
+                F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in (linear_o, linear_d)
+            )
+        norms.append(_norms(_xyb(linear_o), _xyb(linear_d), taps))
+    flat = torch.stack(norms, 2).flatten(1)  # channel, scale, norm, map
+    error = (flat @ torch.from_numpy(WEIGHTS[: flat.shape[1]]).to(flat)) * 0.9562382616834844
+    error = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3
+    return 100 - 10 * error.clamp(min=1e-3) ** 0.6276336467831387
+
+
+def _norms(original: Tensor, distorted: Tensor, taps: Tensor) -> Tensor:
+    """Mean and 4-norm of the three error maps of every channel: (B, 3 channels, 2 norms, 3 maps)."""
+    planes = torch.cat([original, distorted, original**2, distorted**2, original * distorted], 1)
+    mean_o, mean_d, square_o, square_d, product = _filter(planes, taps, len(taps) // 2).chunk(5, 1)
+    variance_o, variance_d, covariance = square_o - mean_o**2, square_d - mean_d**2, product - mean_o * mean_d
+    structure = (2 * covariance + STRUCTURE_C2) / (variance_o + variance_d + STRUCTURE_C2)
+    luminance = 1 - (mean_o - mean_d) ** 2
+    edges = (1 + (distorted - mean_d).abs()) / (1 + (original - mean_o).abs()) - 1
+    maps = torch.stack([(1 - luminance * structure).relu(), edges.relu(), (-edges).relu()], 2)
+    return torch.stack([maps.mean((3, 4)), ((maps**4).mean((3, 4)) + 1e-20) ** 0.25], 2)
+
+
+def _filter(x: Tensor, taps: Tensor, padding: int) -> Tensor:
+    channels = x.shape[1]
+    kernel = taps.expand(channels, 1, 1, -1)
+    x = F.conv2d(x, kernel, padding=(0, padding), groups=channels)
+    return F.conv2d(x, kernel.transpose(2, 3), padding=(padding, 0), groups=channels)
+
+
+def _halve_with_zeros(x: Tensor) -> Tensor:
+    """As `pytorch_msssim` does it: an odd side gets a row of zeros on both ends, which count in the mean."""
+    return F.avg_pool2d(x, 2, padding=(x.shape[2] % 2, x.shape[3] % 2))
+
+
+def _to_linear(srgb: Tensor) -> Tensor:
+    x = srgb.clamp(0, 1)
+    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp(min=0.04) + 0.055) / 1.055) ** 2.4)
+
+
+def _xyb(linear: Tensor) -> Tensor:
+    bias = float(OPSIN_BIAS)
+    opsin = torch.from_numpy(OPSIN).to(linear)[:, :, None, None]
+    long, medium, short = ((F.conv2d(linear, opsin) + bias).clamp(min=1e-6) ** (1 / 3) - bias ** (1 / 3)).unbind(1)
+    x, y = (long - medium) / 2, (long + medium) / 2
+    return torch.stack([14 * x + 0.42, y + 0.01, short - y + 0.55], 1)

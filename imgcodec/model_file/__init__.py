@@ -1,0 +1,1 @@
+"""Model files: finding, loading and verifying them, as untrusted input."""

@@ -1,0 +1,82 @@
+"""Integer priors and model files: what a file says of a prior, and the prior that it says it of."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from imgcodec.model_file.untrusted import checked
+from imgcodec.priors.integer import exact
+from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense, ExactTable
+from imgcodec.priors.integer.trainable import Attention, Depthwise, Linear, Rows, TokenCurve
+from imgcodec.priors.integer.trainable_causal import CausalAttention, Dense, Gate, Table
+
+AnyPrior = TypeVar("AnyPrior", bound=nn.Module)
+
+
+def stored_integer(name: str, tensor: Tensor) -> Tensor:
+    """A prior's tensor in the smallest integer type that it is sure to fit."""
+    return tensor.to(torch.int8 if name.endswith(("weight", "shift")) else torch.int32)
+
+
+def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AnyPrior:
+    """The prior, built on the meta device, with its layers replaced by integer ones from the tensors of a file.
+
+    fractions: the units of operands, by the name of the layer. Raises ValueError, TypeError or KeyError for what does
+    not fit the prior.
+    """
+
+    def take(name: str, shape: torch.Size) -> Tensor:
+        return checked(tensors, f"prior.{name}", shape)
+
+    def product(name: str, layer: Linear | Depthwise) -> tuple[Tensor, Tensor, Tensor]:
+        outputs = layer.bias.shape
+        return take(f"{name}.weight", layer.weight.shape), take(f"{name}.bias", outputs), take(f"{name}.shift", outputs)
+
+    def linear(name: str, layer: Linear) -> exact.ExactLinear:
+        if layer.operand is None:
+            return exact.ExactLinear(*product(name, layer), None, False)
+        return exact.ExactLinear(*product(name, layer), fractions[name], layer.operand.positive)
+
+    def dense(name: str, layer: Dense) -> ExactDense:
+        return ExactDense(*product(name, layer), fractions[name], layer.operand is not None and layer.operand.positive)
+
+    def convert(module: nn.Module, prefix: str) -> None:
+        for child_name, child in module.named_children():
+            name = prefix + child_name
+            match child:
+                case Dense():
+                    exact_layer: nn.Module = dense(name, child)
+                case CausalAttention():
+                    query, key, value = fractions[name]
+                    exact_layer = ExactCausalAttention(
+                        dense(f"{name}.project", child.project), dense(f"{name}.merge", child.merge),
+                        (query, key, value), child.heads, child.context,
+                    )  # fmt: skip
+                case Table():
+                    weight = take(f"{name}.weight", child.weight.shape)
+                    exact_layer = ExactTable(weight, take(f"{name}.shift", child.weight.shape[1:]), child.uses)
+                case Gate():
+                    exact_layer = child.export()
+                case Linear():
+                    exact_layer = linear(name, child)
+                case Depthwise():
+                    exact_layer = exact.ExactDepthwise(*product(name, child), fractions[name])
+                case Attention():
+                    query, key, value = fractions[name]
+                    exact_layer = exact.ExactAttention(
+                        linear(f"{name}.project", child.project), linear(f"{name}.merge", child.merge),
+                        take(f"{name}.position", child.position.shape), (query, key, value), child.window,
+                    )  # fmt: skip
+                case Rows():
+                    exact_layer = exact.ExactRows(take(f"{name}.rows", child.rows.shape), child.tunes)
+                case TokenCurve():
+                    exact_layer = child.export()
+                case _:
+                    convert(child, f"{name}.")
+                    continue
+            setattr(module, child_name, exact_layer)
+
+    convert(prior, "")
+    return prior

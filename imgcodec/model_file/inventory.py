@@ -1,0 +1,100 @@
+"""What there is to know of a model file: its metadata, its tensors, its card, and whether it works."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.model_file.find import find_model
+from imgcodec.model_file.model import open_model
+from imgcodec.storage import files
+
+LARGEST_CARD = 2**20  # bytes
+PARTS = ("tokenizer", "prior")
+
+
+HEADING = re.compile(r"#+\s*(?:`[^`]*`[,:]?\s*)?(.*\S)\s*")
+ID_ROW = re.compile(r"\|\s*id\s*\|\s*`?([0-9a-f]{16})`?\s*\|")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the page beside a model file says. purpose: its heading, ``# `name`, purpose``. bpp: the lowest and highest
+    rate in the column of that name. id: of a row ``| id | `0123456789abcdef` |``."""
+
+    purpose: str | None = None
+    bpp: tuple[float, float] | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """config: the part of the file's metadata that says what is built. parameters: numbers in the tensors of each part.
+    id: computed from the file."""
+
+    name: str
+    path: Path
+    id: str
+    bytes: int
+    profile: str
+    config: dict[str, Any]
+    parameters: dict[str, int]
+    card: Card
+
+
+def describe(name_or_path: str) -> Facts:
+    """Raises ModelNotFoundError, and InvalidFileError for what is no model file."""
+    path = find_model(name_or_path)
+    try:
+        file = open_model(str(path))
+    except CodecError as error:
+        raise InvalidFileError(str(error)) from None
+    parameters = {
+        part: sum(tensor.numel() for name, tensor in file.tensors.items() if name.startswith(f"{part}."))
+        for part in PARTS
+    }
+    size, profile = path.stat().st_size, file.config["profile"]
+    return Facts(file.name, path, file.id.hex(), size, profile, file.config, parameters, _card(path.with_suffix(".md")))
+
+
+def check(model: Facts) -> None:
+    """Builds the model, which proves its bounds and runs its known-answer test, and compares its id with the card's.
+
+    Raises InvalidFileError for a model that cannot be used here."""
+    from imgcodec.codec import load_model
+
+    if model.card.id not in (None, model.id):
+        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}")
+    try:
+        load_model(str(model.path))
+    except CodecError as error:
+        raise InvalidFileError(str(error)) from None
+
+
+def _card(path: Path) -> Card:
+    """What a card says; nothing where there is none."""
+    if not path.is_file():
+        return Card()
+    try:
+        lines = files.read(path, LARGEST_CARD).decode(errors="replace").splitlines()
+    except CodecError:
+        return Card()
+    heading = HEADING.fullmatch(lines[0]) if lines else None
+    ids = [match[1] for match in map(ID_ROW.fullmatch, lines) if match]
+    rates = _column(lines, "bpp")
+    return Card(heading and heading[1], (min(rates), max(rates)) if rates else None, ids[0] if ids else None)
+
+
+def _column(lines: list[str], name: str) -> list[float]:
+    """The numbers of a column, in the first table that has it."""
+    column, numbers = None, []
+    for line in lines:
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if column is None:
+            column = cells.index(name) if len(cells) > 1 and name in cells else None
+        elif len(cells) <= column:
+            break
+        elif re.fullmatch(r"\d+(\.\d+)?", cells[column]):
+            numbers.append(float(cells[column]))
+    return numbers

@@ -1,0 +1,1 @@
+"""Pictures in and out: pixels, colour modes, metadata."""

@@ -1,0 +1,380 @@
+"""Pictures from and to ordinary image files. Knows Pillow, never torch.
+
+      file ──► Pillow ──► modes to RGB ──► turned upright ──► Picture ──► file
+                                                              pixels, alpha, ICC, EXIF, XMP,
+                                                              density, and notes on what was lost
+
+A file is read as a stranger's: its size is checked before its pixels are decoded, and whatever Pillow raises becomes an
+InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
+"""
+
+import io
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
+from imgcodec.pictures import chunks, extended_xmp, metadata, modes
+from imgcodec.pictures.metadata import Density
+from imgcodec.pictures.modes import Pixels
+from imgcodec.storage import files
+
+Image.init()
+# What is read: formats that are told by their first bytes and need no other program (EPS would start one).
+_READ = tuple(
+    name
+    for name in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "QOI")
+    if name in Image.OPEN  # Pillow can be built without some of them
+)
+# What is written, by the suffix of the name.
+_WRITTEN = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+}
+_OPTIONS: dict[str, dict[str, object]] = {
+    "PNG": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True, "exact": True},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "PPM": {},
+}
+# Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
+_METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
+_SAMPLE_BYTES = 8  # a pixel of 16-bit RGBA, not compressed
+_FILE_ROOM = 2**26  # bytes that an image file may have besides
+_JPEG_SEGMENT = 65533  # bytes that fit into one
+_XMP_HEAD = 29
+_JFIF_DENSITY = 65535  # the highest
+
+# Pillow's limit on pixels is a variable of its module: one thread at a time may replace it.
+_pillow = threading.Lock()
+
+
+@dataclass
+class Picture:
+    """A picture, upright.
+
+    pixels: uint8 (H, W, 3); the three are equal where the original is gray.
+    alpha: uint8 (H, W), 0 transparent to 255 opaque, or None. Pixels are not multiplied by it.
+    icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
+    gray: the original has one channel of colour, and the picture is saved so.
+    density: pixels a metre, across and down.
+    bit_depth: bits of a sample of the original, 1 to 16; `pixels` have 8.
+    notes: what was lost on the way here, each a clause about "it", for people.
+    file_bytes: size of the file that it was read from.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    gray: bool = False
+    density: Density | None = None
+    bit_depth: int = 8
+    notes: list[str] = field(default_factory=list)
+    file_bytes: int | None = None
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+
+def load(
+    source: str | PathLike[str] | bytes | BinaryIO | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels
+) -> Picture:
+    """A Picture from a path (`-` is standard input), a file's bytes, a binary file object, a PIL image of any mode, or
+    an array uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha.
+
+    Raises InvalidFileError for what is damaged, over `max_pixels` or not an image, CodecError where there is no such
+    file, UsageError for an array of another kind and for anything else.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, max_pixels)
+    if isinstance(source, Image.Image):
+        _check_size(source.size, max_pixels)
+        try:
+            return _from_image(source, b"")
+        except CodecError:
+            raise
+        except Exception as error:  # a PIL image decodes its file late
+            raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
+    if isinstance(source, bytes):
+        return _from_bytes(source, "The input", max_pixels)
+    if isinstance(source, str | PathLike) or hasattr(source, "read"):
+        data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
+        return _from_bytes(data, files.name_of(source), max_pixels)
+    raise UsageError(
+        "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
+        f"not of the type {type(source).__name__}."
+    )
+
+
+def format_of(path: str | Path) -> str:
+    """The format that the suffix of a name asks for; PNG for `-`. Raises UsageError."""
+    if str(path) == files.STANDARD:
+        return "PNG"
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITTEN:
+        raise UsageError(
+            f"Pictures are written as {', '.join(_WRITTEN)}, not as {suffix or 'a name without suffix'!r}."
+        )
+    return _WRITTEN[suffix]
+
+
+def save(picture: Picture, target: str | Path | BinaryIO, format: str | None = None) -> list[str]:
+    """Writes a picture, replacing what is at a path; the format is that of the suffix, PNG for a file object.
+
+    Returns notes on what the format could not take. Raises CodecError, UsageError for a suffix that is not known.
+    """
+    if isinstance(target, str | Path):
+        data, notes = encode(picture, format or format_of(target))
+        files.write(target, data, force=True)
+    else:
+        data, notes = encode(picture, format or "PNG")
+        target.write(data)
+    return notes
+
+
+def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
+    """The bytes of an image file (PNG, WebP, TIFF and PPM without loss), and notes on what it could not take.
+
+    Raises CodecError where the format cannot hold the picture.
+    """
+    image = to_pil(picture)
+    carried, notes = _carried(picture, format)
+    if picture.alpha is not None and format in ("JPEG", "PPM"):
+        image = image.convert(image.mode.removesuffix("A"))
+        if picture.alpha.min() < 255:
+            notes.append(f"{format} has no transparency, which was left out")
+    options = dict(_OPTIONS[format])
+    if format == "TIFF" and picture.exif:  # libtiff, which compresses, cannot write the directories that EXIF brings
+        options = {}
+    try:
+        try:
+            return _pillow_encode(image, format, options | carried), notes
+        except Exception:
+            if not carried:
+                raise
+            # Pillow parses some of it. Better the picture alone than nothing.
+            return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
+    except Exception as error:
+        raise CodecError(
+            f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {_reason(error)}."
+        ) from error
+
+
+def to_pil(picture: Picture) -> Image.Image:
+    """A PIL image, RGB or L, with alpha where there is any, its metadata in `info`."""
+    colours = picture.pixels[..., 0] if picture.gray else picture.pixels
+    image = Image.fromarray(np.ascontiguousarray(colours))
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(np.ascontiguousarray(picture.alpha)))
+    for name, value in (("icc_profile", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp)):
+        if value:
+            image.info[name] = metadata.EXIF_PREFIX + value if name == "exif" else value
+    if picture.density:
+        image.info["dpi"] = metadata.to_dpi(picture.density)
+    return image
+
+
+def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:
+    """A picture's metadata as Pillow takes them for a format, and notes on what it does not take."""
+    exif = picture.exif and metadata.EXIF_PREFIX + picture.exif
+    dpi = picture.density and metadata.to_dpi(picture.density)
+    carried: dict[str, object] = {"icc_profile": picture.icc, "exif": exif, "xmp": picture.xmp, "dpi": dpi}
+    notes: list[str] = []
+    if format == "PPM":
+        if any(carried.values()):
+            notes.append("PPM has no metadata, which were left out")
+        carried = {}
+    elif format == "WEBP":
+        if picture.gray and picture.icc:
+            notes.append("WebP has no gray pictures, and its gray ICC profile was left out")
+            del carried["icc_profile"]
+        if picture.density and not picture.exif:
+            carried["exif"] = metadata.exif_of_density(picture.density)
+        elif picture.density != metadata.exif_density(picture.exif):
+            notes.append("WebP has no place for its density, which was left out")
+    elif format == "TIFF":
+        carried |= {"tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp), "exif": None, "xmp": None}
+    elif format == "JPEG":
+        if exif and len(exif) > _JPEG_SEGMENT:
+            del carried["exif"]
+            notes.append("its EXIF is too long for a JPEG and was left out")
+        if picture.xmp and len(picture.xmp) > _JPEG_SEGMENT - _XMP_HEAD:
+            carried["xmp"], carried["extra"] = extended_xmp.split(picture.xmp)
+        if dpi and not all(1 <= round(value) <= _JFIF_DENSITY for value in dpi):
+            del carried["dpi"]
+            notes.append("JPEG cannot state its density, which was left out")
+    elif format == "PNG" and picture.xmp:
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", picture.xmp.decode(errors="replace"))
+        carried |= {"pnginfo": text, "xmp": None}
+    return {name: value for name, value in carried.items() if value}, notes
+
+
+def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) -> bytes:
+    # A fresh image: what Pillow finds in `info` it would write, asked or not.
+    bare = image.copy()
+    bare.info = {}
+    buffer = io.BytesIO()
+    bare.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:
+    channels = array.shape[2] if array.ndim == 3 else 1 if array.ndim == 2 else 0
+    if array.dtype != np.uint8 or channels not in (1, 3, 4) or not array.size:
+        raise UsageError(
+            "A picture as an array is uint8 of the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), "
+            f"not {array.dtype} {array.shape}."
+        )
+    _check_size((array.shape[1], array.shape[0]), max_pixels)
+    samples = np.ascontiguousarray(array, np.uint8).reshape(*array.shape[:2], channels)
+    if channels == 1:
+        return Picture(np.repeat(samples, 3, axis=2), gray=True)
+    alpha = np.ascontiguousarray(samples[..., 3]) if channels == 4 else None
+    return Picture(np.ascontiguousarray(samples[..., :3]), alpha)
+
+
+def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
+    if not data:
+        raise InvalidFileError(f"{name} is empty.")
+    try:
+        picture = _decode(data, max_pixels)
+    except InvalidFileError as error:
+        raise InvalidFileError(f"{name}: {error}") from None
+    except Exception as error:
+        without = _decode_without_metadata(data, max_pixels)
+        if without is None:  # it was not the metadata: tell what was wrong at first
+            if isinstance(error, UnidentifiedImageError):
+                raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
+            raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
+        picture = without
+    picture.file_bytes = len(data)
+    return picture
+
+
+def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
+    """The picture of a file whose metadata Pillow cannot read: without the kind that it fails on, or without all.
+
+    None where that is not what is wrong with the file.
+    """
+    parts = chunks.parts(data)
+    kinds = sorted({name for name, _ in parts if chunks.is_metadata(name)})
+    if not kinds:
+        return None
+    try:
+        picture = _decode(chunks.without(parts, set(kinds)), max_pixels)
+    except Exception:
+        return None
+    note = "its metadata cannot be read and was left out"
+    for kind in kinds[:8] if len(kinds) > 1 else ():  # each is a picture to decode, and a stranger chooses how many
+        try:
+            picture = _decode(chunks.without(parts, {kind}), max_pixels)
+        except Exception:  # it is another one, or more than one
+            continue
+        note = f"its metadata of the kind {kind!r} cannot be read and was left out"
+        break
+    picture.notes.append(note)
+    return picture
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":  # Pillow allocates its canvas when it opens the file
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+        _check_size((width, height), max_pixels)
+    with _own_limit(), Image.open(io.BytesIO(data), formats=_READ) as image:
+        _check_size(image.size, max_pixels)
+        return _from_image(image, data)
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Switches Pillow's limit on pixels off: it warns at 89 and refuses at 178 megapixels, ours is exact."""
+    with _pillow:
+        limit = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _from_image(image: Image.Image, data: bytes) -> Picture:
+    """A Picture from a PIL image. `data` are the bytes of its file, empty where they are not known."""
+    notes: list[str] = []
+    if getattr(image, "is_animated", False):
+        several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
+        notes.append(f"only the first of its {several} is kept")
+    bits = modes.bit_depth(image, data)
+    image.load()
+    if bits > 8:
+        notes.append(f"its {bits} bits a sample are reduced to 8")
+
+    exif, exif_note = metadata.read_exif(image)
+    xmp, xmp_note = metadata.read_xmp(image)
+    notes += [note for note in (exif_note, xmp_note) if note]
+    icc = metadata.read_icc(image)
+    density = metadata.read_density(image, exif)
+    notes += metadata.lost(image, data)
+    gray = modes.is_gray(image)
+    if image.mode in ("CMYK", "LAB"):
+        image, note = modes.to_srgb(image, icc)
+        icc = None
+        notes.append(note)
+    elif icc and metadata.icc_space(icc) != ("GRAY" if gray else "RGB"):
+        icc = None
+        notes.append("its ICC profile is of another colour space and was left out")
+
+    pixels, alpha = modes.to_arrays(image, bits)
+    turn = metadata.orientation(exif, xmp)
+    if turn != metadata.UPRIGHT:
+        if image.format != "TIFF":  # that, Pillow has turned already
+            pixels = modes.turned(pixels, turn)
+            alpha = None if alpha is None else modes.turned(alpha, turn)
+        density = density and metadata.turned(density, turn)
+        exif = exif and metadata.upright_exif(exif)
+    xmp = xmp and metadata.upright_xmp(xmp)  # also where it contradicts the EXIF
+    room = _METADATA_ROOM - len(icc or b"")
+    if room < 0:
+        icc, room = None, _METADATA_ROOM
+        notes.append("its ICC profile is over 15 MiB and was left out")
+    if exif and len(exif) > room:
+        exif = None
+        notes.append("its EXIF makes more than 15 MiB of metadata and was left out")
+    if xmp and len(xmp) > room - len(exif or b""):
+        xmp = None
+        notes.append("its XMP makes more than 15 MiB of metadata and was left out")
+    return Picture(pixels, alpha, icc, exif, xmp, gray, density, bits, notes)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise InvalidFileError(f"A picture of {width} x {height} has no pixels.")
+    check_size(width, height, max_pixels)
+
+
+def _reason(error: Exception) -> str:
+    """What Pillow says, as the end of a sentence."""
+    return str(error).strip().rstrip(".") or type(error).__name__

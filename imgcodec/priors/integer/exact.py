@@ -1,0 +1,315 @@
+"""Integer arithmetic that gives the same result on every machine, at the speed of floating point.
+
+Integers travel in float32 tensors. Three facts make that exact (`docs/numerics.md` has them in full):
+
+1. Sums. float32 holds every integer up to 2**24. Where the sum of the absolute values of all terms stays below that,
+   every partial sum is such an integer, so a convolution or matrix product gives the exact result in any order of
+   summation, with fused multiply-adds or without. Operands have at most 8 bits, so they are exact in bfloat16 and
+   TF32 too, should a library round its inputs.
+2. Shifts. Multiplying by a power of two is exact, and rounding to the nearest integer (ties to even) is one IEEE 754
+   operation with one right answer. Every requantization is of this kind; there is no other scale factor.
+3. Quotients. Attention divides integers in float64, numerators below 2**40 by denominators below 2**17, to quotients
+   below 2**24: one that is not an integer is at least 2**-17 away from one, and float64 errs by less than 2**-28, so
+   the floor is right.
+
+Between layers, numbers are in units of 2**-FRACTION. Every tensor there is a sum of outputs of different layers, each
+at most once, so if the bounds of all layers of a prior together stay below 2**24, all of it is exact: `check_bounds`.
+"""
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imgcodec.priors.photo.windows import from_windows, relative_offsets, to_windows
+
+FRACTION = 8
+PARAMETER_FRACTION = 4  # `mean` and `scale` of a token come in sixteenths
+TOKEN_FRACTION = 4  # embedded tokens are operands in sixteenths
+SCORE_FRACTION = 4  # attention scores, too
+SCORE_DIVISOR = 3  # scores are query . key / 2**3
+MASKED = 2**14
+LIMIT = 2**24
+LARGEST_OPERAND = 127
+LARGEST_POSITIVE_OPERAND = 255
+LARGEST_SHIFT = 24
+LEVEL_UNITS = 25600  # quality 100 in the header's units of 1/256
+TUNE_UNITS = 2**15  # added to a quality once for each tune before the one that is meant
+
+
+class BoundError(ValueError):
+    """Integer weights whose sums could leave the range that float32 holds exactly."""
+
+
+def operand(x: Tensor, fraction: int, positive: bool) -> Tensor:
+    """Numbers in units of 2**-FRACTION, |x| < 2**24 -> 8-bit integers in units of 2**-fraction, saturated.
+
+    -127..127, or 0..255 where `positive` (then it is also the ReLU).
+    """
+    low, high = (0, LARGEST_POSITIVE_OPERAND) if positive else (-LARGEST_OPERAND, LARGEST_OPERAND)
+    return torch.mul(x, 2.0 ** (fraction - FRACTION)).round_().clamp_(low, high)
+
+
+class ExactLinear(nn.Module):
+    """1x1 convolution of integers: round((weight @ operand + bias) * 2**-shift), the shift one for each output.
+
+    weight (outputs, inputs, 1, 1) within -127..127, bias and shift (outputs,). fraction: of the operand; None where the
+    input is an operand already. Bound: sum |weight| * largest operand + |bias| < 2**24 for every output.
+    """
+
+    is_exact = True
+
+    def __init__(self, weight: Tensor, bias: Tensor, shift: Tensor, fraction: int | None, positive: bool) -> None:
+        super().__init__()
+        self.fraction, self.positive = fraction, positive
+        self.weight: Tensor
+        self.bias: Tensor
+        self.shift: Tensor
+        self.factor: Tensor
+        self.register_buffer("weight", weight.float())
+        self.register_buffer("bias", bias.float())
+        self.register_buffer("shift", shift.float())
+        self.register_buffer("factor", torch.exp2(-shift.float())[:, None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.fraction is not None:
+            x = operand(x, self.fraction, self.positive)
+        return F.conv2d(x, self.weight, self.bias).mul_(self.factor).round_()
+
+    def output_bound(self) -> float:
+        """Largest |output| that any input can give. Raises BoundError where a sum could be inexact."""
+        if self.fraction is not None:
+            check_fractions(self.fraction)
+        largest = LARGEST_POSITIVE_OPERAND if self.positive else LARGEST_OPERAND
+        return _output_bound(self.weight, self.bias, self.shift, largest)
+
+
+class ExactDepthwise(nn.Module):
+    """Depthwise convolution of integers, zero padding. weight (C, 1, k, k) within -127..127; else as ExactLinear.
+
+    It never goes through a Winograd transform: those exist for dense convolutions only.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor, shift: Tensor, fraction: int) -> None:
+        super().__init__()
+        self.fraction = fraction
+        self.weight: Tensor
+        self.bias: Tensor
+        self.shift: Tensor
+        self.factor: Tensor
+        self.register_buffer("weight", weight.float())
+        self.register_buffer("bias", bias.float())
+        self.register_buffer("shift", shift.float())
+        self.register_buffer("factor", torch.exp2(-shift.float())[:, None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, padding = operand(x, self.fraction, positive=False), self.weight.shape[-1] // 2
+        x = F.conv2d(x, self.weight, self.bias, padding=padding, groups=len(self.weight))
+        return x.mul_(self.factor).round_()
+
+    def output_bound(self) -> float:
+        """As ExactLinear.output_bound."""
+        check_fractions(self.fraction)
+        return _output_bound(self.weight, self.bias, self.shift, LARGEST_OPERAND)
+
+
+def check_fractions(*fractions: int) -> None:
+    """Operands are in units of 2**8 to 2**-8; the bounds of attention lean on it."""
+    if any(type(f) is not int or abs(f) > FRACTION for f in fractions):
+        raise BoundError(f"the unit of an operand is not one of 2**-{FRACTION} to 2**{FRACTION}")
+
+
+def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> float:
+    integers = [weight, bias, shift]
+    if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in integers):
+        raise BoundError("weights, biases and shifts must be integers")
+    if float(weight.abs().max()) > LARGEST_OPERAND or float(shift.abs().max()) > LARGEST_SHIFT:
+        raise BoundError("a weight or a shift is out of range")
+    sums = weight.double().abs().flatten(1).sum(1) * largest + bias.double().abs()
+    outputs = sums * torch.exp2(-shift.double())
+    if float(sums.max()) >= LIMIT or float(outputs.max()) >= LIMIT:
+        raise BoundError(f"sums of up to {float(sums.max()):.0f} are not exact in float32")
+    return math.ceil(float(outputs.max()))
+
+
+EXPONENTIALS = torch.tensor([round(255 * math.exp(-i / 2**SCORE_FRACTION)) for i in range(99)] + [0.0])
+"""255 * exp(-i/16), rounded; the last entry, 0, stands for all that is smaller."""
+
+
+class ExactAttention(nn.Module):
+    """Integer softmax attention inside windows.
+
+        score = round(query . key * 2**-shift) + position - mask         in sixteenths
+        mixed = floor(sum(e * value) * 2**(FRACTION - fraction of value) / sum(e)),  e = EXPONENTIALS[largest - score]
+
+    position: score bias (heads, (2 * window - 1)**2). fractions: of query, key and value.
+    Bounds: |query . key| <= c * 127**2 < 2**24 for heads of c <= 1040 channels, and so with shift, position and mask;
+    sum(e * value) <= window**2 * 255 * 127 < 2**24 for windows up to 22. The mixed value is an average of operands, at
+    most 127 * 2**(2 * FRACTION).
+    """
+
+    offset: Tensor
+    position: Tensor
+
+    def __init__(
+        self, project: ExactLinear, merge: ExactLinear, position: Tensor, fractions: tuple[int, int, int], window: int
+    ) -> None:
+        super().__init__()
+        self.project, self.merge, self.fractions, self.window = project, merge, fractions, window
+        self.register_buffer("position", position.float())
+        self.register_buffer("offset", relative_offsets(window), persistent=False)
+
+    def forward(self, x: Tensor, inside: Tensor) -> Tensor:
+        """x (B, C, h, w), h and w multiples of the window; inside (h, w): 0 marks places that nobody may look at."""
+        return self.merge(self.attend(self.project(x), inside))
+
+    def attend(self, x: Tensor, inside: Tensor) -> Tensor:
+        """Queries, keys and values (B, 3 * C, h, w) -> mixed values (B, C, h, w)."""
+        parts = to_windows(x, self.window, 3, len(self.position)).unbind(2)
+        query, key, value = (operand(p, f, positive=False) for p, f in zip(parts, self.fractions, strict=True))
+        scores = (query.mul_(2.0**-self.shift) @ key.transpose(-1, -2)).round_()  # a power of two changes no digit
+        mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
+        scores.add_(self.position[:, self.offset]).add_((mask[:, None, None, :] - 1) * MASKED)
+        behind = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(EXPONENTIALS) - 1)
+        weights = EXPONENTIALS.to(x.device).take(behind.long())
+        numerator, denominator = (weights @ value).double(), weights.sum(-1, keepdim=True).double()
+        mixed = (numerator * 2.0 ** (FRACTION - self.fractions[2]) / denominator).floor_().float()
+        return from_windows(mixed, self.window, x.shape)
+
+    @property
+    def shift(self) -> int:
+        """From query . key to a score."""
+        return self.fractions[0] + self.fractions[1] + SCORE_DIVISOR - SCORE_FRACTION
+
+    def output_bound(self) -> float:
+        """As ExactLinear.output_bound; checks the projection, too."""
+        self.project.output_bound()
+        check_fractions(*self.fractions)
+        position = float(self.position.abs().max())
+        if not position <= MASKED / 8 or (self.position != self.position.round()).any():
+            raise BoundError("a score bias is no integer, or out of range")
+        products = self.project.weight.shape[0] // 3 // len(self.position) * LARGEST_OPERAND**2
+        scores = products * 2.0**-self.shift + position + MASKED
+        mixed = self.window**2 * LARGEST_POSITIVE_OPERAND * LARGEST_OPERAND
+        if max(products, scores, mixed) >= LIMIT:
+            raise BoundError("attention whose sums are not exact in float32")
+        return self.merge.output_bound()
+
+
+class ExactRows(nn.Module):
+    """An integer row for every quality level of every tune, (tunes * levels, width), interpolated at a quality in
+    0..25600 plus TUNE_UNITS times the tune, rounded half up: (1, width, 1, 1)."""
+
+    rows: Tensor
+
+    def __init__(self, rows: Tensor, tunes: int = 1) -> None:
+        super().__init__()
+        self.tunes = tunes
+        self.register_buffer("rows", rows.float())
+
+    def forward(self, quality: int) -> Tensor:
+        tune, quality = divmod(quality, TUNE_UNITS)
+        levels = len(self.rows) // self.tunes
+        position = quality * (levels - 1)
+        low = min(position // LEVEL_UNITS, levels - 2)
+        part = position - low * LEVEL_UNITS
+        table = self.rows[tune * levels : (tune + 1) * levels].to("cpu", torch.int64)
+        mixed = table[low] * (LEVEL_UNITS - part) + table[low + 1] * part
+        mixed = torch.div(2 * mixed + LEVEL_UNITS, 2 * LEVEL_UNITS, rounding_mode="floor")
+        return mixed.to(self.rows.device, torch.float32)[None, :, None, None]
+
+    def output_bound(self) -> float:
+        """The largest entry. Raises BoundError where one is no integer below 2**24."""
+        largest = float(self.rows.abs().max())
+        if not largest < LIMIT or (self.rows != self.rows.round()).any():
+            raise BoundError("a table of rows holds something else than integers below 2**24")
+        return largest
+
+
+class ExactTokenCurve(nn.Module):
+    """Centred tokens (B, groups, h, w) -> operands (B, planes * groups, h, w): CURVE[|t|] with the sign of t and, where
+    `planes` is 2, t itself up to +-127."""
+
+    def __init__(self, planes: int) -> None:
+        super().__init__()
+        self.planes = planes
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        curve = CURVE.to(tokens.device).take(tokens.abs().clamp(max=len(CURVE) - 1).long()) * tokens.sign()
+        return curve if self.planes == 1 else torch.cat([curve, tokens.clamp(-127, 127)], 1)
+
+
+CURVE = torch.tensor([float(min(LARGEST_OPERAND, round(14 * math.log2(1 + t)))) for t in range(513)])
+"""14 log2(1 + t), rounded."""
+
+
+def operand_fractions(module: nn.Module) -> dict[str, Any]:
+    """What a model file says of the units of operands: by the name of the layer, one fraction; for attention three."""
+    named = ((name, getattr(m, "fraction", getattr(m, "fractions", None))) for name, m in module.named_modules())
+    return {name: fraction for name, fraction in named if fraction is not None}
+
+
+def check_bounds(module: nn.Module) -> float:
+    """Largest number that can stand between any two layers of `module`. Raises BoundError unless all of its arithmetic
+    is exact."""
+    bounds = (getattr(m, "output_bound", None) for m in module.modules())
+    total = float(sum(bound() for bound in bounds if bound is not None))
+    if total >= LIMIT:
+        raise BoundError(f"sums of up to {total:.0f} between layers are not exact in float32")
+    return total
+
+
+@contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """Inside, nothing is differentiated, and reduced-precision modes of PyTorch are off; restored afterwards.
+
+    These modes belong to the process, not to a thread: the first thread to come in turns them off, and the last one to
+    leave restores them.
+    """
+    without_autocast = torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False)
+    with _strict_settings(), torch.inference_mode(), without_autocast[0], without_autocast[1]:
+        yield
+
+
+_settings_lock = threading.Lock()
+_settings_users = 0
+_settings_before: list[object] = []
+
+
+@contextmanager
+def _strict_settings() -> Iterator[None]:
+    global _settings_users, _settings_before
+    settings = _precision_settings()
+    with _settings_lock:
+        if not _settings_users:
+            _settings_before = [getattr(place, name) for place, name, _ in settings]
+            for place, name, strict in settings:
+                setattr(place, name, strict)
+        _settings_users += 1
+    try:
+        yield
+    finally:
+        with _settings_lock:
+            _settings_users -= 1
+            if not _settings_users:
+                for (place, name, _), value in zip(settings, _settings_before, strict=True):
+                    setattr(place, name, value)
+
+
+def _precision_settings() -> list[tuple[object, str, object]]:
+    """Where PyTorch can be told to compute float32 products in less, and the value that forbids it.
+
+    Since 2.9 there are two interfaces, and the older one raises an error where a program has used the newer one.
+    """
+    cuda: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    mkldnn: Any = torch.backends.mkldnn
+    if hasattr(cuda, "fp32_precision"):
+        places = (cuda, cudnn.conv, mkldnn.matmul, mkldnn.conv)
+        return [(place, "fp32_precision", "ieee") for place in places]
+    return [(cuda, "allow_tf32", False), (cudnn, "allow_tf32", False)]

@@ -1,0 +1,191 @@
+"""Integer layers of the priors over one code a place: what `imgcodec.priors.integer.exact` has, for sequences.
+
+Numbers are (..., channels), the channels last: a position of the sequence is a row. A layer gives the same integers for
+many positions at once (`forward`) as for one after the other (`step`), because every sum is exact (see `exact`).
+"""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from imgcodec.priors.integer import exact
+from imgcodec.priors.integer.exact import BoundError, ExactLinear, operand
+
+LARGEST_CONTEXT = 512
+"""Positions that attention looks at, itself among them. 512 * 255 * 127 < 2**24, and 512 * 255 < 2**17."""
+
+GATE_FRACTION = 6  # what goes into a gate is looked up in steps of 1/64
+GATE_REACH = 8 * 2**GATE_FRACTION
+
+
+class ExactDense(ExactLinear):
+    """ExactLinear with the channels last, (..., inputs) -> (..., outputs)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, shift: Tensor, fraction: int | None, positive: bool) -> None:
+        super().__init__(weight, bias, shift, fraction, positive)
+        self.factor = torch.exp2(-shift.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.fraction is not None:
+            x = operand(x, self.fraction, self.positive)
+        return F.linear(x, self.weight.flatten(1), self.bias).mul_(self.factor).round_()
+
+
+class ExactTable(nn.Module):
+    """A row of integers for every index: weight[index] * 2**-shift, (...) -> (..., width).
+
+    weight (rows, width) within -127..127, shift (width,) from -24 to 0. uses: how many rows are added up at most.
+    """
+
+    weight: Tensor
+    shift: Tensor
+    factor: Tensor
+
+    def __init__(self, weight: Tensor, shift: Tensor, uses: int) -> None:
+        super().__init__()
+        self.uses = uses
+        self.register_buffer("weight", weight.float())
+        self.register_buffer("shift", shift.float())
+        self.register_buffer("factor", torch.exp2(-shift.float()), persistent=False)
+
+    def forward(self, index: Tensor) -> Tensor:
+        return F.embedding(index, self.weight).mul_(self.factor)
+
+    def output_bound(self) -> float:
+        """Largest |sum of rows|. Raises BoundError where one is not exact."""
+        if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in (self.weight, self.shift)):
+            raise BoundError("a table of rows holds something else than integers")
+        low, high = float(self.shift.min()), float(self.shift.max())
+        if float(self.weight.abs().max()) > exact.LARGEST_OPERAND or not -exact.LARGEST_SHIFT <= low <= high <= 0:
+            raise BoundError("a table of rows, or its shift, is out of range")
+        bound = self.uses * float((self.weight.abs().amax(0) * self.factor).max())
+        if bound >= exact.LIMIT:
+            raise BoundError("sums of rows are not exact in float32")
+        return bound
+
+
+class CachedAttention(nn.Module, ABC):
+    """What attention to earlier positions has in common, in float and in integers. Position i sees i - context + 1..i.
+
+    A cache (2, batch * heads, positions, size) holds the keys and the values of the positions that there were.
+    """
+
+    project: nn.Module
+    merge: nn.Module
+    heads: int
+    context: int
+
+    @abstractmethod
+    def operands(self, x: Tensor) -> Tensor:
+        """Queries, keys and values (..., 3 * C) as operands of products."""
+
+    @abstractmethod
+    def mix(self, products: Tensor, values: Tensor) -> Tensor:
+        """query . key (..., n, m), -inf where nobody may look, and values (..., m, size) -> (..., n, size)."""
+
+    def empty_cache(self, x: Tensor, positions: int) -> Tensor:
+        """A cache for a batch like x (B, C)."""
+        batch, channels = x.shape
+        return x.new_zeros(2, batch * self.heads, positions, channels // self.heads)
+
+    def step(self, x: Tensor, cache: Tensor, at: int) -> Tensor:
+        """x (B, C), position `at`, those before it in the cache -> (B, C). Writes this position into the cache."""
+        return self.merge(self.look_back(self.project(x), cache, at))
+
+    def look_back(self, projected: Tensor, cache: Tensor, at: int) -> Tensor:
+        """As `step`, between both products: query, key and value (B, 3 * C) -> mixed values (B, C)."""
+        batch = len(projected)
+        numbers = self.operands(projected).view(batch, 3, self.heads, -1)
+        cache.unflatten(1, (batch, self.heads))[:, :, :, at] = numbers[:, 1:].transpose(0, 1)
+        keys, values = cache[:, :, max(0, at + 1 - self.context) : at + 1]
+        query = numbers[:, 0].reshape(batch * self.heads, 1, -1)
+        return self.mix(torch.bmm(query, keys.transpose(1, 2)), values).view(batch, -1)
+
+
+class ExactCausalAttention(CachedAttention):
+    """Integer softmax attention to earlier positions, (B, N, C) -> (B, N, C).
+
+        score = round(query . key * 2**-shift)                                in sixteenths
+        mixed = floor(sum(e * value) * 2**(FRACTION - fraction of value) / sum(e)),  e = EXPONENTIALS[largest - score]
+
+    fractions: of query, key and value. The bounds are those of ExactAttention, with `context` for window**2.
+    """
+
+    unit: Tensor
+
+    def __init__(
+        self, project: ExactDense, merge: ExactDense, fractions: tuple[int, int, int], heads: int, context: int
+    ) -> None:
+        super().__init__()
+        self.project: ExactDense = project
+        self.merge: ExactDense = merge
+        self.fractions, self.heads, self.context = fractions, heads, context
+        units = torch.exp2(torch.tensor([float(f) for f in fractions]) - exact.FRACTION)
+        self.register_buffer("unit", units.repeat_interleave(project.weight.shape[0] // 3), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.merge(self.attend(self.project(x)))
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Queries, keys and values (B, N, 3 * C) -> mixed values (B, N, C)."""
+        query, key, value = self.operands(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        hidden = ~causal_mask(x.shape[1], self.context, x.device)
+        products = (query @ key.transpose(-1, -2)).masked_fill_(hidden, -math.inf)
+        return self.mix(products, value).transpose(1, 2).flatten(2)
+
+    def operands(self, x: Tensor) -> Tensor:
+        return torch.mul(x, self.unit).round_().clamp_(-exact.LARGEST_OPERAND, exact.LARGEST_OPERAND)
+
+    def mix(self, products: Tensor, values: Tensor) -> Tensor:
+        scores = products.mul_(2.0**-self.shift).round_()
+        behind = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(exact.EXPONENTIALS) - 1)
+        weights = F.embedding(behind.int(), exact.EXPONENTIALS.to(values.device)[:, None]).squeeze(-1)
+        numerator, denominator = (weights @ values).double(), weights.sum(-1, keepdim=True).double()
+        return numerator.mul_(2.0 ** (exact.FRACTION - self.fractions[2])).div_(denominator).floor_().float()
+
+    @property
+    def shift(self) -> int:
+        """From query . key to a score."""
+        return self.fractions[0] + self.fractions[1] + exact.SCORE_DIVISOR - exact.SCORE_FRACTION
+
+    def output_bound(self) -> float:
+        """As ExactAttention.output_bound."""
+        self.project.output_bound()
+        exact.check_fractions(*self.fractions)
+        products = self.project.weight.shape[0] // 3 // self.heads * exact.LARGEST_OPERAND**2
+        if self.context > LARGEST_CONTEXT or max(products, products * 2.0**-self.shift) >= exact.LIMIT:
+            raise BoundError("attention whose sums are not exact in float32")
+        return self.merge.output_bound()
+
+
+def causal_mask(positions: int, context: int, device: torch.device) -> Tensor:
+    """bool (N, N): whether the position of the row sees that of the column."""
+    at = torch.arange(positions, device=device)
+    behind = at[:, None] - at
+    return (behind >= 0) & (behind < context)
+
+
+_STEPS = [i / 2**GATE_FRACTION for i in range(-GATE_REACH, GATE_REACH + 1)]
+GATES = torch.tensor([float(round(256 * math.tanh(t))) for t in _STEPS] + [
+    float(round(256 / (1 + math.exp(-t)))) for t in _STEPS
+])  # fmt: skip
+"""256 * tanh(i/64), i from -512 to 512, rounded; then 256 * sigmoid(i/64)."""
+
+
+class ExactGate(nn.Module):
+    """tanh of the first half of the channels times the sigmoid of the second, (..., 2 * C) -> (..., C), by table."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        index = torch.mul(x, 2.0 ** (GATE_FRACTION - exact.FRACTION)).round_().clamp_(-GATE_REACH, GATE_REACH)
+        first, second = index.add_(GATE_REACH).int().chunk(2, -1)
+        gates = GATES.to(x.device)[:, None]
+        tanh = F.embedding(first, gates[: 2 * GATE_REACH + 1]).squeeze(-1)
+        sigmoid = F.embedding(second, gates[2 * GATE_REACH + 1 :]).squeeze(-1)
+        return tanh.mul_(sigmoid).mul_(2.0**-exact.FRACTION).round_()
+
+    def output_bound(self) -> float:
+        """The largest output, 1."""
+        return 2.0**exact.FRACTION

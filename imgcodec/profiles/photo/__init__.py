@@ -1,0 +1,1 @@
+"""The profile `photo`: any quality, two tunes, pictures of any size."""

@@ -1,0 +1,183 @@
+"""The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen as they are written."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
+from imgcodec.priors.photo.coding import walk_tile
+from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.profiles.photo.model import PhotoModel
+from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
+from imgcodec.tokenizers.rvq import STRIDES
+from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
+
+TILE_SIZE = 1024
+"""Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
+
+DEFAULT_QUALITY = 50.0
+
+
+@dataclass(frozen=True)
+class PhotoCodec:
+    """See `imgcodec.tokens.TokenCodec`."""
+
+    photo: PhotoModel
+
+    @property
+    def profile(self) -> Profile:
+        return Profile.PHOTO
+
+    @property
+    def stage_count(self) -> int:
+        return len(STRIDES)
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        return (1,)
+
+    @property
+    def tunes(self) -> list[Tune]:
+        return [Tune.PSNR] if self.photo.tokenizer.visual is None else [Tune.PSNR, Tune.VISUAL]
+
+    @property
+    def has_qualities(self) -> bool:
+        return True
+
+    @property
+    def name(self) -> str:
+        return self.photo.name
+
+    @property
+    def id(self) -> bytes:
+        return self.photo.id
+
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
+        """Quality 0..100, 50 by default; for the eye, where the model can. Raises UsageError for another quality."""
+        quality = DEFAULT_QUALITY if quality is None else quality
+        if not 0 <= quality <= 100:
+            raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
+        return Header(
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth,
+            profile=Profile.PHOTO, tune=self.tunes[-1] if tune is None else tune, quality=round(quality * QUALITY_UNIT),
+            tile_size=TILE_SIZE if max(size) > TILE_SIZE else 0,
+            stage_count=len(STRIDES), codebook_id=self.id,
+        )  # fmt: skip
+
+    def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
+        """Each piece when it is asked for."""
+        return analyse(self.photo.tokenizer, pixels, self.photo.device)
+
+    def encode(self, header: Header, analysis: Iterable[Piece]) -> tuple[Tokens, list[Section]]:
+        """The encoder chooses the tokens of stage 1 as it writes them."""
+        size = (header.height, header.width)
+        with exact_arithmetic():  # no TF32: it would cost more than a grey level
+            values, worth = scale(
+                self.photo.tokenizer, analysis, size, self.photo.level(header), header.tune == Tune.VISUAL
+            )
+        tables, slices = self.photo.tables, self.photo.prior.config.slices
+
+        def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
+            # stage 0 is settled: stage 1 is what it leaves
+            return ChoosingEncoder(tables, slices[stage], worth[place]) if stage else RangeEncoder(tables)
+
+        return self._encode(header, values, coder)
+
+    def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
+        """There is no choosing without writing."""
+        return self.encode(header, analysis)[0]
+
+    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+        """See `imgcodec.profiles.photo.refine`."""
+        from imgcodec.profiles.photo.refine import refine
+
+        return refine(self.photo, tokens, pixels, effort)
+
+    def check(self, tokens: Tokens) -> None:
+        """See `TokenCodec`."""
+        places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))
+        shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self.photo.tokenizer.config.channels, places, strict=True)]
+        check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)
+
+    def write(self, tokens: Tokens) -> list[Section]:
+        """As they are."""
+        return self._encode(tokens.header, tokens.stages, lambda *_: RangeEncoder(self.photo.tables))[1]
+
+    def _encode(
+        self,
+        header: Header,
+        stages: Stages,
+        coder: Callable[[int, tuple[slice, slice]], RangeEncoder],
+    ) -> tuple[Tokens, list[Section]]:
+        """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections.
+
+        coder: makes one for a stage and the rows and columns of a tile in it.
+        """
+        written, sections = [np.empty(s.shape, np.int16) for s in stages], []
+        for index in range(header.tile_count):
+            places = _places(header.tile_rectangle(index))
+            coders = [coder(stage, place) for stage, place in enumerate(places)]
+            tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
+            with exact_arithmetic():
+                done = walk_tile(
+                    self.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(header), tile, self._zero
+                )
+            for stage, (y, x), tokens in zip(written, places, done, strict=True):
+                stage[:, y, x] = tokens
+            sections += [Section(SectionType.TOKENS, s, index, c.finish()) for s, c in enumerate(coders)]
+        return Tokens(header, written), sections
+
+    def empty(self, header: Header) -> Stages:
+        """Nothing but zero codewords: they add nothing to the latent, and decode to flat gray."""
+        whole = _places(Rectangle(0, 0, header.width, header.height))
+        groups = self.photo.tokenizer.config.channels
+        return [np.full((g, y.stop, x.stop), self._zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
+
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
+        """One tile after the other."""
+        for index, streams in zip(tiles, data, strict=True):
+            coders = [RangeDecoder(self.photo.tables, stream) for stream in streams]
+            places = _places(header.tile_rectangle(index))
+            sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
+            with exact_arithmetic():
+                tile = walk_tile(self.photo.prior, coders, sizes, prior_quality(header), None, self._zero)
+            for stage, (y, x), tokens in zip(stages, places, tile, strict=False):
+                stage[:, y, x] = tokens
+
+    def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
+        """By the synthesis of the header's tune; `scale` is 1."""
+        header, tokenizer = tokens.header, self.photo.tokenizer
+        synthesis = self.photo.synthesis(header.tune)
+        size = (header.height, header.width)
+        with exact_arithmetic():
+            return synthesise(tokenizer, synthesis, tokens.stages, size, self.photo.level(header), self.photo.device)
+
+    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+        """Raises UsageError: its prior expects tokens, but was never taught to make up a picture of them."""
+        raise UsageError(f"The model {self.name} does not generate pictures.")
+
+    @property
+    def _zero(self) -> int:
+        return self.photo.tokenizer.config.codes // 2
+
+
+def prior_quality(header: Header) -> int:
+    """What the prior is told of quality and tune."""
+    return header.quality + header.tune * TUNE_UNITS
+
+
+def _places(tile: Rectangle) -> Places:
+    return stage_places(tile, STRIDES)

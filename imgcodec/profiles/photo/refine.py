@@ -1,0 +1,298 @@
+"""Effort: tokens that an encoder has chosen, chosen again with what gradients know of their neighbours.
+
+The walk chooses each token by its own bits and its own error (`imgcodec.priors.photo.rdoq`). But a token is also
+context for those after it, its error is decoded together with its neighbours', and no metric is a sum over tokens. All
+of that is in the gradient of
+
+    bits + distortion
+
+by the tokens, through the prior (in floating point) and through the synthesis. So in each round every token is offered
+one step up or down, for what it would add: its own bits, exactly, and the rest to second order,
+
+    change of its own bits + step * gradient + curvature,   step = 1 or -1,
+
+and the most promising are taken. If bits and distortion together fell, the next round starts there; if not, at the same
+tokens again, and with more curvature for steps that were not tried yet (as Levenberg 1944 and Marquardt 1963). Either
+way there are gradients at both ends of those that were, so from then on their curvature is known: half of what the
+gradient changed by. MS-SSIM and SSIMULACRA 2 are so far from quadratic that most of the gain is in that.
+
+Distortion is in the bits that it is worth. Along the codec's own curve each metric rises by so much when the bits
+double; that much of it is worth as many bits as the tile had at first, times log 2 because changes are small. So all
+metrics have one unit.
+
+What comes out are tokens like all others: a decoder does not know. Encoders differ from machine to machine here as they
+do in their transforms, by what rounding does to a gradient.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
+from imgcodec.metrics.differentiable import ms_ssim_db, psnr, ssimulacra2
+from imgcodec.metrics.reference import MsSsim
+from imgcodec.metrics.ssimulacra2 import SMALLEST_SIDE
+from imgcodec.priors.integer.trainable import restore, unquantize
+from imgcodec.priors.photo.rate import logistic_bits
+from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.windows import pack, unpack
+from imgcodec.profiles.photo.model import PhotoModel
+from imgcodec.profiles.photo.tiling import analyse, scale
+from imgcodec.speed import reduced_precision
+from imgcodec.tokenizers.layers import straight_through
+from imgcodec.tokenizers.rvq import POOL, STRIDES
+from imgcodec.tokens import Stages, Tokens, stage_places
+
+ROUNDS = 2  # for each effort above the first
+TAKEN = 0.5  # of all steps that promise to save anything, the best
+CURVATURE = 0.4  # of steps that were not tried yet, times that of squared error
+SMALLEST_CURVATURE = 0.5
+BOLDER, CAREFUL = 0.85, 1.3  # times the curvature of untried steps, after a round that saved or did not
+REACH = 0.75
+"""Steps that a token may be away from what is there; the walk's own choice may stay further. Where all were free, skies
+filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
+
+
+@dataclass(frozen=True)
+class _Minded:
+    """A metric of pixels (B, 3, H, W) that is minded: its share in the distortion, by how much it rises along the
+    curve when the bits double, at qualities 0 and 100, and the smallest side of a picture that has it."""
+
+    metric: Callable[[Tensor, Tensor], Tensor]
+    share: float
+    doubling: tuple[float, float]
+    smallest: int = 1
+
+    def rise(self, part: float) -> float:
+        """By how much it rises at a quality, given as a part of the range."""
+        return float(np.interp(part, (0, 1), self.doubling))
+
+
+PSNR = _Minded(psnr, 1.0, (1.8, 4.6))
+MINDED = {
+    Tune.PSNR: (PSNR,),
+    Tune.VISUAL: (
+        _Minded(ms_ssim_db, 0.65, (2.1, 3.7), MsSsim.SMALLEST_SIDE),
+        _Minded(ssimulacra2, 0.3, (34.0, 8.0), SMALLEST_SIDE),
+        replace(PSNR, share=0.05),  # keeps colours and flat places where they are
+    ),
+}
+
+
+@torch.inference_mode(False)
+def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+    """Tokens of pixels uint8 (H, W, 3) -> tokens of less bits + distortion, in `ROUNDS` rounds for each effort over 1.
+
+    Tile by tile.
+    """
+    soft = floating_prior(photo)
+    stages = [stage.copy() for stage in tokens.stages]
+    values = real_values(photo, tokens.header, pixels)
+    for index in range(tokens.header.tile_count):
+        tile = tokens.header.tile_rectangle(index)
+        search = _Tile(photo, soft, tokens.header, tile, stages, pixels, values)
+        (_, (y, x)) = stage_places(tile, STRIDES)
+        stages[1][:, y, x] = search.run(ROUNDS * (effort - 1))
+    return Tokens(tokens.header, stages)
+
+
+def floating_prior(photo: PhotoModel) -> Prior:
+    """The prior without rounding, so that gradients go through it."""
+    soft = Prior(photo.prior.config)
+    restore(soft, photo.prior)
+    unquantize(soft)
+    return soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def real_values(photo: PhotoModel, header: Header, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
+    """What the tokens of stage 1 are chosen for, (groups, rows, columns), centred, in steps."""
+    pieces = analyse(photo.tokenizer, pixels, photo.device)
+    return scale(photo.tokenizer, pieces, pixels.shape[:2], photo.level(header), masked=False)[0][1]
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """Tokens, what they cost in bits of bits and distortion, and of each what one less or one more would add to its own
+    bits, and the gradient of all the rest."""
+
+    tokens: Tensor
+    cost: float
+    less: Tensor
+    more: Tensor
+    gradient: Tensor
+
+
+class _Tile:
+    """The search in one tile. Tokens are centred floats here; those of stage 0 stay.
+
+    The tile's pixels depend on a margin of tokens around it, which are those that the neighbours have at the time.
+    """
+
+    def __init__(
+        self,
+        photo: PhotoModel,
+        soft: Prior,
+        header: Header,
+        tile: Rectangle,
+        stages: Stages,
+        pixels: NDArray[np.uint8],
+        values: NDArray[np.float16],
+    ) -> None:
+        self.photo, self.soft, device = photo, soft, photo.device
+        self.half = photo.tokenizer.config.codes // 2
+        self.level = torch.tensor([photo.level(header)], device=device)
+        part = header.quality / QUALITY_MAX
+        minded = [m for m in MINDED[header.tune] if m.smallest <= min(tile.width, tile.height)]
+        shares = sum(m.share for m in minded)
+        self.minded = [(m.metric, m.share / shares / m.rise(part)) for m in minded]
+        self.decibel = 1 / PSNR.rise(part)
+        self.synthesis = photo.synthesis(header.tune)
+
+        # what is decoded: the tile, and around it what its pixels depend on
+        reach = -(-self.synthesis.halo // POOL) * STRIDES[0]
+        top, left = max(0, tile.top - reach), max(0, tile.left - reach)
+        bottom = min(header.height, tile.top + tile.height + reach)
+        right = min(header.width, tile.left + tile.width + reach)
+        self.coarse, around = self.centred(stages, Rectangle(left, top, right - left, bottom - top))
+        self.around = F.pad(around, up_to(around, *(POOL * n for n in self.coarse.shape[2:])))
+        self.row, self.column = (tile.top - top) // STRIDES[1], (tile.left - left) // STRIDES[1]
+        self.shown = (
+            slice(tile.top - top, tile.top - top + tile.height),
+            slice(tile.left - left, tile.left - left + tile.width),
+        )
+        original = pixels[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        self.pixels = torch.from_numpy(original.copy()).to(device).permute(2, 0, 1)[None].float() / 255
+
+        # what is coded: the tile, up to whole windows of the prior
+        first, self.start = self.centred(stages, tile)
+        rows, columns = self.start.shape[2:]
+        self.around[:, :, self.row : self.row + rows, self.column : self.column + columns] = 0
+        self.grid = (1, *first.shape[2:])
+        window = soft.config.windows[0]
+        height, width = (-(-n // window) * window for n in first.shape[2:])
+        self.first = F.pad(first, up_to(first, height, width))
+        self.padding = up_to(self.start, POOL * height, POOL * width)
+        self.coded = F.pad(torch.ones_like(self.start[:, :1]), self.padding)
+        self.least, self.most = torch.full_like(self.start, -self.half), torch.full_like(self.start, self.half)
+        (_, (y, x)) = stage_places(tile, STRIDES)
+        value = torch.from_numpy(values[:, y, x]).to(device).float()[None]
+        self.least = torch.maximum(self.least, torch.minimum(self.start, (value - REACH).ceil()))
+        self.most = torch.minimum(self.most, torch.maximum(self.start, (value + REACH).floor()))
+        # the first offer says: what e times the bits would be more, and the squared error
+        self.worth = self.error = 0.0
+
+    def centred(self, stages: Stages, part: Rectangle) -> tuple[Tensor, Tensor]:
+        """Tokens of both stages in a part of the picture, (1, groups, rows, columns), 0 for the zero codeword."""
+        found = (
+            s[:, y, x] - np.int16(self.half) for s, (y, x) in zip(stages, stage_places(part, STRIDES), strict=True)
+        )
+        coarse, fine = (torch.from_numpy(t).to(self.photo.device).float()[None] for t in found)
+        return coarse, fine
+
+    def run(self, rounds: int) -> NDArray[np.int16]:
+        """The best tokens of stage 1 that were found, (groups, rows, columns), as indices."""
+        best = self.offer(self.start)
+        curvature = self.first_curvature()
+        tried = torch.zeros_like(curvature, dtype=torch.bool)
+        boldness = 1.0
+        for _ in range(rounds):
+            more = (best.more + best.gradient).masked_fill(best.tokens >= self.most, math.inf)
+            less = (best.less - best.gradient).masked_fill(best.tokens <= self.least, math.inf)
+            step = torch.where(more < less, 1.0, -1.0)
+            adds = torch.minimum(more, less) + torch.where(tried, curvature, curvature * boldness)
+            promising = adds[adds < 0]
+            if not len(promising):
+                break
+            taken = adds <= promising.kthvalue(math.ceil(TAKEN * len(promising))).values
+            offer = self.offer(torch.where(taken, best.tokens + step, best.tokens))
+            seen = (step * (offer.gradient - best.gradient) / 2).clamp(min=SMALLEST_CURVATURE)
+            curvature, tried = torch.where(taken, seen, curvature), tried | taken
+            if offer.cost < best.cost:
+                best, boldness = offer, boldness * BOLDER
+            else:
+                boldness *= CAREFUL
+        return (best.tokens[0] + self.half).to("cpu", torch.int16).numpy()
+
+    def first_curvature(self) -> Tensor:
+        """Half the second derivative of the distortion by each token, if it were PSNR alone: the linear path of the
+        synthesis is all but orthonormal, so a step in a token is as large in pixels as in the latent."""
+        step = 1 / self.photo.tokenizer.gain(1, self.level)
+        square = self.worth * self.decibel * 10 / math.log(10) / self.error
+        return (CURVATURE * square * step.square()).expand_as(self.start)
+
+    def offer(self, tokens: Tensor) -> _Offer:
+        """What tokens (1, groups, rows, columns) cost, and what steps away from them promise.
+
+        What is kept for gradients takes the most memory here, so no two parts keep theirs at the same time: the tile is
+        decoded once for the metrics and once more for the way back from them."""
+        tokens = tokens.detach().requires_grad_()
+        with torch.enable_grad():
+            with reduced_precision(self.photo.device):
+                bits, own = self.code_length(tokens)
+            (context,) = torch.autograd.grad(bits, tokens)
+            with torch.no_grad(), reduced_precision(self.photo.device):
+                seen = self.decode(tokens)
+            distortion, towards = self.distortion(seen, float(bits.detach()))
+            with reduced_precision(self.photo.device):
+                decoded = self.decode(tokens)
+            (error,) = torch.autograd.grad(decoded, tokens, towards)
+        less, here, more = own
+        return _Offer(tokens.detach(), float(bits.detach()) + distortion, less - here, more - here, context + error)
+
+    def code_length(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Bits of the tokens, with the gradient of those that they are context for; and of each, without one, if it
+        were one less, as it is, or one more."""
+        given = [self.first, F.pad(tokens, self.padding)]
+        total = torch.zeros((), device=tokens.device)
+        own: list[list[Tensor]] = [[], [], []]
+
+        def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
+            nonlocal total
+            mean, scale = parameters.float().chunk(2, 1)
+            value = pack(given[stage][:, first : first + groups], phase)
+            if stage == 1:  # the bits of stage 0 do not change
+                fixed = value.detach()
+                total = total + (logistic_bits(fixed, mean, scale) * pack(self.coded, phase)).sum()
+                with torch.no_grad():
+                    for change, kept in zip((-1, 0, 1), own, strict=True):
+                        kept.append(logistic_bits(fixed + change, mean, scale))
+            return value
+
+        self.soft(self.grid, self.level, code)
+        rows, columns = tokens.shape[2:]
+        wholes = [torch.cat([unpack(b, w) for b, w in zip(o[::2], o[1::2], strict=True)], 1) for o in own]
+        return total, [whole[:, :, :rows, :columns] for whole in wholes]
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Pixels of the tile, (1, 3, rows, columns) in 0..1."""
+        tokenizer, (rows, columns) = self.photo.tokenizer, tokens.shape[2:]
+        below, right = self.around.shape[2] - self.row - rows, self.around.shape[3] - self.column - columns
+        fine = self.around + F.pad(tokens, (self.column, right, self.row, below))
+        indices = [stage.detach() + self.half for stage in (self.coarse, fine)]
+        exact, near = tokenizer.dequantize(indices, self.level), tokenizer.reconstruct([self.coarse, fine], self.level)
+        decoded = self.synthesis(straight_through(exact, near), self.level % tokenizer.config.levels).float()
+        return decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # nobody sees what is beyond
+
+    def distortion(self, decoded: Tensor, bits: float) -> tuple[float, Tensor]:
+        """What the error of the decoded tile (1, 3, rows, columns) is worth, in bits, and its gradient."""
+        if not self.worth:
+            self.worth = bits * math.log(2)
+            self.error = max(float((decoded - self.pixels).square().sum()), 1e-10 * decoded.numel())
+        decoded.requires_grad_()
+        total, gradient = 0.0, torch.zeros_like(decoded)
+        for metric, share in self.minded:
+            loss = -metric(self.pixels, decoded).sum() * (share * self.worth)
+            gradient += torch.autograd.grad(loss, decoded)[0]
+            total += float(loss.detach())
+        return total, gradient
+
+
+def up_to(x: Tensor, rows: int, columns: int) -> tuple[int, int, int, int]:
+    """The padding of the last two dimensions."""
+    return (0, columns - x.shape[3], 0, rows - x.shape[2])

@@ -1,0 +1,190 @@
+"""The profiles of one code a place at work: one rate, tiles of 256 pixels that go through the prior as batches."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
+from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.priors.raster.coding import walk_tiles
+from imgcodec.priors.raster.sampling import sample
+from imgcodec.profiles.raster.model import GridModel
+from imgcodec.profiles.raster.windows import decode_windows, encode_windows
+from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
+
+BATCH = 128
+"""Tiles that go through the prior at once: what it remembers of them takes some 100 MB."""
+
+
+@dataclass(frozen=True)
+class GridCodec:
+    """See `imgcodec.tokens.TokenCodec`."""
+
+    grid: GridModel
+
+    @property
+    def name(self) -> str:
+        return self.grid.name
+
+    @property
+    def id(self) -> bytes:
+        return self.grid.id
+
+    @property
+    def profile(self) -> Profile:
+        return self.grid.profile
+
+    @property
+    def stage_count(self) -> int:
+        return len(self.grid.tokenizer.strides)
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        return self.grid.tokenizer.scales
+
+    @property
+    def tunes(self) -> list[Tune]:
+        return [Tune.PSNR]
+
+    @property
+    def has_qualities(self) -> bool:
+        return False
+
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
+        """Raises UsageError for a quality: there is one rate only."""
+        if quality is not None:
+            raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
+        return Header(
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=self.grid.profile,
+            tune=Tune.PSNR, quality=0, tile_size=TILE, stage_count=self.stage_count, codebook_id=self.id,
+        )  # fmt: skip
+
+    def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[NDArray[np.int32]]:
+        """The tokens: there is nothing to choose any more."""
+        with exact_arithmetic():  # no TF32
+            return encode_windows(self.grid.tokenizer, pixels, self.grid.device)
+
+    def encode(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> tuple[Tokens, list[Section]]:
+        """As they are."""
+        tokens = self.choose(header, analysis)
+        return tokens, self.write(tokens)
+
+    def choose(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> Tokens:
+        """Without the prior, which has no say in it."""
+        return Tokens(header, list(analysis))
+
+    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+        """There is nothing to choose."""
+        return tokens
+
+    def check(self, tokens: Tokens) -> None:
+        """See `TokenCodec`."""
+        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codes)
+
+    def write(self, tokens: Tokens) -> list[Section]:
+        """Tiles of one size at a time."""
+        header = tokens.header
+        sections = []
+        for tiles in _batches(header, range(header.tile_count)):
+            places = [self._places(header.tile_rectangle(t)) for t in tiles]
+            values = [
+                np.stack([stage[0, y, x] for y, x in at])
+                for stage, at in zip(tokens.stages, zip(*places, strict=True), strict=True)
+            ]
+            coders = [[RangeEncoder(None) for _ in values] for _ in tiles]
+            with exact_arithmetic():
+                walk_tiles(self.grid.prior, coders, [v.shape[1:] for v in values], values, self.grid.tokenizer.codes)
+            sections += [
+                Section(SectionType.TOKENS, stage, tile, coder.finish())
+                for tile, streams in zip(tiles, coders, strict=True)
+                for stage, coder in enumerate(streams)
+            ]
+        return sections
+
+    def empty(self, header: Header) -> Stages:
+        """The codes of gray."""
+        whole = self._places(Rectangle(0, 0, header.width, header.height))
+        return [np.full((1, y.stop, x.stop), code, np.int32) for (y, x), code in zip(whole, self._gray, strict=True)]
+
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
+        """Tiles of one size at a time."""
+        streams = dict(zip(tiles, data, strict=True))
+        for batch in _batches(header, tiles):
+            places = [self._places(header.tile_rectangle(t)) for t in batch]
+            sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places[0]]
+            coders = [[RangeDecoder(None, stream) for stream in streams[t]] for t in batch]
+            with exact_arithmetic():
+                found = walk_tiles(self.grid.prior, coders, sizes, None, self.grid.tokenizer.codes)
+            for number, at in enumerate(places):
+                for stage, (y, x), values in zip(stages, at, found, strict=False):
+                    stage[0, y, x] = values[number]
+
+    def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
+        """In windows that overlap."""
+        size = (tokens.header.height, tokens.header.width)
+        with exact_arithmetic():
+            return decode_windows(self.grid.tokenizer, tokens.stages, size, scale, self.grid.device)
+
+    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+        """See `Model.generate`."""
+        width, height = size
+        if not (0 < width <= TILE and 0 < height <= TILE):
+            raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
+        if count < 1 or not 0 <= drawing.seed < 2**63:
+            raise UsageError("There must be one picture or more, and a seed from 0 to 2^63 - 1.")
+        tokenizer = self.grid.tokenizer
+        header = self.header(size, None, None)
+        sizes = [stage.shape[1:] for stage in self.empty(header)]
+        given = None
+        if drawing.prefix is not None:
+            fitted = np.asarray(Image.fromarray(drawing.prefix).resize(size, Image.Resampling.LANCZOS))
+            first = sizes[-1][0] // 2 if drawing.prefix_rows is None else drawing.prefix_rows
+            if not 0 <= first <= sizes[-1][0]:
+                raise UsageError(f"A prefix may have 0 to {sizes[-1][0]} rows of tokens, not {first}.")
+            rows = [-(-first * tokenizer.strides[-1] // stride) for stride in tokenizer.strides]
+            kept = [s[:, :r].reshape(1, -1).repeat(count, 0) for s, r in zip(self.analyse(fitted), rows, strict=True)]
+            given = [torch.from_numpy(k.astype(np.int64)) for k in kept]
+        generator = torch.Generator().manual_seed(drawing.seed)
+        with exact_arithmetic():
+            tokens = sample(self.grid.prior, count, sizes, drawing.temperature, drawing.top_k, generator, given)
+        # digits may spell a number that is no code
+        stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
+        return [Tokens(header, [s[i : i + 1] for s in stages]) for i in range(count)]
+
+    @cached_property
+    def _gray(self) -> list[int]:
+        """For each stage, the code in the middle of a gray window: there is none that stands for nothing."""
+        gray = np.full((TILE, TILE, 3), 128, np.uint8)
+        return [int(stage[0, stage.shape[1] // 2, stage.shape[2] // 2]) for stage in self.analyse(gray)]
+
+    def _places(self, tile: Rectangle) -> Places:
+        strides = self.grid.tokenizer.strides
+        return stage_places(tile, strides, whole=strides[0])
+
+
+def _batches(header: Header, tiles: Sequence[int]) -> Iterator[list[int]]:
+    """Tiles of equal size, as many at a time as go through the prior at once."""
+    by_size = defaultdict(list)
+    for tile in tiles:
+        _, _, width, height = header.tile_rectangle(tile)
+        by_size[width, height].append(tile)
+    for same in by_size.values():
+        for first in range(0, len(same), BATCH):
+            yield same[first : first + BATCH]

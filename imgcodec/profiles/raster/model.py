@@ -1,0 +1,154 @@
+"""A model of one code a place: tokenizer and integer prior, under one id. The other kind is `photo`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import Profile
+from imgcodec.model_file.integer_prior import exact_prior, stored_integer
+from imgcodec.model_file.model import FORMAT, ModelFile, settle
+from imgcodec.model_file.untrusted import checked_config, fill, soundness
+from imgcodec.priors.integer import exact
+from imgcodec.priors.integer.known_answer import known_answer
+from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
+from imgcodec.priors.raster.transformer import RasterConfig, RasterTransformer
+from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
+from imgcodec.tokenizers.snac import SNAC, SNACConfig
+from imgcodec.tokenizers.vq import ScalableVQVAE, VQConfig
+
+Tokenizer = SNAC | ScalableVQVAE | BSQTokenizer
+Prior = RasterTransformer | PixelCNN
+
+
+@dataclass
+class GridModel:
+    """Tokenizer and integer prior that belong together."""
+
+    name: str
+    id: bytes
+    profile: Profile
+    tokenizer: Tokenizer
+    prior: Prior
+    device: torch.device
+
+
+def build_grid_model(file: ModelFile, device: torch.device | str) -> GridModel:
+    """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
+    test."""
+    with soundness(file.name):
+        profile = Profile[file.config["profile"].upper()]
+        parts = file.config["tokenizer"], file.config["prior"]
+        with torch.device("meta"):  # no memory before the shapes are known to be right
+            tokenizer, prior = build_tokenizer(parts[0]), build_prior(parts[1])
+        if profile not in profiles_of(tokenizer, prior):
+            raise ValueError(f"its profile {profile.name.lower()} is not that of its tokenizer and prior")
+        check_pair(tokenizer, prior)
+        fill(tokenizer, file.tensors)
+        prior = exact_prior(prior, file.config["fractions"], file.tensors)
+        exact.check_bounds(prior)
+    target = settle(file, tokenizer, prior, device)
+    return GridModel(file.name, file.id, profile, tokenizer, prior, target)
+
+
+def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
+    """A tokenizer from `kind` and the fields of its configuration. Raises ValueError or TypeError for others."""
+    fields = dict(config)
+    match fields.pop("kind"):
+        case "snac":
+            return SNAC(checked_config(SNACConfig, fields))
+        case "vq":
+            return ScalableVQVAE(checked_config(VQConfig, fields))
+        case "bsq":
+            return BSQTokenizer(checked_config(BSQConfig, fields))
+        case kind:
+            raise ValueError(f"there is no tokenizer {kind!r}")
+
+
+def build_prior(config: Mapping[str, Any]) -> Prior:
+    """A prior, as `build_tokenizer`."""
+    fields = dict(config)
+    match fields.pop("kind"):
+        case "raster":
+            return RasterTransformer(checked_config(RasterConfig, fields))
+        case "pixelcnn":
+            return PixelCNN(checked_config(PixelCNNConfig, fields))
+        case kind:
+            raise ValueError(f"there is no prior {kind!r} for tokens of one code a place")
+
+
+def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
+    """Raises UsageError, in one sentence, for a tokenizer and a prior that make no sense together."""
+    sides = tuple(TILE // stride for stride in tokenizer.strides)
+    names = f"The tokenizer {kind_of(tokenizer)} and the prior {kind_of(prior)} do not go together"
+    if len(prior.sides) != len(sides):
+        raise UsageError(f"{names}: the one has {len(sides)} stages, the other takes {len(prior.sides)}.")
+    if prior.sides != sides:
+        raise UsageError(f"{names}: a tile has {sides} tokens a side, and the prior was made for {prior.sides}.")
+    if prior.codes < tokenizer.codes:
+        raise UsageError(f"{names}: there are {tokenizer.codes} codes, and the prior knows {prior.codes}.")
+
+
+def profiles_of(tokenizer: Tokenizer, prior: Prior) -> tuple[Profile, ...]:
+    """What files of this pair may say they are."""
+    match tokenizer, prior:
+        case SNAC(), _:
+            return (Profile.SNAC,)
+        case BSQTokenizer(), _:
+            return (Profile.BSQ, Profile.TINY)
+        case _, PixelCNN():
+            return (Profile.PIXELCNN,)
+        case _:
+            return (Profile.SVQVAE,)
+
+
+def kind_of(module: Tokenizer | Prior) -> str:
+    """What a recipe and a model file call it."""
+    match module:
+        case SNAC():
+            return "snac"
+        case ScalableVQVAE():
+            return "vq"
+        case BSQTokenizer():
+            return "bsq"
+        case RasterTransformer():
+            return "raster"
+        case PixelCNN():
+            return "pixelcnn"
+
+
+def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. Raises UsageError for a
+    profile that is not theirs."""
+    known = [p.name.lower() for p in profiles_of(tokenizer, prior)]
+    if profile not in known:
+        raise UsageError(f"A model of these parts has the profile {' or '.join(known)}, not {profile}.")
+    tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
+    tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
+    config = {
+        "profile": profile,
+        "fractions": exact.operand_fractions(prior),
+        "tokenizer": {"kind": kind_of(tokenizer), **asdict(tokenizer.config)},
+        "prior": {"kind": kind_of(prior), **asdict(prior.config)},
+    }
+    return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
+
+
+def _stored(name: str, tensor: Tensor) -> Tensor:
+    """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks,
+    projections), bfloat16 for other weights, float32 for the few that are cheap."""
+    if tensor.dim() < 2:
+        return tensor.float()
+    return tensor.half() if "linear" in name or "quantizer" in name else tensor.bfloat16()
+
+
+@torch.no_grad()
+def round_as_stored(tokenizer: Tokenizer) -> None:
+    """Gives a tokenizer the weights that it will have when it is read from a model file."""
+    for name, tensor in tokenizer.state_dict().items():
+        tensor.copy_(_stored(name, tensor))

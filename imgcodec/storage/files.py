@@ -1,0 +1,224 @@
+"""Bytes from and to paths. `-` is standard input or output; output appears whole or not at all.
+
+Messages name the path and the reason in one sentence; every failure is a CodecError.
+
+A file is written as a temporary one beside it, `.imgcodec-*.tmp`, which is locked as long as its process lives. One
+that is not locked was left by a process that was killed, and the next to write into the folder removes it.
+"""
+
+import functools
+import io
+import os
+import secrets
+import stat
+import sys
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+
+if sys.platform != "win32":  # there, an abandoned file stays; its name is random, so that it is in nobody's way
+    import fcntl
+
+STANDARD = "-"
+TEMPORARY = ".imgcodec-{}.tmp"
+PIECE = 2**20  # bytes read at once
+
+
+def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
+    """Everything in the file at a path, in standard input for `-`, or that is left in a file object.
+
+    Raises CodecError where there is no such file, UsageError for a file object that gives text, InvalidFileError where
+    there is something that cannot be read, or that has more than `limit` bytes: pipes and devices may never end.
+    """
+    name = name_of(source)
+    try:
+        if not isinstance(source, str | PathLike):
+            return _all(source, name, limit)
+        if str(source) == STANDARD:
+            if sys.stdin is None:
+                raise CodecError("Standard input is closed.")
+            return _all(sys.stdin.buffer, name, limit)
+        with open(source, "rb") as file:
+            return _all(file, name, limit)
+    except FileNotFoundError:
+        raise CodecError(f"There is no file {name}.") from None
+    except IsADirectoryError:
+        raise InvalidFileError(f"{name} is a directory, not a file.") from None
+    except CodecError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character, a file that is closed
+        raise InvalidFileError(f"{name} cannot be read: {reason(error)}.") from None
+
+
+def name_of(source: str | PathLike[str] | BinaryIO) -> str:
+    """What messages call it."""
+    if not isinstance(source, str | PathLike):
+        return "The input"
+    return "Standard input" if str(source) == STANDARD else str(source)
+
+
+def _all(file: BinaryIO, name: str, limit: int) -> bytes:
+    gathered = io.BytesIO()
+    while piece := file.read(PIECE):
+        if not isinstance(piece, bytes):
+            raise UsageError("A file object must be opened in binary mode, as by open(path, 'rb').")
+        if gathered.tell() + len(piece) > limit:
+            raise InvalidFileError(f"{name} has more than the limit of {limit} bytes.")
+        gathered.write(piece)
+    return gathered.getvalue()
+
+
+def is_same(source: str | Path, target: str | Path) -> bool:
+    """Whether two names are of one existing file."""
+    try:
+        return STANDARD not in (str(source), str(target)) and Path(source).samefile(target)
+    except OSError:
+        return False
+
+
+def check_output(path: str | Path, force: bool) -> None:
+    """Raises the CodecError that `write` would raise, as far as it can be known beforehand. Changes nothing."""
+    if str(path) == STANDARD:
+        if sys.stdout is None:
+            raise CodecError("Standard output is closed.")
+        if sys.stdout.isatty():
+            raise CodecError("Standard output is a terminal, which cannot show the bytes; name a file with -o.")
+        return
+    target, mode = _target(path)
+    if str(path).endswith(os.sep) and (mode is None or stat.S_ISREG(mode)):
+        raise CodecError(f"{path} cannot be written: there is no such directory.")
+    if mode is None or stat.S_ISREG(mode):
+        if mode is not None and not force:
+            raise CodecError(f"{path} exists already; -f replaces it.")
+        folder = target.parent
+        if not folder.is_dir():
+            raise CodecError(f"{path} cannot be written: there is no directory {folder}.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise CodecError(f"{path} cannot be written: the directory {folder} is not writable.")
+    elif stat.S_ISDIR(mode):
+        raise CodecError(f"{path} cannot be written: it is a directory.")
+
+
+def write(path: str | Path, data: bytes, force: bool = False) -> None:
+    """Puts `data` at `path` by a temporary file beside it and a rename, so that it is there whole or not at all.
+
+    An existing file is replaced only with `force`, and keeps its mode. Of several processes or threads that write to
+    one path, the last one wins, or without `force` the first. A symbolic link stays, its target is replaced. A device
+    or a pipe is written to as it is. Raises CodecError, and leaves nothing behind, where that fails.
+    """
+    check_output(path, force)
+    try:
+        if str(path) == STANDARD:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            return
+        target, mode = _target(path)
+        if mode is not None and not stat.S_ISREG(mode):
+            target.write_bytes(data)
+            return
+        _put(target, data, mode, force)
+    except BrokenPipeError:  # the reader has had enough, which is not a failure to report
+        raise
+    except FileExistsError:
+        raise CodecError(f"{path} exists already; -f replaces it.") from None
+    except OSError as error:
+        raise CodecError(f"{path} cannot be written: {reason(error)}.") from None
+
+
+def _put(target: Path, data: bytes, mode: int | None, force: bool) -> None:
+    _remove_abandoned(target.parent)
+    descriptor, temporary = _temporary(target.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            if mode is not None:
+                temporary.chmod(stat.S_IMODE(mode))
+            if sys.platform == "win32":
+                file.close()  # Windows moves no open files; elsewhere it stays locked until it is moved
+            if force or not _linked(temporary, target):
+                temporary.replace(target)
+    except BaseException:  # an interrupt, too, may not leave a temporary file
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _linked(temporary: Path, target: Path) -> bool:
+    """Moves a file to where there must be none, or returns False where the file system has no links.
+
+    A rename would replace what another process may have put there since it was looked at. Raises FileExistsError.
+    """
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    temporary.unlink()
+    return True
+
+
+def _temporary(folder: Path) -> tuple[int, Path]:
+    """A new file in the folder, open for writing and locked; and its path."""
+    while True:
+        path = folder / TEMPORARY.format(secrets.token_hex(6))
+        # Not tempfile: its files are private, and a new file here has the mode that the user's umask gives.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        _lock(descriptor, wait=True)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, path
+        os.close(descriptor)  # between its creation and its lock, another process took it for abandoned
+
+
+@functools.cache
+def _remove_abandoned(folder: Path) -> None:
+    """Removes temporary files whose processes are gone; once a folder, for in a large one the search takes a while."""
+    for path in folder.glob(TEMPORARY.format("*")):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:  # gone already, or another user's
+            continue
+        try:
+            if _lock(descriptor, wait=False):
+                path.unlink(missing_ok=True)
+        except OSError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, wait: bool) -> bool:
+    """Whether a lock was there to be had. It ends with the descriptor, and so with the process, however that ends."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # another process has it; or the file system knows no locks
+        return False
+    return True
+
+
+def _target(path: str | Path) -> tuple[Path, int | None]:
+    """Where to write, and the mode of what is there, None for nothing. Raises CodecError.
+
+    Symbolic links are followed to files only: that of `/dev/stdout` leads to a pipe, which has no path of its own.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        mode = None
+    except (OSError, ValueError) as error:
+        raise CodecError(f"{path} cannot be written: {reason(error)}.") from None
+    if mode is None or stat.S_ISREG(mode):
+        return Path(os.path.realpath(path)), mode
+    return Path(path), mode
+
+
+def reason(error: Exception) -> str:
+    """`no space left on device` and the like."""
+    text = (isinstance(error, OSError) and error.strerror) or str(error)
+    return text[:1].lower() + text[1:]

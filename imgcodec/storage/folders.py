@@ -1,0 +1,174 @@
+"""Folders of pictures in, and folders that appear whole or not at all out.
+
+A folder is made as a temporary one beside it, `.imgcodec-*.dir`, which is locked as long as its process lives; the next
+to write there removes one that is not.
+"""
+
+import os
+import random
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.storage.files import reason
+
+if sys.platform != "win32":
+    import fcntl
+
+TEMPORARY = ".imgcodec-{}.dir"
+
+Item = TypeVar("Item")
+
+
+def files_below(folder: Path, complain: Callable[[str], None]) -> list[tuple[str, Path]]:
+    """All files of a folder and of those in it: their names relative to it, with `/`, and paths, in the order of names.
+
+    Hidden files and folders are left out, as is what is no file (pipes, devices); a link to a file is one, a link to a
+    folder is not followed. complain: told of folders inside that cannot be read. Raises CodecError where the folder
+    cannot be read itself.
+    """
+    found: list[tuple[str, Path]] = []
+
+    def failed(error: OSError) -> None:
+        if Path(error.filename) == folder:
+            raise CodecError(f"{folder} cannot be read: {reason(error)}.")
+        complain(f"Skipped {error.filename}: {reason(error)}.")
+
+    if not folder.is_dir():
+        raise CodecError(f"{folder} is not a folder." if folder.exists() else f"There is no folder {folder}.")
+    for place, folders, names in os.walk(folder, onerror=failed):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(place, name)
+            if not name.startswith(".") and path.is_file():
+                found.append((path.relative_to(folder).as_posix(), path))
+    return sorted(found)
+
+
+def parse_split(text: str) -> dict[str, float]:
+    """Shares by name, of a list like `train=0.9,valid=0.1`. Raises UsageError unless they add up to 1."""
+    shares: dict[str, float] = {}
+    for item in text.split(","):
+        match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})=(\d*\.?\d+)\s*", item)
+        if not match or match[1] in shares or not float(match[2]) > 0:
+            raise UsageError(f"--split takes a list like train=0.9,valid=0.1, not {text!r}.")
+        shares[match[1]] = float(match[2])
+    if abs(sum(shares.values()) - 1) > 1e-6:
+        raise UsageError(f"The shares of --split add up to {sum(shares.values()):g} instead of 1.")
+    return shares
+
+
+def split(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
+    """Items in an order that the seed decides, divided by shares to within one."""
+    shuffled = list(items)
+    random.Random(seed).shuffle(shuffled)
+    parts, reached, share = {}, 0, 0.0
+    for name, part in shares.items():
+        share += part
+        end = round(share * len(shuffled))
+        parts[name] = shuffled[reached:end]
+        reached = end
+    return parts
+
+
+def check_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
+    """Raises CodecError unless a folder may be written: not there, empty, or with `force` of nothing but ours.
+
+    is_ours: the names of files that may be removed. Nobody's pictures are lost to a wrong -o.
+    """
+    try:
+        if target.exists() and target.samefile("."):
+            raise CodecError(f"{target} is the folder that the command runs in; name another one with -o.")
+        names = os.listdir(target) if target.exists() else []
+        strange = [name for name in names if not is_ours.fullmatch(name)]
+    except OSError as error:
+        raise CodecError(f"{target} cannot be written: {reason(error)}.") from None
+    if names and not force:
+        raise CodecError(f"{target} is not empty; -f replaces what an earlier run left there.")
+    if strange:
+        raise CodecError(f"{target} cannot be replaced: it holds {strange[0]}, which is of another making.")
+
+
+@contextmanager
+def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterator[Path]:
+    """A folder to fill, which is put at `target` when that is done; after an exception nothing is left of it.
+
+    Of several processes the first one wins, or with `force` the last. Raises CodecError as `check_folder`, and where
+    something cannot be written. With `force` there are two renames, and so a moment without the old and the new one.
+    """
+    check_folder(target, force, is_ours)
+    temporary, descriptor = None, None
+    try:
+        parent = Path(os.path.realpath(target)).parent
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(parent)
+        while descriptor is None:
+            temporary = parent / TEMPORARY.format(secrets.token_hex(6))
+            temporary.mkdir()  # not tempfile's: that is private, and this one has the mode that the user's umask gives
+            descriptor = _locked(temporary, wait=True)
+        assert temporary is not None
+        yield temporary
+        _put(temporary, target, force, is_ours)
+    except OSError as error:
+        raise CodecError(f"{target} cannot be written: {reason(error)}.") from None
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _put(temporary: Path, target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
+    place = Path(os.path.realpath(target))
+    if not place.exists() or not os.listdir(place):
+        try:
+            if sys.platform == "win32" and place.exists():
+                place.rmdir()  # elsewhere a rename replaces an empty folder
+            temporary.rename(place)
+            return
+        except OSError:
+            if not place.exists() or not os.listdir(place):
+                raise
+    check_folder(target, force, is_ours)  # again: somebody else may have been faster
+    old = temporary.with_name(TEMPORARY.format(secrets.token_hex(6)))
+    place.rename(old)
+    temporary.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _locked(folder: Path, wait: bool) -> int | None:
+    """A descriptor that keeps others from taking the folder for abandoned. None where another process has the lock, or
+    has removed the folder while this one waited for it."""
+    if sys.platform == "win32":
+        return os.open(os.devnull, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        if not wait:
+            os.close(descriptor)
+            return None
+        # a file system without locks, on which nobody takes a folder for abandoned
+    if folder.exists():
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _remove_abandoned(parent: Path) -> None:
+    if sys.platform == "win32":  # there, an abandoned folder stays; its name is random, so that it is in nobody's way
+        return
+    for path in parent.glob(TEMPORARY.format("*")):
+        try:
+            descriptor = _locked(path, wait=False)
+        except OSError:  # gone already, or another user's
+            continue
+        if descriptor is not None:
+            shutil.rmtree(path, ignore_errors=True)
+            os.close(descriptor)

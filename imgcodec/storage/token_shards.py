@@ -1,0 +1,195 @@
+"""Tokens of many pictures in safetensors files, and back.
+
+A shard has a tensor for every stage of every picture, `000000.0`, `000000.1`, ..., int16 or int32, as `Tokens` has
+them. Its metadata have one entry, `tokens`, which is JSON:
+
+    {"format": "imgcodec-tokens-1", "model": {"name": "photo", "id": "..."},
+     "pictures": [{"name": "a/b.jpg", "width": 768, ... all fields of the header of a .nic file}, ...]}
+
+Shards are read as a stranger's: everything is checked before memory for tokens is taken.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from imgcodec.bitstream.decodable import check_header
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Tune
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, PLACE, check_size, rounded_area
+from imgcodec.codec import Model
+from imgcodec.storage import files
+from imgcodec.tokens import Tokens
+
+FORMAT = "imgcodec-tokens-1"
+LARGEST_HEAD = 2**25  # bytes of JSON before the tensors
+LARGEST_SHARD = 2**34  # bytes
+MOST_PICTURES = 2**14  # in a shard
+LONGEST_NAME = 4096  # characters
+TYPES = {"I16": 2, "I32": 4}  # bytes
+ROOM = 128  # bytes of JSON that a tensor takes, at most
+
+
+class Writer:
+    """Shards `PART-000000.safetensors` of one part, each put in place whole when it is full."""
+
+    def __init__(self, folder: Path, part: str, model: Model, shard_bytes: float, force: bool) -> None:
+        self.folder, self.part, self.model, self.limit, self.force = folder, part, model, shard_bytes, force
+        self.shards: dict[str, int] = {}
+        self._start()
+
+    def add(self, name: str, tokens: Tokens) -> str:
+        """Puts a picture into a shard, and returns the shard's name. Raises UsageError if it is too large for one."""
+        entry = {"name": name, **_fields(tokens.header)}
+        # as JSON in JSON, where quotes are escaped
+        size = sum(s.nbytes + ROOM for s in tokens.stages) + len(json.dumps(json.dumps(entry))) + 2
+        if self.size + size > self.limit:
+            self.finish()
+        if self.size + size > self.limit:
+            raise UsageError(f"{name} has {size} bytes of tokens, too many for shards of {self.limit:g} bytes.")
+        self.tensors |= {f"{len(self.pictures):06d}.{i}": np.ascontiguousarray(s) for i, s in enumerate(tokens.stages)}
+        self.pictures.append(entry)
+        self.size += size
+        shard = self._name()
+        if len(self.pictures) == MOST_PICTURES:
+            self.finish()
+        return shard
+
+    def finish(self) -> None:
+        """Writes what is gathered, if there is anything. Raises CodecError."""
+        if not self.pictures:
+            return
+        about = {"format": FORMAT, "model": {"name": self.model.name, "id": self.model.id.hex()}}
+        # one entry: several would come in another order every time
+        data = save(self.tensors, {"tokens": json.dumps({**about, "pictures": self.pictures})})
+        files.write(self.folder / self._name(), data, self.force)
+        self.shards[self._name()] = len(data)
+        self._start()
+
+    def _start(self) -> None:
+        self.tensors: dict[str, NDArray[Any]] = {}
+        self.pictures: list[dict[str, object]] = []
+        self.size = 512 + len(self.model.name)
+
+    def _name(self) -> str:
+        return f"{self.part}-{len(self.shards):06d}.safetensors"
+
+
+def read(path: Path, model: Model, max_pixels: int = DEFAULT_LIMITS.pixels) -> Iterator[tuple[str, Tokens]]:
+    """The pictures of a shard, name and tokens, each when it is asked for. Names are relative, with `/`.
+
+    Raises CodecError where there is no such file, InvalidFileError for one that is damaged or over a limit,
+    ModelNotFoundError for one of another model, each before the first picture whose tokens are concerned.
+    """
+    _check_file(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = _about(path, file.metadata() or {})
+            if about["model"]["id"] != model.id.hex():
+                raise ModelNotFoundError(
+                    f"{path.name} has tokens of model {about['model']['id']:.16}, not {model.name}'s."
+                )
+            names = set(file.keys())
+            for index, picture in enumerate(about["pictures"]):
+                header = _header(picture, model.id, max_pixels)
+                name = _safe_name(picture["name"])
+                keys = [f"{index:06d}.{stage}" for stage in range(header.stage_count)]
+                if not names.issuperset(keys):
+                    raise ValueError(f"tensors of picture {index} are missing")
+                _check_tensors([(s.get_shape(), s.get_dtype()) for s in map(file.get_slice, keys)], header)
+                tokens = Tokens(header, [file.get_tensor(key) for key in keys])
+                model.check_tokens(tokens)
+                yield name, tokens
+    except (InvalidFileError, ModelNotFoundError):
+        raise
+    except (
+        SafetensorError,
+        CodecError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error).strip().rstrip(".")
+        raise InvalidFileError(f"{path.name} is not a sound shard of tokens: {what:.300}.") from None
+    except OSError as error:
+        raise InvalidFileError(f"{path} cannot be read: {files.reason(error)}.") from None
+
+
+def _check_file(path: Path) -> None:
+    """Raises for a file whose size or head is over a limit: what parses it would take memory for all of it."""
+    try:
+        if not path.is_file():
+            raise CodecError(f"There is no file {path}.")
+        if path.stat().st_size > LARGEST_SHARD:
+            raise InvalidFileError(f"{path.name} has more than the limit of {LARGEST_SHARD} bytes.")
+        with open(path, "rb") as file:
+            if int.from_bytes(file.read(8), "little") > LARGEST_HEAD:
+                raise InvalidFileError(f"{path.name} is not a sound shard of tokens: its head is too long.")
+    except OSError as error:
+        raise InvalidFileError(f"{path} cannot be read: {files.reason(error)}.") from None
+
+
+def _about(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads(metadata["tokens"])
+    if about["format"] != FORMAT:
+        raise ValueError("unknown format")
+    if not isinstance(about["model"]["id"], str) or not isinstance(about["pictures"], list):
+        raise TypeError("its metadata are of other types")
+    if len(about["pictures"]) > MOST_PICTURES:
+        raise ValueError(f"it has more than {MOST_PICTURES} pictures")
+    return about
+
+
+def _fields(header: Header) -> dict[str, object]:
+    return {
+        "width": header.width, "height": header.height, "colour_mode": header.colour_mode.name.lower(),
+        "bit_depth": header.bit_depth, "profile": header.profile.name.lower(), "tune": header.tune.name.lower(),
+        "quality": header.quality / QUALITY_UNIT, "tile_size": header.tile_size, "stage_count": header.stage_count,
+    }  # fmt: skip
+
+
+def _header(picture: dict[str, Any], id: bytes, max_pixels: int) -> Header:
+    """The header that a picture's fields state. Raises for fields that are not a header's."""
+    numbers = {name: picture[name] for name in ("width", "height", "bit_depth", "tile_size", "stage_count")}
+    if not all(type(number) is int for number in numbers.values()):
+        raise TypeError("its numbers are not whole")
+    header = Header(
+        **numbers, colour_mode=ColourMode[picture["colour_mode"].upper()], profile=Profile[picture["profile"].upper()],
+        tune=Tune[picture["tune"].upper()], quality=round(picture["quality"] * QUALITY_UNIT), codebook_id=id,
+    )  # fmt: skip
+    check_size(header.width, header.height, max_pixels)
+    check_header(header)
+    return header
+
+
+def _check_tensors(stages: list[tuple[list[int], str]], header: Header) -> None:
+    """Raises ValueError for more than two numbers a pixel, or numbers of another type: before they are read."""
+    numbers = 0
+    for shape, kind in stages:
+        if kind not in TYPES or len(shape) != 3:
+            raise ValueError(f"a tensor of {len(shape)} dimensions and type {kind}")
+        numbers += int(np.prod(shape, dtype=object))
+    if numbers > 2 * rounded_area(header.width, header.height, PLACE):
+        raise ValueError(f"{numbers} tokens for a picture of {header.width} x {header.height} pixels")
+
+
+def _safe_name(name: object) -> str:
+    """A name that leads to a place below a folder. Raises ValueError for any other, and for what no file can be named.
+
+    `\\` and `:` become `_`: they mean something on some systems."""
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+        raise ValueError("a picture has no name")
+    os.fsencode(name)  # raises ValueError
+    if name.startswith("/") or "\0" in name or any(part in ("..", ".", "") for part in name.split("/")):
+        raise ValueError(f"the name {name!r:.100} leads elsewhere")
+    return name.replace("\\", "_").replace(":", "_")

@@ -1,0 +1,153 @@
+"""A photo recipe: its phases, where they start from, and the model file at the end."""
+
+import json
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.model_file.model import open_model
+from imgcodec.model_file.untrusted import as_tuples
+from imgcodec.priors.integer.trainable import calibrate, restore
+from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.profiles.photo.model import build_photo_model
+from imgcodec.storage import files
+from imgcodec.tokenizers.layers import ResidualBlock
+from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.training import distributed
+from imgcodec.training.average import is_average, load_average
+from imgcodec.training.data import centre
+from imgcodec.training.loop import run_phases
+from imgcodec.training.photo.export import compare_rates, export_photo
+from imgcodec.training.photo.klt import start_from_klt
+from imgcodec.training.photo.objective import (
+    Data,
+    Lambdas,
+    Photo,
+    PhotoPhase,
+    calibration_pass,
+    change_lambdas,
+    train_phase,
+)
+
+
+@dataclass(frozen=True)
+class PhotoRecipe:
+    """What `recipes/photo.toml` says. phases run in order, each from the averaged weights of the one before.
+
+    export_crops: random crops that the frequency tables are fitted to. threads: of the CPU, 0 for all.
+    """
+
+    tokenizer: RVQConfig
+    prior: PriorConfig
+    lambdas: Lambdas
+    phases: tuple[PhotoPhase, ...]
+    crop: int = 256
+    batch: int = 8
+    seed: int = 1
+    export_crops: int = 600
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        slices = len(self.prior.slices[1])
+        if any(len(phase.shift_gains) not in (0, slices) for phase in self.phases):  # known now, not an hour later
+            raise ValueError(f"shift_gains takes a number for each of the {slices} slices of stage 1")
+        if any(p.trains == "visual" or p.begin_visual for p in self.phases) and not self.tokenizer.visual:
+            raise ValueError("a phase is about the visual tune, and the tokenizer has none: set visual = true")
+        if self.prior.tunes != 1 + self.tokenizer.visual:
+            raise ValueError("with visual = true the prior needs tunes = 2, and without it tunes = 1")
+
+
+def photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
+    """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say."""
+    phases = tuple(PhotoPhase(**as_tuples(phase)) for phase in table.pop("phases"))
+    parts = {"tokenizer": RVQConfig, "prior": PriorConfig, "lambdas": Lambdas}
+    built: dict[str, Any] = {name: kind(**as_tuples(table.pop(name, {}))) for name, kind in parts.items()}
+    return PhotoRecipe(phases=phases, **built, **table)
+
+
+def train_photo(
+    recipe: PhotoRecipe,
+    photographs: list[NDArray[np.uint8]],
+    held_out: list[NDArray[np.uint8]],
+    folder: Path,
+    resume: bool,
+    start: str | None,
+    device: torch.device,
+) -> Path:
+    """Trains through all phases; see `imgcodec.training.recipe.train`."""
+    development = [centre(p, 512, recipe.crop) for p in held_out[:: max(1, len(held_out) // 8)]]
+    data = Data(photographs, development, recipe.lambdas, recipe.crop, recipe.batch, recipe.seed, device)
+    model = Photo(ResidualVQ(recipe.tokenizer), Prior(recipe.prior))
+    _initialize(model, data, start)
+    model.to(device)
+    run_phases(recipe.phases, model, folder, resume, lambda phase: train_phase(model, phase, data, folder, resume))
+    model.eval()
+    if not recipe.phases[-1].quantized:
+        calibrate(model.prior, lambda: calibration_pass(model, data))
+    path = folder / "photo.safetensors"
+    if distributed.rank() == 0:
+        model.cpu()
+        export_photo(model, recipe.lambdas, photographs, recipe.export_crops, recipe.seed, path)
+        report = compare_rates(model.prior, path, development)
+        files.write(folder / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
+    distributed.wait_for_all(device)
+    return path
+
+
+def _initialize(model: Photo, data: Data, start: str | None) -> None:
+    """Gives the model its first weights, on the CPU."""
+    levels = model.tokenizer.config.levels
+    if start is None:
+        rng = np.random.default_rng(data.seed)
+        lambdas = data.lambdas.at(torch.arange(float(levels)), levels)
+        start_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
+        return
+    if is_average(Path(start)):
+        load_average(Path(start), model)
+        return
+    file = open_model(start)
+    if file.config["profile"] != "photo":
+        raise UsageError(f"The model {start} is of profile {file.config['profile']}, and the recipe of profile photo.")
+    shipped = build_photo_model(file, "cpu")
+    ours, theirs = model.tokenizer.config, shipped.tokenizer.config
+    # one of them may have a visual tune that the other lacks, and ours may have more blocks
+    same_tokenizer = ours == replace(
+        theirs, visual=ours.visual, analysis_blocks=ours.analysis_blocks, synthesis_blocks=ours.synthesis_blocks
+    )
+    blocks = zip(
+        ours.analysis_blocks + ours.synthesis_blocks, theirs.analysis_blocks + theirs.synthesis_blocks, strict=True
+    )
+    same_prior = replace(shipped.prior.config, tunes=model.prior.config.tunes) == model.prior.config
+    if not same_tokenizer or not same_prior or any(has < needed for has, needed in blocks):
+        raise UsageError(f"The model {start} has other sizes than the recipe.")
+    grow(model.tokenizer, shipped.tokenizer)
+    restore(model.prior, shipped.prior)
+    change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
+
+
+@torch.no_grad()
+def grow(larger: ResidualVQ, smaller: ResidualVQ) -> None:
+    """Gives a tokenizer the weights of one that may have fewer blocks, and may lack the visual tune. A block that is
+    new changes nothing at first, because its last weights are zero."""
+    nets = [name for name, module in larger.named_modules() if isinstance(module, nn.Sequential)]
+    inside = tuple(f"{name}." for name in nets)
+    state, had = larger.state_dict(), smaller.state_dict()
+    larger.load_state_dict(state | {n: t for n, t in had.items() if n in state and not n.startswith(inside)})
+    theirs = dict(smaller.named_modules())
+    for name in nets:
+        if name in theirs:
+            for new, old in zip(_runs(larger.get_submodule(name)), _runs(theirs[name]), strict=True):
+                for layer, source in zip(new, old, strict=False):
+                    layer.load_state_dict(source.state_dict())
+
+
+def _runs(net: nn.Module) -> list[list[nn.Module]]:
+    """The layers of a net, blocks and what is between them apart."""
+    return [list(run) for _, run in groupby(net.children(), lambda layer: isinstance(layer, ResidualBlock))]

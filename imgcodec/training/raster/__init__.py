@@ -1,0 +1,1 @@
+"""Training of the profiles with one code a place."""

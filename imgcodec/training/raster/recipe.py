@@ -1,0 +1,172 @@
+"""A recipe of the family (SNAC, scalable VQ-VAE, BSQ, PixelCNN): its phases, and the model file at the end."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from imgcodec.bitstream.decodable import GRID_TILE as TILE
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.model_file.model import open_model
+from imgcodec.priors.integer.trainable import quantizable, restore
+from imgcodec.priors.raster.init import start_embeddings
+from imgcodec.profiles.raster.model import (
+    build_grid_model,
+    build_prior,
+    build_tokenizer,
+    check_pair,
+    profiles_of,
+    round_as_stored,
+)
+from imgcodec.storage import files
+from imgcodec.training import distributed
+from imgcodec.training.data import centre, random_crops
+from imgcodec.training.loop import run_phases
+from imgcodec.training.raster.export import compare_grid_rates, export_grid
+from imgcodec.training.raster.objective import (
+    CropTokens,
+    Grid,
+    GridData,
+    GridPhase,
+    LossWeights,
+    calibrate_prior,
+    train_prior,
+    train_tokenizer,
+)
+
+START_CROPS = 256
+ORDER0_CROPS = 1024
+"""Whose tokens are counted where none are stored."""
+SMALLEST_FOR_MS_SSIM = 161
+
+
+@dataclass(frozen=True)
+class GridRecipe:
+    """What `recipes/snac.toml` and its like say. phases run in order, those of the tokenizer first.
+
+    tokenizer, prior: `kind` and the fields of that kind's configuration. token_crops: the prior trains on the tokens of
+    so many random crops, tokenized once; 0 tokenizes new crops at every step. mixed: bfloat16 where its precision is
+    enough. threads: of the CPU, 0 for all.
+    """
+
+    profile: str
+    tokenizer: dict[str, Any]
+    prior: dict[str, Any]
+    phases: tuple[GridPhase, ...]
+    loss: LossWeights = field(default_factory=LossWeights)
+    crop: int = TILE
+    batch: int = 8
+    seed: int = 1
+    token_crops: int = 0
+    mixed: bool = True
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        with torch.device("meta"):  # known now, not an hour later
+            tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
+        check_pair(tokenizer, prior)
+        names = [profile.name.lower() for profile in profiles_of(tokenizer, prior)]
+        if self.profile not in names:
+            raise ValueError(f"a model of these parts has the profile {' or '.join(names)}, not {self.profile!r}")
+        crops = [phase.crop or self.crop for phase in self.phases if phase.trains == "tokenizer"]
+        unit = tokenizer.strides[0] * max(tokenizer.scales)
+        if any(crop % unit for crop in crops):
+            raise ValueError(f"crops must be multiples of {unit} pixels")
+        if self.loss.ms_ssim and any(crop < SMALLEST_FOR_MS_SSIM for crop in crops):
+            raise ValueError(f"MS-SSIM takes crops of at least {SMALLEST_FOR_MS_SSIM} pixels")
+        trains = [phase.trains for phase in self.phases]
+        if trains != sorted(trains, reverse=True):  # "tokenizer" comes after "prior"
+            raise ValueError(
+                "phases of the tokenizer come before those of the prior, which needs its tokens to hold still"
+            )
+
+
+def grid_recipe(table: dict[str, Any]) -> GridRecipe:
+    """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say."""
+    phases = tuple(GridPhase(**phase) for phase in table.pop("phases"))
+    return GridRecipe(phases=phases, loss=LossWeights(**table.pop("loss", {})), **table)
+
+
+def train_grid(
+    recipe: GridRecipe,
+    photographs: list[NDArray[np.uint8]],
+    held_out: list[NDArray[np.uint8]],
+    folder: Path,
+    resume: bool,
+    start: str | None,
+    device: torch.device,
+) -> Path:
+    """Trains through all phases; see `imgcodec.training.recipe.train`."""
+    data = GridData(
+        photographs, _tiles(held_out).to(device), recipe.loss, recipe.crop, recipe.batch, recipe.seed,
+        recipe.token_crops, recipe.mixed, device,
+    )  # fmt: skip
+    model = Grid(build_tokenizer(recipe.tokenizer), build_prior(recipe.prior))
+    _initialize(model, data, start)
+    model.to(device)
+    stores: list[CropTokens] = []
+
+    def tokens() -> CropTokens:
+        """Of the trained tokenizer; made when they are first needed, then kept."""
+        if not stores:
+            round_as_stored(model.tokenizer)  # tokens are those of the model file
+            stores.append(CropTokens(model.tokenizer.eval(), data))
+        return stores[0]
+
+    def train(phase: GridPhase) -> None:
+        if phase.trains == "tokenizer":
+            train_tokenizer(model, phase, data, folder, resume)
+            start_embeddings(model.prior, model.tokenizer.code_vectors())
+        else:
+            train_prior(model, phase, data, tokens(), folder, resume)
+
+    run_phases(recipe.phases, model, folder, resume, train)
+    model.eval()
+    if recipe.phases[-1].quantized:
+        for layer in quantizable(model.prior):  # no weight says so, if the phase was finished before
+            layer.quantized = True  # type: ignore[assignment]
+    else:
+        calibrate_prior(model.prior, tokens(), recipe.batch)
+    path = folder / f"{recipe.profile}.safetensors"
+    if distributed.rank() == 0:
+        known = [stage.cpu() for stage in tokens().many(ORDER0_CROPS)]
+        model.cpu()
+        exact = export_grid(recipe.profile, model.tokenizer, model.prior, path)
+        report = compare_grid_rates(model, exact, data.tiles.cpu(), known)
+        files.write(folder / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
+    distributed.wait_for_all(device)
+    return path
+
+
+def _initialize(model: Grid, data: GridData, start: str | None) -> None:
+    """Gives the model its first weights, on the CPU."""
+    if start is None:
+        rng = np.random.default_rng(data.seed)
+        model.tokenizer.start_from(random_crops(data.photographs, TILE, START_CROPS, rng).float().div(255))
+        return
+    file = open_model(start)
+    if file.config["profile"] == "photo":
+        raise UsageError(f"The model {start} is of profile photo, which the recipe is not.")
+    shipped = build_grid_model(file, "cpu")
+    if shipped.tokenizer.config != model.tokenizer.config:
+        raise UsageError(f"The model {start} has another tokenizer than the recipe.")
+    model.tokenizer.load_state_dict(shipped.tokenizer.state_dict())
+    if shipped.prior.config == model.prior.config:  # another prior starts anew
+        restore(model.prior, shipped.prior)
+
+
+def _tiles(pictures: list[NDArray[np.uint8]]) -> torch.Tensor:
+    """The whole tiles in the middle of each picture, four at most: uint8 (N, 3, 256, 256)."""
+    tiles = []
+    for picture in pictures:
+        middle = torch.from_numpy(centre(picture, 2 * TILE, TILE).copy()).permute(2, 0, 1)
+        if not middle.numel():
+            continue
+        tiles += [t for row in middle.split(TILE, 1) for t in row.split(TILE, 2)]
+    if not tiles:
+        raise UsageError(f"No picture to validate on has {TILE} pixels each way.")
+    return torch.stack(tiles)

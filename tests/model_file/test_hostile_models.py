@@ -1,0 +1,169 @@
+"""Model files from strangers: whatever header and configuration say, a refusal in one sentence, in little memory."""
+
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from imgcodec import CodecError
+from imgcodec.profiles.photo.model import load_photo_model
+
+TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
+DATA = TINY.read_bytes()
+HEADER_SIZE = struct.unpack("<Q", DATA[:8])[0]
+HEADER = json.loads(DATA[8 : 8 + HEADER_SIZE])
+CONFIG = json.loads(HEADER["__metadata__"]["config"])
+TENSORS = [name for name in HEADER if name != "__metadata__"]
+NUMBERS = st.sampled_from([-1, 0, 1, 2, 3, 16, 2**13, 2**20, 2**31, 2**63, 10**30, 0.5, 1e300, True])
+VALUES = st.one_of(NUMBERS, st.none(), st.text(max_size=3), st.lists(NUMBERS, max_size=4), st.just({}))
+MEGABYTES = 256
+GOLDEN_ID = bytes.fromhex(json.loads((TINY.parent / "golden.json").read_text())["model"]["id"])
+
+
+def file_with(header: dict, size: int | None = None) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if size is None else size) + text + DATA[8 + HEADER_SIZE :]
+
+
+def with_config(config: object) -> bytes:
+    text = config if isinstance(config, str) else json.dumps(config)
+    return file_with({**HEADER, "__metadata__": {**HEADER["__metadata__"], "config": text}})
+
+
+def with_tensor(name: str, **fields: object) -> bytes:
+    return file_with({**HEADER, name: {**HEADER[name], **fields}})
+
+
+def refusal(folder: Path, data: bytes) -> str:
+    path = folder / "hostile.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(CodecError, match="hostile") as caught:
+        load_photo_model(str(path))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def places(value: object) -> list[list]:
+    """The path to every value inside lists and objects."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [[key, *path] for key, item in inner for path in ([], *places(item))]
+
+
+@settings(max_examples=40)
+@given(path=st.sampled_from(places(CONFIG)), value=VALUES)
+@example(path=["tokenizer", "channels"], value=[])
+def test_a_configuration_with_one_value_changed(tmp_path_factory, path, value):
+    config = json.loads(json.dumps(CONFIG))
+    place = config
+    for key in path[:-1]:
+        place = place[key]
+    assume(json.dumps(place[path[-1]]) != json.dumps(value))
+    place[path[-1]] = value
+    model = tmp_path_factory.getbasetemp() / "hostile.safetensors"
+    model.write_bytes(with_config(config))
+    try:
+        loaded = load_photo_model(str(model))
+    except CodecError:
+        return
+    assert loaded.id != GOLDEN_ID  # 1 for `true`, say: another model of the same arithmetic
+
+
+@settings(max_examples=40)
+@given(
+    name=st.sampled_from(TENSORS),
+    field=st.sampled_from(["dtype", "shape", "data_offsets"]),
+    value=st.one_of(
+        st.lists(st.sampled_from([-1, 0, 1, 16, 2**31, 2**63, 2**64, 0.5]), max_size=4),
+        st.sampled_from(["F64", "I64", "BOOL", "F8_E4M3", "U64", "C64", "object", None, 7]),
+    ),
+)
+def test_a_header_with_one_field_changed(tmp_path_factory, name, field, value):
+    assume(HEADER[name][field] != value)
+    refusal(tmp_path_factory.getbasetemp(), with_tensor(name, **{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("tokenizer", {"codes": 2**31 + 1}),  # a lattice of 8 GiB, made before any tensor is looked at
+        ("tokenizer", {"codes": 8191, "codebooks": [8192, 8192]}),
+        ("tokenizer", {"analysis_blocks": [2**30, 1]}),  # layers by the billion
+        ("tokenizer", {"synthesis_blocks": [1, 8192]}),
+        ("tokenizer", {"channels": [-4, -6]}),
+        ("tokenizer", {"levels": 0}),
+        ("prior", {"heads": 0}),  # divisions by zero
+        ("prior", {"slices": [[0, 2], [2, 4]]}),
+        ("prior", {"hidden": 0}),
+        ("tokenizer", {"width_fine": 0}),
+        ("prior", {"heads": 8192, "width": 8192}),
+        ("prior", {"windows": [22, 22], "heads": 16}),  # scores by the gigabyte
+        ("prior", {"slices": [[1] * 10**5, [1] * 10**5], "attention": [[True] * 10**5] * 2}),
+        ("prior", {"hidden": 10**30}),
+        ("prior", {"windows": [2, 4, 6]}),
+        ("prior", {"windows": "24"}),
+    ],
+)
+def test_a_configuration_that_asks_for_too_much(tmp_path, part, changes):
+    refusal(tmp_path, with_config({**CONFIG, part: {**CONFIG[part], **changes}}))
+
+
+@pytest.mark.parametrize(
+    "config", ["[" * 100_000, "9" * 5000, "null", "[]", '"photo"', " " * 2**21, '{"profile": "photo"}']
+)
+def test_a_configuration_that_is_none(tmp_path, config):
+    refusal(tmp_path, with_config(config))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**32, 2**63, 2**64 - 1])
+def test_a_header_of_another_length(tmp_path, size):
+    assert "is not a safetensors file" in refusal(tmp_path, file_with(HEADER, size))
+
+
+def test_a_pickle_is_not_unpickled(tmp_path):
+    """What `torch.load` would run."""
+    pickle = b"\x80\x04cos\nsystem\n(S'touch " + str(tmp_path / "owned").encode() + b"'\ntR."
+    assert "is not a safetensors file" in refusal(tmp_path, pickle)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_types_that_no_model_has_are_named(tmp_path):
+    name = "tables.shift"
+    assert "tensors of BOOL" in refusal(tmp_path, with_tensor(name, dtype="BOOL"))
+
+
+def test_the_memory_of_a_refusal(tmp_path):
+    """In a process of its own, which may take no more than 256 MiB above what torch takes."""
+    path = tmp_path / "hostile.safetensors"
+    path.write_bytes(with_config({**CONFIG, "tokenizer": {**CONFIG["tokenizer"], "codes": 2**28 + 1}}))
+    program = f"""
+import resource
+from imgcodec import CodecError
+from imgcodec.profiles.photo.model import load_photo_model
+load_photo_model({str(TINY)!r})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    load_photo_model({str(path)!r})
+except CodecError:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(result.stdout) / 1024 < MEGABYTES
+
+
+def test_what_a_terminal_would_obey_is_not_printed(tmp_path):
+    """A name that sets the title of the window, quoted in the message about it."""
+    from typer.testing import CliRunner
+
+    from imgcodec.cli import app
+
+    (tmp_path / "hostile.safetensors").write_bytes(with_config({**CONFIG, "prior": {"\x1b]0;owned\x07": 1}}))
+    model = ["--model", str(tmp_path / "hostile.safetensors")]
+    result = CliRunner().invoke(app, ["info", str(TINY.parent / "one-pixel.nic"), "--tokens", *model])
+    assert result.exit_code == 1
+    assert "?]0;owned?" in result.stderr
+    assert all(letter.isprintable() for letter in result.stderr.rstrip("\n"))

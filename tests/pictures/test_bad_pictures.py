@@ -1,0 +1,102 @@
+"""Pictures that are damaged, hostile, too large or none: each gives an error of ours, or a picture."""
+
+import io
+import struct
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_pictures import colours, file_of, png_chunk
+from PIL import Image
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.pictures import io as image
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("data", [b"", b"\0", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
+    def test_what_is_no_image(self, data: bytes) -> None:
+        with pytest.raises(InvalidFileError):
+            image.load(data)
+
+    @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM"])
+    @settings(max_examples=30)
+    @given(cut=st.floats(0.02, 0.95))
+    def test_truncated(self, format: str, cut: float) -> None:
+        data = file_of(Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)), format)
+        with pytest.raises(InvalidFileError):
+            image.load(data[: int(len(data) * cut)])
+
+    @settings(max_examples=100, deadline=None)
+    @given(
+        format=st.sampled_from(["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "QOI"]),
+        place=st.floats(0, 1, exclude_max=True),
+        value=st.integers(0, 255),
+    )
+    def test_one_changed_byte_gives_a_picture_or_an_error_of_ours(self, format: str, place: float, value: int) -> None:
+        data = bytearray(file_of(Image.fromarray(colours()), format))
+        data[int(place * len(data))] = value
+        try:
+            picture = image.load(bytes(data), max_pixels=2**20)
+        except InvalidFileError:
+            return
+        assert picture.width * picture.height <= 2**20
+
+    def test_too_many_pixels_are_refused_before_they_are_decoded(self) -> None:
+        header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0))
+        with pytest.raises(InvalidFileError, match="over the limit of 268435456 pixels"):
+            image.load(b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b""))
+        extended = b"VP8X" + struct.pack("<I", 10) + bytes(4) + b"\xff\xff\xff\xff\x0f\0"
+        with pytest.raises(InvalidFileError, match="16777216 x 4096 pixels is over"):
+            image.load(b"RIFF" + struct.pack("<I", 4 + len(extended)) + b"WEBP" + extended)
+
+    def test_the_limit_is_exact_and_ours(self) -> None:
+        data = file_of(Image.new("1", (100, 100)))
+        assert image.load(data, max_pixels=10000).width == 100
+        with pytest.raises(InvalidFileError):
+            image.load(data, max_pixels=9999)
+
+    @pytest.mark.filterwarnings("error")
+    def test_pillows_own_limit_neither_warns_nor_stays_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+        data = {format: file_of(Image.fromarray(colours(50, 50)), format) for format in ("PNG", "TIFF", "WEBP", "GIF")}
+        for format in data:
+            assert image.load(data[format]).width == 50
+        assert Image.MAX_IMAGE_PIXELS == 10
+
+    def test_several_threads(self) -> None:
+        data, limit, widths = file_of(Image.fromarray(colours(300, 200))), Image.MAX_IMAGE_PIXELS, []
+        threads = [threading.Thread(target=lambda: widths.append(image.load(data).width)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert widths == [300] * 8
+        assert limit == Image.MAX_IMAGE_PIXELS
+
+    def test_paths(self, tmp_path: Path) -> None:
+        with pytest.raises(CodecError, match="There is no file"):
+            image.load(tmp_path / "none.png")
+        with pytest.raises(InvalidFileError, match="is a directory"):
+            image.load(tmp_path)
+
+    @pytest.mark.parametrize(
+        "array",
+        [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros(4, np.uint8), np.zeros((4, 4, 3), np.int8)],
+    )
+    def test_arrays_of_another_kind(self, array: np.ndarray) -> None:
+        with pytest.raises(UsageError, match="uint8"):
+            image.load(array)
+
+    @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 0, 3), (0, 0)])
+    def test_arrays_without_pixels(self, shape: tuple[int, ...]) -> None:
+        with pytest.raises(InvalidFileError, match="no pixels"):
+            image.load(np.zeros(shape, np.uint8))
+
+    def test_pil_image_of_a_damaged_file(self) -> None:
+        data = file_of(Image.fromarray(colours(64, 64)))
+        with pytest.raises(InvalidFileError, match="cannot be decoded"):
+            image.load(Image.open(io.BytesIO(data[: len(data) // 2])))

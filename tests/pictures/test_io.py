@@ -1,0 +1,160 @@
+"""Pictures in and out: every mode and depth, saving, and what a .nic file keeps beside tokens."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_pictures import KEEPS_METADATA, colours, exif_of, file_of, png_chunk
+from PIL import Image, ImageCms
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.pictures import io as image
+from imgcodec.pictures.io import Picture
+
+
+class TestModes:
+    def test_rgb_is_taken_as_it_is(self) -> None:
+        picture = image.load(file_of(Image.fromarray(colours())))
+        assert np.array_equal(picture.pixels, colours())
+        assert (picture.width, picture.height, picture.gray, picture.alpha, picture.notes) == (19, 11, False, None, [])
+
+    @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBA", "La", "RGBa", "CMYK", "YCbCr", "HSV", "RGBX"])
+    def test_every_mode_of_pillow_becomes_rgb(self, mode: str) -> None:
+        source = Image.fromarray(colours())
+        source = (
+            source.convert("RGBA").convert(mode)
+            if mode == "RGBa"
+            else source.convert(mode[:1] + "A").convert(mode)
+            if mode == "La"
+            else source.convert(mode)
+        )
+        picture = image.load(source)
+        straight = source.convert(mode.upper()) if mode.endswith("a") else source
+        assert np.array_equal(picture.pixels, np.asarray(straight.convert("RGB")))
+        assert picture.gray == (mode in ("1", "L", "LA", "La"))
+        assert (picture.alpha is not None) == ("A" in mode or "a" in mode)
+
+    def test_hidden_colours_under_transparency_are_kept(self) -> None:
+        samples = np.dstack([colours(), np.zeros((11, 19), np.uint8)])
+        picture = image.load(file_of(Image.fromarray(samples)))
+        assert np.array_equal(picture.pixels, colours())
+        assert picture.alpha is not None
+        assert not picture.alpha.any()
+
+    def test_colour_key_becomes_alpha(self) -> None:
+        source = Image.fromarray(colours())
+        picture = image.load(file_of(source, transparency=(13, 23, 14)))
+        assert picture.alpha is not None
+        assert [tuple(place) for place in np.argwhere(picture.alpha == 0)] == [(1, 1)]
+
+    def test_gray_of_16_bits_is_rounded_and_noted(self) -> None:
+        wide = np.array([[0, 128, 129, 257 * 3, 65535]], np.uint16)
+        picture = image.load(file_of(Image.fromarray(wide)))
+        assert picture.pixels[0, :, 0].tolist() == [0, 0, 1, 3, 255]
+        assert picture.gray
+        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+
+    def test_rgb_of_16_bits_is_noted_though_pillow_says_nothing(self) -> None:
+        rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours().astype(np.uint16) * 257)
+        header = struct.pack(">IIBBBBB", 19, 11, 16, 2, 0, 0, 0)
+        chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+        picture = image.load(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks))
+        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+        assert np.array_equal(picture.pixels, colours())
+
+    def test_colour_key_of_16_bits(self) -> None:
+        rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours().astype(np.uint16) * 257)
+        header, key = struct.pack(">IIBBBBB", 19, 11, 16, 2, 0, 0, 0), struct.pack(">HHH", 13 * 257, 23 * 257, 14 * 257)
+        chunks = [(b"IHDR", header), (b"tRNS", key), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+        picture = image.load(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks))
+        assert picture.alpha is not None
+        assert [tuple(place) for place in np.argwhere(picture.alpha == 0)] == [(1, 1)]
+
+    @pytest.mark.parametrize("head", [b"P6 2 1 65535\n", b"P6 #c\n2 1\n#d\n65535\n"])
+    def test_ppm_of_16_bits_is_noted(self, head: bytes) -> None:
+        picture = image.load(head + np.arange(6, dtype=">u2").tobytes())
+        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+
+    @pytest.mark.parametrize("mode", ["F", "I"])
+    def test_samples_without_a_range_are_refused(self, mode: str) -> None:
+        with pytest.raises(InvalidFileError, match="convert"):
+            image.load(file_of(Image.new(mode, (3, 3), 70000), "TIFF"))
+
+    def test_cmyk_goes_to_srgb_and_says_so(self) -> None:
+        source = Image.fromarray(colours()).convert("CMYK")
+        picture = image.load(file_of(source, "TIFF"))
+        assert picture.icc is None
+        assert picture.notes == ["its CMYK is converted to sRGB by formula, for want of a profile"]
+
+    def test_lab_goes_to_srgb(self) -> None:
+        source = Image.fromarray(colours(64, 64) // 4 + 90)
+        lab = ImageCms.profileToProfile(
+            source, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+        )
+        assert lab is not None
+        picture = image.load(file_of(lab, "TIFF"))
+        assert picture.notes == ["its LAB is converted to sRGB"]
+        assert np.abs(picture.pixels.astype(int) - np.asarray(source)).max() <= 8
+
+    @pytest.mark.parametrize(("format", "several"), [("GIF", "frames"), ("WEBP", "frames"), ("TIFF", "pictures")])
+    def test_first_of_several_is_kept_with_a_note(self, format: str, several: str) -> None:
+        frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+        data = file_of(
+            frames[0],
+            format,
+            save_all=True,
+            append_images=frames[1:],
+            **({"lossless": True} if format == "WEBP" else {}),
+        )
+        picture = image.load(data)
+        assert picture.pixels[0, 0].tolist() == [255, 0, 0]
+        assert picture.notes == [f"only the first of its {several} is kept"]
+
+
+class TestSaving:
+    @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".ppm"])
+    @pytest.mark.parametrize("gray", [False, True])
+    def test_without_loss(self, suffix: str, gray: bool, tmp_path: Path) -> None:
+        pixels = np.repeat(colours()[..., :1], 3, axis=2) if gray else colours()
+        image.save(Picture(pixels, gray=gray), tmp_path / f"a{suffix}")
+        again = image.load(tmp_path / f"a{suffix}")
+        assert np.array_equal(again.pixels, pixels)
+        assert again.gray == (gray and suffix != ".webp")
+
+    @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+    @pytest.mark.parametrize("gray", [False, True])
+    def test_alpha_without_loss(self, format: str, gray: bool) -> None:
+        pixels = np.repeat(colours()[..., :1], 3, axis=2) if gray else colours()
+        picture = Picture(pixels, colours()[..., 1], gray=gray)
+        again = image.load(image.encode(picture, format)[0])
+        assert np.array_equal(again.pixels, pixels)
+        assert np.array_equal(again.alpha, picture.alpha)
+
+    def test_jpeg_of_noise(self) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+        assert image.load(image.encode(Picture(noise), "JPEG")[0]).width == 256
+
+    def test_into_a_file_object(self) -> None:
+        buffer = io.BytesIO()
+        image.save(Picture(colours()), buffer)
+        assert np.array_equal(image.load(buffer.getvalue()).pixels, colours())
+
+    def test_unknown_suffix(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"\.png, .*not as '\.xyz'"):
+            image.save(Picture(colours()), tmp_path / "a.xyz")
+        with pytest.raises(UsageError):
+            image.format_of("a")
+        assert image.format_of("-") == "PNG"
+        assert image.format_of("A.JPEG") == "JPEG"
+
+    def test_too_large_for_the_format(self) -> None:
+        with pytest.raises(CodecError, match="cannot be written as WEBP"):
+            image.encode(Picture(np.zeros((1, 20000, 3), np.uint8)), "WEBP")
+
+    def test_metadata_that_pillow_cannot_write_do_not_stop_it(self) -> None:
+        picture = Picture(colours(), exif=exif_of(1)[:30])
+        for format in KEEPS_METADATA:
+            assert image.load(image.encode(picture, format)[0]).width == 19

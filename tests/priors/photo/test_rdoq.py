@@ -1,0 +1,64 @@
+"""The encoder that chooses: never dearer than rounding, and the same in training."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, RangeDecoder
+from imgcodec.priors.photo.rate import choose_tokens
+from imgcodec.priors.photo.rdoq import ChoosingEncoder, slice_weight
+from imgcodec.priors.photo.tables import HALF, UNIT, integer_weights, logistic_tables
+
+PROBABILITIES, SHIFT = logistic_tables()
+TABLES = FrequencyTables(integer_weights(PROBABILITIES), SHIFT)
+SLICES = (4, 12, 16)
+WIDEST = int(np.flatnonzero(SHIFT)[0]) // UNIT  # beyond that, values have low bits besides their symbol
+
+
+def drawn(seed: int, widest: int = WIDEST):
+    """Real values (n,) and tables of their kind, narrow enough for one symbol a value."""
+    rng = np.random.default_rng(seed)
+    scale, fraction = rng.integers(0, widest, 400), rng.integers(0, UNIT, 400)
+    values = rng.logistic(0, 0.03 * np.exp(scale / 8) + 0.1).clip(-HALF + 1, HALF - 1)
+    return values.astype(np.float32), scale * UNIT + fraction
+
+
+def cost(tokens, values, table, weight):
+    bits = -np.log2((TABLES.weights[table, tokens + HALF] + 1) / TOTAL)
+    return bits + weight * (tokens - values) ** 2
+
+
+@given(st.integers(0, 2**32), st.integers(0, 5))
+def test_choice_costs_no_more_than_rounding(seed, call):
+    values, table = drawn(seed)
+    worth = np.random.default_rng(seed).uniform(0.3, 2, (20, 40)).astype(np.float32)
+    coder = ChoosingEncoder(TABLES, SLICES, worth)
+    for _ in range(call):
+        coder.code(values[:0], table[:0])
+    chosen = coder.code(values, table)
+    first = (0, 4, 16)[call // 2]
+    row, column = np.indices(worth.shape)
+    weight = slice_weight(first, SLICES[call // 2], 32) * worth[(row + column) % 2 == call % 2]
+    nearest = np.rint(values).astype(int)
+    assert set(np.unique((nearest - chosen) * np.sign(nearest))) <= {0, 1}
+    assert (cost(chosen, values, table, weight) <= cost(nearest, values, table, weight) + 1e-3).all()
+    assert np.array_equal(RangeDecoder(TABLES, coder.finish()).code(None, table), chosen)
+
+
+def test_training_chooses_as_the_encoder_does():
+    values, table = drawn(7, widest=30)
+    weight = slice_weight(0, 32, 32)
+    chosen = ChoosingEncoder(TABLES, (32,), np.ones((20, 40), np.float32)).code(values, table)
+    mean = torch.from_numpy((table % UNIT - UNIT // 2) / UNIT).float()
+    scale = torch.from_numpy(table // UNIT / UNIT).float()
+    trained = choose_tokens(torch.from_numpy(values), mean, scale, weight).numpy()
+    # tables round probabilities to 2**-24, so that far out the two may see it differently
+    assert np.mean(trained != chosen) < 0.01
+    assert np.mean(chosen != np.rint(values)) > 0.02
+
+
+def test_early_slices_are_nearer_to_the_truth():
+    weights = [slice_weight(first, groups, 32) for first, groups in zip((0, 4, 16), SLICES, strict=True)]
+    assert weights == sorted(weights, reverse=True)
+    assert 4 < weights[-1] < 8

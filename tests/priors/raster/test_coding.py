@@ -1,0 +1,147 @@
+"""Tokens to bytes and back with the priors over one code a place, and from logits to weights."""
+
+from decimal import Decimal, localcontext
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of
+
+from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
+from imgcodec.priors.integer import exact_causal as exact_sequence
+from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.priors.raster import logits
+from imgcodec.priors.raster.coding import walk_tiles
+from imgcodec.priors.raster.logits import weights_of
+from imgcodec.priors.raster.protocol import to_digits
+
+seeds = st.integers(0, 2**32 - 1)
+sides = st.integers(1, 6)
+
+
+def write(prior, tokens):
+    coders = [[RangeEncoder(None) for _ in tokens] for _ in tokens[0]]
+    with exact_arithmetic():
+        back = walk_tiles(prior, coders, [t.shape[1:] for t in tokens], tokens, prior.codes)
+    assert all(np.array_equal(a, b) for a, b in zip(tokens, back, strict=True))
+    return [[coder.finish() for coder in tile] for tile in coders]
+
+
+def read(prior, data, sizes):
+    with exact_arithmetic():
+        return walk_tiles(prior, [[RangeDecoder(None, d) for d in tile] for tile in data], sizes, None, prior.codes)
+
+
+def tiles(prior, batch, rows, columns, seed):
+    return [t.numpy() for t in random_tokens(prior, batch, sizes_of(prior, rows, columns), seed)]
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(NAMES), st.integers(1, 3), sides, sides, seeds)
+def test_what_is_written_comes_back(name, batch, rows, columns, seed):
+    prior = exact_prior(name)
+    tokens = tiles(prior, batch, rows, columns, seed)
+    back = read(prior, write(prior, tokens), [t.shape[1:] for t in tokens])
+    assert all(np.array_equal(a, b) for a, b in zip(tokens, back, strict=True))
+    assert all(t.dtype == np.int32 for t in back)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tile_alone_is_what_it_is_among_others(name):
+    prior = exact_prior(name)
+    tokens = tiles(prior, 3, 9, 9, 3)
+    assert write(prior, tokens)[1:2] == write(prior, [t[1:2] for t in tokens])
+
+
+def test_the_first_stages_come_back_alone():
+    prior = exact_prior("stages")
+    tokens = tiles(prior, 2, 9, 9, 3)
+    data = [tile[:2] for tile in write(prior, tokens)]
+    back = read(prior, data, [t.shape[1:] for t in tokens])
+    assert len(back) == 2
+    assert all(np.array_equal(a, b) for a, b in zip(tokens, back, strict=False))
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(NAMES), seeds, st.integers(0, 2**16), st.integers(1, 255))
+def test_a_damaged_stream_gives_other_tokens_or_an_error(name, seed, at, flips):
+    prior = exact_prior(name)
+    tokens = tiles(prior, 1, 3, 2, seed)
+    data = write(prior, tokens)
+    stream = bytearray(data[0][0] or b"\0")
+    stream[at % len(stream)] ^= flips
+    data[0][0] = bytes(stream)
+    try:
+        back = read(prior, data, [t.shape[1:] for t in tokens])
+    except InvalidFileError:
+        return
+    assert all(t.min() >= 0 and t.max() < prior.codes for t in back)
+
+
+def test_a_token_that_no_codebook_knows_is_refused():
+    prior = exact_prior("raster")  # 300 codes, digits for 320
+    tokens = [np.full((1, 1, 1), 310)]
+    with exact_arithmetic(), pytest.raises(InvalidFileError, match="no codebook knows"):
+        walk_tiles(prior, [[RangeEncoder(None)]], [(1, 1)], tokens, 300)
+
+    class Done(Exception):
+        pass
+
+    def code(place, numbers):  # a writer who does not look
+        digit = to_digits(torch.tensor([310]), prior.digits)[:, place.digit]
+        coder.code_weights(digit.numpy(), weights_of(numbers.long().numpy()))
+        if place.digit == 1:
+            raise Done
+        return digit
+
+    coder = RangeEncoder(None)
+    with exact_arithmetic(), pytest.raises(Done):
+        prior.walk(1, [(1, 1)], code)
+    with pytest.raises(InvalidFileError, match="no codebook knows"):
+        read(prior, [[coder.finish()]], [(1, 1)])
+
+
+# Weights
+
+
+def by_hand(row):
+    e = [logits.EXPONENTIALS[min(555, max(row) - n)] for n in row]
+    free = 2**24 - len(row)
+    weights = [int(n) * free // int(sum(e)) for n in e]
+    weights[row.index(max(row))] += free - sum(weights)
+    return weights
+
+
+@given(st.lists(st.lists(st.integers(1 - 2**24, 2**24 - 1) | st.integers(-90, 90), min_size=5, max_size=5), min_size=1))
+def test_weights_are_those_of_whole_numbers(rows):
+    weights = weights_of(np.array(rows))
+    assert weights.tolist() == [by_hand(row) for row in rows]
+    assert (weights >= 0).all()
+
+
+def test_weights_are_the_softmax():
+    numbers = np.random.default_rng(1).integers(-200, 200, (50, 300))
+    chances = np.exp(numbers / 32)
+    chances /= chances.sum(1, keepdims=True)
+    assert np.abs((weights_of(numbers) + 1) / 2**24 - chances).max() < 3e-5
+    assert weights_of(np.array([[0, 5, 5]]))[0, 1] >= weights_of(np.array([[0, 5, 5]]))[0, 2]
+
+
+def test_tables_do_not_depend_on_the_mathematics_library():
+    with localcontext(prec=40):
+        exponentials = [2**24 * (-Decimal(i) / 32).exp() for i in range(555)]
+        steps = [Decimal(i) / 64 for i in range(-512, 513)]
+        sigmoid = [256 / (1 + (-t).exp()) for t in steps]
+        tanh = [256 * (1 - 2 / (1 + (2 * t).exp())) for t in steps]
+        gates = exact_sequence.GATES.tolist()
+        for numbers, table in (
+            (exponentials, logits.EXPONENTIALS[:-1].tolist()),
+            (tanh, gates[:1025]),
+            (sigmoid, gates[1025:]),
+        ):
+            assert table == [int(n.to_integral_value()) for n in numbers]
+            assert min(abs(n % 1 - Decimal("0.5").copy_sign(n)) for n in numbers) > Decimal("0.0006")
+    assert logits.EXPONENTIALS.tolist()[555:] == [0]
+    assert logits.EXPONENTIALS[554] == 1

@@ -1,0 +1,86 @@
+"""Pieces: pictures of any size, with no seams."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from imgcodec import speed
+from imgcodec.profiles.photo.tiling import PIECE, analyse, scale, synthesise
+from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+
+CPU = torch.device("cpu")
+LEVEL = 1.5
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """Random weights everywhere, so that a piece depends on all of its margin."""
+    torch.manual_seed(2)
+    config = RVQConfig(
+        channels=(3, 5), levels=4, width_coarse=12, width_fine=6, analysis_blocks=(2, 1), synthesis_blocks=(3, 2)
+    )
+    made = ResidualVQ(config).requires_grad_(False)
+    for layer in made.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, 0, 1 / layer.weight[0].numel() ** 0.5)
+    made.synthesis.linear.weight.mul_(0.1)
+    for gain in made.log_gain:
+        gain.fill_(1.0)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def exact_enough(monkeypatch):
+    """Pieces are compared with the whole in float32 on any processor."""
+    monkeypatch.setattr(speed, "_bfloat16_is_native", lambda: False)
+
+
+def picture(height, width):
+    rng = np.random.default_rng(height * width)
+    coarse = rng.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3))
+    return (coarse.repeat(8, 0).repeat(8, 1)[:height, :width] // 2 + rng.integers(0, 128, (height, width, 3))).astype(
+        np.uint8
+    )
+
+
+def up(length):
+    return -(-length // 64) * 64
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, 2 * PIECE + 90)])
+def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, size):
+    height, width = size
+    pixels = picture(height, width)
+    padded = np.pad(pixels, ((0, up(height) - height), (0, up(width) - width), (0, 0)), mode="edge")
+    latent = tokenizer.analysis(torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255)
+    whole = tokenizer.scale_latent(latent, torch.tensor([LEVEL]))
+    pieces, _ = scale(tokenizer, analyse(tokenizer, pixels, CPU), size, LEVEL, masked=False)
+    for stride, expected, values in zip((64, 16), whole, pieces, strict=True):
+        rows, columns = -(-height // stride), -(-width // stride)
+        assert values.shape == (expected.shape[1], rows, columns)
+        error = np.abs(values - expected[0, :, :rows, :columns].numpy())
+        # a coarse value between two tokens may go either way, and what it leaves with it
+        assert np.mean(error > 0.01) < 0.002
+
+
+@pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, 2 * PIECE + 90)])
+@pytest.mark.parametrize("stages", [1, 2])
+def test_synthesis_in_pieces_is_that_of_the_whole(tokenizer, size, stages):
+    height, width = size
+    rng = np.random.default_rng(3)
+    zero = tokenizer.config.codes // 2
+    tokens, whole = [], []
+    for groups, stride in zip(tokenizer.config.channels[:stages], (64, 16), strict=False):
+        shape = (groups, -(-height // stride), -(-width // stride))
+        tokens.append(rng.integers(zero - 3, zero + 4, shape).astype(np.int16))
+        short = ((0, 0), (0, up(height) // stride - shape[1]), (0, up(width) // stride - shape[2]))
+        whole.append(torch.from_numpy(np.pad(tokens[-1], short, constant_values=zero))[None])
+    level = torch.tensor([LEVEL])
+    expected = tokenizer.synthesis(tokenizer.dequantize(whole, level), level)[0].permute(1, 2, 0)
+    expected = expected.mul(255).round().clamp(0, 255).numpy()[:height, :width]
+    pixels = synthesise(tokenizer, tokenizer.synthesis, tokens, size, LEVEL, CPU)
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (height, width, 3)
+    assert np.abs(pixels - expected).max() <= 1
+    assert expected.std() > 5

@@ -1,0 +1,243 @@
+"""Models of one code a place: every pair of tokenizer and prior makes files, and reads its own exactly."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from family import PAIRS, small_model, small_prior, small_tokenizer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+import imgcodec
+from imgcodec.bitstream import container
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.header import Profile, Tune, write_header
+from imgcodec.codec import Model
+from imgcodec.model_file.model import save_model
+from imgcodec.profiles.raster.model import check_pair, grid_model
+from imgcodec.profiles.raster.windows import decode_windows, encode_windows, spans
+from imgcodec.tokens import Tokens
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module", params=PAIRS, ids="-".join)
+def model(request: pytest.FixtureRequest, folder: Path) -> Model:
+    path = folder / ("-".join(request.param) + ".safetensors")
+    save_model(path, *small_model(*request.param))
+    return imgcodec.load_model(str(path))
+
+
+def photograph(width: int, height: int) -> NDArray[np.uint8]:
+    whole = np.asarray(Image.open("examples/photo.png").convert("RGB"))
+    return np.ascontiguousarray(whole[40 : 40 + height, 30 : 30 + width])
+
+
+def test_there_and_back(model: Model) -> None:
+    pixels = photograph(300, 140)
+    data = model.compress(pixels)
+    tokens = model.tokenize(pixels)
+    assert model.read_tokens(data).sha256() == tokens.sha256()
+    assert model.write_tokens(tokens) == data
+    decoded = np.asarray(model.decompress(data))
+    assert decoded.shape == pixels.shape
+    assert np.array_equal(decoded, model.detokenize(tokens))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 257), (256, 16)])
+def test_sizes(model: Model, size: tuple[int, int]) -> None:
+    assert model.decompress(model.compress(photograph(*size))).size == size
+
+
+@pytest.mark.slow
+def test_a_whole_photograph(model: Model) -> None:
+    pixels = np.asarray(Image.open("examples/photo.png").convert("RGB"))
+    began = time.perf_counter()
+    data = model.compress(pixels)
+    written = time.perf_counter()
+    assert model.read_tokens(data).sha256() == model.tokenize(pixels).sha256()
+    assert model.decompress(data).size == (pixels.shape[1], pixels.shape[0])
+    print(f"{model.name}: {written - began:.1f} s to compress, {time.perf_counter() - written:.1f} s for the rest")
+
+
+def test_alpha_and_metadata_come_along(model: Model) -> None:
+    picture = Image.fromarray(photograph(40, 30))
+    picture.putalpha(Image.linear_gradient("L").resize((40, 30)))
+    back = model.decompress(model.compress(picture))
+    assert back.mode == "RGBA"
+    assert np.array_equal(back.getchannel("A"), picture.getchannel("A"))
+
+
+def test_one_rate_only(model: Model) -> None:
+    assert not model.has_qualities
+    with pytest.raises(UsageError, match="one rate"):
+        model.compress(photograph(20, 20), quality=50)
+    with pytest.raises(UsageError, match="no tune"):
+        model.compress(photograph(20, 20), tune="visual")
+
+
+def test_scales(model: Model) -> None:
+    pixels = photograph(50, 40)
+    data = model.compress(pixels)
+    for scale in (1, 2, 4):
+        if scale in model.codec.scales:
+            assert model.decompress(data, scale=scale).size == (50 * scale, 40 * scale)
+        else:
+            with pytest.raises(UsageError, match="scale"):
+                model.decompress(data, scale=scale)
+
+
+def test_damage_costs_its_tile(model: Model) -> None:
+    pixels = photograph(300, 40)
+    data = bytearray(model.compress(pixels))
+    file = container.read(bytes(data))
+    last = max(entry.offset + entry.size for entry in file.entries if entry.name == "tokens")
+    data[last - 5] ^= 1
+    with pytest.raises(InvalidFileError):
+        model.decompress(bytes(data))
+    found = model.recover(bytes(data))
+    assert found.is_damaged
+    whole = np.asarray(model.decompress(bytes(model.compress(pixels))))
+    assert np.array_equal(found.picture.pixels[:, :96], whole[:, :96])
+
+
+def test_tokens_of_no_code_are_refused(model: Model) -> None:
+    tokens = model.tokenize(photograph(30, 30))
+    wrong = [stage.copy() for stage in tokens.stages]
+    wrong[-1][0, 0, 0] = 10**6
+    with pytest.raises(UsageError, match="indices"):
+        model.write_tokens(Tokens(tokens.header, wrong))
+    sections = container.read(model.write_tokens(tokens)).sections
+    with pytest.raises(InvalidFileError, match="tiles"):
+        model.decompress(container.write(replace(tokens.header, tile_size=512), sections))
+
+
+def test_generates(model: Model) -> None:
+    first, again, other = (model.generate(2, (64, 48), seed=seed) for seed in (1, 1, 2))
+    assert [model.detokenize(tokens).shape for tokens in first] == [(48, 64, 3)] * 2
+    assert [tokens.sha256() for tokens in first] == [tokens.sha256() for tokens in again]
+    assert [tokens.sha256() for tokens in first] != [tokens.sha256() for tokens in other]
+    with pytest.raises(UsageError, match="256"):
+        model.generate(1, (300, 20))
+
+
+def test_a_prefix_is_kept(model: Model) -> None:
+    pixels = photograph(256, 256)
+    given = model.tokenize(pixels)
+    kept, other = (model.generate(1, prefix=pixels, prefix_rows=4, seed=seed)[0] for seed in (1, 2))
+    for stage, of_picture, of_other in zip(kept.stages, given.stages, other.stages, strict=True):
+        rows = -(-4 * stage.shape[1] // kept.stages[-1].shape[1])
+        assert np.array_equal(stage[:, :rows], of_picture[:, :rows])
+        assert np.array_equal(of_other[:, :rows], of_picture[:, :rows])
+    assert not np.array_equal(kept.stages[-1], other.stages[-1])
+    with pytest.raises(UsageError, match="rows"):
+        model.generate(1, prefix=pixels, prefix_rows=999)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "prior_of", "prior"),
+    [("snac", "vq", "pixelcnn"), ("bsq", "vq", "raster"), ("bsq", "snac", "raster")],
+)
+def test_pairs_that_make_no_sense_are_refused(tokenizer: str, prior_of: str, prior: str) -> None:
+    with pytest.raises(UsageError, match="do not go together") as refused:
+        check_pair(small_tokenizer(tokenizer), small_prior(prior, small_tokenizer(prior_of)))
+    assert str(refused.value).count(".") == 1
+
+
+def test_headers_that_lie_are_refused(model: Model) -> None:
+    data = model.compress(photograph(30, 30))
+    file = container.read(data)
+    other = Profile.BSQ if model.codec.profile != Profile.BSQ else Profile.PIXELCNN
+    for lie in ({"profile": other}, {"profile": Profile.PHOTO, "tile_size": 0}, {"tune": Tune.VISUAL}):
+        changed = replace(file.header, **lie)  # type: ignore[arg-type]
+        if changed.profile == Profile.PHOTO and changed.stage_count != 2:
+            changed = replace(changed, stage_count=2)
+        lying = write_header(changed) + data[file.header_size :]
+        for read in (model.decompress, model.recover):
+            with pytest.raises(InvalidFileError):
+                read(lying)
+        with pytest.raises(CodecError):
+            model.write_tokens(Tokens(changed, model.tokenize(photograph(30, 30)).stages))
+
+
+def test_a_profile_belongs_to_a_tokenizer() -> None:
+    with pytest.raises(UsageError, match="profile"):
+        grid_model("bsq", small_tokenizer("snac"), small_prior("raster", small_tokenizer("snac")))
+
+
+def test_values_out_of_range_are_usage_errors(model: Model) -> None:
+    for wrong in (
+        {"count": 0},
+        {"count": 1, "seed": 2**70},
+        {"count": 1, "temperature": -1.0},
+        {"count": 1, "top_k": -1},
+    ):
+        with pytest.raises(UsageError):
+            model.generate(**wrong)  # type: ignore[arg-type]
+    assert len(model.generate(1, (16, 16), temperature=1e-308)) == 1
+
+
+def test_photo_does_not_generate(tiny_model: Model) -> None:
+    with pytest.raises(UsageError, match="does not generate"):
+        tiny_model.generate(1)
+
+
+def test_damaged_models_are_refused(folder: Path) -> None:
+    tensors, metadata = small_model("bsq", "raster")
+    for name in list(tensors)[::5]:
+        path = folder / "damaged.safetensors"
+        save_model(path, {n: t for n, t in tensors.items() if n != name}, metadata)
+        with pytest.raises(CodecError):
+            imgcodec.load_model(str(path))
+
+
+@given(places=st.integers(1, 200), unit=st.sampled_from([8, 16, 32, 64, 128]))
+def test_windows_cover_everything_and_no_place_is_in_three(places: int, unit: int) -> None:
+    windows = spans(places * unit, unit)
+    seen = np.zeros(places, int)
+    for start, end in windows:
+        assert start % unit == end % unit == 0
+        seen[start // unit : end // unit] += 1
+    assert seen.min() >= 1
+    assert seen.max() <= 2
+
+
+class Identity:
+    """A tokenizer whose tokens are the brightness of 16 x 16 blocks."""
+
+    strides, codes, scales = (16,), 256, (1, 2)
+
+    def encode(self, pixels):  # type: ignore[no-untyped-def]
+        return [pixels[:, 0, ::16, ::16].mul(255).round().long()]
+
+    def decode(self, tokens, scale=1):  # type: ignore[no-untyped-def]
+        side = 16 * scale
+        return (
+            tokens[0]
+            .float()
+            .div(255)[:, None]
+            .repeat_interleave(side, 2)
+            .repeat_interleave(side, 3)
+            .expand(-1, 3, -1, -1)
+        )
+
+
+@given(width=st.integers(1, 700), height=st.integers(1, 300), scale=st.sampled_from([1, 2]))
+@settings(max_examples=25)
+def test_windows_leave_no_seams(width: int, height: int, scale: int) -> None:
+    rng = np.random.default_rng(width * height)
+    small = rng.integers(0, 256, (-(-height // 16), -(-width // 16)), np.uint8)
+    pixels = np.repeat(np.repeat(small, 16, 0), 16, 1)[:height, :width, None].repeat(3, 2)
+    cpu = torch.device("cpu")
+    stages = encode_windows(Identity(), pixels, cpu)  # type: ignore[arg-type]
+    assert np.array_equal(stages[0][0], small)
+    back = decode_windows(Identity(), stages, (height, width), scale, cpu)  # type: ignore[arg-type]
+    assert np.array_equal(back, pixels.repeat(scale, 0).repeat(scale, 1))

@@ -1,0 +1,197 @@
+"""Output appears whole or not at all, also where processes are killed or meet."""
+
+import errno
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.storage import files
+
+
+def test_writes_and_reads(tmp_path: Path) -> None:
+    files.write(tmp_path / "a", b"data")
+    assert files.read(tmp_path / "a") == b"data"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_mode_is_that_of_the_umask_or_of_the_file_replaced(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        files.write(tmp_path / "a", b"new")
+        assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+        (tmp_path / "a").chmod(0o604)
+        files.write(tmp_path / "a", b"newer", force=True)
+        assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o604
+    finally:
+        os.umask(before)
+
+
+def test_an_existing_file_stays_without_force(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"mine")
+    with pytest.raises(CodecError, match="exists already"):
+        files.write(tmp_path / "a", b"yours")
+    assert (tmp_path / "a").read_bytes() == b"mine"
+
+
+FAILURES = [OSError(code, os.strerror(code)) for code in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)]
+
+
+@pytest.mark.parametrize("error", [*FAILURES, KeyboardInterrupt()])
+@pytest.mark.parametrize("moment", ["open", "fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, moment: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(Path if moment == "replace" else os, moment, fail)
+    expected = CodecError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected, match=error.strerror[1:] if isinstance(error, OSError) else None) as caught:
+        files.write(tmp_path / "a", b"new", force=True)
+    assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    files.write(tmp_path / "link", b"new", force=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_a_dangling_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("target")
+    files.write(tmp_path / "link", b"new")
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    files.write(os.devnull, b"data", force=True)
+    assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    with open(read, "rb") as reader, open(write, "wb"):
+        files.write(f"/dev/fd/{write}", b"data")
+        assert reader.read(4) == b"data"
+
+
+def test_a_name_that_the_system_does_not_take(tmp_path: Path) -> None:
+    for name in ("a" * 300, "a\0b"):
+        with pytest.raises(CodecError, match="cannot be written"):
+            files.write(tmp_path / name, b"")
+        with pytest.raises(InvalidFileError, match="cannot be read"):
+            files.read(tmp_path / name)
+
+
+def test_a_loop_of_links(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("a")
+    with pytest.raises(CodecError):
+        files.write(tmp_path / "a", b"")
+    with pytest.raises(InvalidFileError):
+        files.read(tmp_path / "a")
+
+
+def test_a_limit_of_the_system_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    """A real failure in the middle of the writing: the largest file that the process may make is smaller."""
+    (tmp_path / "a").write_bytes(b"old")
+    program = (
+        "import resource, sys; from imgcodec import files;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999)); files.write(sys.argv[1], bytes(10**6), force=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "a"], capture_output=True, check=False)
+    assert b"CodecError" in done.stderr
+    assert b"file too large" in done.stderr
+    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_folders_that_may_not_be_written_to() -> None:
+    """Nobody may write to /sys, not even the superuser, whom the modes of files do not stop."""
+    with pytest.raises(CodecError, match=r"/sys/a\.png cannot be written: "):
+        files.write("/sys/a.png", b"data")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="abandoned files are told by their locks")
+def test_what_killed_processes_left_is_removed_and_what_living_ones_have_stays(tmp_path: Path) -> None:
+    abandoned, living = (tmp_path / files.TEMPORARY.format(name) for name in ("abandoned", "living"))
+    abandoned.write_bytes(b"half")
+    (tmp_path / "mine.tmp").write_bytes(b"not ours")
+    with open(living, "wb") as file:
+        files.fcntl.flock(file, files.fcntl.LOCK_EX)
+        files.write(tmp_path / "a", b"data")
+        assert sorted(os.listdir(tmp_path)) == sorted([living.name, "a", "mine.tmp"])
+
+
+WRITER = """if True:
+    import sys
+    from imgcodec.storage import files
+    size = 3 * 10**6
+    print("ready", flush=True)
+    while True:
+        for letter in b"ab":
+            files.write(sys.argv[1], bytes([letter]) * size, force=True)
+"""
+
+
+def test_killed_processes_leave_the_old_file_or_the_new_one(tmp_path: Path) -> None:
+    target, random_ = tmp_path / "a", random.Random(1)
+    for _ in range(6):
+        with subprocess.Popen([sys.executable, "-c", WRITER, target], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(random_.uniform(0, 0.1))
+            writer.send_signal(signal.SIGKILL)
+        if target.exists():
+            content = target.read_bytes()
+            assert content in (b"a" * len(content), b"b" * len(content))
+            assert len(content) == 3 * 10**6
+    files._remove_abandoned.cache_clear()
+    files.write(target, b"after", force=True)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_of_many_that_write_one_file_one_wins_whole(tmp_path: Path, force: bool) -> None:
+    target, refused = tmp_path / "a", []
+    start = threading.Barrier(8)
+
+    def write(index: int) -> None:
+        start.wait()
+        try:
+            files.write(target, bytes([index]) * 10**5, force)
+        except CodecError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=write, args=(index,)) for index in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    content = target.read_bytes()
+    assert content == content[:1] * 10**5
+    assert refused == ([] if force else [f"{target} exists already; -f replaces it."] * 7)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_new_file_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", fail)
+    files.write(tmp_path / "a", b"data")
+    assert (tmp_path / "a").read_bytes() == b"data"
+    assert os.listdir(tmp_path) == ["a"]
