@@ -7,7 +7,6 @@
     payload.py     what is inside the sections that hold no tokens
     sections.py    the kinds of sections, a row of a table each
     container.py   the file as a whole: header, sections, checksums, limits
-    decodable.py   whether this version decodes a file, before a model is looked for
     entropy.py     integers to bytes and back under frozen frequency tables
 
 The specification is `docs/format.md`.

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from imgcodec.priors.integer.trainable import calibrate, export
-from imgcodec.profiles.raster.model import build_prior, build_tokenizer, grid_model, profiles_of
+from imgcodec.profiles.raster.model import build_prior, build_tokenizer, grid_model
 from imgcodec.tokenizers.protocol import GridTokenizer
 
 TOKENIZERS = {
@@ -59,4 +59,4 @@ def small_model(tokenizer: str, prior: str):  # type: ignore[no-untyped-def]
     """Tensors and metadata of a model file."""
     built = small_tokenizer(tokenizer)
     module = small_prior(prior, built)
-    return grid_model(profiles_of(built, module)[0].name.lower(), built, module)
+    return grid_model("raster", built, module)

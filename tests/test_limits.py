@@ -12,12 +12,13 @@ from PIL import Image
 
 from imgcodec import InvalidFileError, codec
 from imgcodec.bitstream import Limits, Profile, Section, SectionType, container, pack, write
-from imgcodec.bitstream.decodable import LARGEST_TILE, check_decodable, check_header, read_decodable
 from imgcodec.bitstream.header import Header, write_header
 from imgcodec.bitstream.limits import check_size, largest_token_section
 from imgcodec.pictures import io as image
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections
+from imgcodec.profiles.decodable import check_decodable, check_header, read_decodable
+from imgcodec.profiles.layout import LARGEST_TILE
 from imgcodec.storage import files
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
@@ -18,6 +17,7 @@ from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.coding import walk_tiles
 from imgcodec.priors.raster.sampling import sample
+from imgcodec.profiles.raster.layout import LAYOUT, TILE
 from imgcodec.profiles.raster.model import GridModel
 from imgcodec.profiles.raster.windows import decode_windows, encode_windows
 from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
@@ -42,7 +42,7 @@ class GridCodec:
 
     @property
     def profile(self) -> Profile:
-        return self.grid.profile
+        return Profile.RASTER
 
     @property
     def stage_count(self) -> int:
@@ -72,7 +72,7 @@ class GridCodec:
         if quality is not None:
             raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
         return Header(
-            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=self.grid.profile,
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=Profile.RASTER,
             tune=Tune.PSNR, quality=0, tile_size=TILE, stage_count=self.stage_count, codebook_id=self.id,
         )  # fmt: skip
 
@@ -96,6 +96,7 @@ class GridCodec:
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
+        LAYOUT.check(tokens.header)
         check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codes)
 
     def write(self, tokens: Tokens) -> list[Section]:

@@ -8,9 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Profile
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
 from imgcodec.model_file.model import FORMAT, ModelFile, settle
 from imgcodec.model_file.untrusted import checked_config, fill, soundness
@@ -18,6 +16,7 @@ from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster.transformer import RasterConfig, RasterTransformer
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
 from imgcodec.tokenizers.snac import SNAC, SNACConfig
 from imgcodec.tokenizers.vq import ScalableVQVAE, VQConfig
@@ -32,7 +31,6 @@ class GridModel:
 
     name: str
     id: bytes
-    profile: Profile
     tokenizer: Tokenizer
     prior: Prior
     device: torch.device
@@ -42,18 +40,15 @@ def build_grid_model(file: ModelFile, device: torch.device | str) -> GridModel:
     """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
     test."""
     with soundness(file.name):
-        profile = Profile[file.config["profile"].upper()]
         parts = file.config["tokenizer"], file.config["prior"]
         with torch.device("meta"):  # no memory before the shapes are known to be right
             tokenizer, prior = build_tokenizer(parts[0]), build_prior(parts[1])
-        if profile not in profiles_of(tokenizer, prior):
-            raise ValueError(f"its profile {profile.name.lower()} is not that of its tokenizer and prior")
         check_pair(tokenizer, prior)
         fill(tokenizer, file.tensors)
         prior = exact_prior(prior, file.config["fractions"], file.tensors)
         exact.check_bounds(prior)
     target = settle(file, tokenizer, prior, device)
-    return GridModel(file.name, file.id, profile, tokenizer, prior, target)
+    return GridModel(file.name, file.id, tokenizer, prior, target)
 
 
 def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
@@ -94,19 +89,6 @@ def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
         raise UsageError(f"{names}: there are {tokenizer.codes} codes, and the prior knows {prior.codes}.")
 
 
-def profiles_of(tokenizer: Tokenizer, prior: Prior) -> tuple[Profile, ...]:
-    """What files of this pair may say they are."""
-    match tokenizer, prior:
-        case SNAC(), _:
-            return (Profile.SNAC,)
-        case BSQTokenizer(), _:
-            return (Profile.BSQ, Profile.TINY)
-        case _, PixelCNN():
-            return (Profile.PIXELCNN,)
-        case _:
-            return (Profile.SVQVAE,)
-
-
 def kind_of(module: Tokenizer | Prior) -> str:
     """What a recipe and a model file call it."""
     match module:
@@ -123,11 +105,8 @@ def kind_of(module: Tokenizer | Prior) -> str:
 
 
 def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. Raises UsageError for a
-    profile that is not theirs."""
-    known = [p.name.lower() for p in profiles_of(tokenizer, prior)]
-    if profile not in known:
-        raise UsageError(f"A model of these parts has the profile {' or '.join(known)}, not {profile}.")
+    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. profile: `raster`, or one
+    of its retired names."""
     tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
     tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     config = {

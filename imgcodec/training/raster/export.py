@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.exact import check_bounds, exact_arithmetic
 from imgcodec.priors.integer.trainable import export, unquantize
 from imgcodec.priors.raster.protocol import LOGIT_UNIT
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import Prior, Tokenizer, grid_model
 from imgcodec.training.raster.objective import Grid, order0_lengths, rates, tokenize
 

@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
 from imgcodec.priors.integer.trainable import quantizable, restore
 from imgcodec.priors.raster.init import start_embeddings
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import (
     build_grid_model,
     build_prior,
     build_tokenizer,
     check_pair,
-    profiles_of,
     round_as_stored,
 )
 from imgcodec.storage import files
@@ -69,9 +68,6 @@ class GridRecipe:
         with torch.device("meta"):  # known now, not an hour later
             tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
         check_pair(tokenizer, prior)
-        names = [profile.name.lower() for profile in profiles_of(tokenizer, prior)]
-        if self.profile not in names:
-            raise ValueError(f"a model of these parts has the profile {' or '.join(names)}, not {self.profile!r}")
         crops = [phase.crop or self.crop for phase in self.phases if phase.trains == "tokenizer"]
         unit = tokenizer.strides[0] * max(tokenizer.scales)
         if any(crop % unit for crop in crops):
