@@ -15,7 +15,9 @@ from two_tunes import save_two_tunes
 
 import imgcodec
 from imgcodec import CodecError, InvalidFileError, ModelNotFoundError, Tokens, UsageError
-from imgcodec.bitstream import ColourMode, Profile, SectionType, container
+from imgcodec.bitstream import container
+from imgcodec.bitstream.header import ColourMode, Profile
+from imgcodec.bitstream.sections import SectionType
 from imgcodec.model_file import find
 
 ROOT = Path(__file__).parent.parent

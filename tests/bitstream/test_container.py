@@ -9,23 +9,22 @@ from hypothesis import strategies as st
 from reader import nic_reader
 from strategies import contents, headers
 
-from imgcodec.bitstream import (
-    ColourMode,
-    Container,
-    Header,
-    InvalidFileError,
-    Limits,
-    Profile,
-    Section,
-    SectionType,
-    Tune,
-    UsageError,
-    read,
-    salvage,
-    write,
-)
+from imgcodec.bitstream.container import Container, read, salvage, write
 from imgcodec.bitstream.cursor import Cursor, varint
-from imgcodec.bitstream.header import RETIRED_PROFILES, SIGNATURE, checksum, profile_named, write_header
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import (
+    RETIRED_PROFILES,
+    SIGNATURE,
+    ColourMode,
+    Header,
+    Profile,
+    Tune,
+    checksum,
+    profile_named,
+    write_header,
+)
+from imgcodec.bitstream.limits import Limits
+from imgcodec.bitstream.sections import Section, SectionType
 
 HEADER = Header(
     width=300,

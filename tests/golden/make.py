@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import imgcodec
-from imgcodec.bitstream import FrequencyTables, container
+from imgcodec.bitstream import container
+from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.codec import Model
 from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as images
