@@ -5,7 +5,7 @@ from torch import nn
 
 from imgcodec.priors.integer.trainable import calibrate, export
 from imgcodec.profiles.raster.model import build_prior, build_tokenizer, grid_model
-from imgcodec.tokenizers.protocol import GridTokenizer
+from imgcodec.tokenizers.protocol import RasterTokenizer
 
 TOKENIZERS = {
     "snac": {"kind": "snac", "vq_strides": [4, 2, 1], "codebook_size": 64, "widths": [16, 8], "latent_dim": 16},
@@ -19,7 +19,7 @@ TOKENIZERS = {
 PAIRS = [("snac", "raster"), ("vq", "raster"), ("bsq", "raster"), ("vq", "pixelcnn"), ("bsq", "pixelcnn")]
 
 
-def small_tokenizer(kind: str) -> GridTokenizer:
+def small_tokenizer(kind: str) -> RasterTokenizer:
     """With weights that are not the start of any training: nothing in it is zero that could be."""
     torch.manual_seed(1)
     tokenizer = build_tokenizer(TOKENIZERS[kind])
@@ -27,7 +27,7 @@ def small_tokenizer(kind: str) -> GridTokenizer:
     return tokenizer.eval()
 
 
-def small_prior(kind: str, tokenizer: GridTokenizer) -> nn.Module:
+def small_prior(kind: str, tokenizer: RasterTokenizer) -> nn.Module:
     """A prior for the tokens of a tokenizer, with integers in it."""
     torch.manual_seed(2)
     sides = [256 // stride for stride in tokenizer.strides]

@@ -147,7 +147,7 @@ class Decoder(nn.Module):
 
 
 class ScalableVQVAE(nn.Module):
-    """A `GridTokenizer` of one stage. The linear paths beside encoder and decoder are zero until `start_from`."""
+    """A `RasterTokenizer` of one stage. The linear paths beside encoder and decoder are zero until `start_from`."""
 
     def __init__(self, config: VQConfig) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.profiles.photo.model import photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
@@ -75,7 +75,7 @@ CONFIG = RVQConfig(
     analysis_blocks=(1, 1),
     synthesis_blocks=(1, 1),
 )
-PRIOR = PriorConfig(
+PRIOR = PhotoPriorConfig(
     width=16,
     hidden=24,
     heads=2,
@@ -92,7 +92,7 @@ def make_model(path: Path) -> None:
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     photographs = [np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))]
-    model = Photo(ResidualVQ(CONFIG), Prior(PRIOR))
+    model = Photo(ResidualVQ(CONFIG), PhotoPrior(PRIOR))
     data = Data(photographs, [p[:256, :256] for p in photographs], batch=4)
     start_from_klt(model.tokenizer, model.prior, photographs, data.lambdas.at(torch.arange(4.0), 4), rng)
     shake(model)

@@ -12,11 +12,11 @@ from torch import Tensor
 from imgcodec.bitstream.entropy import Numbers, RangeCoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.photo.tables import centre_and_table
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 
 
 def walk_tile(
-    prior: Prior,
+    prior: PhotoPrior,
     coders: Sequence[RangeCoder],
     sizes: Sequence[tuple[int, ...]],
     quality: int,

@@ -15,7 +15,7 @@ from imgcodec.model_file.untrusted import fill, sizes, soundness
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.photo.tables import SCALES, UNIT
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig, Synthesis
 
 
@@ -26,7 +26,7 @@ class PhotoModel:
     name: str
     id: bytes
     tokenizer: ResidualVQ
-    prior: Prior
+    prior: PhotoPrior
     tables: FrequencyTables
     device: torch.device
     lambdas: tuple[float, float]
@@ -59,7 +59,7 @@ def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel
             raise ValueError("unknown format or profile")
         with torch.device("meta"):  # no memory before the shapes are known to be right
             tokenizer = ResidualVQ(RVQConfig(**sizes(config["tokenizer"])))
-            prior = Prior(PriorConfig(**sizes(config["prior"])))
+            prior = PhotoPrior(PhotoPriorConfig(**sizes(config["prior"])))
         fill(tokenizer, tensors)
         tokenizer.check_codebooks()
         prior = exact_prior(prior, config["fractions"], tensors)
@@ -76,7 +76,7 @@ def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel
 
 
 def photo_model(
-    tokenizer: ResidualVQ, prior: Prior, tables: FrequencyTables, lambdas: tuple[float, float]
+    tokenizer: ResidualVQ, prior: PhotoPrior, tables: FrequencyTables, lambdas: tuple[float, float]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0
     and 100 were trained for."""

@@ -40,7 +40,7 @@ from imgcodec.metrics.reference import MsSsim
 from imgcodec.metrics.ssimulacra2 import SMALLEST_SIDE
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.rate import logistic_bits
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import pack, unpack
 from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import analyse, scale
@@ -102,9 +102,9 @@ def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort:
     return Tokens(tokens.header, stages)
 
 
-def floating_prior(photo: PhotoModel) -> Prior:
+def floating_prior(photo: PhotoModel) -> PhotoPrior:
     """The prior without rounding, so that gradients go through it."""
-    soft = Prior(photo.prior.config)
+    soft = PhotoPrior(photo.prior.config)
     restore(soft, photo.prior)
     unquantize(soft)
     return soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -137,7 +137,7 @@ class _Tile:
     def __init__(
         self,
         photo: PhotoModel,
-        soft: Prior,
+        soft: PhotoPrior,
         header: Header,
         tile: Rectangle,
         stages: Stages,

@@ -15,7 +15,7 @@ from imgcodec.model_file.untrusted import checked_config, fill, soundness
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
-from imgcodec.priors.raster.transformer import RasterConfig, RasterTransformer
+from imgcodec.priors.raster.transformer import RasterTransformer, RasterTransformerConfig
 from imgcodec.profiles.raster.layout import TILE
 from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
 from imgcodec.tokenizers.snac import SNAC, SNACConfig
@@ -70,7 +70,7 @@ def build_prior(config: Mapping[str, Any]) -> Prior:
     fields = dict(config)
     match fields.pop("kind"):
         case "raster":
-            return RasterTransformer(checked_config(RasterConfig, fields))
+            return RasterTransformer(checked_config(RasterTransformerConfig, fields))
         case "pixelcnn":
             return PixelCNN(checked_config(PixelCNNConfig, fields))
         case kind:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgcodec.tokenizers.protocol import GridTokenizer
+from imgcodec.tokenizers.protocol import RasterTokenizer
 
 WINDOW, OVERLAP = 256, 32  # pixels, where the coarsest stride allows it
 BATCH = 8
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 
 def encode_windows(
-    tokenizer: GridTokenizer, pixels: NDArray[np.uint8], device: torch.device
+    tokenizer: RasterTokenizer, pixels: NDArray[np.uint8], device: torch.device
 ) -> list[NDArray[np.int32]]:
     """Pixels uint8 (H, W, 3) -> the tokens of each stage, (1, rows, columns), whole places of stage 0."""
     whole = tokenizer.strides[0]
@@ -43,7 +43,7 @@ def encode_windows(
 
 
 def decode_windows(
-    tokenizer: GridTokenizer,
+    tokenizer: RasterTokenizer,
     stages: list[NDArray[np.int32]],
     size: tuple[int, int],
     scale: int,
@@ -80,7 +80,7 @@ def decode_windows(
 
 
 def _decoded(
-    tokenizer: GridTokenizer,
+    tokenizer: RasterTokenizer,
     stages: list[NDArray[np.int32]],
     rows: Span,
     across: list[Span],

@@ -16,7 +16,7 @@ from imgcodec.priors.integer.trainable import export, unquantize
 from imgcodec.priors.photo.rate import choose_tokens
 from imgcodec.priors.photo.rdoq import slice_weight
 from imgcodec.priors.photo.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import pack
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.profiles.photo.model import load_photo_model, photo_model
@@ -43,7 +43,10 @@ def export_photo(
 
 @torch.no_grad()
 def compare_rates(
-    prior: Prior, path: Path, development: list[NDArray[np.uint8]], qualities: tuple[float, ...] = (10, 30, 50, 70, 90)
+    prior: PhotoPrior,
+    path: Path,
+    development: list[NDArray[np.uint8]],
+    qualities: tuple[float, ...] = (10, 30, 50, 70, 90),
 ) -> dict[str, float]:
     """Bits a pixel of the same tokens under the float prior, under its fake quantization, and under the exported one
     with its fitted tables. development: uint8 (H, W, 3), sides multiples of the prior's largest window in pixels."""
@@ -66,7 +69,7 @@ def compare_rates(
 
 
 def symbol_counts(
-    tokenizer: ResidualVQ, prior: Prior, photographs: list[NDArray[np.uint8]], crops: int, rng: np.random.Generator
+    tokenizer: ResidualVQ, prior: PhotoPrior, photographs: list[NDArray[np.uint8]], crops: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """How often each symbol of each table occurs, (tables, 2 * HALF + 2), under an exact prior."""
     _, shift = logistic_tables()
