@@ -42,7 +42,7 @@ from imgcodec.metrics.reference import Pixels
 from imgcodec.pictures import io as image
 from imgcodec.priors.photo.rdoq import ChoosingEncoder
 from imgcodec.profiles.photo import codec as photo
-from imgcodec.profiles.raster import codec as grid
+from imgcodec.profiles.raster import codec as raster
 
 SMALL = 512, 768  # rows, columns
 QUALITIES = (10.0, 50.0, 90.0)
@@ -51,9 +51,9 @@ STAGES: list[tuple[Any, str, str]] = [
     (photo, "scale", "quantization"),
     (photo, "walk_tile", "prior walk"),
     (photo, "synthesise", "synthesis"),
-    (grid, "encode_windows", "analysis"),
-    (grid, "walk_tiles", "prior walk"),
-    (grid, "decode_windows", "synthesis"),
+    (raster, "encode_windows", "analysis"),
+    (raster, "walk_tiles", "prior walk"),
+    (raster, "decode_windows", "synthesis"),
     (ChoosingEncoder, "code", "entropy coder"),
     (RangeEncoder, "code", "entropy coder"),
     (RangeEncoder, "finish", "entropy coder"),

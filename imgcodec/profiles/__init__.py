@@ -23,10 +23,10 @@ def _photo(file: "ModelFile", device: "torch.device") -> "TokenCodec":
 
 
 def _raster(file: "ModelFile", device: "torch.device") -> "TokenCodec":
-    from imgcodec.profiles.raster.codec import GridCodec
-    from imgcodec.profiles.raster.model import build_grid_model
+    from imgcodec.profiles.raster.codec import RasterCodec
+    from imgcodec.profiles.raster.model import build_raster_model
 
-    return GridCodec(build_grid_model(file, device))
+    return RasterCodec(build_raster_model(file, device))
 
 
 class Row(NamedTuple):

@@ -1,13 +1,13 @@
-"""`imgcodec generate`, `tokenize` and `decompress --scale` with models of one code a place."""
+"""`imgcodec generate`, `tokenize` and `decompress --scale` with raster models."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from family import small_model
 from in_process import invoke, invoke_silent
 from PIL import Image
+from raster_models import small_model
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -16,7 +16,7 @@ from imgcodec.cli.generate import contact_sheet
 from imgcodec.model_file.model import save_model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-FAMILY = [GOLDEN / f"{name}.safetensors" for name in ("snac", "svqvae", "bsq", "pixelcnn")]
+RASTER_MODELS = [GOLDEN / f"{name}.safetensors" for name in ("snac", "svqvae", "bsq", "pixelcnn")]
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +170,8 @@ def test_tokens(model, photo, tmp_path) -> None:
     assert "one rate" in told
 
 
-@pytest.mark.parametrize("path", [path for path in FAMILY if path.exists()] or FAMILY[:1], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RASTER_MODELS, ids=lambda path: path.stem)
 def test_every_golden_model_generates(path, tmp_path) -> None:
-    if not path.exists():
-        pytest.skip("there are no golden models of one code a place")
     assert invoke_silent("generate", path, "-n", 1, "--size", "24x16", "-o", tmp_path / "out")[0] == 0
     assert pixels(tmp_path / "out" / "0000.png").shape == (16, 24, 3)
 

@@ -37,7 +37,7 @@ from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.profiles.photo.model import photo_model
+from imgcodec.profiles.photo.model import photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
 from imgcodec.training.photo.export import symbol_counts
@@ -103,7 +103,7 @@ def make_model(path: Path) -> None:
     export(model.prior)
     check_bounds(model.prior)
     counts = symbol_counts(model.tokenizer, model.prior, photographs, 60, rng)
-    tensors, metadata = photo_model(model.tokenizer, model.prior, narrow_tables(counts), (0.0008, 0.1))
+    tensors, metadata = photo_model_contents(model.tokenizer, model.prior, narrow_tables(counts), (0.0008, 0.1))
     save_model(path, tensors, metadata | {"note": "Frozen for ever, with the files beside it: see make.py."})
 
 

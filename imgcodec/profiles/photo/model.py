@@ -75,7 +75,7 @@ def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel
     return PhotoModel(file.name, file.id, tokenizer, prior, tables, target, lambdas)
 
 
-def photo_model(
+def photo_model_contents(
     tokenizer: ResidualVQ, prior: PhotoPrior, tables: FrequencyTables, lambdas: tuple[float, float]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0

@@ -1,4 +1,4 @@
-"""A model of one code a place: tokenizer and integer prior, under one id. The other kind is `photo`."""
+"""A model of the profile `raster`: tokenizer and integer prior, under one id."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ Prior = RasterTransformer | PixelCNN
 
 
 @dataclass
-class GridModel:
-    """Tokenizer and integer prior that belong together."""
+class RasterModel:
+    """Tokenizer and integer prior that belong together, on a device."""
 
     name: str
     id: bytes
@@ -36,7 +36,7 @@ class GridModel:
     device: torch.device
 
 
-def build_grid_model(file: ModelFile, device: torch.device | str) -> GridModel:
+def build_raster_model(file: ModelFile, device: torch.device | str) -> RasterModel:
     """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
     test."""
     with soundness(file.name):
@@ -48,7 +48,7 @@ def build_grid_model(file: ModelFile, device: torch.device | str) -> GridModel:
         prior = exact_prior(prior, file.config["fractions"], file.tensors)
         exact.check_bounds(prior)
     target = settle(file, tokenizer, prior, device)
-    return GridModel(file.name, file.id, tokenizer, prior, target)
+    return RasterModel(file.name, file.id, tokenizer, prior, target)
 
 
 def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
@@ -62,11 +62,11 @@ def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
         case "bsq":
             return BSQTokenizer(checked_config(BSQConfig, fields))
         case kind:
-            raise ValueError(f"there is no tokenizer {kind!r}")
+            raise ValueError(f"there is no raster tokenizer {kind!r}")
 
 
 def build_prior(config: Mapping[str, Any]) -> Prior:
-    """A prior, as `build_tokenizer`."""
+    """A prior from `kind` and the fields of its configuration. Raises ValueError or TypeError for others."""
     fields = dict(config)
     match fields.pop("kind"):
         case "raster":
@@ -74,7 +74,7 @@ def build_prior(config: Mapping[str, Any]) -> Prior:
         case "pixelcnn":
             return PixelCNN(checked_config(PixelCNNConfig, fields))
         case kind:
-            raise ValueError(f"there is no prior {kind!r} for tokens of one code a place")
+            raise ValueError(f"there is no raster prior {kind!r}")
 
 
 def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
@@ -90,7 +90,7 @@ def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
 
 
 def kind_of(module: Tokenizer | Prior) -> str:
-    """What a recipe and a model file call it."""
+    """The `kind` that recipes and model files call it by."""
     match module:
         case SNAC():
             return "snac"
@@ -104,7 +104,7 @@ def kind_of(module: Tokenizer | Prior) -> str:
             return "pixelcnn"
 
 
-def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
+def raster_model_contents(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. profile: `raster`, or one
     of its retired names."""
     tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
@@ -119,7 +119,7 @@ def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[s
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
-    """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks,
+    """A tokenizer's tensor in the type that a model file stores: float16 where 11 bits matter (linear paths, codebooks,
     projections), bfloat16 for other weights, float32 for the few that are cheap."""
     if tensor.dim() < 2:
         return tensor.float()
@@ -128,6 +128,6 @@ def _stored(name: str, tensor: Tensor) -> Tensor:
 
 @torch.no_grad()
 def round_as_stored(tokenizer: Tokenizer) -> None:
-    """Gives a tokenizer the weights that it will have when it is read from a model file."""
+    """Rounds a tokenizer's weights, in place, to those that it will have when it is read from a model file."""
     for name, tensor in tokenizer.state_dict().items():
         tensor.copy_(_stored(name, tensor))

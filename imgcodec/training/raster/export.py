@@ -12,7 +12,7 @@ from imgcodec.priors.integer.exact import check_bounds, exact_arithmetic
 from imgcodec.priors.integer.trainable import export, unquantize
 from imgcodec.priors.raster.protocol import LOGIT_UNIT
 from imgcodec.profiles.raster.layout import TILE
-from imgcodec.profiles.raster.model import Prior, Tokenizer, grid_model
+from imgcodec.profiles.raster.model import Prior, Tokenizer, raster_model_contents
 from imgcodec.training.raster.objective import RasterNetworks, order0_lengths, rates, tokenize
 
 
@@ -22,7 +22,7 @@ def export_raster(profile: str, tokenizer: Tokenizer, prior: Prior, path: Path) 
     export(exact)
     check_bounds(exact)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(path, *grid_model(profile, tokenizer, exact))
+    save_model(path, *raster_model_contents(profile, tokenizer, exact))
     return exact
 
 

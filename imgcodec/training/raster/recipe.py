@@ -15,8 +15,8 @@ from imgcodec.priors.integer.trainable import quantizable, restore
 from imgcodec.priors.raster.init import start_embeddings
 from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import (
-    build_grid_model,
     build_prior,
+    build_raster_model,
     build_tokenizer,
     check_pair,
     round_as_stored,
@@ -147,7 +147,7 @@ def _initialize(model: RasterNetworks, data: RasterData, start: str | None) -> N
     file = open_model(start)
     if file.config["profile"] == "photo":
         raise UsageError(f"The model {start} is of profile photo, which the recipe is not.")
-    shipped = build_grid_model(file, "cpu")
+    shipped = build_raster_model(file, "cpu")
     if shipped.tokenizer.config != model.tokenizer.config:
         raise UsageError(f"The model {start} has another tokenizer than the recipe.")
     model.tokenizer.load_state_dict(shipped.tokenizer.state_dict())

@@ -1,4 +1,4 @@
-"""Models of one code a place: every pair of tokenizer and prior makes files, and reads its own exactly."""
+"""The profile `raster`: every pair of tokenizer and prior makes files, and reads its own exactly."""
 
 import time
 from dataclasses import replace
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from family import PAIRS, small_model, small_prior, small_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from raster_models import PAIRS, small_model, small_prior, small_tokenizer
 
 import imgcodec
 from imgcodec.bitstream import container
