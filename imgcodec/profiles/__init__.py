@@ -48,9 +48,9 @@ PROFILES = {
 def load_codec(file: "ModelFile", device: "torch.device") -> "TokenCodec":
     """The codec of a model file. Raises CodecError if the file is not sound, of no known profile, or if this machine's
     arithmetic fails its known-answer test."""
-    from imgcodec.model_file.untrusted import soundness
+    from imgcodec.model_file.untrusted import as_model_error
 
-    with soundness(file.name):
+    with as_model_error(file.name):
         profile = profile_named(file.config["profile"])
         if profile not in PROFILES:
             raise ValueError(f"its profile {profile.name.lower()!r} is not known")

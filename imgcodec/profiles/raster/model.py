@@ -10,8 +10,8 @@ from torch import Tensor
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
-from imgcodec.model_file.model import FORMAT, ModelFile, settle
-from imgcodec.model_file.untrusted import checked_config, fill, soundness
+from imgcodec.model_file.model import FORMAT, ModelFile, move_and_self_test
+from imgcodec.model_file.untrusted import as_model_error, checked_config, fill
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
@@ -39,7 +39,7 @@ class RasterModel:
 def build_raster_model(file: ModelFile, device: torch.device | str) -> RasterModel:
     """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
     test."""
-    with soundness(file.name):
+    with as_model_error(file.name):
         parts = file.config["tokenizer"], file.config["prior"]
         with torch.device("meta"):  # no memory before the shapes are known to be right
             tokenizer, prior = build_tokenizer(parts[0]), build_prior(parts[1])
@@ -47,7 +47,7 @@ def build_raster_model(file: ModelFile, device: torch.device | str) -> RasterMod
         fill(tokenizer, file.tensors)
         prior = exact_prior(prior, file.config["fractions"], file.tensors)
         exact.check_bounds(prior)
-    target = settle(file, tokenizer, prior, device)
+    target = move_and_self_test(file, tokenizer, prior, device)
     return RasterModel(file.name, file.id, tokenizer, prior, target)
 
 
