@@ -1,8 +1,8 @@
-"""What is inside the sections that hold no tokens: one zstandard frame each, and two numbers for the density.
+"""The data of the sections that hold no tokens: one zstandard frame each, and two numbers for the density.
 
-ICC, EXIF and XMP are stored as they are. Alpha is stored row by row as differences to the pixel on the left, which
-turns the ramps of a soft edge into runs: soft masks and gradients get a fifth to two thirds smaller that way, hard ones
-a seventh larger.
+ICC, EXIF and XMP are stored unchanged. Alpha is stored row by row as differences to the pixel on the left, which turns
+the ramps of a soft edge into runs: soft masks and gradients get a fifth to two thirds smaller, hard ones a seventh
+larger.
 """
 
 import numpy as np
@@ -13,12 +13,12 @@ from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 
-# The highest ordinary level takes up to a second a megabyte, most where there is noise, which gains least by it. So
-# what is large gets it not, and what is large and noisy gets the quick one alone. An alpha of 12 megapixels takes 0.7 s
-# instead of 14 s for 13 % more bytes where it is soft and noisy, 1.2 s instead of 4.9 s for 23 % where it is hard.
+# Levels of zstandard. The highest takes up to a second per megabyte, most for noise, which gains least by it. So large
+# data gets a lower one, and large noisy data the quick one. An alpha of 12 megapixels takes 0.7 s instead of 14 s for
+# 13 % more bytes where it is soft and noisy, 1.2 s instead of 4.9 s for 23 % where it is hard.
 HIGHEST, HIGH, QUICK = 19, 16, 12
-LARGE = 2**20
-NOISY = 1 / 8  # of its size is left after the quick level
+LARGE = 2**20  # bytes
+NOISY = 1 / 8  # of the size is left after the quick level
 
 
 def pack_bytes(data: bytes) -> bytes:
@@ -56,7 +56,8 @@ def pack_alpha(alpha: NDArray[np.uint8]) -> bytes:
 
 
 def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """Alpha (height, width) from the data of its section. Raises InvalidFileError where it is not that size."""
+    """Alpha (height, width) from the data of its section. Raises InvalidFileError where it has another
+    size."""
     rows = unpack_bytes(data, width * height)
     if len(rows) != width * height:
         raise InvalidFileError("The alpha section does not have the size of the picture.")
@@ -65,7 +66,7 @@ def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def pack_density(density: tuple[int, int]) -> bytes:
-    """Pixels a metre, across and down, each 1 .. 2**32 - 1, as the data of their section."""
+    """Pixels per metre, across and down, each 1 .. 2**32 - 1, as the data of their section."""
     return varint(density[0]) + varint(density[1])
 
 

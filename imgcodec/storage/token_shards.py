@@ -22,7 +22,7 @@ from safetensors.numpy import save
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Tune, profile_named
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, PLACE, check_size, rounded_area
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, STRIDE, check_size, rounded_area
 from imgcodec.storage import files
 from imgcodec.tokens import Tokens
 
@@ -173,13 +173,13 @@ def _header(picture: dict[str, Any], id: bytes, max_pixels: int) -> Header:
 
 
 def _check_tensors(stages: list[tuple[list[int], str]], header: Header) -> None:
-    """Raises ValueError for more than two numbers a pixel, or numbers of another type: before they are read."""
+    """Raises ValueError for more than two tokens per pixel, or tokens of another type: before they are read."""
     numbers = 0
     for shape, kind in stages:
         if kind not in TYPES or len(shape) != 3:
             raise ValueError(f"a tensor of {len(shape)} dimensions and type {kind}")
         numbers += int(np.prod(shape, dtype=object))
-    if numbers > 2 * rounded_area(header.width, header.height, PLACE):
+    if numbers > 2 * rounded_area(header.width, header.height, STRIDE):
         raise ValueError(f"{numbers} tokens for a picture of {header.width} x {header.height} pixels")
 
 
