@@ -109,7 +109,7 @@ def test_a_limit_of_the_system_leaves_the_old_file_and_nothing_else(tmp_path: Pa
     """A real failure in the middle of the writing: the largest file that the process may make is smaller."""
     (tmp_path / "a").write_bytes(b"old")
     program = (
-        "import resource, sys; from imgcodec import files;"
+        "import resource, sys; from imgcodec.storage import files;"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999)); files.write(sys.argv[1], bytes(10**6), force=True)"
     )
     done = subprocess.run([sys.executable, "-c", program, tmp_path / "a"], capture_output=True, check=False)
