@@ -40,10 +40,12 @@ def info(
 
 def describe(file: "Container", size: int) -> dict[str, object]:
     """Everything about a file, as JSON has it. The bytes of header and sections add up to those of the file."""
-    from imgcodec.bitstream.header import QUALITY_UNIT, Profile
+    from imgcodec.bitstream.header import QUALITY_UNIT
+    from imgcodec.profiles import PROFILES
 
     header = file.header
-    has_qualities = header.profile == Profile.PHOTO  # the others have one rate, and zeros in these fields
+    row = PROFILES.get(header.profile)
+    has_qualities = row is not None and row.has_qualities
 
     def cost(count: int) -> dict[str, object]:
         return {"bytes": count, "share": count / size, "bpp": 8 * count / (header.width * header.height)}

@@ -34,8 +34,7 @@ from imgcodec.model_file.model import open_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
-from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.photo.model import build_photo_model
+from imgcodec.profiles import load_codec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens
@@ -316,13 +315,7 @@ def load_model(name_or_path: str | Path = "photo", device: torch.device | str = 
     place = resolve_device(device)
     keep_freed_memory()
     with torch.inference_mode(False):  # weights that were made in it could never be in a gradient, which effort takes
-        file = open_model(name_or_path)
-        if file.config["profile"] == "photo":
-            return Model(PhotoCodec(build_photo_model(file, place)))
-        from imgcodec.profiles.raster.codec import GridCodec
-        from imgcodec.profiles.raster.model import build_grid_model
-
-        return Model(GridCodec(build_grid_model(file, place)))
+        return Model(load_codec(open_model(name_or_path), place))
 
 
 def _cached_model(name_or_path: str | Path, device: torch.device | str = "cpu") -> Model:

@@ -242,7 +242,8 @@ def test_models_of_the_shipped_recipes_are_small() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("profile='jpeg'", "a model of these parts has the profile snac"),
+        ("profile='bsq'", "a model of these parts has the profile snac"),
+        ("profile='jpeg'", "there is no profile 'jpeg'"),
         ("tokenizer.kind='x'", "there is no tokenizer 'x'"),
         ("prior.sides=[2, 4]", "do not go together"),
         ("prior.codes=9", "do not go together: there are 16 codes"),
