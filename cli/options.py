@@ -11,7 +11,7 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.header import Header
-    from imgcodec.codec import Model
+    from imgcodec.tokens import TokenCodec
 
 Output = Annotated[
     str | None, typer.Option("--output", "-o", help="Where to write; - is stdout. Default: beside the input.")
@@ -63,12 +63,12 @@ Split = Annotated[
 ]
 
 
-def model_for(header: "Header", name: str | None, device: str) -> "Model":
+def codec_for(header: "Header", name: str | None, device: str) -> "TokenCodec":
     """The model that decodes a file. Raises ModelNotFoundError where it is not installed."""
-    from imgcodec.codec import load_model
+    from imgcodec.codec import load_codec
     from imgcodec.model_file.find import find_model_by_id
 
-    return load_model(name or find_model_by_id(header.codebook_id), device)
+    return load_codec(name or find_model_by_id(header.codebook_id), device)
 
 
 def on_terminal() -> bool:

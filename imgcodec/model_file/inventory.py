@@ -62,12 +62,12 @@ def check(model: Facts) -> None:
     """Builds the model, which proves its bounds and runs its known-answer test, and compares its id with the card's.
 
     Raises InvalidFileError for a model that cannot be used here."""
-    from imgcodec.codec import load_model
+    from imgcodec.codec import load_codec
 
     if model.card.id not in (None, model.id):
         raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}")
     try:
-        load_model(str(model.path))
+        load_codec(model.path)
     except CodecError as error:
         raise InvalidFileError(str(error)) from None
 

@@ -18,7 +18,7 @@ from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.coding import walk_tiles
 from imgcodec.priors.raster.sampling import sample
-from imgcodec.profiles.raster.model import GridModel
+from imgcodec.profiles.raster.model import GridModel, Prior, Tokenizer
 from imgcodec.profiles.raster.windows import decode_windows, encode_windows
 from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
 
@@ -43,6 +43,22 @@ class GridCodec:
     @property
     def profile(self) -> Profile:
         return self.grid.profile
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.grid.tokenizer
+
+    @property
+    def prior(self) -> Prior:
+        return self.grid.prior
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self.grid.tokenizer.strides
+
+    @property
+    def is_grouped(self) -> bool:
+        return False
 
     @property
     def stage_count(self) -> int:
@@ -81,7 +97,9 @@ class GridCodec:
         with exact_arithmetic():  # no TF32
             return encode_windows(self.grid.tokenizer, pixels, self.grid.device)
 
-    def encode(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> tuple[Tokens, list[Section]]:
+    def encode(
+        self, header: Header, analysis: Iterable[NDArray[np.int32]], pixels: NDArray[np.uint8], effort: int
+    ) -> tuple[Tokens, list[Section]]:
         """As they are."""
         tokens = self.choose(header, analysis)
         return tokens, self.write(tokens)
@@ -89,10 +107,6 @@ class GridCodec:
     def choose(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> Tokens:
         """Without the prior, which has no say in it."""
         return Tokens(header, list(analysis))
-
-    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-        """There is nothing to choose."""
-        return tokens
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
