@@ -139,7 +139,7 @@ def tokens_of(codec: "TokenCodec", name: str, path: Path, quality: float | None,
         say(f"Skipped {name}: {error}")
         return None
     if picture.alpha is not None:
-        say(f"{name}: its transparency is left out")
+        say(f"{name}: its transparency is left out.")
     return pipeline.tokenize(codec, picture.pixels, quality)
 
 
@@ -155,7 +155,7 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
         if not shards:
             raise CodecError(f"{source} holds no shards of tokens.")
         if not (source / MANIFEST).exists():
-            say(f"{source} has no {MANIFEST}: what made it did not come to its end")
+            say(f"{source} has no {MANIFEST}: what made it did not come to its end.")
     check_output(output, force)
     codec = load_codec(model, device)
     written: set[str] = set()

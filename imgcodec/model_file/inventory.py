@@ -66,7 +66,7 @@ def check(model: Facts, load: Callable[[Path], object]) -> None:
     used here.
     """
     if model.card.id not in (None, model.id):
-        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}")
+        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}.")
     try:
         load(model.path)
     except CodecError as error:

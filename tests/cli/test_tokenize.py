@@ -42,7 +42,7 @@ def test_there_and_back(run, tiny, tiny_codec, pictures, tmp_path) -> None:
     made = run("tokenize", tiny, "pictures", "-o", "tokens", "-q", "62.5")
     assert (made.returncode, made.stdout) == (0, b"")
     assert made.stderr.decode().splitlines() == [  # and nothing of a bar, for nobody watches
-        "clear.png: its transparency is left out",
+        "clear.png: its transparency is left out.",
         "Skipped text.txt: pictures/text.txt is not an image of a kind that can be read.",
         f"tokens: 7 pictures in 1 shards of {(tmp_path / 'tokens' / 'tokens-000000.safetensors').stat().st_size} bytes,"
         " 1 files skipped",
@@ -116,7 +116,7 @@ def test_an_interrupted_run_leaves_whole_shards(tiny, pictures, tmp_path, monkey
         return done[-1]
 
     monkeypatch.setattr(pipeline, "tokenize", interrupted)
-    told = "clear.png: its transparency is left out\nimgcodec: Interrupted.\n"
+    told = "clear.png: its transparency is left out.\nimgcodec: Interrupted.\n"
     assert invoke_silent("tokenize", tiny, pictures, "-o", tmp_path / "out", "--shards", 4) == (130, told)
     left = sorted(os.listdir(tmp_path / "out"))
     assert left
