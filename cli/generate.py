@@ -1,4 +1,4 @@
-"""`imgcodec generate`: pictures that a model's prior makes up."""
+"""`imgcodec generate`: samples from the prior of a model."""
 
 import math
 import re
@@ -25,17 +25,18 @@ def generate(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="How many pictures.")] = 16,
     size: Annotated[str, typer.Option(metavar="WxH", help="Pixels, at most 256 each way.")] = "256x256",
     temperature: Annotated[
-        float, typer.Option(help="Under 1, likelier pictures; 0, the likeliest; over 1, bolder ones.")
+        float, typer.Option(help="Sampling temperature: 1 samples as the prior predicts, 0 takes the likeliest tokens.")
     ] = 1.0,
     top_k: Annotated[
-        int | None, typer.Option(min=1, metavar="K", help="Take one of the K likeliest values.", show_default=False)
+        int | None,
+        typer.Option(min=1, metavar="K", help="Sample among the K likeliest values.", show_default=False),
     ] = None,
     seed: Seed = 0,
     prefix: Annotated[
         str | None,
         typer.Option(
             metavar="IMAGE",
-            help="Fit this picture to the size, keep its upper half, make up the rest.",
+            help="Resize this picture, keep the tokens of its upper half, and sample the rest.",
             show_default=False,
         ),
     ] = None,
@@ -64,10 +65,12 @@ def generate(
 
     with working(f"Generating {count} pictures"):
         from imgcodec.codec import detokenize, load_codec
-        from imgcodec.tokens import Drawing
+        from imgcodec.tokens import SamplingOptions
 
         codec = load_codec(model, device)
-        drawn = codec.generate(count, (width, height), Drawing(temperature, top_k or 0, seed, start, prefix_rows))
+        drawn = codec.generate(
+            count, (width, height), SamplingOptions(temperature, top_k or 0, seed, start, prefix_rows)
+        )
         pictures = [detokenize(codec, tokens) for tokens in drawn]
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ from imgcodec.pictures.io import Picture
 from imgcodec.rate_control import target_of
 from imgcodec.recovery import Recovery
 from imgcodec.storage.files import FileLike, contents
-from imgcodec.tokens import Drawing, TokenCodec, Tokens
+from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
 
 ImageLike: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Tensor
 """A path, the bytes of an image file, a binary file object, a PIL image of any mode, samples uint8 (H, W), (H, W, 1),
@@ -173,11 +173,11 @@ class Model:
         """
         start = None if prefix is None else _picture(prefix, DEFAULT_LIMITS.pixels).pixels
         rows = None if prefix_rows is None else _whole("number of rows of a prefix", prefix_rows)
-        drawing = Drawing(
+        sampling = SamplingOptions(
             _number("temperature", temperature), _whole("top_k", top_k), _whole("seed", seed), start, rows
         )
         width, height = _pair("size", size)
-        drawn = self._codec.generate(_whole("count", count), (width, height), drawing)
+        drawn = self._codec.generate(_whole("count", count), (width, height), sampling)
         return [torch.from_numpy(np.concatenate(s)).long() for s in zip(*(t.stages for t in drawn), strict=True)]
 
 

@@ -40,8 +40,8 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How tokens are drawn: see `Model.generate`."""
+class SamplingOptions:
+    """How tokens are sampled from the prior; see `imgcodec.Model.generate`."""
 
     temperature: float
     top_k: int
@@ -53,9 +53,9 @@ class Drawing:
 class TokenCodec(Protocol):
     """A model of one profile at work: pixels to tokens to the data of token sections, and back.
 
-    strides: pixels a place is wide and high, by stage. is_grouped: a place has several tokens, one of each group; else
-    it has one. scales: how many times its size a picture can be decoded at. has_qualities: whether it has more than one
-    rate.
+    strides: pixels per token, across and down, of each stage. is_grouped: a position has several tokens, one of each
+    group; else it has one. scales: how many times its size a picture can be decoded at. has_qualities: whether it has
+    more than one rate.
     """
 
     @property
@@ -135,7 +135,7 @@ class TokenCodec(Protocol):
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """Tokens, or the first of their stages -> pixels uint8 (scale * H, scale * W, 3)."""
 
-    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+    def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """See `Model.generate`."""
 
 

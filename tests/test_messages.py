@@ -34,8 +34,6 @@ def test_every_error_is_a_sentence(path):
 
 
 def test_the_check_sees_what_it_is_for():
-    source = (
-        "raise CodecError('no capital.')\nraise UsageError(f'No stop: {x} here')\nraise InvalidFileError(str(e))"
-    )
+    source = "raise CodecError('no capital.')\nraise UsageError(f'No stop: {x} here')\nraise InvalidFileError(str(e))"
     assert [is_sentence(text) for text in messages(source)] == [False, False]
     assert is_sentence("{} is not a sound model: {}.")

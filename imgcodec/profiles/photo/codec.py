@@ -18,7 +18,7 @@ from imgcodec.priors.photo.transformer import Prior
 from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
-from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
+from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
 
 TILE_SIZE = 1024
 """Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
@@ -198,7 +198,7 @@ class PhotoCodec:
         with exact_arithmetic():
             return synthesise(tokenizer, synthesis, tokens.stages, size, self.photo.level(header), self.photo.device)
 
-    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+    def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """Raises UsageError: its prior expects tokens, but was never taught to make up a picture of them."""
         raise UsageError(f"The model {self.name} does not generate pictures.")
 
