@@ -44,7 +44,6 @@ from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import pack, unpack
 from imgcodec.profiles.photo.model import PhotoModel
-from imgcodec.profiles.photo.tiling import analyse, quantize_latent
 from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.layers import straight_through
 from imgcodec.tokenizers.rvq import POOL, STRIDES
@@ -91,14 +90,16 @@ METRIC_TERMS = {
 
 
 @torch.inference_mode(False)
-def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+def refine(
+    photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], values: NDArray[np.float16], effort: int
+) -> Tokens:
     """Tokens of pixels uint8 (H, W, 3) -> tokens of lower bits + distortion, tile by tile.
 
-    effort: 2 to 9, `ROUNDS` rounds for each above 1.
+    values: the centred latents of stage 1 before they were rounded to tokens, (groups, rows, columns), in quantization
+    steps. effort: 2 to 9, `ROUNDS` rounds for each above 1.
     """
     soft = floating_prior(photo)
     stages = [stage.copy() for stage in tokens.stages]
-    values = real_values(photo, tokens.header, pixels)
     for index in range(tokens.header.tile_count):
         tile = tokens.header.tile_rectangle(index)
         search = _Tile(photo, soft, tokens.header, tile, stages, pixels, values)
@@ -113,13 +114,6 @@ def floating_prior(photo: PhotoModel) -> PhotoPrior:
     restore(soft, photo.prior)
     unquantize(soft)
     return soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def real_values(photo: PhotoModel, header: Header, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """The centred latents of stage 1 before they are rounded to tokens, (groups, rows, columns), in quantization
-    steps."""
-    pieces = analyse(photo.tokenizer, pixels, photo.device)
-    return quantize_latent(photo.tokenizer, pieces, pixels.shape[:2], photo.level(header), masked=False)[0][1]
 
 
 @dataclass(frozen=True)
