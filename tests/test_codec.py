@@ -10,19 +10,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_pictures import PHOTOGRAPH
 from PIL import Image
 
 import imgcodec
 from imgcodec import CodecError, InvalidFileError, ModelNotFoundError, Tokens, UsageError, codec
 from imgcodec.bitstream import ColourMode, Profile, SectionType, container
 
-ROOT = Path(__file__).parent.parent
-TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
+TINY = Path(__file__).parent / "golden" / "tiny.safetensors"
 
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.asarray(Image.open(ROOT / "examples" / "photo.png").convert("RGB"))
+    return np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
 
 
 @pytest.fixture

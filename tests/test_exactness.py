@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_pictures import PHOTOGRAPH
 from PIL import Image
 
 from imgcodec.model_file.model import installed_models
@@ -40,7 +41,7 @@ def pictures(tmp_path):
     """Two parts of the example photograph, one of them no multiple of anything."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    photograph = Image.open(ROOT / "examples" / "photo.png").convert("RGB")
+    photograph = Image.open(PHOTOGRAPH).convert("RGB")
     photograph.crop((100, 200, 228, 328)).save(folder / "square.png")
     photograph.crop((400, 250, 501, 325)).save(folder / "odd.png")
     return folder

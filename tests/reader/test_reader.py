@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_pictures import PHOTOGRAPH
 from PIL import Image
 from reader import integer_prior, nic_reader
 from two_tunes import save_two_tunes
@@ -37,7 +38,7 @@ def test_the_page_gets_the_tokens_out(model, name):
 def test_the_page_knows_both_tunes(tune, tmp_path):
     save_two_tunes(tmp_path / "both.safetensors")
     model = imgcodec.load_model(str(tmp_path / "both.safetensors"))
-    pixels = np.asarray(Image.open("examples/photo.png").convert("RGB"))[200:290, 100:210]
+    pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[200:290, 100:210]
     data = model.compress(pixels, 37.5, tune)
     read = integer_prior.read_tokens(data, integer_prior.read_model((tmp_path / "both.safetensors").read_bytes()))
     assert integer_prior.sha256(read) == model.tokenize(pixels, 37.5, tune).sha256()

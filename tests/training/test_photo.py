@@ -43,6 +43,7 @@ from imgcodec.training.photo.recipe import PhotoRecipe
 from imgcodec.training.recipe import read_recipe, train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(5)), "phases.0.validate_every=2"]
 
 
@@ -246,10 +247,10 @@ def test_bad_settings_are_refused(setting: str, message: str) -> None:
 
 def test_the_start_is_of_the_recipes_kind(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(imgcodec.UsageError, match="of profile bsq"):
-        train(recipe, [folder], folder, tmp_path, False, "tests/golden/bsq.safetensors")
-    grid = read_recipe(Path("recipes/bsq.toml"), ["crop=64"])
+        train(recipe, [folder], folder, tmp_path, False, str(GOLDEN / "bsq.safetensors"))
+    grid = read_recipe(RECIPE.with_name("bsq.toml"), ["crop=64"])
     with pytest.raises(imgcodec.UsageError, match="of profile photo"):
-        train(grid, [folder], folder, tmp_path, False, "tests/golden/tiny.safetensors")
+        train(grid, [folder], folder, tmp_path, False, str(GOLDEN / "tiny.safetensors"))
 
 
 def test_gains_shift_by_slice(recipe: PhotoRecipe, folder: Path) -> None:

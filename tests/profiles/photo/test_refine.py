@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from in_process import invoke_silent
+from made_pictures import PHOTOGRAPH
 from numpy.typing import NDArray
 from PIL import Image
 from two_tunes import save_two_tunes
@@ -19,6 +20,8 @@ from imgcodec.pictures.io import Picture
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.profiles.photo.refine import MINDED, _Tile, floating_prior, real_values
 
+GOLDEN = Path(__file__).parents[2] / "golden"
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
@@ -29,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def photograph(height: int, width: int) -> NDArray[np.uint8]:
-    with Image.open("examples/photo.png") as image:
+    with Image.open(PHOTOGRAPH) as image:
         return np.asarray(image.convert("RGB"))[:height, :width]
 
 
@@ -113,7 +116,7 @@ def test_efforts_out_of_range(model: Model) -> None:
     for effort in (0, 10, 2.0, 2.5, "3", None, True):
         with pytest.raises(UsageError, match="between 1 and 9"):
             model.compress(pixels, effort=effort)  # type: ignore[arg-type]
-    grid = load_model("tests/golden/bsq.safetensors")
+    grid = load_model(str(GOLDEN / "bsq.safetensors"))
     assert grid.compress(pixels, effort=1)
     with pytest.raises(UsageError, match="no effort"):
         grid.compress(pixels, effort=2)

@@ -10,6 +10,7 @@ import torch
 from family import PAIRS, small_model, small_prior, small_tokenizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_pictures import PHOTOGRAPH
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -37,7 +38,7 @@ def model(request: pytest.FixtureRequest, folder: Path) -> Model:
 
 
 def photograph(width: int, height: int) -> NDArray[np.uint8]:
-    whole = np.asarray(Image.open("examples/photo.png").convert("RGB"))
+    whole = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
     return np.ascontiguousarray(whole[40 : 40 + height, 30 : 30 + width])
 
 
@@ -59,7 +60,7 @@ def test_sizes(model: Model, size: tuple[int, int]) -> None:
 
 @pytest.mark.slow
 def test_a_whole_photograph(model: Model) -> None:
-    pixels = np.asarray(Image.open("examples/photo.png").convert("RGB"))
+    pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
     began = time.perf_counter()
     data = model.compress(pixels)
     written = time.perf_counter()
