@@ -80,6 +80,7 @@ def test_files_decode_under_other_instruction_sets_and_threads(exactness, settin
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(10 * 3600)
 def test_files_decode_under_every_combination(exactness, settings, pictures, tmp_path):
     assert_exact(exactness.measure(settings, MODELS, pictures, tmp_path / "files"), settings)
 
