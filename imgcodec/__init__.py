@@ -14,7 +14,15 @@ call, not with this package.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+try:
+    from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+except ModuleNotFoundError as error:
+    if error.name != "imgcodec.bitstream":
+        raise
+    raise ImportError(
+        "This is the folder imgcodec of a checkout, which hides the installed package: run Python in another folder, "
+        "or install with pip install -e ."
+    ) from None
 
 if TYPE_CHECKING:
     from imgcodec.codec import (
