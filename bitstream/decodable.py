@@ -1,7 +1,7 @@
 """Whether this version decodes a file at all: what can be known without its tokens and before a model is looked for."""
 
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import Container
+from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, rounded_area
@@ -32,6 +32,13 @@ def read_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Cont
     file = container.read(data, limits)
     check_decodable(file, limits)
     return file
+
+
+def salvage_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Salvage:
+    """`container.salvage` and `check_header`: what begins the recovery of a file that is damaged or cut."""
+    found = container.salvage(data, Limits(pixels=max_pixels))
+    check_header(found.file.header)
+    return found
 
 
 def check_decodable(file: Container, limits: Limits = DEFAULT_LIMITS) -> None:

@@ -69,7 +69,7 @@ def verify(
 
     Exit code 3 if any is damaged, 4 if one is not there.
     """
-    from imgcodec.codec import load_model
+    from imgcodec.codec import load_codec
     from imgcodec.model_file import inventory
     from imgcodec.model_file.find import installed_models
 
@@ -78,7 +78,7 @@ def verify(
     for name in names or installed_models():
         try:
             model = inventory.describe(name)
-            inventory.check(model, load_model)
+            inventory.check(model, load_codec)
         except CodecError as error:
             failures.append(error)
             say(f"imgcodec: {name}: {' '.join(str(error).split())}")
@@ -106,11 +106,11 @@ def summary(model: "Facts") -> dict[str, object]:
 
 def check(model: "Facts") -> list[CodecError]:
     """What keeps a model from being used here: nothing, or one error."""
-    from imgcodec.codec import load_model
+    from imgcodec.codec import load_codec
     from imgcodec.model_file import inventory
 
     try:
-        inventory.check(model, load_model)
+        inventory.check(model, load_codec)
     except CodecError as error:
         return [error]
     return []

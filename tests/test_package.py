@@ -99,7 +99,7 @@ def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     # What is imported from the tree all the same would hide what the wheel lacks.
     code = (
-        "import imgcodec.cli, imgcodec.codec, json, sys;"
+        "import imgcodec.cli, imgcodec.api, json, sys;"
         "print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] == 'imgcodec']))"
     )
     files = subprocess.run(

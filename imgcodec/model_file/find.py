@@ -77,7 +77,7 @@ def id_of_file(version: Version) -> bytes:
             for name, t in deserialize(version.path.read_bytes())
         ]
     except (SafetensorError, OSError) as error:
-        raise CodecError(f"{version.path.name} is not a safetensors file: {error}.") from error
+        raise CodecError(f"{version.path.name} is not a safetensors file: {str(error).rstrip('.')}.") from error
     return codebook_id(config, tensors)
 
 

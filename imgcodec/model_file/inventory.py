@@ -59,16 +59,16 @@ def describe(name_or_path: str) -> Facts:
     return Facts(file.name, path, file.id.hex(), size, profile, file.config, parameters, _card(path.with_suffix(".md")))
 
 
-def check(model: Facts, load_model: Callable[[Path], object]) -> None:
+def check(model: Facts, load: Callable[[Path], object]) -> None:
     """Builds the model, which proves its bounds and runs its known-answer test, and compares its id with the card's.
 
-    load_model: that of `imgcodec`, for this room knows no profiles. Raises InvalidFileError for a model that cannot be
+    load: loads a model by its path, for this room knows no profiles. Raises InvalidFileError for a model that cannot be
     used here.
     """
     if model.card.id not in (None, model.id):
-        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}")
+        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}.")
     try:
-        load_model(model.path)
+        load(model.path)
     except CodecError as error:
         raise InvalidFileError(str(error)) from None
 

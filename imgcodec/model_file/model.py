@@ -73,6 +73,6 @@ def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: torc
     prior.eval().to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if known_answer(prior) != file.answer:
         raise CodecError(
-            f"this machine computes {file.name} differently from the one that made it: nothing can be coded safely"
+            f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
         )
     return target

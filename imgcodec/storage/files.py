@@ -12,7 +12,7 @@ import stat
 import sys
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
@@ -20,6 +20,21 @@ from imgcodec.storage import temporary
 
 STANDARD = "-"
 PIECE = 2**20  # bytes read at once
+
+FileLike: TypeAlias = bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO
+"""Bytes, a path (`-` is standard input), or a binary file object."""
+
+
+def contents(data: FileLike, limit: int) -> bytes:
+    """The bytes of a file that is given by them, by its path or by a binary file object. Raises as `read`, and
+    UsageError for anything else."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    if isinstance(data, str | PathLike) or hasattr(data, "read"):
+        return read(data, limit)
+    raise UsageError(
+        f"A file is given as bytes, a path or a binary file object, not as something of the type {type(data).__name__}."
+    )
 
 
 def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import imgcodec
+from imgcodec import Model
 from imgcodec.bitstream import FrequencyTables, container
-from imgcodec.codec import Model
 from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
@@ -166,13 +166,13 @@ def with_everything(model: Model, picture: Picture, tokens: Tokens) -> bytes:
 def make_file(model: Model, name: str) -> dict[str, object]:
     """Writes a golden file and its picture; returns its entry in golden.json."""
     place, mode, quality = FILES[name]
-    data = model.compress(make_picture(place, mode), quality)
+    data = model.compress(make_picture(place, mode), quality=quality)
     if name == RANDOM:
         data = model.write_tokens(random_tokens(model.read_tokens(data)))
     if name == EVERYTHING:
         data = with_everything(model, images.load(make_picture(place, mode)), model.read_tokens(data))
     (FOLDER / f"{name}.nic").write_bytes(data)
-    images.to_pil(model.decompress_picture(data)).save(FOLDER / f"{name}.png", optimize=True)
+    model.decompress(data).save(FOLDER / f"{name}.png", optimize=True)
     tokens = model.read_tokens(data)
     return {
         "width": tokens.header.width,

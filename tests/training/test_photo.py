@@ -85,7 +85,7 @@ def test_command_trains_a_model_that_compresses(folder: Path, tmp_path: Path) ->
     assert rates["fake_quantized_bpp"] == pytest.approx(rates["float_bpp"], rel=0.05)
     model = imgcodec.load_model(str(weights))
     pixels = np.asarray(Image.open(folder / "3.png"))
-    assert np.asarray(model.decompress(model.compress(pixels, 80))).shape == pixels.shape
+    assert np.asarray(model.decompress(model.compress(pixels, quality=80))).shape == pixels.shape
     again = subprocess.run(command, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "--resume" in again.stderr

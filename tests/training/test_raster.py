@@ -70,7 +70,7 @@ def test_a_recipe_becomes_a_model_that_compresses(recipe: GridRecipe, folder: Pa
     assert weighted == pytest.approx(report["integer_bpp"])
     model = imgcodec.load_model(str(path))
     picture = np.asarray(Image.open(folder / "3.png"))
-    restored = np.asarray(model.decompress(model.compress(picture, None)))
+    restored = np.asarray(model.decompress(model.compress(picture)))
     assert restored.shape == picture.shape
     for phase, expected in (("tokenizer", "reconstruction"), ("prior", "samples")):
         events = EventAccumulator(str(tmp_path / "log" / phase))

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgcodec.codec import Model
+from imgcodec.codec import tokenize
 from imgcodec.evaluation.code_length import stage_bits
 from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.exact import LEVEL_UNITS, TUNE_UNITS, check_bounds, exact_arithmetic
@@ -50,13 +50,13 @@ def compare_rates(
     plain = copy.deepcopy(prior)
     unquantize(plain)
     codec = PhotoCodec(load_photo_model(str(path)))
-    model, tokenizer = Model(codec), codec.photo.tokenizer
+    tokenizer = codec.photo.tokenizer
     zero, levels = tokenizer.config.codes // 2, tokenizer.config.levels
     bits, pixels = np.zeros(3), 0
     for picture in development:
         for quality in qualities:
-            for tune, name in enumerate(model.tunes):
-                tokens = model.tokenize(picture, quality, name)
+            for tune in codec.tunes:
+                tokens = tokenize(codec, picture, quality, tune.name.lower())
                 centred = [torch.from_numpy(s.astype(np.float32))[None] - zero for s in tokens.stages]
                 level = torch.tensor([tune * levels + quality / 100 * (levels - 1)])
                 in_float, faked = (float(code_length(p, centred, level, chooses=False)[0]) for p in (plain, prior))
