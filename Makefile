@@ -30,6 +30,7 @@ lint: .venv/ready build/typed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd build/typed && $(CURDIR)/$(BIN)/lint-imports --no-cache --no-logo $(CURDIR)/pyproject.toml
 
 # An editable install with every dependency as pinned, anew when the pins change.
 .venv/ready: pyproject.toml constraints.txt
@@ -38,7 +39,7 @@ lint: .venv/ready build/typed
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# The package as it is installed, made of links: mypy does not follow an editable install to its folders.
+# The package as it is installed, made of links: mypy and import-linter do not follow an editable install to its folders.
 .PHONY: build/typed
 build/typed:
 	rm -rf $@

@@ -14,10 +14,11 @@ import numpy as np
 from machine import describe
 from PIL import Image
 
-import imgcodec
-import imgcodec.bitstream
+from imgcodec.bitstream import container
+from imgcodec.codec import detokenize, load_codec, tokenize, write_tokens
 from imgcodec.evaluation.code_length import stage_bits
 from imgcodec.metrics.reference import psnr
+from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.tokens import Tokens
 
 
@@ -28,31 +29,32 @@ def main() -> None:
     parser.add_argument("--model", default="photo")
     parser.add_argument("--quality", default="0,10,20,30,40,50,60,70,80,90,100")
     arguments = parser.parse_args()
-    model = imgcodec.load_model(arguments.model)
+    codec = load_codec(arguments.model)
+    assert isinstance(codec, PhotoCodec)
     pictures = [np.asarray(Image.open(p).convert("RGB")) for p in sorted(arguments.pictures.glob("*.png"))]
     rows = []
     for quality in map(float, arguments.quality.split(",")):
-        rows.append(measure(model, pictures, quality))
+        rows.append(measure(codec, pictures, quality))
         print(json.dumps(rows[-1]))
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    result = {"model": model.id.hex(), "pictures": len(pictures), "qualities": rows, "made": describe()}
+    result = {"model": codec.id.hex(), "pictures": len(pictures), "qualities": rows, "made": describe()}
     arguments.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def measure(model: imgcodec.Model, pictures: list[np.ndarray], quality: float) -> dict[str, float]:
+def measure(codec: PhotoCodec, pictures: list[np.ndarray], quality: float) -> dict[str, float]:
     """Means and sums over the pictures at one quality."""
     ideal, coded, whole, first, prefix, full = 0.0, 0, 0, 0.0, [], []
     pixels = sum(p.shape[0] * p.shape[1] for p in pictures)
     for picture in pictures:
-        tokens = model.tokenize(picture, quality, "psnr")
-        stages = stage_bits(model.codec, tokens)
-        data = model.write_tokens(tokens)
+        tokens = tokenize(codec, picture, quality, "psnr")
+        stages = stage_bits(codec, tokens)
+        data = write_tokens(codec, tokens)
         ideal += sum(stages)
         first += stages[0]
-        coded += 8 * sum(map(len, imgcodec.bitstream.container.read(data).tokens()))
+        coded += 8 * sum(map(len, container.read(data).tokens()))
         whole += 8 * len(data)
-        prefix.append(psnr(picture, model.detokenize(Tokens(tokens.header, tokens.stages[:1]))))
-        full.append(psnr(picture, model.detokenize(tokens)))
+        prefix.append(psnr(picture, detokenize(codec, Tokens(tokens.header, tokens.stages[:1]))))
+        full.append(psnr(picture, detokenize(codec, tokens)))
     return {
         "quality": quality,
         "bpp": whole / pixels,

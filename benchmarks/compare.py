@@ -55,7 +55,7 @@ def mean_point(model: imgcodec.Model, pictures: list[Pixels], quality: float, tu
     """Bits a pixel and PSNR, both as means over the pictures."""
     points = []
     for pixels in pictures:
-        data = model.compress(pixels, quality, tune)
+        data = model.compress(pixels, quality=quality, tune=tune)
         points.append(
             (8 * len(data) / (pixels.shape[0] * pixels.shape[1]), psnr(pixels, np.asarray(model.decompress(data))))
         )

@@ -136,13 +136,13 @@ def write(
 
     files = {}
     for name in models:
-        model = imgcodec.load_model(name, device)
+        model = imgcodec.load_model(name, device=device)
         for path in sorted(p for p in pictures.iterdir() if p.suffix.lower() in (".png", ".jpg", ".webp")):
             pixels = np.asarray(Image.open(path).convert("RGB"))
             rates = list(product(model.tunes, qualities)) if model.has_qualities else [(None, None)]
             for tune, quality in rates:
                 file = Path(model.name) / f"{path.stem}-{tune}-{quality}.nic"
-                data = model.compress(pixels, quality, tune)
+                data = model.compress(pixels, quality=quality, tune=tune)
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
                 (folder / file).write_bytes(data)
                 model.decompress(data).save((folder / file).with_suffix(".png"))
@@ -159,7 +159,7 @@ def read(models: Iterable[str], folder: Path, device: str) -> dict[str, Any]:
 
     files = {}
     for name in models:
-        model = imgcodec.load_model(name, device)
+        model = imgcodec.load_model(name, device=device)
         decoded: dict[bytes, tuple[str, int, bool, Any]] = {}
         for path in sorted(folder.glob(f"*/{model.name}/*.nic")):
             data = path.read_bytes()

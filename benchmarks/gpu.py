@@ -36,13 +36,16 @@ from machine import describe
 from speed import photograph, timing
 
 import imgcodec
+from imgcodec.bitstream.decodable import read_decodable
 from imgcodec.bitstream.entropy import RangeCoder, RangeDecoder, RangeEncoder
 from imgcodec.cli.bench import find_files
+from imgcodec.codec import detokenize, load_codec, read_tokens, tokenize, write_tokens
 from imgcodec.metrics.reference import Pixels
 from imgcodec.pictures import io as image
 from imgcodec.priors.photo.rdoq import ChoosingEncoder
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.raster import codec as grid
+from imgcodec.tokens import TokenCodec
 
 SMALL = 512, 768  # rows, columns
 QUALITIES = (10.0, 50.0, 90.0)
@@ -130,11 +133,11 @@ def waiting(device: str) -> Callable[[], None]:
 def speeds(model: imgcodec.Model, pictures: list[Pixels], arguments: argparse.Namespace) -> dict[str, Any]:
     """Both ways, of pictures one after the other. Their sizes are all the same."""
     quality = arguments.quality if model.has_qualities else None
-    files = [model.compress(pixels, quality) for pixels in pictures]  # this turn does not count
+    files = [model.compress(pixels, quality=quality) for pixels in pictures]  # this turn does not count
     model.decompress(files[0])
     pixels = np.concatenate(pictures)  # as many as all of them have
     directions: dict[str, Callable[[], object]] = {
-        "encode": lambda: [model.compress(picture, quality) for picture in pictures],
+        "encode": lambda: [model.compress(picture, quality=quality) for picture in pictures],
         "decode": lambda: [model.decompress(file) for file in files],
     }
     result: dict[str, Any] = {
@@ -148,19 +151,19 @@ def speeds(model: imgcodec.Model, pictures: list[Pixels], arguments: argparse.Na
     return result
 
 
-def exactness(here: imgcodec.Model, there: imgcodec.Model, pictures: list[Pixels]) -> dict[str, Any]:
+def exactness(here: TokenCodec, there: TokenCodec, pictures: list[Pixels]) -> dict[str, Any]:
     """Files of one device on the other: `here` is the device under test, `there` the CPU."""
     other_tokens, other_bytes, same_file, difference, count = 0, 0, 0, 0, 0
     for pixels in pictures:
         for quality in QUALITIES if here.has_qualities else (None,):
             files = []
             for writer, reader in ((here, there), (there, here)):
-                chosen = writer.tokenize(pixels, quality)
-                files.append(writer.write_tokens(chosen))
-                read = reader.read_tokens(files[-1])
+                chosen = tokenize(writer, pixels, quality)
+                files.append(write_tokens(writer, chosen))
+                read = read_tokens(reader, read_decodable(files[-1]))
                 other_tokens += read.sha256() != chosen.sha256()
-                other_bytes += reader.write_tokens(read) != files[-1]
-                apart = reader.detokenize(read).astype(np.int16) - writer.detokenize(chosen)
+                other_bytes += write_tokens(reader, read) != files[-1]
+                apart = detokenize(reader, read).astype(np.int16) - detokenize(writer, chosen)
                 difference = max(difference, int(np.abs(apart).max()))
                 count += 1
             same_file += files[0] == files[1]  # may differ: what is left of the tokens is float
@@ -199,7 +202,8 @@ def main() -> int:
     result["batch"] = speeds(model, [fitting[i % len(fitting)] for i in range(arguments.batch)], arguments)
     if arguments.device.startswith("cuda"):
         result["peak_device_memory_mib"] = torch.cuda.max_memory_allocated(arguments.device) / 2**20
-    result["exact"] = exactness(model, imgcodec.load_model(arguments.model), [*fitting[: arguments.count], large])
+    here, there = load_codec(arguments.model, arguments.device), load_codec(arguments.model)
+    result["exact"] = exactness(here, there, [*fitting[: arguments.count], large])
     arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     print(json.dumps({name: result[name] for name in ("large", "batch", "exact")}, indent=1))
     exact = result["exact"]

@@ -15,11 +15,11 @@ import torch
 from machine import describe
 from torch import Tensor
 
-import imgcodec
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.transformer import Prior
 from imgcodec.priors.photo.windows import pack
+from imgcodec.profiles.photo.model import load_photo_model
 
 GRID = (1, 16, 16)  # places of stage 0
 TURNS = 9
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--model", default="photo")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    exact = imgcodec.load_model(arguments.model).codec.photo.prior
+    exact = load_photo_model(arguments.model).prior
     floating = in_float(exact)
     torch.manual_seed(1)
     stages = zip(exact.config.slices, (1, 4), strict=True)

@@ -82,9 +82,9 @@ def ours(model: imgcodec.Model) -> Callable[[Pixels, int], Coded]:
     """Of the default tune."""
 
     def code(pixels: Pixels, most: int) -> Coded:
-        data = model.compress(pixels, 0) if model.has_qualities else model.compress(pixels)
+        data = model.compress(pixels, quality=0) if model.has_qualities else model.compress(pixels)
         if model.has_qualities and len(data) <= most:
-            data = model.compress_to(pixels, imgcodec.Target(imgcodec.Kind.SIZE, most))
+            data = model.compress(pixels, target_size=most)
         return len(data), np.asarray(model.decompress(data))
 
     return code

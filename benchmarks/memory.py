@@ -32,13 +32,13 @@ def base() -> float:
 def encode(files: list[Path], megapixels: float, quality: float, output: Path) -> float:
     """MiB."""
     pixels = photograph(files, megapixels)
-    output.write_bytes(imgcodec.compress(pixels, quality))
+    output.write_bytes(imgcodec.compress(pixels, quality=quality))
     return peak_memory_mib()
 
 
 def encode_with_effort(files: list[Path], quality: float, tune: str) -> float:
     """MiB."""
-    imgcodec.compress(photograph(files, MEGAPIXELS_WITH_EFFORT), quality, tune=tune, effort=2)
+    imgcodec.compress(photograph(files, MEGAPIXELS_WITH_EFFORT), quality=quality, tune=tune, effort=2)
     return peak_memory_mib()
 
 

@@ -28,10 +28,11 @@ from numpy.typing import NDArray
 
 import imgcodec
 from imgcodec.cli.bench import find_files
+from imgcodec.codec import load_codec, tokenize
 from imgcodec.evaluation.peers import JpegMatcher
 from imgcodec.metrics.reference import Pixels, psnr
 from imgcodec.pictures import io as image
-from imgcodec.tokens import Stages
+from imgcodec.tokens import Stages, TokenCodec
 
 
 def main() -> int:
@@ -49,27 +50,28 @@ def main() -> int:
     matchers = {name: JpegMatcher(pixels) for name, pixels in pictures.items()}
     result: dict[str, Any] = {**describe(), "device": arguments.device, "models": {}}
     for name_or_path in arguments.models:
-        model = imgcodec.load_model(name_or_path, arguments.device)
+        codec = load_codec(name_or_path, arguments.device)
+        model = imgcodec.Model(codec)
         quality = arguments.quality if model.has_qualities else None
-        model.decompress(model.compress(next(iter(pictures.values())), quality))
-        rows = {name: measure(model, pixels, quality, matchers[name]) for name, pixels in pictures.items()}
+        model.decompress(model.compress(next(iter(pictures.values())), quality=quality))
+        rows = {name: measure(codec, pixels, quality, matchers[name]) for name, pixels in pictures.items()}
         result["models"][name_or_path] = {"id": model.id.hex(), "quality": quality, **means(rows), "pictures": rows}
         print(name_or_path, json.dumps(means(rows)))
     arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     return int(not all(model["exact"] for model in result["models"].values()))
 
 
-def measure(model: imgcodec.Model, pixels: Pixels, quality: float | None, matcher: JpegMatcher) -> dict[str, Any]:
+def measure(codec: TokenCodec, pixels: Pixels, quality: float | None, matcher: JpegMatcher) -> dict[str, Any]:
     """One picture."""
+    model = imgcodec.Model(codec)
     area = pixels.shape[0] * pixels.shape[1]
     start = time.perf_counter()
-    data = model.compress(pixels, quality)
+    data = model.compress(pixels, quality=quality)
     middle = time.perf_counter()
     back = np.asarray(model.decompress(data))
     end = time.perf_counter()
-    tokens = model.tokenize(pixels, quality)
-    read = model.read_tokens(data)
-    ideal = sum(order_0_bits(stage) for stage in tokens.stages) / area
+    tokens, read = tokenize(codec, pixels, quality), model.read_tokens(data)
+    ideal = sum(order_0_bits(stage) for stage in read.stages) / area
     bpp, decibels = 8 * len(data) / area, psnr(pixels, back)
     match = matcher.nearest(decibels)
     return {
@@ -79,8 +81,8 @@ def measure(model: imgcodec.Model, pixels: Pixels, quality: float | None, matche
         "psnr": decibels,
         "compress_seconds": middle - start,
         "decompress_seconds": end - middle,
-        "tokens": sum(stage.size for stage in tokens.stages),
-        "codes_used": codes_used(tokens.stages),
+        "tokens": sum(stage.size for stage in read.stages),
+        "codes_used": codes_used(read.stages),
         "order_0_bpp": ideal,
         "under_order_0_percent": 100 * (1 - bpp / ideal) if ideal else None,
         "jpeg": None if match is None else {

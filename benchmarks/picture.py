@@ -27,7 +27,7 @@ def main() -> None:
     arguments = parser.parse_args()
     pixels = np.asarray(Image.open(arguments.picture).convert("RGB"))
     model = imgcodec.load_model(arguments.model)
-    data = model.compress(pixels, arguments.quality)
+    data = model.compress(pixels, quality=arguments.quality)
     ours = np.asarray(model.decompress(data))
     jpeg = min((JPEG.compress(pixels, q) for q in range(1, 96)), key=lambda d: abs(len(d) - len(data)))
     theirs = np.asarray(Image.open(io.BytesIO(jpeg)))

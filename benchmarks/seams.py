@@ -29,13 +29,14 @@ from machine import describe
 from numpy.typing import NDArray
 from speed import photograph
 
-import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.cli.bench import find_files
+from imgcodec.codec import detokenize, header_of, load_codec
 from imgcodec.metrics.reference import Pixels, psnr
 from imgcodec.pictures import io as image
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo import codec as photo
+from imgcodec.tokens import TokenCodec
 
 NEAR = 8  # pixels
 HARSH = 256  # pixels, side of the tiles that small pictures get
@@ -53,16 +54,16 @@ def main() -> None:
     parser.add_argument("--model", default="photo")
     arguments = parser.parse_args()
 
-    model = imgcodec.load_model(arguments.model)
+    codec = load_codec(arguments.model)
     qualities = [float(quality) for quality in arguments.quality.split(",")]
     result: dict[str, Any] = {**describe(), "model": arguments.model, "near": NEAR}
     harsh = []
     for path in find_files(arguments.directory)[: arguments.count]:
-        harsh += measure(model, path.name, image.load(path).pixels, arguments.tile, qualities)
+        harsh += measure(codec, path.name, image.load(path).pixels, arguments.tile, qualities)
     result["small"] = {"tile_size": arguments.tile, **summary(harsh), "rows": harsh}
     if arguments.large:
         pixels = photograph(find_files(arguments.large), arguments.megapixels)
-        rows = measure(model, f"{pixels.shape[1]}x{pixels.shape[0]}", pixels, photo.TILE_SIZE, qualities)
+        rows = measure(codec, f"{pixels.shape[1]}x{pixels.shape[0]}", pixels, photo.TILE_SIZE, qualities)
         result["large"] = {"tile_size": photo.TILE_SIZE, **summary(rows), "rows": rows}
     arguments.output.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
     for name in ("small", "large"):
@@ -71,20 +72,20 @@ def main() -> None:
 
 
 def measure(
-    model: imgcodec.Model, name: str, pixels: Pixels, tile_size: int, qualities: list[float]
+    codec: TokenCodec, name: str, pixels: Pixels, tile_size: int, qualities: list[float]
 ) -> list[dict[str, Any]]:
     """A row for each quality."""
     with exact_arithmetic():
-        analysis = list(model.codec.analyse(pixels))  # it knows no tiles, and no quality
+        analysis = list(codec.analyse(pixels))  # it knows no tiles, and no quality
     rows = []
     for quality in qualities:
-        plain = model.header(image.Picture(pixels), quality)
+        plain = header_of(codec, image.Picture(pixels), quality)
         sizes, coded, errors = [], [], []
         for side in (tile_size, 0):
-            tokens, sections = model.codec.encode(replace(plain, tile_size=side), analysis)
+            tokens, sections = codec.encode(replace(plain, tile_size=side), analysis, pixels, effort=1)
             sizes.append(len(container.write(tokens.header, sections)))
             coded.append(sum(len(section.data) for section in sections))
-            errors.append(pixels.astype(np.int16) - model.detokenize(tokens))
+            errors.append(pixels.astype(np.int16) - detokenize(codec, tokens))
         decibels = [psnr(pixels, (pixels - error).astype(np.uint8)) for error in errors]
         rows.append({
             "picture": name,

@@ -37,8 +37,6 @@ from PIL import Image
 
 import imgcodec
 from imgcodec import bitstream
-from imgcodec.bitstream import container
-from imgcodec.bitstream.header import QUALITY_UNIT
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation import peers
 from imgcodec.metrics.reference import Pixels, psnr
@@ -138,9 +136,8 @@ def measure_ours(
     load_seconds = time.perf_counter() - start
     work: Callable[[], object]
     if direction == "encode":
-        within = model.compress_to(pixels, imgcodec.Target(imgcodec.Kind.SIZE, most_bytes(pixels, arguments.bpp)))
-        quality = container.read(within).header.quality / QUALITY_UNIT
-        work = lambda: model.compress(pixels, quality)  # noqa: E731
+        quality = imgcodec.info(model.compress(pixels, target_size=most_bytes(pixels, arguments.bpp))).quality
+        work = lambda: model.compress(pixels, quality=quality)  # noqa: E731
     else:
         assert data is not None
         work = lambda: model.decompress(data)  # noqa: E731

@@ -4,8 +4,9 @@
     cursor.py      bytes read from front to back, and the variable-length integer
     limits.py      what a reader is willing to take on
     header.py      the header
-    container.py   the file as a whole: header, sections, checksums, limits
     payload.py     what is inside the sections that hold no tokens
+    sections.py    the kinds of sections, a row of a table each
+    container.py   the file as a whole: header, sections, checksums, limits
     decodable.py   whether this version decodes a file, before a model is looked for
     entropy.py     integers to bytes and back under frozen frequency tables
 
@@ -17,8 +18,6 @@ from imgcodec.bitstream.container import (
     Entry,
     Gap,
     Salvage,
-    Section,
-    SectionType,
     read,
     salvage,
     write,
@@ -28,7 +27,6 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.limits import Limits
 from imgcodec.bitstream.payload import (
-    check_payload,
     pack,
     pack_alpha,
     pack_density,
@@ -36,6 +34,7 @@ from imgcodec.bitstream.payload import (
     unpack_alpha,
     unpack_density,
 )
+from imgcodec.bitstream.sections import Section, SectionType
 
 __all__ = [
     "CodecError",
@@ -57,7 +56,6 @@ __all__ = [
     "SectionType",
     "Tune",
     "UsageError",
-    "check_payload",
     "pack",
     "pack_alpha",
     "pack_density",

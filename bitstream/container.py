@@ -13,50 +13,19 @@ import re
 from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import Header, check_checksum, checksum, read_header, write_header
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, largest_token_section
-
-# A reader that does not know a type below this one must refuse the file; from here on it skips the section.
-FIRST_OPTIONAL_TYPE = 128
-
-
-class SectionType(IntEnum):
-    """What a section holds. Type 3 is reserved for feature vectors (see `docs/format.md`)."""
-
-    END = 0
-    TOKENS = 1
-    ALPHA = 2
-    ICC = 128
-    EXIF = 129
-    XMP = 130
-    DENSITY = 131
-
-
-METADATA = (SectionType.ICC, SectionType.EXIF, SectionType.XMP)
-
-# As written: what a preview needs, the tokens from coarse to fine, then what only the whole picture needs.
-WRITING_ORDER = (
-    SectionType.ICC,
-    SectionType.TOKENS,
-    SectionType.ALPHA,
-    SectionType.EXIF,
-    SectionType.XMP,
-    SectionType.DENSITY,
+from imgcodec.bitstream.sections import (
+    FIRST_OPTIONAL_TYPE,
+    METADATA,
+    PICTURE_SECTIONS,
+    WRITING_ORDER,
+    Section,
+    SectionType,
 )
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the file. `stage` and `tile` number a token section from 0 and are 0 in all others."""
-
-    type: SectionType
-    stage: int
-    tile: int
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -95,10 +64,6 @@ class Container:
     header_size: int
     entries: tuple[Entry, ...]
 
-    def find(self, kind: SectionType) -> bytes | None:
-        """The data of the first section of this type, None where there is none."""
-        return next((section.data for section in self.sections if section.type == kind), None)
-
     def tokens(self) -> list[bytes]:
         """The data of the token sections; that of a stage and tile is at `stage * tile_count + tile`."""
         return [section.data for section in self.sections if section.type == SectionType.TOKENS]
@@ -121,8 +86,7 @@ class Gap:
         """What was there: `tokens`, `exif` ..., or `unknown`."""
         if self.is_tokens:
             return SectionType.TOKENS.name.lower()
-        known = (SectionType.ALPHA, *METADATA, SectionType.DENSITY)
-        return SectionType(self.type).name.lower() if self.type in known else "unknown"
+        return SectionType(self.type).name.lower() if self.type in PICTURE_SECTIONS else "unknown"
 
 
 @dataclass(frozen=True)
@@ -253,9 +217,11 @@ class _Search:
     def __init__(self, data: bytes, header: Header) -> None:
         self.data = data
         stages = b"\\x01[\\x00-\\x%02x]" % max(0, header.stage_count - 1)
+        critical = b"".join(b"\\x%02x" % kind for kind in PICTURE_SECTIONS if kind < FIRST_OPTIONAL_TYPE)
+        others = b"[" + critical + b"\\x%02x-\\xff]\\x00\\x00" % FIRST_OPTIONAL_TYPE
         end = re.escape(_write_section(Section(SectionType.END, 0, 0, b"")))
         # A lookahead, so that one beginning may lie inside of what another one takes for its data.
-        self.beginnings = re.compile(b"(?=" + stages + b"|[\\x02\\x80-\\xff]\\x00\\x00|" + end + b")").finditer(data)
+        self.beginnings = re.compile(b"(?=" + b"|".join((stages, others, end)) + b")").finditer(data)
         self.budget = 16 * len(data) + 2**20
 
     def next_section(self, behind: int) -> int:

@@ -1,11 +1,11 @@
 """Whether this version decodes a file at all: what can be known without its tokens and before a model is looked for."""
 
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import METADATA, Container, SectionType
+from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, rounded_area
-from imgcodec.bitstream.payload import unpacked_size
+from imgcodec.bitstream.sections import PICTURE_SECTIONS
 
 LARGEST_TILE = 2**22
 """Pixels that a tile may have, its sides rounded up to WINDOW: what the prior takes in memory grows with it."""
@@ -34,17 +34,20 @@ def read_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Cont
     return file
 
 
+def salvage_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Salvage:
+    """`container.salvage` and `check_header`: what begins the recovery of a file that is damaged or cut."""
+    found = container.salvage(data, Limits(pixels=max_pixels))
+    check_header(found.file.header)
+    return found
+
+
 def check_decodable(file: Container, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raises InvalidFileError where the profile is unknown, stages or tiles are not what it has, or alpha or metadata
     would unpack to another size than they may. Takes microseconds and allocates nothing."""
     check_header(file.header)
     for section in file.sections:
-        if section.type in METADATA:
-            unpacked_size(section.data, limits.metadata_bytes)
-        elif section.type == SectionType.ALPHA:
-            pixels = file.header.width * file.header.height
-            if unpacked_size(section.data, pixels) != pixels:
-                raise InvalidFileError("The alpha section does not have the size of the picture.")
+        if section.type in PICTURE_SECTIONS:
+            PICTURE_SECTIONS[section.type].limit(section.data, file.header, limits)
 
 
 def check_header(header: Header) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions. Each message is one sentence that a user can act on.
+"""What can go wrong, as exceptions, and what is lost, as a warning; each says it in one sentence a user can act on.
 
 `exit_code` is what the command line returns when the exception reaches it.
 """
@@ -26,3 +26,7 @@ class ModelNotFoundError(CodecError):
     """The file needs a model that is not installed."""
 
     exit_code = 4
+
+
+class LossWarning(UserWarning):
+    """Something of a picture is not kept: frames but the first, bits over 8, metadata that there is no room for."""

@@ -9,10 +9,8 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import METADATA, Section, SectionType
 from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.bitstream.header import Header
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 
 # The highest ordinary level takes up to a second a megabyte, most where there is noise, which gains least by it. So
@@ -77,16 +75,6 @@ def unpack_density(data: bytes) -> tuple[int, int]:
     if cursor.left or 0 in density:
         raise InvalidFileError("The density section does not hold two numbers above 0.")
     return density
-
-
-def check_payload(section: Section, header: Header) -> None:
-    """Raises InvalidFileError where what is inside of an alpha or metadata section is not what it should be."""
-    if section.type == SectionType.ALPHA:
-        unpack_alpha(section.data, header.width, header.height)
-    elif section.type == SectionType.DENSITY:
-        unpack_density(section.data)
-    elif section.type in METADATA:
-        unpack(section.data)
 
 
 def _frame(data: bytes, level: int) -> bytes:

@@ -57,7 +57,7 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(error.format_message(), err=True)
         else:
-            say(f"imgcodec: {' '.join(error.format_message().split())} (imgcodec --help has all options)")
+            say(f"imgcodec: {sentence(error.format_message())} See imgcodec --help for all options.")
     end(code if isinstance(code, int) else 0)
 
 
@@ -104,9 +104,15 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     return run
 
 
+def sentence(message: str) -> str:
+    """On one line, with a full stop."""
+    line = " ".join(message.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."
+
+
 def fail(message: str, exit_code: int) -> NoReturn:
     """One line on stderr, and out."""
-    say(f"imgcodec: {' '.join(message.split())}")
+    say(f"imgcodec: {sentence(message)}")
     raise typer.Exit(exit_code)
 
 

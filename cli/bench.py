@@ -125,10 +125,10 @@ def load_codecs(
     rate is measured at that, which counts as quality 0, and takes no others."""
     import numpy as np
 
-    from imgcodec.codec import load_model
+    from imgcodec.api import load_model
     from imgcodec.evaluation.peers import Codec
 
-    model = load_model(model_name, device)
+    model = load_model(model_name, device=device)
 
     def decompress(data: bytes) -> "Pixels":
         return np.asarray(model.decompress(data).convert("RGB"))
@@ -140,8 +140,10 @@ def load_codecs(
         return [Codec(name, (0,), lambda pixels, _: model.compress(pixels, tune=tune, effort=effort), decompress)]
 
     def tuned(tune: str, name: str) -> Codec:
-        rates = qualities or parse_qualities(DEFAULT_QUALITIES)
-        return Codec(name, rates, lambda pixels, quality: model.compress(pixels, quality, tune, effort), decompress)
+        def compress(pixels: "Pixels", quality: float) -> bytes:
+            return model.compress(pixels, quality=quality, tune=tune, effort=effort)
+
+        return Codec(name, qualities or parse_qualities(DEFAULT_QUALITIES), compress, decompress)
 
     tunes = model.tunes if tune is None else [tune]
     return [tuned(t, "imgcodec" if t == "psnr" else f"imgcodec {t}") for t in tunes]

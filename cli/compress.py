@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Output, Quality, Strip, Tune, say, working
-from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, check_targets, target_of
+from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
 
 
 def compress(
@@ -33,62 +33,54 @@ def compress(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON on stdout.")] = False,
 ) -> None:
     """Make a .nic file of a picture, with its transparency and metadata."""
-    from imgcodec.bitstream import container
-    from imgcodec.bitstream.header import QUALITY_UNIT
-    from imgcodec.pictures import io as image
+    from imgcodec.pictures import io, sections
+    from imgcodec.rate_control import target_of
     from imgcodec.storage import files
 
-    target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".nic")))
-    if as_json and target == files.STANDARD:
+    name = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".nic")))
+    if as_json and name == files.STANDARD:
         raise UsageError("The file and the JSON cannot both go to stdout; name a file with -o.")
-    check_targets(quality, target_size, target_bpp, target_psnr, target_ssimulacra2)
-    files.check_output(target, force)
-    if files.is_same(source, target):
-        raise UsageError(f"{target} is the input; name another output with -o.")
-    picture = image.load(source, max_pixels)
+    size = None if target_size is None else parse_size(target_size)
+    target = target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2)
+    files.check_output(name, force)
+    if files.is_same(source, name):
+        raise UsageError(f"{name} is the input; name another output with -o.")
+    picture = io.load(source, max_pixels)
     for note in picture.notes:
-        say(f"{source}: {note}")
-    pixels = picture.width * picture.height
-    wanted = target_of(pixels, target_size, target_bpp, target_psnr, target_ssimulacra2)
+        say(f"{source}: {note}.")
     if strip:
-        picture = image.strip(picture)
+        picture = sections.strip(picture)
 
     with working(f"Compressing {Path(source).name}"):
-        from imgcodec.codec import load_model
-        from imgcodec.rate_control import Kind, compress_to
+        from imgcodec.codec import encode_picture, load_codec
 
-        codec = load_model(model, device)
-        if wanted:
-            found = compress_to(codec, picture, wanted, tune, effort, verify)
-            data = found.data
-        else:
-            data = codec.compress_picture(picture, quality, tune, effort, verify)
-    header = container.read(data, Limits(pixels=max(max_pixels, pixels))).header
-    quality = header.quality / QUALITY_UNIT if codec.has_qualities else None
-    files.write(target, data, force)
+        codec = load_codec(model, device)
+        result = encode_picture(codec, picture, quality, target, tune, effort, verify)
+    files.write(name, result.data, force)
 
-    if picture.file_bytes is not None and len(data) > picture.file_bytes:
-        say(f"{source}: the result is larger than the input, which has {picture.file_bytes} bytes")
-    bpp = 8 * len(data) / pixels
+    count = len(result.data)
+    bpp = 8 * count / (picture.width * picture.height)
+    if picture.file_bytes is not None and count > picture.file_bytes:
+        say(f"{source}: the result is larger than the input, which has {picture.file_bytes} bytes.")
     if as_json:
         summary = {
             "input": source,
-            "output": target,
+            "output": name,
             "input_bytes": picture.file_bytes,
             "width": picture.width,
             "height": picture.height,
-            "bytes": len(data),
+            "bytes": count,
             "bpp": bpp,
-            "quality": quality,
-            "tune": header.tune.name.lower(),
+            "quality": result.quality,
+            "tune": result.header.tune.name.lower(),
             "model": codec.name,
             "codebook_id": codec.id.hex(),
-            "notes": picture.notes,
+            "notes": list(result.notes),
         }
         typer.echo(json.dumps(summary, indent=1, allow_nan=False))
     else:
-        reached = f", quality {quality:g}" if wanted else ""
-        if wanted and wanted.kind != Kind.SIZE:
-            reached += f", {wanted.name(found.figure)}"
-        name = "stdout" if target == files.STANDARD else target
-        say(f"{name}: {picture.width} x {picture.height}, {len(data)} bytes, {bpp:.3f} bpp" + reached)
+        reached = f", quality {result.quality:g}" if target else ""
+        if target and target.metric in ("psnr", "ssimulacra2") and result.reached is not None:
+            reached += f", {target.text(result.reached)}"
+        shown = "stdout" if name == files.STANDARD else name
+        say(f"{shown}: {picture.width} x {picture.height}, {count} bytes, {bpp:.3f} bpp{reached}")

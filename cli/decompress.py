@@ -7,7 +7,7 @@ import typer
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, model_for, say, working
+from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, codec_for, say, working
 
 SCALES = (1, 2, 4)
 
@@ -31,9 +31,8 @@ def decompress(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
-    from imgcodec.bitstream import container
-    from imgcodec.bitstream.decodable import check_header, read_decodable
-    from imgcodec.pictures import io as image
+    from imgcodec.bitstream.decodable import read_decodable, salvage_decodable
+    from imgcodec.pictures import io, sections
     from imgcodec.storage import files
 
     lenient = allow_damaged or allow_partial
@@ -43,29 +42,27 @@ def decompress(
         raise UsageError("What is left of a file is shown at scale 1 alone.")
     target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".png")))
     files.check_output(target, force)
-    format = image.format_of(target)
+    format = io.format_of(target)
     if files.is_same(source, target):
         raise UsageError(f"{target} is the input; name another output with -o.")
-    limits = Limits(pixels=max_pixels)
-    data = files.read(source, limits.file_bytes)
+    data = files.read(source, Limits(pixels=max_pixels).file_bytes)
     # first of all, so that a bad file fails before torch is imported
-    if lenient:
-        header = container.salvage(data, limits).file.header
-        check_header(header)
-    else:
-        header = read_decodable(data, max_pixels).header
+    salvage = salvage_decodable(data, max_pixels) if lenient else None
+    file = salvage.file if salvage else read_decodable(data, max_pixels)
 
     with working(f"Decompressing {Path(source).name}"):
-        codec = model_for(header, model, device)
-        found = codec.recover(data, max_pixels=max_pixels) if lenient else None
+        from imgcodec.codec import decode_picture, recover_picture
+
+        codec = codec_for(file.header, model, device)
+        found = recover_picture(codec, salvage) if salvage else None
         if found and found.is_damaged and not allow_damaged:
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
-        picture = found.picture if found else codec.decompress_picture(data, max_pixels=max_pixels, scale=scale)
-        encoded, notes = image.encode(image.strip(picture) if strip else picture, format)
+        picture = found.picture if found else decode_picture(codec, file, scale, max_pixels)
+        encoded, notes = io.encode(sections.strip(picture) if strip else picture, format)
     files.write(target, encoded, force)
     for note in found.notes if found else []:
-        say(f"{source}: {note}")
+        say(f"{source}: {note}.")
     for note in notes:
-        say(f"{target}: {note}")
+        say(f"{target}: {note}.")
     if found and (found.is_damaged or (found.is_cut and not allow_partial)):
         raise typer.Exit(InvalidFileError.exit_code)

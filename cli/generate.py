@@ -1,4 +1,4 @@
-"""`imgcodec generate`: pictures that a model's prior makes up."""
+"""`imgcodec generate`: samples from the prior of a model."""
 
 import math
 import re
@@ -25,17 +25,18 @@ def generate(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="How many pictures.")] = 16,
     size: Annotated[str, typer.Option(metavar="WxH", help="Pixels, at most 256 each way.")] = "256x256",
     temperature: Annotated[
-        float, typer.Option(help="Under 1, likelier pictures; 0, the likeliest; over 1, bolder ones.")
+        float, typer.Option(help="Sampling temperature: 1 samples as the prior predicts, 0 takes the likeliest tokens.")
     ] = 1.0,
     top_k: Annotated[
-        int | None, typer.Option(min=1, metavar="K", help="Take one of the K likeliest values.", show_default=False)
+        int | None,
+        typer.Option(min=1, metavar="K", help="Sample among the K likeliest values.", show_default=False),
     ] = None,
     seed: Seed = 0,
     prefix: Annotated[
         str | None,
         typer.Option(
             metavar="IMAGE",
-            help="Fit this picture to the size, keep its upper half, make up the rest.",
+            help="Resize this picture, keep the tokens of its upper half, and sample the rest.",
             show_default=False,
         ),
     ] = None,
@@ -48,13 +49,13 @@ def generate(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Sample pictures from the prior of a model: 0000.png, 0001.png, ..."""
-    from imgcodec.pictures import io as image
+    from imgcodec.pictures import io
 
     if not 0 <= temperature < math.inf:
         raise UsageError(f"--temperature takes a number of 0 or more, not {temperature:g}.")
     if prefix_rows is not None and prefix is None:
         raise UsageError("--prefix-rows needs a --prefix.")
-    start = None if prefix is None else image.load(prefix, max_pixels).pixels
+    start = None if prefix is None else io.load(prefix, max_pixels).pixels
     width, height = parse_pixels(size)
     if count * width * height > max_pixels:
         raise UsageError(f"{count} pictures of {width} x {height} pixels are over the limit of {max_pixels} pixels.")
@@ -63,20 +64,20 @@ def generate(
         files.check_output(output / name, force)
 
     with working(f"Generating {count} pictures"):
-        from imgcodec.codec import load_model
+        from imgcodec.codec import detokenize, load_codec
+        from imgcodec.tokens import SamplingOptions
 
-        codec = load_model(model, device)
+        codec = load_codec(model, device)
         drawn = codec.generate(
-            count, size=(width, height), temperature=temperature, top_k=top_k or 0, seed=seed, prefix=start,
-            prefix_rows=prefix_rows,
-        )  # fmt: skip
-        pictures = [codec.detokenize(tokens) for tokens in drawn]
+            count, (width, height), SamplingOptions(temperature, top_k or 0, seed, start, prefix_rows)
+        )
+        pictures = [detokenize(codec, tokens) for tokens in drawn]
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CodecError(f"{output} cannot be written: {files.reason(error)}.") from None
     for name, pixels in zip(names, [*pictures, *([contact_sheet(pictures)] if grid else [])], strict=True):
-        files.write(output / name, image.encode(image.Picture(pixels), "PNG")[0], force)
+        files.write(output / name, io.encode(io.Picture(pixels), "PNG")[0], force)
     say(f"{output}: {count} pictures of {width} x {height}")
 
 

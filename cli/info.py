@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import FileModel, MaxPixels, model_for
+from imgcodec.cli.options import FileModel, MaxPixels, codec_for
 
 if TYPE_CHECKING:
-    from imgcodec.bitstream.container import Container
+    from imgcodec.file_info import FileInfo
 
 
 def info(
@@ -22,59 +22,60 @@ def info(
     """Show every field of the header, and every section with its bytes, share and bits per pixel."""
     from imgcodec.bitstream import container
     from imgcodec.bitstream.decodable import check_decodable
+    from imgcodec.file_info import describe
     from imgcodec.storage import files
 
     limits = Limits(pixels=max_pixels)
-    data = files.read(source, limits.file_bytes)
-    file = container.read(data, limits)
-    report = describe(file, len(data))
+    file = container.read(files.read(source, limits.file_bytes), limits)
+    report = as_table(describe(file))
     if tokens:
         check_decodable(file, limits)
-        decoder = model_for(file.header, model, "cpu")
-        report["tokens_sha256"] = decoder.read_tokens(data, max_pixels=max_pixels).sha256()
+        decoder = codec_for(file.header, model, "cpu")
+
+        from imgcodec.codec import read_tokens
+
+        report["tokens_sha256"] = read_tokens(decoder, file).sha256()
     if as_json:
         typer.echo(json.dumps(report, indent=1, allow_nan=False))
     else:
         typer.echo("\n".join(lines(report)))
 
 
-def describe(file: "Container", size: int) -> dict[str, object]:
+def as_table(info: "FileInfo") -> dict[str, object]:
     """Everything about a file, as JSON has it. The bytes of header and sections add up to those of the file."""
-    from imgcodec.bitstream.header import QUALITY_UNIT, Profile
-
-    header = file.header
-    has_qualities = header.profile == Profile.PHOTO  # the others have one rate, and zeros in these fields
+    width, height = info.size
 
     def cost(count: int) -> dict[str, object]:
-        return {"bytes": count, "share": count / size, "bpp": 8 * count / (header.width * header.height)}
+        return {"bytes": count, "share": count / info.bytes, "bpp": 8 * count / (width * height)}
 
     return {
-        **cost(size),
+        **cost(info.bytes),
+        "model": info.model,
         "header": {
-            "width": header.width,
-            "height": header.height,
-            "colour_mode": header.colour_mode.name.lower(),
-            "bit_depth": header.bit_depth,
-            "profile": header.profile.name.lower(),
-            "tune": header.tune.name.lower() if has_qualities else None,
-            "quality": header.quality / QUALITY_UNIT if has_qualities else None,
-            "tile_size": header.tile_size,
-            "tile_columns": header.tile_columns,
-            "tile_rows": header.tile_rows,
-            "stage_count": header.stage_count,
-            "codebook_id": header.codebook_id.hex(),
-            **cost(file.header_size),
+            "width": width,
+            "height": height,
+            "colour_mode": "gray" if info.mode.startswith("L") else "rgb",
+            "bit_depth": info.bit_depth,
+            "profile": info.profile,
+            "tune": info.tune,
+            "quality": info.quality,
+            "tile_size": info.tile_size,
+            "tile_columns": info.tile_columns,
+            "tile_rows": info.tile_rows,
+            "stage_count": info.stages,
+            "codebook_id": info.model_id,
+            **cost(info.header_bytes),
         },
         "sections": [
             {
-                "type": entry.name,
-                "stage": entry.stage,
-                "tile": entry.tile,
-                "offset": entry.offset,
-                "data_bytes": entry.data_size,
-                **cost(entry.size),
+                "type": section.name,
+                "stage": section.stage,
+                "tile": section.tile,
+                "offset": section.offset,
+                "data_bytes": section.data_bytes,
+                **cost(section.bytes),
             }
-            for entry in file.entries
+            for section in info.sections
         ],
     }
 
@@ -90,6 +91,7 @@ def lines(report: dict[str, object]) -> list[str]:
         for name, value in header.items()
         if value is not None and name not in costs
     ]
+    text.append(f"{'model':14}{report['model'] or 'not installed'}")
     if "tokens_sha256" in report:
         text.append(f"{'tokens sha256':14}{report['tokens_sha256']}")
     rows = [{"type": "header", **header}, *sections, {"type": "file", **report}]

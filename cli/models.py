@@ -17,8 +17,8 @@ NAME = "Name or path of a model."
 
 def list_models(as_json: Json = False) -> None:
     """Show the installed models: profile, id, bytes, bits per pixel of its files, what it is for."""
+    from imgcodec.model_file.find import installed_models
     from imgcodec.model_file.inventory import describe
-    from imgcodec.model_file.model import installed_models
 
     found, failures = [], []
     for name in installed_models():
@@ -69,15 +69,16 @@ def verify(
 
     Exit code 3 if any is damaged, 4 if one is not there.
     """
+    from imgcodec.codec import load_codec
     from imgcodec.model_file import inventory
-    from imgcodec.model_file.model import installed_models
+    from imgcodec.model_file.find import installed_models
 
     reports: list[dict[str, Any]] = []
     failures: list[CodecError] = []
     for name in names or installed_models():
         try:
             model = inventory.describe(name)
-            inventory.check(model)
+            inventory.check(model, load_codec)
         except CodecError as error:
             failures.append(error)
             say(f"imgcodec: {name}: {' '.join(str(error).split())}")
@@ -105,10 +106,11 @@ def summary(model: "Facts") -> dict[str, object]:
 
 def check(model: "Facts") -> list[CodecError]:
     """What keeps a model from being used here: nothing, or one error."""
+    from imgcodec.codec import load_codec
     from imgcodec.model_file import inventory
 
     try:
-        inventory.check(model)
+        inventory.check(model, load_codec)
     except CodecError as error:
         return [error]
     return []

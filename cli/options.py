@@ -11,7 +11,7 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.header import Header
-    from imgcodec.codec import Model
+    from imgcodec.tokens import TokenCodec
 
 Output = Annotated[
     str | None, typer.Option("--output", "-o", help="Where to write; - is stdout. Default: beside the input.")
@@ -35,7 +35,7 @@ Quality = Annotated[
 Tune = Annotated[
     str | None,
     typer.Option(
-        metavar="psnr|visual", help="What to be near in. Default: visual, or psnr where --target-psnr is given."
+        metavar="psnr|visual", help="Optimise for: psnr or visual. Default: visual, or psnr with --target-psnr."
     ),
 ]
 Effort = Annotated[
@@ -46,7 +46,7 @@ Effort = Annotated[
         min=1,
         max=9,
         metavar="1..9",
-        help="More takes seconds and memory, and shows more for about the same bytes. Of photo models only.",
+        help="Encoder effort: more takes longer, for a better picture in about the same bytes. Photo models only.",
     ),
 ]
 MaxPixels = Annotated[
@@ -56,19 +56,19 @@ FileModel = Annotated[
     str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
 ]
 
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="The same one gives the same again.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed.")]
 Split = Annotated[
     str | None,
     typer.Option(metavar="SHARES", help="Divide the pictures at random: train=0.9,valid=0.1.", show_default=False),
 ]
 
 
-def model_for(header: "Header", name: str | None, device: str) -> "Model":
+def codec_for(header: "Header", name: str | None, device: str) -> "TokenCodec":
     """The model that decodes a file. Raises ModelNotFoundError where it is not installed."""
-    from imgcodec.codec import load_model
-    from imgcodec.model_file.model import find_model_by_id
+    from imgcodec.codec import load_codec
+    from imgcodec.model_file.find import find_model_by_id
 
-    return load_model(name or find_model_by_id(header.codebook_id), device)
+    return load_codec(name or find_model_by_id(header.codebook_id), device)
 
 
 def on_terminal() -> bool:
@@ -119,5 +119,5 @@ def leave(failures: list[CodecError]) -> None:
 
 
 def printable(text: str) -> str:
-    """Without what a terminal would obey: messages quote names and metadata of strangers."""
+    """Without what a terminal would obey: messages quote names and metadata from untrusted input."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -18,8 +18,7 @@ from imgcodec.cli.targets import parse_size
 from imgcodec.storage import files, folders
 
 if TYPE_CHECKING:
-    from imgcodec.codec import Model
-    from imgcodec.tokens import Tokens
+    from imgcodec.tokens import TokenCodec, Tokens
 
 MANIFEST = "manifest.jsonl"
 SHARD = re.compile(r"[a-z][a-z0-9_]*-\d{6}\.safetensors")
@@ -78,14 +77,11 @@ def encode_folder(
     if not found:
         raise CodecError(f"{source} holds no files.")
 
-    import numpy as np
-
-    from imgcodec.codec import load_model
-    from imgcodec.pictures.io import Picture
+    from imgcodec.codec import load_codec
     from imgcodec.storage.token_shards import MOST_PICTURES, Writer
 
-    codec = load_model(model, device)
-    codec.header(Picture(np.zeros((1, 1, 3), np.uint8)), quality)  # refuses a quality before there is a folder
+    codec = load_codec(model, device)
+    codec.header((1, 1), quality, None)  # refuses a quality before there is a folder
     parts = folders.split(found, shares, seed) if shares else {EVERYTHING: found}
     if number is not None and max(map(len, parts.values())) > number * MOST_PICTURES:
         raise UsageError(f"A shard has at most {MOST_PICTURES} pictures: give more --shards than {number}.")
@@ -132,24 +128,25 @@ def shard_ends(members: list[tuple[str, Path]], number: int | None) -> Iterator[
         yield name, path, ends
 
 
-def tokens_of(codec: "Model", name: str, path: Path, quality: float | None, max_pixels: int) -> "Tokens | None":
+def tokens_of(codec: "TokenCodec", name: str, path: Path, quality: float | None, max_pixels: int) -> "Tokens | None":
     """The tokens of a file; None, and a line on stderr, where it is not a whole picture."""
-    from imgcodec.pictures import io as image
+    from imgcodec import codec as pipeline
+    from imgcodec.pictures import io
 
     try:
-        picture = image.load(path, max_pixels)
+        picture = io.load(path, max_pixels)
     except CodecError as error:
         say(f"Skipped {name}: {error}")
         return None
     if picture.alpha is not None:
-        say(f"{name}: its transparency is left out")
-    return codec.tokenize(picture.pixels, quality)
+        say(f"{name}: its transparency is left out.")
+    return pipeline.tokenize(codec, picture.pixels, quality)
 
 
 def decode_shards(model: str, source: Path, output: Path, force: bool, device: str, max_pixels: int) -> None:
     """Writes a PNG for every picture of a shard, or of all shards of a folder."""
-    from imgcodec.codec import load_model
-    from imgcodec.pictures import io as image
+    from imgcodec.codec import detokenize, load_codec
+    from imgcodec.pictures import io
     from imgcodec.storage.token_shards import read
 
     shards = [source]
@@ -158,15 +155,15 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
         if not shards:
             raise CodecError(f"{source} holds no shards of tokens.")
         if not (source / MANIFEST).exists():
-            say(f"{source} has no {MANIFEST}: what made it did not come to its end")
+            say(f"{source} has no {MANIFEST}: what made it did not come to its end.")
     check_output(output, force)
-    codec = load_model(model, device)
+    codec = load_codec(model, device)
     written: set[str] = set()
     with counting(f"Decoding {source.name}", len(shards)) as advance:
         for shard in shards:
             for name, tokens in read(shard, codec, max_pixels):
                 target = output_name(name, written)
-                encoded, _ = image.encode(image.Picture(codec.detokenize(tokens)), "PNG")
+                encoded, _ = io.encode(io.Picture(detokenize(codec, tokens)), "PNG")
                 prepare((output / target).parent)
                 files.write(output / target, encoded, force)
             advance()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli.options import FileModel, leave, model_for, printable, say, working
+from imgcodec.cli.options import FileModel, codec_for, leave, printable, say, working
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.container import Container
-    from imgcodec.codec import Model
+    from imgcodec.tokens import TokenCodec
 
 
 def verify(
@@ -24,9 +24,10 @@ def verify(
     Exit code 3 if any file is damaged, otherwise that of the first other failure.
     """
     from imgcodec.bitstream import container
+    from imgcodec.bitstream.decodable import check_decodable
     from imgcodec.storage import files
 
-    codecs: dict[bytes, Model] = {}
+    codecs: dict[bytes, TokenCodec] = {}
     reports, failures = [], []
     for source in sources:
         tokens = None
@@ -34,10 +35,11 @@ def verify(
             data = files.read(source)
             file = container.read(data)
             if decode:
+                check_decodable(file)
                 with working(f"Decoding {source}"):
                     id = file.header.codebook_id
-                    codecs[id] = codecs.get(id) or model_for(file.header, model, "cpu")
-                    tokens = decoded(file, data, codecs[id])
+                    codecs[id] = codecs.get(id) or codec_for(file.header, model, "cpu")
+                    tokens = decoded(file, codecs[id])
         except CodecError as error:
             failures.append(error)
             say(f"imgcodec: {source}: {' '.join(str(error).split())}")
@@ -51,10 +53,10 @@ def verify(
     leave(failures)
 
 
-def decoded(file: "Container", data: bytes, codec: "Model") -> str:
+def decoded(file: "Container", codec: "TokenCodec") -> str:
     """SHA-256 of the tokens of a file. Raises InvalidFileError where they or another section cannot be decoded."""
-    from imgcodec.bitstream.payload import check_payload
+    from imgcodec.bitstream.sections import unpack_fields
+    from imgcodec.codec import read_tokens
 
-    for section in file.sections:
-        check_payload(section, file.header)
-    return codec.read_tokens(data).sha256()
+    unpack_fields(file.sections, file.header)
+    return read_tokens(codec, file).sha256()

@@ -37,7 +37,7 @@ def main() -> None:
 
     rows = []
     for quality in QUALITIES:
-        data = model.compress(original, quality)
+        data = model.compress(original, quality=quality)
         decoded = model.decompress(data)
         jpeg_data = jpeg_of_size(original, len(data))
         jpeg = Image.open(io.BytesIO(jpeg_data))

@@ -1,72 +1,84 @@
 """imgcodec: a neural image codec with small files that decode to the same tokens on every machine.
 
-    data = imgcodec.compress(image, quality=50)     a PIL image, or uint8 (H, W, 3)  ->  the bytes of a .nic file
+    data = imgcodec.compress(image, quality=50)     a path, a PIL image, an array ...  ->  the bytes of a .nic file
     image = imgcodec.decompress(data)               and back to a PIL image
+    info = imgcodec.info(data)                      what the file says of itself: size, mode, quality, model, sections
 
-    data = imgcodec.compress_to(image, Target(Kind.SIZE, 40_000))   at the quality that meets a target
-
-`load_model` keeps a model for many images; `read_tokens` and `write_tokens` go between tokens and bytes without
-pictures; `recover` shows what a damaged or cut file still holds. Whatever bad input can cause derives from
-`CodecError`. Several threads may use everything at the same time, one model too. torch is imported with the first
-call, not with this package.
+`load_model` keeps a model for many images, and gives codes for tensors; `read_tokens` and `write_tokens` go between
+tokens and bytes without pictures; `recover` shows what a damaged or cut file still holds. Whatever bad input can cause
+derives from `CodecError`; what is lost of a picture is warned of by `LossWarning`. Several threads may use everything
+at the same time, one model too. torch is imported with the first call that needs it, not with this package.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 try:
-    from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+    from imgcodec.bitstream.errors import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
 except ModuleNotFoundError as error:
     if error.name != "imgcodec.bitstream":
         raise
     raise ImportError(
-        "This is the folder imgcodec of a checkout, which hides the installed package: run Python in another folder, "
-        "or install with pip install -e ."
+        "This is the folder imgcodec of a checkout, which hides the installed package: install it with "
+        "`pip install -e .`, or run Python in another folder."
     ) from None
 
 if TYPE_CHECKING:
-    from imgcodec.codec import (
+    from imgcodec.api import (
+        ImageLike,
         Model,
         compress,
-        compress_to,
         decompress,
         load_model,
         read_tokens,
         recover,
         write_tokens,
     )
-    from imgcodec.rate_control import Kind, Target
+    from imgcodec.file_info import FileInfo, SectionInfo, info
     from imgcodec.recovery import Recovery
+    from imgcodec.storage.files import FileLike
     from imgcodec.tokens import Tokens
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CodecError",
+    "FileInfo",
+    "FileLike",
+    "ImageLike",
     "InvalidFileError",
-    "Kind",
+    "LossWarning",
     "Model",
     "ModelNotFoundError",
     "Recovery",
-    "Target",
+    "SectionInfo",
     "Tokens",
     "UsageError",
     "compress",
-    "compress_to",
     "decompress",
+    "info",
     "load_model",
     "read_tokens",
     "recover",
     "write_tokens",
 ]
 
+_ROOMS = {
+    "FileInfo": "file_info",
+    "FileLike": "storage.files",
+    "Recovery": "recovery",
+    "SectionInfo": "file_info",
+    "Tokens": "tokens",
+    "info": "file_info",
+}
+"""Where what is not in `imgcodec.api` is, which brings torch."""
+
 
 def __getattr__(name: str) -> object:
-    """Brings what torch comes with when it is first asked for (PEP 562)."""
+    """Brings what it takes time to import when it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    homes = {"Kind": "rate_control", "Target": "rate_control", "Recovery": "recovery", "Tokens": "tokens"}
-    value = getattr(import_module(f"imgcodec.{homes.get(name, 'codec')}"), name)
+    value = getattr(import_module(f"imgcodec.{_ROOMS.get(name, 'api')}"), name)
     globals()[name] = value
     return value
 

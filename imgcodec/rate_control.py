@@ -1,8 +1,8 @@
-"""A quality for a wanted size or fidelity: one analysis, and a search over what follows from it.
+"""A quality for a wanted size or fidelity: a search over what files of one picture have.
 
-    picture ──► analysis ──► latent ──┬──► tokens at quality q ──► bytes            size, bpp
-                                      │            │
-                                      └── next q ◄─┴──► synthesis ──► metric        PSNR, SSIMULACRA2
+    quality q ──► a file, and what it decodes to ──► bytes            size, bpp
+        ▲                                        └─► metric           PSNR, SSIMULACRA2
+        └───────── next q ◄─────── search ◄────────┘
 
 Everything measured here rises with quality, so the search keeps the nearest quality that gave too little and the
 nearest that gave too much, and tries where the straight line between them meets the target. Sizes are searched by
@@ -12,22 +12,13 @@ their logarithm, which is almost straight.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT
-from imgcodec.pictures import io as images
-from imgcodec.pictures.io import Picture
-from imgcodec.priors.integer.exact import exact_arithmetic
-
-if TYPE_CHECKING:
-    from imgcodec.codec import Model
-    from imgcodec.tokens import Tokens
 
 SIZE_MARGIN = 0.02
 PSNR_MARGIN = 0.1
@@ -36,107 +27,91 @@ TRIES_FOR_SIZE = 14
 SYNTHESES = 6
 
 
-class Kind(StrEnum):
-    """What a target is about."""
-
-    SIZE = "size"
-    PSNR = "PSNR"
-    SSIMULACRA2 = "SSIMULACRA2"
+Metric = Literal["size", "bpp", "psnr", "ssimulacra2"]
 
 
 @dataclass(frozen=True)
-class Target:
-    """size: bytes of the whole file, at most the value and at most 2 % under it. PSNR: within 0.1 dB. SSIMULACRA2:
-    within 1 point."""
+class RateTarget:
+    """What a file is to reach. Make one with `target_of`.
 
-    kind: Kind
+    size: bytes of the whole file, at most the value and at most 2 % under it; bpp: the same in bits per pixel. psnr:
+    within 0.1 dB. ssimulacra2: within 1 point.
+    """
+
+    metric: Metric
     value: float
 
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.value) or (self.kind == Kind.SIZE and self.value < 1):
-            raise UsageError(f"A {self.kind} of {self.value:g} is no target.")
-
-    def name(self, figure: float) -> str:
-        """A figure of this kind in words."""
-        form = {Kind.SIZE: "{:.0f} bytes", Kind.PSNR: "{:.2f} dB", Kind.SSIMULACRA2: "an SSIMULACRA2 of {:.1f}"}
-        return form[self.kind].format(figure)
-
-
-@dataclass(frozen=True)
-class Found:
-    """The file that meets a target, its quality, and the figure that was aimed at: bytes, dB or points."""
-
-    data: bytes
-    quality: float
-    figure: float
+    def text(self, figure: float) -> str:
+        """A figure of this metric in words."""
+        forms = {
+            "size": "{:.0f} bytes", "bpp": "{:.3f} bits per pixel", "psnr": "{:.2f} dB",
+            "ssimulacra2": "an SSIMULACRA2 of {:.1f}",
+        }  # fmt: skip
+        return forms[self.metric].format(figure)
 
 
-def compress_to(
-    model: "Model", picture: Picture, target: Target, tune: str | None = None, effort: int = 1, verify: bool = False
-) -> Found:
-    """The file of a picture that meets the target.
+def target_of(
+    quality: float | None, size: float | None, bpp: float | None, psnr: float | None, ssimulacra2: float | None
+) -> RateTarget | None:
+    """The one target that is asked for, or None. Raises UsageError for several, also beside a quality, and for what no
+    file can have."""
+    wanted: dict[Metric, float | None] = {"size": size, "bpp": bpp, "psnr": psnr, "ssimulacra2": ssimulacra2}
+    targets = [RateTarget(metric, value) for metric, value in wanted.items() if value is not None]
+    if len(targets) + (quality is not None) > 1:
+        raise UsageError("Give one of a quality and the targets, not several.")
+    for target in targets:
+        if not math.isfinite(target.value):
+            raise UsageError(f"A target is a number, not {target.value:g}.")
+        if (target.metric == "size" and target.value < 1) or (target.metric == "bpp" and target.value <= 0):
+            raise UsageError(f"There is no file of {target.text(target.value)}.")
+    return targets[0] if targets else None
 
-    tune, effort, verify: as in `Model.compress_picture`; the default for a wanted PSNR is that tune.
+
+def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], float]) -> float:
+    """The quality whose file meets the target.
+
+    pixels: of the picture. measure: quality -> bytes of its file, or how near what it decodes to is to the picture.
 
     Raises CodecError for a target that no quality reaches; the message has the nearest that one does. A picture of a
     few pixels may have no quality in between: then the nearest is given, a size always from below.
     """
-    if tune is None and target.kind == Kind.PSNR:
-        tune = model.tunes[0]
-    model.check_effort(effort)
-    with exact_arithmetic():
-        analysis = list(model.codec.analyse(picture.pixels))
-    extras = images.picture_sections(picture)
-    files: dict[float, tuple[bytes, Tokens]] = {}
-    fidelity = _metric(target.kind, picture)
-
-    def measure(quality: float) -> float:
-        tokens, sections = model.encode(model.header(picture, quality, tune), analysis, picture.pixels, effort)
-        files[quality] = container.write(tokens.header, [*sections, *extras]), tokens
-        if fidelity is None:
-            return math.log(len(files[quality][0]))
-        return fidelity(model.detokenize(tokens))
-
+    if target.metric == "bpp":
+        target = RateTarget("size", max(1, target.value * pixels / 8))
+    of_size = target.metric == "size"
     try:
-        quality, figure = search(measure, *_window(target))
+        return search(lambda quality: math.log(measure(quality)) if of_size else measure(quality), *_window(target))[0]
     except OutOfReachError as error:
-        nearest = target.name(math.exp(error.nearest) if fidelity is None else error.nearest)
+        wanted, nearest = target.text(target.value), target.text(math.exp(error.nearest) if of_size else error.nearest)
         raise CodecError(
-            f"{target.name(target.value)} is out of reach for this picture: the nearest is {nearest}."
+            f"{wanted[0].upper()}{wanted[1:]} is out of reach for this picture: the nearest is {nearest}."
         ) from None
-    data, tokens = files[quality]
-    if verify:
-        model.check(data, tokens, picture)
-    return Found(data, quality, len(data) if fidelity is None else figure)
 
 
-def _window(target: Target) -> tuple[tuple[float, float], float, int, bool]:
+def _window(target: RateTarget) -> tuple[tuple[float, float], float, int, bool]:
     """What `search` takes besides the measure: window, slope, tries, from_below."""
     value = target.value
-    if target.kind == Kind.SIZE:
+    if target.metric == "size":
         most = math.floor(value)
         window = (math.log(min(most, math.ceil(value * (1 - SIZE_MARGIN)))), math.log(most))
         return window, 0.04, TRIES_FOR_SIZE, True
-    margin, slope = (PSNR_MARGIN, 0.15) if target.kind == Kind.PSNR else (SSIMULACRA2_MARGIN, 1.0)
+    margin, slope = (PSNR_MARGIN, 0.15) if target.metric == "psnr" else (SSIMULACRA2_MARGIN, 1.0)
     return (value - margin, value + margin), slope, SYNTHESES, False
 
 
-def _metric(kind: Kind, picture: Picture) -> Callable[[NDArray[np.uint8]], float] | None:
-    """Pixels uint8 (H, W, 3) -> how near they are to the picture; None for sizes. Raises UsageError where the picture
-    is too small."""
-    if kind == Kind.SIZE:
-        return None
-    from imgcodec.metrics import reference as metrics
-    from imgcodec.metrics import ssimulacra2
+def fidelity(target: RateTarget, pixels: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], float]:
+    """Decoded pixels uint8 (H, W, 3) -> how near they are to `pixels`, in the target's metric. What it gives raises
+    UsageError where the picture is too small for that."""
+    from imgcodec.metrics import reference, ssimulacra2
 
-    if kind == Kind.PSNR:
-        return lambda decoded: metrics.psnr(picture.pixels, decoded)
-    score = ssimulacra2.Ssimulacra2(picture.pixels)
+    if target.metric == "psnr":
+        return lambda decoded: reference.psnr(pixels, decoded)
+    score = ssimulacra2.Ssimulacra2(pixels)
 
     def points(decoded: NDArray[np.uint8]) -> float:
         found = score(decoded)
         if found is None:
-            raise UsageError(f"A picture of {picture.width} x {picture.height} is too small for SSIMULACRA2.")
+            height, width = pixels.shape[:2]
+            raise UsageError(f"A picture of {width} x {height} is too small for SSIMULACRA2.")
         return found
 
     return points

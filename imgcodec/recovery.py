@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from imgcodec.bitstream.container import Salvage, SectionType
+from imgcodec.bitstream.container import Salvage
+from imgcodec.bitstream.sections import SectionType
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 
@@ -15,15 +16,15 @@ class Recovery:
     """A picture of what is whole of a file. Make one with `imgcodec.recover`.
 
     coarse: tiles of which only the first stages are left, and shown. flat: tiles of which nothing is left, filled with
-    gray. unreadable: those of both whose tokens cannot be decoded, though their checksums are right. left_out: alpha
-    and metadata that are damaged. found: the rest, as the container tells it.
+    gray. unreadable: those of both whose tokens cannot be decoded, though their checksums are right. left_out: names of
+    alpha and metadata that cannot be unpacked. found: the rest, as the container tells it.
     """
 
     picture: Picture
     coarse: tuple[int, ...]
     flat: tuple[int, ...]
     unreadable: tuple[int, ...]
-    left_out: tuple[SectionType, ...]
+    left_out: tuple[str, ...]
     found: Salvage
 
     @property
@@ -56,7 +57,7 @@ class Recovery:
             )
         for gap in self.found.damage:
             notes.append(f"it is damaged in {gap.size} bytes from byte {gap.offset} on ({gap.name})")
-        notes += [f"its {kind.name.lower()} cannot be unpacked and is left out" for kind in self.left_out]
+        notes += [f"its {name} cannot be unpacked and is left out" for name in self.left_out]
         if self.coarse:
             notes.append(f"its {_tiles(self.coarse)} shown coarsely, for the fine stage is lost")
         if self.flat:

@@ -3,15 +3,17 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import Section
-from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Header, Profile, Rectangle, Tune
-from imgcodec.pictures.io import Picture
+from imgcodec.bitstream.errors import InvalidFileError, ModelNotFoundError, UsageError
+from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.sections import Section
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Stages = list[NDArray[Any]]
 Places = list[tuple[slice, slice]]
@@ -38,8 +40,8 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How tokens are drawn: see `Model.generate`."""
+class SamplingOptions:
+    """How tokens are sampled from the prior; see `imgcodec.Model.generate`."""
 
     temperature: float
     top_k: int
@@ -51,7 +53,9 @@ class Drawing:
 class TokenCodec(Protocol):
     """A model of one profile at work: pixels to tokens to the data of token sections, and back.
 
-    scales: how many times its size a picture can be decoded at. has_qualities: whether it has more than one rate.
+    strides: pixels per token, across and down, of each stage. is_grouped: a position has several tokens, one of each
+    group; else it has one. scales: how many times its size a picture can be decoded at. has_qualities: whether it has
+    more than one rate.
     """
 
     @property
@@ -64,7 +68,19 @@ class TokenCodec(Protocol):
     def profile(self) -> Profile: ...
 
     @property
+    def tokenizer(self) -> "nn.Module": ...
+
+    @property
+    def prior(self) -> "nn.Module": ...
+
+    @property
     def stage_count(self) -> int: ...
+
+    @property
+    def strides(self) -> tuple[int, ...]: ...
+
+    @property
+    def is_grouped(self) -> bool: ...
 
     @property
     def scales(self) -> tuple[int, ...]: ...
@@ -75,20 +91,30 @@ class TokenCodec(Protocol):
     @property
     def has_qualities(self) -> bool: ...
 
-    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
-        """Of the file that a picture becomes; None: the default. Raises UsageError for what the model does not have."""
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
+        """Of the file that a picture of this size, (width, height), becomes; None: the default. Raises UsageError for
+        what the model does not have."""
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[Any]:
         """What `encode` takes, for any quality, of pixels uint8 (H, W, 3)."""
 
-    def encode(self, header: Header, analysis: Iterable[Any]) -> tuple[Tokens, list[Section]]:
-        """The tokens at the header's quality, chosen as they are written, and their sections."""
+    def encode(
+        self, header: Header, analysis: Iterable[Any], pixels: NDArray[np.uint8], effort: int
+    ) -> tuple[Tokens, list[Section]]:
+        """The tokens at the header's quality, of pixels and what `analyse` made of them, and their sections.
+
+        effort: 1 to 9; more than 1 is for models of many rates, and chooses better tokens for the same pixels.
+        """
 
     def choose(self, header: Header, analysis: Iterable[Any]) -> Tokens:
-        """The tokens that `encode` gives."""
-
-    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-        """Better tokens for the same pixels and quality, for an effort of 2 to 9."""
+        """The tokens that `encode` gives for an effort of 1."""
 
     def check(self, tokens: Tokens) -> None:
         """Raises UsageError where tokens are not of the header's shape or no codes of this model."""
@@ -109,8 +135,43 @@ class TokenCodec(Protocol):
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """Tokens, or the first of their stages -> pixels uint8 (scale * H, scale * W, 3)."""
 
-    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+    def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """See `Model.generate`."""
+
+
+def check_model(codec: TokenCodec, header: Header) -> None:
+    """Raises ModelNotFoundError for a file of another model."""
+    if header.codebook_id != codec.id:
+        raise ModelNotFoundError(f"The file was made with model {header.codebook_id.hex()}, not with {codec.name}.")
+
+
+def check_profile(codec: TokenCodec, header: Header) -> None:
+    """Raises InvalidFileError for a header that this model does not write."""
+    if header.profile != codec.profile or header.stage_count != codec.stage_count or header.tune not in codec.tunes:
+        profile, tune = header.profile.name.lower(), header.tune.name.lower()
+        raise InvalidFileError(
+            f"The file is of profile {profile}, {header.stage_count} stages and tune {tune}, "
+            f"and its model {codec.name} makes no such files."
+        )
+
+
+def check_tokens(codec: TokenCodec, tokens: Tokens) -> None:
+    """Raises UsageError where tokens are not of this model, not of the header's shape, or no codes of it."""
+    if tokens.header.codebook_id != codec.id:
+        raise UsageError("The tokens are of another model.")
+    try:
+        check_profile(codec, tokens.header)
+    except InvalidFileError as error:
+        raise UsageError(str(error)) from None
+    codec.check(tokens)
+
+
+def check_scale(codec: TokenCodec, scale: int) -> None:
+    """Raises UsageError for a scale that the model does not have."""
+    if scale not in codec.scales:
+        raise UsageError(
+            f"The model {codec.name} decodes at scale {', '.join(map(str, codec.scales))}, not at {scale}."
+        )
 
 
 def stage_places(tile: Rectangle, strides: Sequence[int], whole: int = 1) -> Places:
@@ -130,6 +191,8 @@ def stage_places(tile: Rectangle, strides: Sequence[int], whole: int = 1) -> Pla
 
 def check_shapes(stages: Stages, shapes: Sequence[tuple[int, int, int]], codes: int) -> None:
     """Raises UsageError unless these are indices into codebooks of so many codes, of these shapes."""
+    if not all(isinstance(s, np.ndarray) and s.dtype.kind in "iu" for s in stages):
+        raise UsageError("The tokens are not all arrays of integers.")
     if [s.shape for s in stages] != list(shapes):
         raise UsageError(f"The tokens have shapes {[s.shape for s in stages]} instead of {list(shapes)}.")
     if any(s.size and not (int(s.min()) >= 0 and int(s.max()) < codes) for s in stages):

@@ -21,4 +21,12 @@ def tiny_model():
     """The frozen model of the golden files, loaded."""
     import imgcodec
 
-    return imgcodec.load_model(str(Path(__file__).parent / "golden" / "tiny.safetensors"))
+    return imgcodec.load_model(Path(__file__).parent / "golden" / "tiny.safetensors")
+
+
+@pytest.fixture(scope="session")
+def tiny_codec():
+    """The same, as what works inside of it."""
+    from imgcodec.codec import load_codec
+
+    return load_codec(Path(__file__).parent / "golden" / "tiny.safetensors")

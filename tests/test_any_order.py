@@ -14,12 +14,12 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import imgcodec
 from imgcodec.bitstream import container
-from imgcodec.codec import Model
-from imgcodec.model_file.model import installed_models
+from imgcodec.codec import load_codec, read_tokens, write_tokens
+from imgcodec.model_file.find import installed_models
+from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.tokenizers.rvq import STRIDES
-from imgcodec.tokens import Tokens, stage_places
+from imgcodec.tokens import TokenCodec, Tokens, stage_places
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -47,31 +47,30 @@ def cases(width: int, height: int) -> st.SearchStrategy[Case]:
     )
 
 
-def random_tokens(model: Model, case: Case) -> Tokens:
+def random_tokens(codec: TokenCodec, case: Case) -> Tokens:
     """A header of the case, and tokens that need not be of any picture, a few of them as far out as there are."""
-    header = model.tokenize(np.zeros((case.height, case.width, 3), np.uint8)).header
-    if model.has_qualities:
+    header = codec.header((case.width, case.height), None, None)
+    if isinstance(codec, PhotoCodec):
         header = replace(header, tile_size=case.tile_size, quality=case.quality)
-        codes = model.codec.photo.tokenizer.config.codes
+        codes = codec.tokenizer.config.codes
     else:
-        codes = model.codec.grid.tokenizer.codes
+        codes = codec.tokenizer.codes
     rng, middle, stages = np.random.default_rng(case.seed), codes // 2, []
-    for empty in model.codec.empty(header):
+    for empty in codec.empty(header):
         reach = np.where(rng.random(empty.shape) < 0.02, middle, round(case.reach * middle))
         drawn = middle + rng.integers(-reach, reach + 1)
         stages.append(np.minimum(drawn, codes - 1).astype(empty.dtype))
     return Tokens(header, stages)
 
 
-def tile_alone(model: Model, tokens: Tokens, tile: int) -> Tokens:
+def tile_alone(codec: TokenCodec, tokens: Tokens, tile: int) -> Tokens:
     """A tile as a picture of its own."""
     place = tokens.header.tile_rectangle(tile)
     header = replace(tokens.header, width=place.width, height=place.height)
-    if model.has_qualities:
+    if isinstance(codec, PhotoCodec):
         header, places = replace(header, tile_size=0), stage_places(place, STRIDES)
     else:
-        strides = model.codec.grid.tokenizer.strides
-        places = stage_places(place, strides, whole=strides[0])
+        places = stage_places(place, codec.strides, whole=codec.strides[0])
     return Tokens(header, [s[:, y, x] for s, (y, x) in zip(tokens.stages, places, strict=True)])
 
 
@@ -84,42 +83,42 @@ def threads():
 
 
 @pytest.fixture(scope="module")
-def family():
-    """Gives the golden models of one code a place by their names, each loaded once."""
-    return cache(lambda name: imgcodec.load_model(str(GOLDEN / f"{name}.safetensors")))
+def raster_codec():
+    """Gives the golden models of the profile `raster` by their names, each loaded once."""
+    return cache(lambda name: load_codec(GOLDEN / f"{name}.safetensors"))
 
 
-def check(model: Model, threads, case: Case, shuffled) -> None:
-    tokens = random_tokens(model, case)
+def check(codec: TokenCodec, threads, case: Case, shuffled) -> None:
+    tokens = random_tokens(codec, case)
     threads(1)
-    data = model.write_tokens(tokens)
-    read = model.read_tokens(data)
+    data = write_tokens(codec, tokens)
+    read = read_tokens(codec, container.read(data))
     threads(2)
-    assert model.write_tokens(read) == data
-    assert model.read_tokens(data).sha256() == tokens.sha256() == read.sha256()
+    assert write_tokens(codec, read) == data
+    assert read_tokens(codec, container.read(data)).sha256() == tokens.sha256() == read.sha256()
 
     sections = container.read(data).tokens()
     count = tokens.header.tile_count
     for tile in shuffled(list(range(count))):
         threads(1 + tile % 2)
-        alone = tile_alone(model, tokens, tile)
-        file = model.write_tokens(alone)
-        assert container.read(file).tokens() == sections[tile::count]
-        assert model.read_tokens(file).sha256() == alone.sha256()
+        alone = tile_alone(codec, tokens, tile)
+        file = container.read(write_tokens(codec, alone))
+        assert file.tokens() == sections[tile::count]
+        assert read_tokens(codec, file).sha256() == alone.sha256()
 
 
 @given(case=cases(200, 140), random=st.randoms())
 @settings(max_examples=15)
-def test_tokens_come_back_whatever_the_order_and_the_threads(tiny_model, threads, case, random):
-    check(tiny_model, threads, case, lambda tiles: random.sample(tiles, len(tiles)))
+def test_tokens_come_back_whatever_the_order_and_the_threads(tiny_codec, threads, case, random):
+    check(tiny_codec, threads, case, lambda tiles: random.sample(tiles, len(tiles)))
 
 
 @pytest.mark.parametrize("name", ["bsq", "pixelcnn"])  # one of each prior
 @example(case=Case(270, 40, 0, 0, 1.0, 1), random=Random(1))  # two tiles
 @given(case=cases(100, 70), random=st.randoms())
 @settings(max_examples=2)
-def test_tokens_of_one_code_a_place_come_back(family, threads, name, case, random):
-    check(family(name), threads, case, lambda tiles: random.sample(tiles, len(tiles)))
+def test_tokens_of_raster_models_come_back(raster_codec, threads, name, case, random):
+    check(raster_codec(name), threads, case, lambda tiles: random.sample(tiles, len(tiles)))
 
 
 @pytest.mark.slow
@@ -127,4 +126,4 @@ def test_tokens_of_one_code_a_place_come_back(family, threads, name, case, rando
 @given(case=cases(300, 280), random=st.randoms())
 @settings(max_examples=10)
 def test_tokens_of_the_installed_models_come_back(threads, name, case, random):
-    check(imgcodec.load_model(name), threads, case, lambda tiles: random.sample(tiles, len(tiles)))
+    check(load_codec(name), threads, case, lambda tiles: random.sample(tiles, len(tiles)))

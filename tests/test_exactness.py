@@ -17,7 +17,7 @@ import torch
 from made_pictures import PHOTOGRAPH
 from PIL import Image
 
-from imgcodec.model_file.model import installed_models
+from imgcodec.model_file.find import installed_models
 
 ROOT = Path(__file__).parent.parent
 TINY = str(ROOT / "tests" / "golden" / "tiny.safetensors")

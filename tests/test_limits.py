@@ -11,13 +11,15 @@ import pytest
 from in_process import invoke, invoke_silent
 from PIL import Image
 
-from imgcodec import InvalidFileError, codec
+import imgcodec
+from imgcodec import InvalidFileError, api
 from imgcodec.bitstream import Limits, Profile, Section, SectionType, container, pack, write
 from imgcodec.bitstream.decodable import LARGEST_TILE, check_decodable, check_header, read_decodable
 from imgcodec.bitstream.header import Header, write_header
 from imgcodec.bitstream.limits import check_size, largest_token_section
 from imgcodec.pictures import io as image
 from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import apply_sections
 from imgcodec.storage import files
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -38,7 +40,7 @@ def header_of(width: int, height: int, tile_size: int = 0) -> Header:
 def test_pixels_to_the_one(tiny_model):
     assert tiny_model.decompress(DATA, max_pixels=7500).size == (100, 75)
     assert tiny_model.read_tokens(DATA, max_pixels=7500).header.width == 100
-    for call in (tiny_model.decompress, tiny_model.read_tokens, codec.decompress, codec.read_tokens):
+    for call in (tiny_model.decompress, tiny_model.read_tokens, imgcodec.decompress, imgcodec.read_tokens):
         with pytest.raises(InvalidFileError, match="100 x 75 pixels is over the limit of 7499 pixels"):
             call(DATA, max_pixels=7499)
 
@@ -74,30 +76,30 @@ def test_a_narrow_tile_is_counted_with_its_padding():
 
 
 def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch):
-    monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     for change, words in (({"profile": Profile.SEMANTIC}, "semantic"), ({"stage_count": 1}, "1 stages")):
         header = replace(FILE.header, **change)
         data = write(header, FILE.sections[: header.stage_count])
-        assert words in refusal(codec.decompress, data)
-        assert words in refusal(codec.read_tokens, data)
+        assert words in refusal(imgcodec.decompress, data)
+        assert words in refusal(imgcodec.read_tokens, data)
 
 
 @pytest.mark.parametrize("kind", [SectionType.ICC, SectionType.EXIF, SectionType.XMP, SectionType.ALPHA])
 def test_what_unpacks_to_too_much_is_refused_before_a_model_is_looked_for(monkeypatch, kind):
-    monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     limit = 7500 if kind == SectionType.ALPHA else 2**24
     bomb = pack(bytes(limit + 1))
     assert len(bomb) < 2000
     for data in (bomb, pack(bytes(limit))[:2], b"no frame"):
         file = write(FILE.header, [*FILE.sections, Section(kind, 0, 0, data)])
-        assert "compressed section" in refusal(codec.decompress, file)
+        assert "compressed section" in refusal(imgcodec.decompress, file)
     check_decodable(container.read(write(FILE.header, [*FILE.sections, Section(kind, 0, 0, pack(bytes(limit)))])))
 
 
 def test_alpha_of_another_size_is_refused_before_a_model_is_looked_for(monkeypatch):
-    monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     data = write(FILE.header, [*FILE.sections, Section(SectionType.ALPHA, 0, 0, pack(bytes(7499)))])
-    assert "alpha section does not have the size" in refusal(codec.decompress, data)
+    assert "alpha section does not have the size" in refusal(imgcodec.decompress, data)
 
 
 def test_a_token_section_has_room_for_the_worst_tokens_and_no_more():
@@ -155,7 +157,7 @@ def test_the_memory_of_gray_is_that_of_colour():
     file = container.Container(header, (), 0, ())
     tracemalloc.start()
     try:
-        gray = image.apply_sections(pixels, file)
+        gray = apply_sections(pixels, file)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -6,9 +6,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imgcodec import CodecError, UsageError
-from imgcodec.metrics import reference as metrics
+from imgcodec.bitstream import container
+from imgcodec.codec import decode_picture, encode_picture
+from imgcodec.metrics import reference
 from imgcodec.pictures.io import Picture
-from imgcodec.rate_control import SYNTHESES, Kind, OutOfReachError, Target, compress_to, search
+from imgcodec.rate_control import SYNTHESES, OutOfReachError, RateTarget, search, target_of
 
 
 @example(bend=0.30078125, low=20.0, span=7.0, where=0.03125, guess=0.5)
@@ -63,45 +65,63 @@ def photograph():
 
 
 @pytest.fixture(scope="module")
-def ends(tiny_model, photograph):
-    """What qualities 0 and 100 give: bytes, PSNR, SSIMULACRA2."""
+def ends(tiny_codec, photograph):
+    """What qualities 0 and 100 give: bytes, bits per pixel, PSNR, SSIMULACRA2."""
     found = []
     for quality in (0, 100):
-        data = tiny_model.compress_picture(photograph, quality)
-        decoded = tiny_model.decompress_picture(data).pixels
-        scores = metrics.psnr(photograph.pixels, decoded), metrics.ssimulacra2(photograph.pixels, decoded)
-        found.append((len(data), *scores))
+        data = encode_picture(tiny_codec, photograph, quality).data
+        decoded = decode_picture(tiny_codec, container.read(data)).pixels
+        scores = reference.psnr(photograph.pixels, decoded), reference.ssimulacra2(photograph.pixels, decoded)
+        found.append((len(data), 8 * len(data) / decoded[..., 0].size, *scores))
     return found
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+METRICS = ["size", "bpp", "psnr", "ssimulacra2"]
+
+
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("where", [0.2, 0.7])
-def test_targets_are_met(tiny_model, photograph, ends, kind, where):
-    low, high = (end[list(Kind).index(kind)] for end in ends)
-    target = Target(kind, low + where * (high - low))
-    found = compress_to(tiny_model, photograph, target)
-    decoded = tiny_model.decompress_picture(found.data).pixels
-    if kind == Kind.SIZE:
-        assert 0.98 * target.value - 1 <= len(found.data) <= target.value
-    elif kind == Kind.PSNR:
-        assert metrics.psnr(photograph.pixels, decoded) == pytest.approx(target.value, abs=0.1)
+def test_targets_are_met(tiny_codec, photograph, ends, metric, where):
+    low, high = (end[METRICS.index(metric)] for end in ends)
+    target = RateTarget(metric, low + where * (high - low))
+    found = encode_picture(tiny_codec, photograph, target=target)
+    decoded = decode_picture(tiny_codec, container.read(found.data)).pixels
+    if metric in ("size", "bpp"):
+        most = target.value if metric == "size" else target.value * decoded[..., 0].size / 8
+        assert 0.98 * most - 1 <= len(found.data) <= most
+        assert found.reached == len(found.data)
+    elif metric == "psnr":
+        assert found.reached == reference.psnr(photograph.pixels, decoded) == pytest.approx(target.value, abs=0.1)
     else:
-        assert metrics.ssimulacra2(photograph.pixels, decoded) == pytest.approx(target.value, abs=1)
-    assert tiny_model.compress_picture(photograph, found.quality) == found.data
+        assert found.reached == reference.ssimulacra2(photograph.pixels, decoded)
+        assert found.reached == pytest.approx(target.value, abs=1)
+    assert encode_picture(tiny_codec, photograph, found.quality).data == found.data
+    assert found.header == container.read(found.data).header
 
 
-@pytest.mark.parametrize("target", [Target(Kind.SIZE, 10), Target(Kind.SIZE, 1e9), Target(Kind.PSNR, 90)])
-def test_target_out_of_reach_is_refused(tiny_model, photograph, target):
-    with pytest.raises(CodecError, match="out of reach for this picture: the nearest is"):
-        compress_to(tiny_model, photograph, target)
+@pytest.mark.parametrize("target", [RateTarget("size", 10), RateTarget("size", 1e9), RateTarget("psnr", 90)])
+def test_target_out_of_reach_is_refused(tiny_codec, photograph, target):
+    with pytest.raises(CodecError, match=r"out of reach for this picture: the nearest is .*\.$"):
+        encode_picture(tiny_codec, photograph, target=target)
 
 
-@pytest.mark.parametrize(("kind", "value"), [(Kind.SIZE, 0.5), (Kind.PSNR, float("nan")), (Kind.PSNR, float("inf"))])
-def test_what_is_no_target_is_refused(kind, value):
-    with pytest.raises(UsageError):
-        Target(kind, value)
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [("size", 0.5), ("bpp", 0), ("bpp", -1), *((metric, value) for metric in METRICS for value in (np.nan, np.inf))],
+)
+def test_what_is_no_target_is_refused(metric, value):
+    with pytest.raises(UsageError, match=r"^[A-Z].*\.$"):
+        target_of(None, **{**dict.fromkeys(METRICS), metric: value})
 
 
-def test_picture_too_small_for_the_metric(tiny_model):
+def test_one_target_and_no_quality_beside_it():
+    assert target_of(50, None, None, None, None) is None
+    assert target_of(None, None, 0.5, None, None) == RateTarget("bpp", 0.5)
+    for several in ((50, 9, None, None, None), (None, 9, 1, None, None), (None, None, None, 30, 50)):
+        with pytest.raises(UsageError, match="not several"):
+            target_of(*several)
+
+
+def test_picture_too_small_for_the_metric(tiny_codec):
     with pytest.raises(UsageError, match="too small"):
-        compress_to(tiny_model, Picture(np.zeros((4, 4, 3), np.uint8)), Target(Kind.SSIMULACRA2, 50))
+        encode_picture(tiny_codec, Picture(np.zeros((4, 4, 3), np.uint8)), target=RateTarget("ssimulacra2", 50))

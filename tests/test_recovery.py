@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_pictures import PHOTOGRAPH
+from made_pictures import PHOTOGRAPH, SRGB
 from PIL import Image
 
 import imgcodec
-from imgcodec import InvalidFileError, Tokens, codec
+from imgcodec import InvalidFileError, Tokens, api
+from imgcodec import codec as pipeline
 from imgcodec.bitstream import Section, SectionType, container
+from imgcodec.bitstream.sections import PICTURE_SECTIONS
+from imgcodec.codec import decode_picture, detokenize, encode_picture, tokenize
 from imgcodec.pictures import io as image
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.tokenizers.transforms import BLOCK
@@ -25,17 +28,19 @@ def photograph():
 
 
 @pytest.fixture(scope="module")
-def tiled(tiny_model, photograph):
+def tiled(tiny_codec, photograph):
     """A file of 3 x 2 tiles with alpha and metadata, and what it decodes to."""
     pixels = photograph[200:400, 300:600]
     alpha = np.tile(np.arange(pixels.shape[1]) % 256, (len(pixels), 1)).astype(np.uint8)
     exif = Image.Exif()
     exif[0x010E] = "a tower"
-    picture = image.Picture(pixels, alpha, exif=exif.tobytes().removeprefix(b"Exif\0\0"), xmp=b"<x:xmpmeta/>")
+    picture = image.Picture(
+        pixels, alpha, SRGB, exif.tobytes().removeprefix(b"Exif\0\0"), b"<x:xmpmeta/>", density=(11811, 5906)
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(photo, "TILE_SIZE", 128)
-        data = tiny_model.compress_picture(picture, 70)
-    return data, tiny_model.decompress_picture(data)
+        data = encode_picture(tiny_codec, picture, 70).data
+    return data, decode_picture(tiny_codec, container.read(data))
 
 
 def flipped(data, bits):
@@ -63,7 +68,7 @@ def psnr(a, b):
 
 @given(st.data())
 @settings(max_examples=20)
-def test_a_damaged_tile_costs_that_tile_and_no_more(tiny_model, tiled, data):
+def test_a_damaged_tile_costs_that_tile_and_no_more(tiny_model, tiny_codec, tiled, data):
     whole, expected = tiled
     file = container.read(whole)
     tokens = [entry for entry in file.entries if entry.type == SectionType.TOKENS]
@@ -79,7 +84,7 @@ def test_a_damaged_tile_costs_that_tile_and_no_more(tiny_model, tiled, data):
     assert (set(found.flat), set(found.coarse), found.left_out, found.unreadable) == (flat, coarse, (), ())
     assert found.is_damaged
     assert not found.is_cut
-    touched = around(tiny_model.codec.photo.tokenizer, file.header, flat | coarse)
+    touched = around(tiny_codec.tokenizer, file.header, flat | coarse)
     assert not touched.all() or len(flat | coarse) > 1
     assert np.array_equal(found.picture.pixels[~touched], expected.pixels[~touched])
     assert np.array_equal(found.picture.alpha, expected.alpha)
@@ -90,23 +95,23 @@ def test_a_damaged_tile_costs_that_tile_and_no_more(tiny_model, tiled, data):
         assert np.abs(middle - 128).max() < 24, "gray"
 
 
-def test_a_lost_detail_leaves_the_coarse_picture(tiny_model, photograph):
+def test_a_lost_detail_leaves_the_coarse_picture(tiny_model, tiny_codec, photograph):
     pixels = photograph[200:300, 300:450]
-    tokens = tiny_model.tokenize(pixels, 90)
+    tokens = tokenize(tiny_codec, pixels, 90)
     data = tiny_model.write_tokens(tokens)
     found = tiny_model.recover(flipped(data, [8 * container.read(data).entries[1].offset + 50]))
-    coarse = tiny_model.detokenize(Tokens(tokens.header, tokens.stages[:1]))
+    coarse = detokenize(tiny_codec, Tokens(tokens.header, tokens.stages[:1]))
     assert np.array_equal(found.picture.pixels, coarse)
     assert found.notes[-1] == "its tile 0 is shown coarsely, for the fine stage is lost"
 
 
-@pytest.mark.parametrize("kind", [SectionType.ALPHA, SectionType.EXIF, SectionType.XMP])
+@pytest.mark.parametrize("kind", PICTURE_SECTIONS)
 def test_damaged_alpha_and_metadata_are_left_out_and_named(tiny_model, tiled, kind):
     whole, expected = tiled
     file = container.read(whole)
     entry = next(entry for entry in file.entries if entry.type == kind)
     name = kind.name.lower()
-    others = {"alpha", "exif", "xmp"} - {name}
+    others = {row.field for row in PICTURE_SECTIONS.values()} - {name}
 
     found = tiny_model.recover(flipped(whole, [8 * (entry.offset + entry.size) - 40]))
     assert found.notes == [f"it is damaged in {entry.size} bytes from byte {entry.offset} on ({name})"]
@@ -122,7 +127,7 @@ def test_damaged_alpha_and_metadata_are_left_out_and_named(tiny_model, tiled, ki
     assert found.image.mode == ("RGB" if name == "alpha" else "RGBA")
 
 
-def test_tokens_that_do_not_decode_though_their_checksum_is_right(tiny_model, tiled):
+def test_tokens_that_do_not_decode_though_their_checksum_is_right(tiny_model, tiny_codec, tiled):
     whole, expected = tiled
     file = container.read(whole)
     last = file.header.tile_count - 1
@@ -136,7 +141,7 @@ def test_tokens_that_do_not_decode_though_their_checksum_is_right(tiny_model, ti
     found = tiny_model.recover(data)
     assert (found.coarse, found.flat, found.unreadable) == ((last,), (), (last,))
     assert found.is_damaged
-    touched = around(tiny_model.codec.photo.tokenizer, file.header, [last])
+    touched = around(tiny_codec.tokenizer, file.header, [last])
     assert np.array_equal(found.picture.pixels[~touched], expected.pixels[~touched])
 
 
@@ -167,10 +172,10 @@ def test_files_of_which_nothing_is_left_are_refused(tiny_model, tiled):
         tiny_model.recover(flipped(whole, [8 * 15]))
 
 
-def test_the_function_finds_the_model(tiny_model, tiled, monkeypatch):
+def test_the_function_finds_the_model(tiny_codec, tiled, monkeypatch):
     whole, expected = tiled
-    monkeypatch.setattr(codec, "find_model_by_id", lambda id: {tiny_model.id: "tiny"}[id])
-    monkeypatch.setattr(codec, "_cached_model", lambda name, device: {"tiny": tiny_model}[name])
+    monkeypatch.setattr(api, "find_model_by_id", lambda id: {tiny_codec.id: "tiny"}[id])
+    monkeypatch.setattr(pipeline, "cached_codec", lambda name, device: {"tiny": tiny_codec}[name])
     found = imgcodec.recover(whole[:-9])
     assert isinstance(found, imgcodec.Recovery)
     assert found.is_cut
@@ -185,7 +190,7 @@ def test_the_function_finds_the_model(tiny_model, tiled, monkeypatch):
 def test_every_section_makes_a_preview_better(tiny_model, photograph, monkeypatch, tile_size, quality):
     monkeypatch.setattr(photo, "TILE_SIZE", tile_size or 1024)
     pixels = photograph[150:280, 320:520]
-    data = tiny_model.compress(pixels, quality)
+    data = tiny_model.compress(pixels, quality=quality)
     file = container.read(data)
     assert file.header.tile_size == tile_size
     best = 0.0
@@ -202,7 +207,7 @@ def test_every_section_makes_a_preview_better(tiny_model, photograph, monkeypatc
 
 def test_every_byte_makes_a_preview_no_worse(tiny_model, photograph):
     pixels = photograph[220:284, 400:464]
-    data = tiny_model.compress(pixels, 80)
+    data = tiny_model.compress(pixels, quality=80)
     first = container.read(data).entries[0]
     best = 0.0
     for length in range(len(data) + 1):

@@ -13,8 +13,8 @@ from imgcodec.priors.integer import exact
 
 def test_one_model_in_many_threads(tiny_model):
     pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
-    jobs = [(pixels[i * 20 : i * 20 + 70 + 9 * i, i * 40 : i * 40 + 90], 12.5 * i) for i in range(8)]
-    tiny_model.codec.photo.tables._models.clear()  # so that the threads have to make them at the same time
+    jobs = [(pixels[i * 20 : i * 20 + 70 + 9 * i, i * 40 : i * 40 + 90], {"quality": 12.5 * i}) for i in range(8)]
+    tiny_model._codec.photo.tables._models.clear()  # so that the threads have to make them at the same time
     start = Barrier(4)
 
     def work(number):
@@ -22,7 +22,7 @@ def test_one_model_in_many_threads(tiny_model):
         order = np.random.default_rng(number).permutation(len(jobs))
         done = {}
         for index in order:
-            data = tiny_model.compress(*jobs[index])
+            data = tiny_model.compress(jobs[index][0], **jobs[index][1])
             done[int(index)] = data, np.asarray(tiny_model.decompress(data)), tiny_model.read_tokens(data).sha256()
         return done
 
@@ -37,7 +37,7 @@ def test_one_model_in_many_threads(tiny_model):
 
 
 def work_alone(model, jobs):
-    files = [model.compress(*job) for job in jobs]
+    files = [model.compress(pixels, **options) for pixels, options in jobs]
     return [(data, np.asarray(model.decompress(data)), model.read_tokens(data).sha256()) for data in files]
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 
-from imgcodec.model_file.model import load_photo_model, photo_model, save_model
+from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.trainable import Rows, export, restore
 from imgcodec.priors.photo.transformer import Prior
+from imgcodec.profiles.photo.model import load_photo_model, photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ
 
 

@@ -133,7 +133,7 @@ def run(
             jpeg_samples.append(measure(name, reference, peers.JPEG, quality))
             advance()
     if not samples:
-        raise ValueError("no images to measure")
+        raise ValueError("There are no images to measure.")
     names = dict.fromkeys(sample.image for sample in samples)
     return Report(
         rates=rates,

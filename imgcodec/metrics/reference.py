@@ -23,7 +23,7 @@ def psnr(original: Pixels, distorted: Pixels) -> float:
     Raises ValueError if the sizes differ.
     """
     if original.shape != distorted.shape:
-        raise ValueError(f"pictures of different sizes: {original.shape} and {distorted.shape}")
+        raise ValueError(f"Pictures of different sizes: {original.shape} and {distorted.shape}.")
     difference = original.astype(np.float64).ravel()
     difference -= distorted.ravel()
     # Sums of squares of whole numbers below 2^53: exact in any order of summation.
@@ -70,7 +70,7 @@ class MsSsim:
     def __call__(self, distorted: Pixels) -> float | None:
         """0 to 1; None for a picture with a side under 161 pixels. Raises ValueError if the sizes differ."""
         if distorted.shape != self._shape:
-            raise ValueError(f"pictures of different sizes: {self._shape} and {distorted.shape}")
+            raise ValueError(f"Pictures of different sizes: {self._shape} and {distorted.shape}.")
         if not self._fits:
             return None
         return float(np.mean([self._channel(channel, distorted[..., channel]) for channel in range(3)]))

@@ -167,7 +167,7 @@ class Ssimulacra2:
     def __call__(self, distorted: NDArray[np.uint8]) -> float | None:
         """The score, at most 100; None where a side is under 8 pixels. Raises ValueError if the sizes differ."""
         if distorted.shape != self._shape:
-            raise ValueError(f"pictures of different sizes: {self._shape} and {distorted.shape}")
+            raise ValueError(f"Pictures of different sizes: {self._shape} and {distorted.shape}.")
         if not self._scales:
             return None
         norms = np.empty((3, len(self._scales), 2, 3))  # channel, scale, norm, map

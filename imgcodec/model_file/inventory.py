@@ -1,12 +1,14 @@
 """What there is to know of a model file: its metadata, its tensors, its card, and whether it works."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
-from imgcodec.model_file.model import find_model, open_model
+from imgcodec.model_file.find import find_model
+from imgcodec.model_file.model import open_model
 from imgcodec.storage import files
 
 LARGEST_CARD = 2**20  # bytes
@@ -57,16 +59,16 @@ def describe(name_or_path: str) -> Facts:
     return Facts(file.name, path, file.id.hex(), size, profile, file.config, parameters, _card(path.with_suffix(".md")))
 
 
-def check(model: Facts) -> None:
+def check(model: Facts, load: Callable[[Path], object]) -> None:
     """Builds the model, which proves its bounds and runs its known-answer test, and compares its id with the card's.
 
-    Raises InvalidFileError for a model that cannot be used here."""
-    from imgcodec.codec import load_model
-
+    load: loads a model by its path, for this room knows no profiles. Raises InvalidFileError for a model that cannot be
+    used here.
+    """
     if model.card.id not in (None, model.id):
-        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}")
+        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}.")
     try:
-        load_model(str(model.path))
+        load(model.path)
     except CodecError as error:
         raise InvalidFileError(str(error)) from None
 

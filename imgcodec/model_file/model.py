@@ -1,78 +1,27 @@
-"""A model: configuration, tensors and id. Finding, loading and verifying it.
+"""A model: configuration, tensors and id. Loading and verifying it.
 
 A model is one safetensors file. Its metadata hold the configuration and the answer of a known-answer test; its tensors
 are stored in the types they are used in: int8 and int32 for the prior, 16-bit floats for the transforms.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from importlib import resources
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from imgcodec.bitstream.entropy import FrequencyTables
-from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
-from imgcodec.bitstream.header import QUALITY_MAX, Header, Tune
-from imgcodec.model_file.integer_prior import exact_prior, stored_integer
-from imgcodec.model_file.untrusted import fill, read_tensors, sizes, soundness
-from imgcodec.priors.integer import exact
+from imgcodec.bitstream.errors import CodecError
+from imgcodec.model_file.find import LARGEST_FILE, codebook_id, find_model
+from imgcodec.model_file.untrusted import read_tensors, soundness
 from imgcodec.priors.integer.known_answer import known_answer
-from imgcodec.priors.photo.tables import SCALES, UNIT
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
 from imgcodec.storage import files
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig, Synthesis
 
 FORMAT = "imgcodec-model-1"
-LARGEST_FILE = 2**28  # bytes
 LARGEST_CONFIG = 2**20  # characters
-
-
-@dataclass
-class PhotoModel:
-    """Tokenizer, integer prior and frequency tables that belong together, under one id."""
-
-    name: str
-    id: bytes
-    tokenizer: ResidualVQ
-    prior: Prior
-    tables: FrequencyTables
-    device: torch.device
-    lambdas: tuple[float, float]
-
-    def level(self, header: Header) -> float:
-        """The level of a header's quality; those of the visual tune follow those of the other."""
-        levels = self.tokenizer.config.levels
-        return header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
-
-    def synthesis(self, tune: Tune) -> Synthesis:
-        """That of a tune."""
-        visual = self.tokenizer.visual
-        return self.tokenizer.synthesis if visual is None or tune == Tune.PSNR else visual
-
-
-def photo_model(
-    tokenizer: ResidualVQ, prior: Prior, tables: FrequencyTables, lambdas: tuple[float, float]
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0
-    and 100 were trained for."""
-    tensors: dict[str, Tensor] = {}
-    for name, tensor in tokenizer.state_dict().items():
-        tensors |= {f"tokenizer.{n}": t for n, t in stored_tensors(name, tensor).items()}
-    tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
-    tensors["tables.weights"] = torch.from_numpy(tables.weights.astype(np.int32))
-    tensors["tables.shift"] = torch.from_numpy(tables.shift.astype(np.uint8))
-    config = {
-        "profile": "photo", "lambdas": lambdas, "fractions": exact.operand_fractions(prior),
-        "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config),
-    }  # fmt: skip
-    return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
 
 
 def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
@@ -82,45 +31,12 @@ def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str])
 
 
 def model_id(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """First 8 bytes of the SHA-256 of the configuration and, by name, of every tensor's name, type, shape and
-    little-endian bytes."""
-    digest = hashlib.sha256(metadata.get("config", "").encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.flatten().clone().view(torch.uint8).numpy().tobytes())
-    return digest.digest()[:8]
-
-
-def find_model(name_or_path: str) -> Path:
-    """The file of an installed model, or the path itself. Raises ModelNotFoundError."""
-    if name_or_path.endswith(".safetensors"):
-        path = Path(name_or_path)
-    else:
-        path = Path(str(resources.files("imgcodec.models"))) / f"{name_or_path}.safetensors"
-    if not path.is_file():
-        raise ModelNotFoundError(f"model {name_or_path!r} is not installed; there are: {', '.join(installed_models())}")
-    return path
-
-
-def installed_models() -> list[str]:
-    """Names of the models in the package."""
-    folder = Path(str(resources.files("imgcodec.models")))
-    return sorted(p.stem for p in folder.glob("*.safetensors"))
-
-
-def find_model_by_id(id: bytes) -> str:
-    """Name of the installed model with that id. Raises ModelNotFoundError.
-
-    Reads the files' tensors but builds no network, so a few milliseconds a model.
-    """
-    for name in installed_models():
-        if model_id(*read_tensors(find_model(name), LARGEST_FILE)) == id:
-            return name
-    raise ModelNotFoundError(
-        f"the file was made with model {id.hex()}, which is not installed; "
-        "install the release of imgcodec that made it, or pass its weights with --model"
+    """The codebook id of a file with these tensors and metadata."""
+    stored = (
+        (name, str(tensor.dtype), tuple(tensor.shape), tensor.flatten().clone().view(torch.uint8).numpy())
+        for name, tensor in tensors.items()
     )
+    return codebook_id(metadata.get("config", ""), stored)
 
 
 @dataclass
@@ -134,7 +50,7 @@ class ModelFile:
     answer: str | None
 
 
-def open_model(name_or_path: str) -> ModelFile:
+def open_model(name_or_path: str | Path) -> ModelFile:
     """Reads a model file. Raises ModelNotFoundError if there is no such model, CodecError if the file is none."""
     path = find_model(name_or_path)
     tensors, metadata = read_tensors(path, LARGEST_FILE)
@@ -147,7 +63,7 @@ def open_model(name_or_path: str) -> ModelFile:
     return ModelFile(path.stem, model_id(tensors, metadata), tensors, config, metadata.get("answer"))
 
 
-def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: str) -> torch.device:
+def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: torch.device | str) -> torch.device:
     """Takes tokenizer and integer prior to their device. Raises CodecError if this machine's arithmetic fails the
     known-answer test there."""
     target = torch.device(device)
@@ -157,53 +73,6 @@ def settle(file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: str)
     prior.eval().to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if known_answer(prior) != file.answer:
         raise CodecError(
-            f"this machine computes {file.name} differently from the one that made it: nothing can be coded safely"
+            f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
         )
     return target
-
-
-def load_photo_model(name_or_path: str, device: str = "cpu") -> PhotoModel:
-    """Reads, checks and builds a model.
-
-    Raises ModelNotFoundError if there is no such model, CodecError if the file is no sound model of this profile or if
-    this machine's arithmetic fails the known-answer test.
-    """
-    return build_photo_model(open_model(name_or_path), device)
-
-
-def build_photo_model(file: ModelFile, device: str) -> PhotoModel:
-    """As `load_photo_model`, of a file that is read already."""
-    config, tensors = file.config, file.tensors
-    with soundness(file.name):
-        if config["profile"] != "photo":
-            raise ValueError("unknown format or profile")
-        with torch.device("meta"):  # no memory before the shapes are known to be right
-            tokenizer = ResidualVQ(RVQConfig(**sizes(config["tokenizer"])))
-            prior = Prior(PriorConfig(**sizes(config["prior"])))
-        fill(tokenizer, tensors)
-        tokenizer.check_codebooks()
-        prior = exact_prior(prior, config["fractions"], tensors)
-        exact.check_bounds(prior)
-        lowest, highest = config.get("lambdas", (0.0008, 0.1))  # the first models do not say
-        lambdas = (float(lowest), float(highest))
-        tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
-        if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
-            raise ValueError("tokenizer, prior and tables do not belong together")
-        if prior.config.tunes != 1 + tokenizer.config.visual:
-            raise ValueError("tokenizer and prior have different tunes")
-    target = settle(file, tokenizer, prior, device)
-    return PhotoModel(file.name, file.id, tokenizer, prior, tables, target, lambdas)
-
-
-def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:
-    """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks),
-    bfloat16 for the weights of the nets, float32 for the few that are cheap. Weights of the visual synthesis, whose
-    pictures need not be near in decibels, are int8 with a scale for each output."""
-    if name.startswith("codebooks") or name.endswith("linear.weight"):
-        return {name: tensor.half()}
-    if tensor.dim() != 4:
-        return {name: tensor.float()}
-    if not name.startswith("visual."):
-        return {name: tensor.bfloat16()}
-    scale = tensor.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127
-    return {name: (tensor / scale).round().to(torch.int8), f"{name}.scale": scale.float()}

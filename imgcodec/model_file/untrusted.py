@@ -13,10 +13,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import CodecError
+from imgcodec.model_file.find import TYPES
 
 LARGEST_SIZE = 2**13  # of any number in a configuration: channels, codes, blocks
 LONGEST_LIST = 64
-TYPES = {"I8", "U8", "I32", "F16", "BF16", "F32"}
 
 Config = TypeVar("Config")
 
@@ -26,15 +26,20 @@ def read_tensors(path: Path, largest: int) -> tuple[dict[str, Tensor], dict[str,
     used here. Raises CodecError."""
     try:
         if path.stat().st_size > largest:
-            raise CodecError(f"{path.name} is too large to be a model")
+            raise CodecError(f"{path.name} is too large to be a model.")
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
-            strange = {file.get_slice(name).get_dtype() for name in names} - TYPES
+            strange = {file.get_slice(name).get_dtype() for name in names} - TYPES.keys()
             if strange:
-                raise CodecError(f"{path.name} is not a sound imgcodec model: no model has tensors of {min(strange)}")
+                raise CodecError(f"{path.name} is not a sound imgcodec model: no model has tensors of {min(strange)}.")
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CodecError(f"{path.name} is not a safetensors file: {error}") from error
+        raise CodecError(f"{path.name} is not a safetensors file: {clause(error)}.") from error
+
+
+def clause(error: Exception) -> str:
+    """What an error says, as the end of a sentence."""
+    return str(error).strip().rstrip(".")
 
 
 @contextmanager
@@ -43,9 +48,9 @@ def soundness(name: str) -> Iterator[None]:
     try:
         yield
     except KeyError as error:
-        raise CodecError(f"{name} is not a sound imgcodec model: {error} is missing") from error
+        raise CodecError(f"{name} is not a sound imgcodec model: {error} is missing.") from error
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
-        raise CodecError(f"{name} is not a sound imgcodec model: {error}") from error
+        raise CodecError(f"{name} is not a sound imgcodec model: {clause(error)}.") from error
 
 
 def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:

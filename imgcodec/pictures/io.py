@@ -12,7 +12,8 @@ import io
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,11 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from imgcodec.bitstream.container import Container, Section, SectionType
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.bitstream.header import ColourMode
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.bitstream.payload import pack, pack_alpha, pack_density, unpack, unpack_alpha, unpack_density
 from imgcodec.pictures import chunks, extended_xmp, metadata, modes
 from imgcodec.pictures.metadata import Density
 from imgcodec.pictures.modes import Pixels
@@ -54,7 +52,6 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "PPM": {},
 }
-_LUMA = (0.299, 0.587, 0.114)
 # Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
 _METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
 _SAMPLE_BYTES = 8  # a pixel of 16-bit RGBA, not compressed
@@ -76,6 +73,7 @@ class Picture:
     icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
     gray: the original has one channel of colour, and the picture is saved so.
     density: pixels a metre, across and down.
+    bit_depth: bits of a sample of the original, 1 to 16; `pixels` have 8.
     notes: what was lost on the way here, each a clause about "it", for people.
     file_bytes: size of the file that it was read from.
     """
@@ -87,6 +85,7 @@ class Picture:
     xmp: bytes | None = None
     gray: bool = False
     density: Density | None = None
+    bit_depth: int = 8
     notes: list[str] = field(default_factory=list)
     file_bytes: int | None = None
 
@@ -99,11 +98,14 @@ class Picture:
         return int(self.pixels.shape[0])
 
 
-def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
-    """A Picture from a path (`-` is standard input), a file's bytes, a PIL image or an array uint8 (H, W, 3) or (H, W).
+def load(
+    source: str | PathLike[str] | bytes | BinaryIO | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels
+) -> Picture:
+    """A Picture from a path (`-` is standard input), a file's bytes, a binary file object, a PIL image of any mode, or
+    an array uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha.
 
     Raises InvalidFileError for what is damaged, over `max_pixels` or not an image, CodecError where there is no such
-    file, UsageError for an array of another kind.
+    file, UsageError for an array of another kind and for anything else.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
@@ -117,13 +119,13 @@ def load(source: str | Path | bytes | Image.Image | Pixels, max_pixels: int = DE
             raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
     if isinstance(source, bytes):
         return _from_bytes(source, "The input", max_pixels)
-    data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
-    return _from_bytes(data, "Standard input" if str(source) == files.STANDARD else str(source), max_pixels)
-
-
-def strip(picture: Picture) -> Picture:
-    """The picture without what is not needed to show it: EXIF, XMP and density."""
-    return replace(picture, exif=None, xmp=None, density=None)
+    if isinstance(source, str | PathLike) or hasattr(source, "read"):
+        data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
+        return _from_bytes(data, files.name_of(source), max_pixels)
+    raise UsageError(
+        "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
+        f"not of the type {type(source).__name__}."
+    )
 
 
 def format_of(path: str | Path) -> str:
@@ -194,54 +196,6 @@ def to_pil(picture: Picture) -> Image.Image:
     return image
 
 
-def colour_mode(picture: Picture) -> ColourMode:
-    """The colour mode that the header of a .nic file states."""
-    return ColourMode.GRAY if picture.gray else ColourMode.RGB
-
-
-def picture_sections(picture: Picture) -> list[Section]:
-    """The sections of a .nic file for what a picture has besides pixels. Alpha is kept without loss."""
-    found = {
-        SectionType.ALPHA: None if picture.alpha is None else pack_alpha(picture.alpha),
-        SectionType.ICC: picture.icc and pack(picture.icc),
-        SectionType.EXIF: picture.exif and pack(picture.exif),
-        SectionType.XMP: picture.xmp and pack(picture.xmp),
-    }
-    if picture.density and picture.density != metadata.exif_density(picture.exif):
-        found[SectionType.DENSITY] = pack_density(picture.density)
-    return [Section(kind, 0, 0, data) for kind, data in found.items() if data]
-
-
-def apply_sections(pixels: Pixels, file: Container, scale: int = 1) -> Picture:
-    """The picture of a .nic file, from its decoded pixels (H, W, 3) and the sections of `picture_sections`.
-
-    scale: how many times the file's size the pixels have. The pixels of a gray picture become equal. Raises
-    InvalidFileError for sections that do not hold what they should.
-    """
-    header = file.header
-    alpha = file.find(SectionType.ALPHA)
-    icc, exif, xmp = (file.find(kind) for kind in (SectionType.ICC, SectionType.EXIF, SectionType.XMP))
-    gray = header.colour_mode == ColourMode.GRAY
-    if gray:
-        for row in pixels:  # one at a time: real numbers take four times the memory
-            row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
-    density = file.find(SectionType.DENSITY)
-    exif = exif and unpack(exif)
-    opacity = None if alpha is None else unpack_alpha(alpha, header.width, header.height)
-    if opacity is not None and scale > 1:
-        size = header.width * scale, header.height * scale
-        opacity = np.asarray(Image.fromarray(opacity).resize(size, Image.Resampling.BICUBIC))
-    return Picture(
-        pixels,
-        opacity,
-        icc and unpack(icc),
-        exif,
-        xmp and unpack(xmp),
-        gray,
-        metadata.exif_density(exif) if density is None else unpack_density(density),
-    )
-
-
 def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:
     """A picture's metadata as Pillow takes them for a format, and notes on what it does not take."""
     exif = picture.exif and metadata.EXIF_PREFIX + picture.exif
@@ -288,12 +242,18 @@ def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) 
 
 
 def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:
-    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
-        raise UsageError(f"An image array is uint8 (H, W, 3) or (H, W), not {array.dtype} {array.shape}.")
+    channels = array.shape[2] if array.ndim == 3 else 1 if array.ndim == 2 else 0
+    if array.dtype != np.uint8 or channels not in (1, 3, 4):
+        raise UsageError(
+            "A picture as an array is uint8 of the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), "
+            f"not {array.dtype} {array.shape}."
+        )
     _check_size((array.shape[1], array.shape[0]), max_pixels)
-    gray = array.ndim == 2
-    pixels = np.repeat(array[..., None], 3, axis=2) if gray else np.ascontiguousarray(array)
-    return Picture(pixels.astype(np.uint8, copy=False), gray=gray)
+    samples = np.ascontiguousarray(array, np.uint8).reshape(*array.shape[:2], channels)
+    if channels == 1:
+        return Picture(np.repeat(samples, 3, axis=2), gray=True)
+    alpha = np.ascontiguousarray(samples[..., 3]) if channels == 4 else None
+    return Picture(np.ascontiguousarray(samples[..., :3]), alpha)
 
 
 def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
@@ -366,8 +326,8 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     if getattr(image, "is_animated", False):
         several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
         notes.append(f"only the first of its {several} is kept")
+    bits = modes.bit_depth(image, data)
     image.load()
-    bits = modes.bits(image, data)
     if bits > 8:
         notes.append(f"its {bits} bits a sample are reduced to 8")
 
@@ -405,7 +365,7 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     if xmp and len(xmp) > room - len(exif or b""):
         xmp = None
         notes.append("its XMP makes more than 15 MiB of metadata and was left out")
-    return Picture(pixels, alpha, icc, exif, xmp, gray, density, notes)
+    return Picture(pixels, alpha, icc, exif, xmp, gray, density, bits, notes)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

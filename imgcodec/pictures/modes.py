@@ -22,22 +22,25 @@ def is_gray(image: Image.Image) -> bool:
     return image.mode in _GRAY or image.mode.startswith("I;16")
 
 
-def bits(image: Image.Image, data: bytes) -> int:
-    """Bits a sample, at least 8, from the file's own header where `data` (its bytes, or none) has one that tells.
+def bit_depth(image: Image.Image, data: bytes) -> int:
+    """Bits of a sample of the original, 1 to 16; those of its colours, where it has a palette.
 
-    Pillow reduces some files to 8 without a word.
+    From the file's own header, where `data` (its bytes, or none) has one that tells: Pillow reduces some files to 8
+    without a word. To be asked before the image is loaded.
     """
-    if image.mode.startswith("I"):
-        return 16
+    usual = {"1": 1}.get(image.mode, 16 if image.mode.startswith("I") else 8)
+    if image.mode in ("1", "P", "PA"):
+        return usual
     try:
-        return max(8, _stated(image, data))
+        stated = _stated(image, data)
     except (IndexError, TypeError, ValueError):
-        return 8
+        return usual
+    return stated if 1 <= stated <= 16 else usual
 
 
 def _stated(image: Image.Image, data: bytes) -> int:
     if image.format == "PNG":
-        return data[24]
+        return data[24] if data else _raw_depth(image)
     if image.format == "TIFF":
         value = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
         return max(value) if isinstance(value, tuple) else int(value)
@@ -47,7 +50,12 @@ def _stated(image: Image.Image, data: bytes) -> int:
         return (data[start + 42] & 0x7F) + 1
     if image.format == "AVIF" and (start := data.find(b"pixi")) >= 0:
         return max(data[start + 9 : start + 9 + data[start + 8]])
-    return 8
+    return 16 if image.mode.startswith("I") else 8
+
+
+def _raw_depth(image: Image.Image) -> int:
+    """Of a PNG that Pillow has opened, but not decoded yet: what it decodes is named as `RGB;16B`."""
+    return int(re.findall(r";(\d+)", str(getattr(image, "tile", [])[0][3]))[0])
 
 
 def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:

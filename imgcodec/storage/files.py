@@ -2,54 +2,79 @@
 
 Messages name the path and the reason in one sentence; every failure is a CodecError.
 
-A file is written as a temporary one beside it, `.imgcodec-*.tmp`, which is locked as long as its process lives. One
-that is not locked was left by a process that was killed, and the next to write into the folder removes it.
+A file is written as a temporary one beside it (`imgcodec.storage.temporary`).
 """
 
 import functools
 import io
 import os
-import secrets
 import stat
 import sys
+from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-
-if sys.platform != "win32":  # there, an abandoned file stays; its name is random, so that it is in nobody's way
-    import fcntl
+from imgcodec.storage import temporary
 
 STANDARD = "-"
-TEMPORARY = ".imgcodec-{}.tmp"
 PIECE = 2**20  # bytes read at once
 
+FileLike: TypeAlias = bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO
+"""Bytes, a path (`-` is standard input), or a binary file object."""
 
-def read(path: str | Path, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
-    """Everything in the file, or in standard input for `-`.
 
-    Raises CodecError where there is no such file, InvalidFileError where there is something that cannot be read, or
-    that has more than `limit` bytes: pipes and devices may never end.
+def contents(data: FileLike, limit: int) -> bytes:
+    """The bytes of a file that is given by them, by its path or by a binary file object. Raises as `read`, and
+    UsageError for anything else."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    if isinstance(data, str | PathLike) or hasattr(data, "read"):
+        return read(data, limit)
+    raise UsageError(
+        f"A file is given as bytes, a path or a binary file object, not as something of the type {type(data).__name__}."
+    )
+
+
+def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
+    """Everything in the file at a path, in standard input for `-`, or that is left in a file object.
+
+    Raises CodecError where there is no such file, UsageError for a file object that gives text, InvalidFileError where
+    there is something that cannot be read, or that has more than `limit` bytes: pipes and devices may never end.
     """
+    name = name_of(source)
     try:
-        if str(path) == STANDARD:
+        if not isinstance(source, str | PathLike):
+            return _all(source, name, limit)
+        if str(source) == STANDARD:
             if sys.stdin is None:
                 raise CodecError("Standard input is closed.")
-            return _all(sys.stdin.buffer, "Standard input", limit)
-        with open(path, "rb") as file:
-            return _all(file, str(path), limit)
+            return _all(sys.stdin.buffer, name, limit)
+        with open(source, "rb") as file:
+            return _all(file, name, limit)
     except FileNotFoundError:
-        raise CodecError(f"There is no file {path}.") from None
+        raise CodecError(f"There is no file {name}.") from None
     except IsADirectoryError:
-        raise InvalidFileError(f"{path} is a directory, not a file.") from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise InvalidFileError(f"{path} cannot be read: {reason(error)}.") from None
+        raise InvalidFileError(f"{name} is a directory, not a file.") from None
+    except CodecError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character, a file that is closed
+        raise InvalidFileError(f"{name} cannot be read: {reason(error)}.") from None
+
+
+def name_of(source: str | PathLike[str] | BinaryIO) -> str:
+    """What messages call it."""
+    if not isinstance(source, str | PathLike):
+        return "The input"
+    return "Standard input" if str(source) == STANDARD else str(source)
 
 
 def _all(file: BinaryIO, name: str, limit: int) -> bytes:
     gathered = io.BytesIO()
     while piece := file.read(PIECE):
+        if not isinstance(piece, bytes):
+            raise UsageError("A file object must be opened in binary mode, as by open(path, 'rb').")
         if gathered.tell() + len(piece) > limit:
             raise InvalidFileError(f"{name} has more than the limit of {limit} bytes.")
         gathered.write(piece)
@@ -115,76 +140,53 @@ def write(path: str | Path, data: bytes, force: bool = False) -> None:
 
 def _put(target: Path, data: bytes, mode: int | None, force: bool) -> None:
     _remove_abandoned(target.parent)
-    descriptor, temporary = _temporary(target.parent)
+    descriptor, path = _temporary(target.parent)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
             if mode is not None:
-                temporary.chmod(stat.S_IMODE(mode))
+                path.chmod(stat.S_IMODE(mode))
             if sys.platform == "win32":
                 file.close()  # Windows moves no open files; elsewhere it stays locked until it is moved
-            if force or not _linked(temporary, target):
-                temporary.replace(target)
+            if force or not _linked(path, target):
+                path.replace(target)
     except BaseException:  # an interrupt, too, may not leave a temporary file
-        temporary.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
 
 
-def _linked(temporary: Path, target: Path) -> bool:
+def _linked(path: Path, target: Path) -> bool:
     """Moves a file to where there must be none, or returns False where the file system has no links.
 
     A rename would replace what another process may have put there since it was looked at. Raises FileExistsError.
     """
     try:
-        os.link(temporary, target)
+        os.link(path, target)
     except FileExistsError:
         raise
     except OSError:
         return False
-    temporary.unlink()
+    path.unlink()
     return True
 
 
 def _temporary(folder: Path) -> tuple[int, Path]:
     """A new file in the folder, open for writing and locked; and its path."""
     while True:
-        path = folder / TEMPORARY.format(secrets.token_hex(6))
+        path = temporary.new_path(folder, temporary.FILE)
         # Not tempfile: its files are private, and a new file here has the mode that the user's umask gives.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        _lock(descriptor, wait=True)
-        if os.fstat(descriptor).st_nlink:
+        if temporary.keep(descriptor, path):
             return descriptor, path
-        os.close(descriptor)  # between its creation and its lock, another process took it for abandoned
+        os.close(descriptor)
 
 
 @functools.cache
 def _remove_abandoned(folder: Path) -> None:
-    """Removes temporary files whose processes are gone; once a folder, for in a large one the search takes a while."""
-    for path in folder.glob(TEMPORARY.format("*")):
-        try:
-            descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
-        except OSError:  # gone already, or another user's
-            continue
-        try:
-            if _lock(descriptor, wait=False):
-                path.unlink(missing_ok=True)
-        except OSError:
-            pass
-        finally:
-            os.close(descriptor)
-
-
-def _lock(descriptor: int, wait: bool) -> bool:
-    """Whether a lock was there to be had. It ends with the descriptor, and so with the process, however that ends."""
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # another process has it; or the file system knows no locks
-        return False
-    return True
+    """Once a folder, for in a large one the search takes a while."""
+    temporary.remove_abandoned(folder, temporary.FILE, Path.unlink)
 
 
 def _target(path: str | Path) -> tuple[Path, int | None]:

@@ -1,27 +1,22 @@
 """Folders of pictures in, and folders that appear whole or not at all out.
 
-A folder is made as a temporary one beside it, `.imgcodec-*.dir`, which is locked as long as its process lives; the next
-to write there removes one that is not.
+A folder is made as a temporary one beside it (`imgcodec.storage.temporary`).
 """
 
 import os
 import random
 import re
-import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.storage import temporary
 from imgcodec.storage.files import reason
-
-if sys.platform != "win32":
-    import fcntl
-
-TEMPORARY = ".imgcodec-{}.dir"
 
 Item = TypeVar("Item")
 
@@ -103,72 +98,50 @@ def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterato
     something cannot be written. With `force` there are two renames, and so a moment without the old and the new one.
     """
     check_folder(target, force, is_ours)
-    temporary, descriptor = None, None
+    made, descriptor = None, None
     try:
         parent = Path(os.path.realpath(target)).parent
         parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
+        temporary.remove_abandoned(parent, temporary.FOLDER, partial(shutil.rmtree, ignore_errors=True))
         while descriptor is None:
-            temporary = parent / TEMPORARY.format(secrets.token_hex(6))
-            temporary.mkdir()  # not tempfile's: that is private, and this one has the mode that the user's umask gives
-            descriptor = _locked(temporary, wait=True)
-        assert temporary is not None
-        yield temporary
-        _put(temporary, target, force, is_ours)
+            made = temporary.new_path(parent, temporary.FOLDER)
+            made.mkdir()  # not tempfile's: that is private, and this one has the mode that the user's umask gives
+            descriptor = _kept(made)
+        assert made is not None
+        yield made
+        _put(made, target, force, is_ours)
     except OSError as error:
         raise CodecError(f"{target} cannot be written: {reason(error)}.") from None
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
         if descriptor is not None:
             os.close(descriptor)
 
 
-def _put(temporary: Path, target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
+def _put(made: Path, target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
     place = Path(os.path.realpath(target))
     if not place.exists() or not os.listdir(place):
         try:
             if sys.platform == "win32" and place.exists():
                 place.rmdir()  # elsewhere a rename replaces an empty folder
-            temporary.rename(place)
+            made.rename(place)
             return
         except OSError:
             if not place.exists() or not os.listdir(place):
                 raise
     check_folder(target, force, is_ours)  # again: somebody else may have been faster
-    old = temporary.with_name(TEMPORARY.format(secrets.token_hex(6)))
+    old = temporary.new_path(made.parent, temporary.FOLDER)
     place.rename(old)
-    temporary.rename(place)
+    made.rename(place)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _locked(folder: Path, wait: bool) -> int | None:
-    """A descriptor that keeps others from taking the folder for abandoned. None where another process has the lock, or
-    has removed the folder while this one waited for it."""
-    if sys.platform == "win32":
-        return os.open(os.devnull, os.O_RDONLY)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        if not wait:
-            os.close(descriptor)
-            return None
-        # a file system without locks, on which nobody takes a folder for abandoned
-    if folder.exists():
+def _kept(folder: Path) -> int | None:
+    """A descriptor that keeps others from taking a new folder for abandoned; None where one did so before."""
+    # Windows opens no folders
+    descriptor = os.open(os.devnull if sys.platform == "win32" else folder, os.O_RDONLY)
+    if temporary.keep(descriptor, folder):
         return descriptor
     os.close(descriptor)
     return None
-
-
-def _remove_abandoned(parent: Path) -> None:
-    if sys.platform == "win32":  # there, an abandoned folder stays; its name is random, so that it is in nobody's way
-        return
-    for path in parent.glob(TEMPORARY.format("*")):
-        try:
-            descriptor = _locked(path, wait=False)
-        except OSError:  # gone already, or another user's
-            continue
-        if descriptor is not None:
-            shutil.rmtree(path, ignore_errors=True)
-            os.close(descriptor)

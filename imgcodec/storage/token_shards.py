@@ -24,9 +24,8 @@ from imgcodec.bitstream.decodable import check_header
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, PLACE, check_size, rounded_area
-from imgcodec.codec import Model
 from imgcodec.storage import files
-from imgcodec.tokens import Tokens
+from imgcodec.tokens import TokenCodec, Tokens, check_tokens
 
 FORMAT = "imgcodec-tokens-1"
 LARGEST_HEAD = 2**25  # bytes of JSON before the tensors
@@ -40,7 +39,7 @@ ROOM = 128  # bytes of JSON that a tensor takes, at most
 class Writer:
     """Shards `PART-000000.safetensors` of one part, each put in place whole when it is full."""
 
-    def __init__(self, folder: Path, part: str, model: Model, shard_bytes: float, force: bool) -> None:
+    def __init__(self, folder: Path, part: str, model: TokenCodec, shard_bytes: float, force: bool) -> None:
         self.folder, self.part, self.model, self.limit, self.force = folder, part, model, shard_bytes, force
         self.shards: dict[str, int] = {}
         self._start()
@@ -82,7 +81,7 @@ class Writer:
         return f"{self.part}-{len(self.shards):06d}.safetensors"
 
 
-def read(path: Path, model: Model, max_pixels: int = DEFAULT_LIMITS.pixels) -> Iterator[tuple[str, Tokens]]:
+def read(path: Path, model: TokenCodec, max_pixels: int = DEFAULT_LIMITS.pixels) -> Iterator[tuple[str, Tokens]]:
     """The pictures of a shard, name and tokens, each when it is asked for. Names are relative, with `/`.
 
     Raises CodecError where there is no such file, InvalidFileError for one that is damaged or over a limit,
@@ -105,7 +104,7 @@ def read(path: Path, model: Model, max_pixels: int = DEFAULT_LIMITS.pixels) -> I
                     raise ValueError(f"tensors of picture {index} are missing")
                 _check_tensors([(s.get_shape(), s.get_dtype()) for s in map(file.get_slice, keys)], header)
                 tokens = Tokens(header, [file.get_tensor(key) for key in keys])
-                model.check_tokens(tokens)
+                check_tokens(model, tokens)
                 yield name, tokens
     except (InvalidFileError, ModelNotFoundError):
         raise

@@ -121,7 +121,7 @@ class BSQTokenizer(nn.Module):
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale != 1:
-            raise UsageError(f"BSQ decodes to the size of the picture only, not {scale} times it")
+            raise UsageError(f"BSQ decodes to the size of the picture only, not {scale} times it.")
         return self.synthesis(self._latent(self.quantizer.lookup(tokens[0])))
 
     def code_vectors(self) -> list[Tensor]:

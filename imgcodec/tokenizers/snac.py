@@ -83,7 +83,7 @@ class SNAC(nn.Module):
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale != 1:
-            raise UsageError(f"SNAC decodes to the size of the picture only, not {scale} times it")
+            raise UsageError(f"SNAC decodes to the size of the picture only, not {scale} times it.")
         return self.synthesis(self.dequantize(tokens))
 
     def dequantize(self, tokens: list[Tensor]) -> Tensor:

@@ -172,7 +172,7 @@ class ScalableVQVAE(nn.Module):
 
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale not in self.scales:
-            raise UsageError(f"this model decodes at {', '.join(map(str, self.scales))} times the size, not {scale}")
+            raise UsageError(f"This model decodes at {', '.join(map(str, self.scales))} times the size, not {scale}.")
         return self._pictures(self.quantizer.lookup(tokens[0]), (1, scale))[-1]
 
     def decode_scales(self, tokens: list[Tensor]) -> dict[int, Tensor]:

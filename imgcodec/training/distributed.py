@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.devices import resolve_device
 
 CPU = torch.device("cpu")
 
@@ -20,19 +21,15 @@ PATIENCE = timedelta(hours=3)
 """How long a process waits for the first one, which validates, saves and exports alone."""
 
 
-def choose_device(name: str) -> torch.device:
-    """cpu, cuda, mps or auto, the GPU of this process where there are several. Raises UsageError."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name not in available:
-        raise UsageError(f"--device takes cpu, cuda, mps or auto, not {name!r}.")
-    if not available[name]:
-        raise UsageError(f"This machine or this PyTorch has no {name} device.")
+def choose_device(device: torch.device | str) -> torch.device:
+    """As `resolve_device`; of several GPUs the one of this process. Raises UsageError."""
+    found = resolve_device(device)
+    if str(found) != "cuda":  # another kind, or a GPU by its number
+        return found
     index = int(os.environ.get("LOCAL_RANK", "0"))
-    if name == "cuda" and index >= torch.cuda.device_count():
+    if index >= torch.cuda.device_count():
         raise UsageError(f"There are {torch.cuda.device_count()} GPUs, fewer than processes: lower --nproc-per-node.")
-    return torch.device(name, index) if name == "cuda" else torch.device(name)
+    return torch.device("cuda", index)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,31 @@ from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_phot
 from imgcodec.training.raster.recipe import GridRecipe, grid_recipe, train_grid
 
 
+def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
+    del table["profile"]  # there is one only
+    return photo_recipe(table)
+
+
+READERS: dict[str, Callable[[dict[str, Any]], PhotoRecipe | GridRecipe]] = {
+    "photo": _photo_recipe,
+    "tiny": grid_recipe,
+    "snac": grid_recipe,
+    "svqvae": grid_recipe,
+    "bsq": grid_recipe,
+    "pixelcnn": grid_recipe,
+}
+
+
 def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | GridRecipe:
     """A recipe file, changed by `settings` like `batch=4` or `phases.0.minutes=10`. Raises UsageError."""
     try:
         table = tomllib.loads(path.read_text())
         for setting in settings:
             _set(table, setting)
-        if table.get("profile", "photo") == "photo":
-            table.pop("profile", None)
-            return photo_recipe(table)
-        return grid_recipe(table)
+        profile = table.setdefault("profile", "photo")
+        if profile not in READERS:
+            raise ValueError(f"there is no profile {profile!r} to train")
+        return READERS[profile](table)
     except OSError as error:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
     except KeyError as error:
@@ -41,7 +57,7 @@ def train(
     folder: Path,
     resume: bool,
     start: str | None,
-    device: str = "cpu",
+    device: torch.device | str = "cpu",
 ) -> Path:
     """Trains through all phases, writes the model file into `folder`, and what the export to integers costs in bits
     into export.json. Returns the path of the model.

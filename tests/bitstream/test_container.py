@@ -99,11 +99,9 @@ def test_the_header_of_a_plain_picture_is_small():
     assert first.offset + first.size - first.data_size - 4 <= 36
 
 
-def test_find_and_tokens():
+def test_tokens_and_entries():
     container = read(SMALL_FILE)
     assert container.tokens() == [section.data for section in TOKENS]
-    assert container.find(SectionType.ICC) == b"profile"
-    assert container.find(SectionType.ALPHA) is None
     assert [entry.name for entry in container.entries] == ["icc", "tokens", "tokens", "end"]
 
 

@@ -8,8 +8,7 @@ import pytest
 from in_process import invoke
 from PIL import Image
 
-from imgcodec import codec
-from imgcodec.bitstream import RangeEncoder, Section, SectionType, container
+from imgcodec.bitstream import RangeEncoder, Section, SectionType, container, pack_alpha
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -36,8 +35,8 @@ def test_damaged_files_need_permission_and_say_what_is_lost(tiny, two_tiles, tmp
     code, _, message = invoke("decompress", two_tiles, "-o", out, "--model", tiny, "--allow-damaged")
     assert code == 3
     assert message.splitlines() == [
-        f"{two_tiles}: it is damaged in 653 bytes from byte 84 on (tokens)",
-        f"{two_tiles}: its tile 0 is shown coarsely, for the fine stage is lost",
+        f"{two_tiles}: it is damaged in 653 bytes from byte 84 on (tokens).",
+        f"{two_tiles}: its tile 0 is shown coarsely, for the fine stage is lost.",
     ]
     back, sound = (np.asarray(Image.open(path)) for path in (out, GOLDEN / "two-tiles.png"))
     assert np.abs(back[:, 1056:].astype(int) - sound[:, 1056:]).max() <= 1
@@ -50,8 +49,8 @@ def test_cut_files_need_permission(tiny, two_tiles, tmp_path) -> None:
     assert invoke(*common)[0] == 3
     assert not out.exists()
     said = (
-        f"{cut}: it is cut short: 2 of its 4 token sections are whole\n"
-        f"{cut}: its tiles 0-1 are shown coarsely, for the fine stage is lost\n"
+        f"{cut}: it is cut short: 2 of its 4 token sections are whole.\n"
+        f"{cut}: its tiles 0-1 are shown coarsely, for the fine stage is lost.\n"
     )
     assert invoke(*common, "--allow-partial") == (0, "", said)
     assert Image.open(out).size == (1100, 40)
@@ -145,7 +144,6 @@ def test_an_encoder_that_errs_leaves_no_file(tiny, picture, monkeypatch, fault) 
             if section.type == SectionType.ALPHA and fault.endswith("alpha"):
                 if fault.startswith("no"):
                     continue
-                pack_alpha = codec.images.pack_alpha
                 section = Section(section.type, 0, 0, pack_alpha(np.zeros((50, 70), np.uint8)))
             changed.append(section)
         return write(header, changed)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from family import small_model
 from in_process import invoke, invoke_silent
 from PIL import Image
@@ -12,6 +13,7 @@ from safetensors import safe_open
 
 import imgcodec
 from imgcodec.cli.generate import contact_sheet
+from imgcodec.codec import detokenize, load_codec, tokenize
 from imgcodec.model_file.model import save_model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -38,34 +40,39 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
+def shown(loaded: imgcodec.Model, codes: list[torch.Tensor], shape: tuple[int, int]) -> list[np.ndarray]:
+    """The pictures of codes, uint8 (H, W, 3) each."""
+    return list((loaded.decode(codes, shape=shape) * 255).round().byte().permute(0, 2, 3, 1).numpy())
+
+
 def test_pictures_and_a_sheet(model, tmp_path) -> None:
     common = ("generate", model, "-n", 3, "--size", "48x32")
     assert invoke_silent(*common, "-o", tmp_path / "a", "--grid") == (0, f"{tmp_path}/a: 3 pictures of 48 x 32\n")
     names = ["0000.png", "0001.png", "0002.png"]
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [*names, "grid.png"]
-    loaded = imgcodec.load_model(str(model))
-    wanted = [loaded.detokenize(tokens) for tokens in loaded.generate(3, (48, 32), temperature=1.0, seed=0)]
+    loaded = imgcodec.load_model(model)
+    wanted = shown(loaded, loaded.generate(3, size=(48, 32), temperature=1.0, seed=0), (32, 48))
     for name, picture in zip(names, wanted, strict=True):
         assert np.array_equal(pixels(tmp_path / "a" / name), picture)
     assert np.array_equal(pixels(tmp_path / "a" / "grid.png"), contact_sheet(wanted))
     assert invoke_silent(*common, "-o", tmp_path / "b", "--seed", 1)[0] == 0
     assert not np.array_equal(pixels(tmp_path / "b" / "0000.png"), wanted[0])
     assert invoke_silent(*common, "-o", tmp_path / "c", "--temperature", 0.5, "--top-k", 3)[0] == 0
-    likely = loaded.generate(3, (48, 32), temperature=0.5, top_k=3)[2]
-    assert np.array_equal(pixels(tmp_path / "c" / "0002.png"), loaded.detokenize(likely))
+    likely = shown(loaded, loaded.generate(3, size=(48, 32), temperature=0.5, top_k=3), (32, 48))
+    assert np.array_equal(pixels(tmp_path / "c" / "0002.png"), likely[2])
 
 
 def test_a_prefix(model, photo, tmp_path) -> None:
-    loaded = imgcodec.load_model(str(model))
+    loaded = imgcodec.load_model(model)
     for rows, options in ((None, ()), (1, ("--prefix-rows", 1)), (4, ("--prefix-rows", 4))):
         out = tmp_path / f"rows-{rows}"
         common = ("generate", model, "-n", 2, "--size", "80x64", "--prefix", photo, *options)
         assert invoke_silent(*common, "-o", out)[0] == 0
-        wanted = loaded.generate(2, (80, 64), prefix=pixels(photo), prefix_rows=rows)
-        for index, tokens in enumerate(wanted):
-            assert np.array_equal(pixels(out / f"{index:04d}.png"), loaded.detokenize(tokens))
+        wanted = shown(loaded, loaded.generate(2, size=(80, 64), prefix=photo, prefix_rows=rows), (64, 80))
+        for index, picture in enumerate(wanted):
+            assert np.array_equal(pixels(out / f"{index:04d}.png"), picture)
     # all four rows were given: nothing is left to be made up
-    whole = loaded.detokenize(loaded.tokenize(pixels(photo)))
+    whole = np.asarray(loaded.decompress(loaded.compress(photo)))
     assert np.array_equal(pixels(tmp_path / "rows-4" / "0001.png"), whole)
 
 
@@ -123,7 +130,7 @@ def test_a_model_that_cannot(tiny, tmp_path) -> None:
 
 def test_scales(model, tiny, photo, nic, tmp_path) -> None:
     file, out = tmp_path / "photo.nic", tmp_path / "out.png"
-    loaded = imgcodec.load_model(str(model))
+    loaded = imgcodec.load_model(model)
     file.write_bytes(loaded.compress(pixels(photo)))
     assert invoke_silent("decompress", file, "-o", out, "--model", model, "--scale", 2) == (0, "")
     assert np.array_equal(pixels(out), np.asarray(loaded.decompress(file.read_bytes(), scale=2)))
@@ -144,7 +151,7 @@ def test_scales(model, tiny, photo, nic, tmp_path) -> None:
 
 
 def test_tokens(model, photo, tmp_path) -> None:
-    loaded = imgcodec.load_model(str(model))
+    loaded = load_codec(model)
     wide = tmp_path / "in" / "wide.png"
     wide.parent.mkdir()
     Image.open(photo).resize((300, 40)).save(wide)
@@ -156,10 +163,10 @@ def test_tokens(model, photo, tmp_path) -> None:
             ("photo.png", 80, "svqvae"),
             ("wide.png", 300, "svqvae"),
         ]
-        assert np.array_equal(file.get_tensor("000000.0"), loaded.tokenize(pixels(photo)).stages[0])
+        assert np.array_equal(file.get_tensor("000000.0"), tokenize(loaded, pixels(photo)).stages[0])
         assert file.get_slice("000000.0").get_dtype() == "I32"
     assert invoke_silent("tokenize", model, tmp_path / "tokens", "-o", tmp_path / "back", "--decode")[0] == 0
-    assert np.array_equal(pixels(tmp_path / "back" / "wide.png"), loaded.detokenize(loaded.tokenize(pixels(wide))))
+    assert np.array_equal(pixels(tmp_path / "back" / "wide.png"), detokenize(loaded, tokenize(loaded, pixels(wide))))
     code, told = invoke_silent("tokenize", model, tmp_path / "in", "-o", tmp_path / "no", "-q", 50)
     assert code == 2
     assert "one rate" in told

@@ -74,7 +74,7 @@ def test_what_is_lost_is_said_on_stderr(run, tiny, tmp_path) -> None:
     Image.fromarray(np.full((9, 9), 40000, np.uint16)).save(tmp_path / "deep.png")
     made = run("compress", "deep.png", "--model", tiny)
     assert made.returncode == 0
-    assert made.stderr.splitlines()[0] == b"deep.png: its 16 bits a sample are reduced to 8"
+    assert made.stderr.splitlines()[0] == b"deep.png: its 16 bits a sample are reduced to 8."
     back = run("decompress", "deep.nic", "-o", "back.jpg", "--model", tiny)
     assert back.returncode == 0
     with Image.open(tmp_path / "back.jpg") as picture:
@@ -121,7 +121,7 @@ def test_a_result_larger_than_the_input_is_said(run, tiny, tmp_path) -> None:
     made = run("compress", "-", "-o", "a.nic", "--model", tiny, input=(tmp_path / "small.png").read_bytes())
     size = (tmp_path / "small.png").stat().st_size
     assert (tmp_path / "a.nic").stat().st_size > size
-    assert f"-: the result is larger than the input, which has {size} bytes\n" in made.stderr.decode()
+    assert f"-: the result is larger than the input, which has {size} bytes.\n" in made.stderr.decode()
 
 
 def test_info_adds_up(run, nic, tmp_path) -> None:

@@ -13,6 +13,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from imgcodec import codec as pipeline
+from imgcodec.codec import detokenize, tokenize
+
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
@@ -35,23 +38,23 @@ def content(shard: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return json.loads(file.metadata()["tokens"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
 
 
-def test_pictures_become_shards_and_shards_pictures(run, tiny, tiny_model, pictures, tmp_path) -> None:
+def test_pictures_become_shards_and_shards_pictures(run, tiny, tiny_codec, pictures, tmp_path) -> None:
     made = run("tokenize", tiny, "pictures", "-o", "tokens", "-q", "62.5")
     assert (made.returncode, made.stdout) == (0, b"")
     assert made.stderr.decode().splitlines() == [  # and nothing of a bar, for nobody watches
-        "clear.png: its transparency is left out",
+        "clear.png: its transparency is left out.",
         "Skipped text.txt: pictures/text.txt is not an image of a kind that can be read.",
         f"tokens: 7 pictures in 1 shards of {(tmp_path / 'tokens' / 'tokens-000000.safetensors').stat().st_size} bytes,"
         " 1 files skipped",
     ]
     about, tensors = content(tmp_path / "tokens" / "tokens-000000.safetensors")
-    assert about["model"] == {"name": "tiny", "id": tiny_model.id.hex()}
+    assert about["model"] == {"name": "tiny", "id": tiny_codec.id.hex()}
     names = ["a.bmp", "a.png", "b.c.png", "clear.png", "in/a.png", "in/one.png", "in/wide.png"]
     assert [picture["name"] for picture in about["pictures"]] == names
     for index, picture in enumerate(about["pictures"]):
         pixels = np.asarray(Image.open(pictures / picture["name"]).convert("RGB"))
         assert (picture["height"], picture["width"], picture["quality"]) == (*pixels.shape[:2], 62.5)
-        for stage, tokens in enumerate(tiny_model.tokenize(pixels, 62.5).stages):
+        for stage, tokens in enumerate(tokenize(tiny_codec, pixels, 62.5).stages):
             assert np.array_equal(tensors[f"{index:06d}.{stage}"], tokens)
     back = tmp_path / "back"
     assert invoke_silent("tokenize", tiny, tmp_path / "tokens", "-o", back, "--decode") == (
@@ -62,7 +65,7 @@ def test_pictures_become_shards_and_shards_pictures(run, tiny, tiny_model, pictu
     assert found == {"a.png", "a.png.png", "b.c.png", "clear.png", "in/a.png", "in/one.png", "in/wide.png"}
     for name, output in zip(names, ("a.png", "a.png.png", *names[2:]), strict=True):
         pixels = np.asarray(Image.open(pictures / name).convert("RGB"))
-        wanted = tiny_model.detokenize(tiny_model.tokenize(pixels, 62.5))
+        wanted = detokenize(tiny_codec, tokenize(tiny_codec, pixels, 62.5))
         assert np.array_equal(np.asarray(Image.open(back / output)), wanted)
 
 
@@ -104,18 +107,16 @@ def test_existing_output_needs_force(tiny, pictures, tmp_path) -> None:
 
 
 def test_an_interrupted_run_leaves_whole_shards(tiny, pictures, tmp_path, monkeypatch) -> None:
-    from imgcodec.codec import Model
-
     done = []
 
-    def tokenize(model, pixels, quality, tokenize=Model.tokenize):
+    def interrupted(codec, pixels, quality):
         if len(done) == 4:
             raise KeyboardInterrupt
-        done.append(tokenize(model, pixels, quality))
+        done.append(tokenize(codec, pixels, quality))
         return done[-1]
 
-    monkeypatch.setattr(Model, "tokenize", tokenize)
-    told = "clear.png: its transparency is left out\nimgcodec: Interrupted.\n"
+    monkeypatch.setattr(pipeline, "tokenize", interrupted)
+    told = "clear.png: its transparency is left out.\nimgcodec: Interrupted.\n"
     assert invoke_silent("tokenize", tiny, pictures, "-o", tmp_path / "out", "--shards", 4) == (130, told)
     left = sorted(os.listdir(tmp_path / "out"))
     assert left

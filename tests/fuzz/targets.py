@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from fuzz.structure import mend
 
 from imgcodec.bitstream import CodecError, InvalidFileError, ModelNotFoundError, container
-from imgcodec.bitstream.decodable import check_decodable, read_decodable
+from imgcodec.bitstream.decodable import check_decodable, read_decodable, salvage_decodable
 
 if TYPE_CHECKING:
-    from imgcodec.codec import Model
+    from imgcodec.tokens import TokenCodec
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 MAX_PIXELS = 2**16  # a picture at the real limit takes minutes, which would be no hang
@@ -51,16 +51,17 @@ def _read(data: bytes) -> bool:
 def decode(data: bytes) -> bool:
     """The whole decoder, from the bytes to the bytes of a PNG or another: with the tiny model, and as its file. What is
     damaged before its checksums are mended is recovered first."""
+    from imgcodec.codec import decode_picture
     from imgcodec.pictures import io as image
 
     _recover(data)
-    data = mend(data, tiny_model().id)
+    data = mend(data, tiny_codec().id)
     try:
         file = read_decodable(data, MAX_PIXELS)
     except InvalidFileError:
         return False
     try:
-        picture = tiny_model().decompress_picture(data, max_pixels=MAX_PIXELS)
+        picture = decode_picture(tiny_codec(), file, max_pixels=MAX_PIXELS)
     except InvalidFileError:
         return True
     assert (picture.width, picture.height) == (file.header.width, file.header.height)
@@ -74,8 +75,10 @@ def decode(data: bytes) -> bool:
 
 
 def _recover(data: bytes) -> None:
+    from imgcodec.codec import recover_picture
+
     try:
-        found = tiny_model().recover(data, max_pixels=MAX_PIXELS)
+        found = recover_picture(tiny_codec(), salvage_decodable(data, MAX_PIXELS))
     except (InvalidFileError, ModelNotFoundError):
         return
     header = found.found.file.header
@@ -84,11 +87,11 @@ def _recover(data: bytes) -> None:
 
 
 @cache
-def tiny_model() -> "Model":
+def tiny_codec() -> "TokenCodec":
     """The frozen model of the golden files."""
-    from imgcodec.codec import load_model
+    from imgcodec.codec import load_codec
 
-    return load_model(str(TINY))
+    return load_codec(TINY)
 
 
 TARGETS = {"container": read_container, "decoder": decode}

@@ -25,16 +25,18 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import imgcodec
+from imgcodec import Model
 from imgcodec.bitstream import FrequencyTables, container
-from imgcodec.codec import Model
-from imgcodec.model_file.model import photo_model, save_model
+from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.metadata import exif_of_density
+from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
 from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.profiles.photo.model import photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
 from imgcodec.training.photo.export import symbol_counts
@@ -158,19 +160,19 @@ def with_everything(model: Model, picture: Picture, tokens: Tokens) -> bytes:
     full = replace(picture, icc=profile, exif=exif, xmp=b"<x:xmpmeta/>", density=(11811, 5906))
     plain = model.write_tokens(Tokens(replace(tokens.header, tile_size=SMALL_TILE), tokens.stages))
     file = container.read(plain)
-    return container.write(file.header, [*file.sections, *images.picture_sections(full)])
+    return container.write(file.header, [*file.sections, *picture_sections(full)])
 
 
 def make_file(model: Model, name: str) -> dict[str, object]:
     """Writes a golden file and its picture; returns its entry in golden.json."""
     place, mode, quality = FILES[name]
-    data = model.compress(make_picture(place, mode), quality)
+    data = model.compress(make_picture(place, mode), quality=quality)
     if name == RANDOM:
         data = model.write_tokens(random_tokens(model.read_tokens(data)))
     if name == EVERYTHING:
         data = with_everything(model, images.load(make_picture(place, mode)), model.read_tokens(data))
     (FOLDER / f"{name}.nic").write_bytes(data)
-    images.to_pil(model.decompress_picture(data)).save(FOLDER / f"{name}.png", optimize=True)
+    model.decompress(data).save(FOLDER / f"{name}.png", optimize=True)
     tokens = model.read_tokens(data)
     return {
         "width": tokens.header.width,

@@ -20,12 +20,11 @@ from make import FOLDER, PHOTOGRAPH, make_picture
 from PIL import Image
 
 import imgcodec
-from imgcodec.codec import Model
-from imgcodec.pictures import io as images
+from imgcodec import Model
 from imgcodec.priors.raster.init import start_embeddings
 from imgcodec.profiles.raster.model import build_prior, build_tokenizer, round_as_stored
 from imgcodec.tokens import Tokens
-from imgcodec.training.photo.export import export_grid
+from imgcodec.training.raster.export import export_grid
 from imgcodec.training.raster.objective import (
     CropTokens,
     Grid,
@@ -112,7 +111,7 @@ def make_file(model: Model, profile: str, name: str) -> dict[str, object]:
         data = model.write_tokens(random_tokens(model.read_tokens(data), tokenizer.codes))
     path = FOLDER / f"{profile}-{name}.nic"
     path.write_bytes(data)
-    images.to_pil(model.decompress_picture(data)).save(path.with_suffix(".png"), optimize=True)
+    model.decompress(data).save(path.with_suffix(".png"), optimize=True)
     tokens = model.read_tokens(data)
     return {
         "model": profile,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from in_process import invoke_silent
 
 from imgcodec import CodecError
-from imgcodec.model_file.model import load_photo_model
+from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 DATA = TINY.read_bytes()
@@ -144,7 +144,7 @@ def test_the_memory_of_a_refusal(tmp_path):
     program = f"""
 import resource
 from imgcodec import CodecError
-from imgcodec.model_file.model import load_photo_model
+from imgcodec.profiles.photo.model import load_photo_model
 load_photo_model({str(TINY)!r})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

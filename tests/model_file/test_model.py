@@ -13,8 +13,10 @@ from safetensors.torch import save_file
 import imgcodec
 from imgcodec import CodecError, ModelNotFoundError
 from imgcodec.metrics.reference import psnr
-from imgcodec.model_file import model
-from imgcodec.model_file.model import find_model, find_model_by_id, load_photo_model, model_id, save_model
+from imgcodec.model_file import find, model
+from imgcodec.model_file.find import find_model, find_model_by_id, id_of_file, version_of
+from imgcodec.model_file.model import model_id, save_model
+from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 GOLDEN_ID = json.loads((TINY.parent / "golden.json").read_text())["model"]["id"]
@@ -87,12 +89,29 @@ def test_models_that_are_not_there():
 
 
 def test_a_model_is_found_by_name_and_by_id(tmp_path, monkeypatch):
-    monkeypatch.setattr(model.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(find.resources, "files", lambda _: tmp_path)
     shutil.copy(TINY, tmp_path / "small.safetensors")
     assert find_model("small") == tmp_path / "small.safetensors"
-    assert find_model_by_id(bytes.fromhex(GOLDEN_ID)) == "small"
+    assert find_model_by_id(bytes.fromhex(GOLDEN_ID)) == tmp_path / "small.safetensors"
     with pytest.raises(ModelNotFoundError, match="there are: small"):
         find_model("large")
+
+
+@pytest.mark.parametrize("path", sorted(TINY.parent.glob("*.safetensors")), ids=lambda path: path.stem)
+def test_the_id_of_a_file_is_that_of_its_tensors(path):
+    assert id_of_file(version_of(path)) == model.open_model(path).id
+
+
+def test_files_that_are_no_models_have_no_id(tmp_path, monkeypatch):
+    for data in (b"", b"not a model", TINY.read_bytes()[:5000]):
+        (tmp_path / "broken.safetensors").write_bytes(data)
+        with pytest.raises(CodecError, match=r"^broken\.safetensors is not a safetensors file"):
+            id_of_file(version_of(tmp_path / "broken.safetensors"))
+    with pytest.raises(CodecError, match="cannot be read"):
+        version_of(tmp_path / "nothing.safetensors")
+    monkeypatch.setattr(find, "LARGEST_FILE", 1000)
+    with pytest.raises(CodecError, match="too large"):
+        id_of_file(version_of(TINY)._replace(mtime_ns=0))
 
 
 # Refusal
@@ -235,6 +254,6 @@ def test_no_hard_edge_takes_more_codes_than_there_are():
 def test_high_quality_is_high_at_a_hard_edge(tune):
     picture = np.zeros((128, 128, 3), np.uint8)
     picture[:, 72:] = 255
-    files = [imgcodec.compress(picture, quality, tune=tune) for quality in (60, 100)]
+    files = [imgcodec.compress(picture, quality=quality, tune=tune) for quality in (60, 100)]
     found = [psnr(picture, np.asarray(imgcodec.decompress(file))) for file in files]
     assert found[1] > max(40, found[0])

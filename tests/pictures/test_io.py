@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_pictures import KEEPS_METADATA, SRGB, XMP, colours, exif_of, file_of, png_chunk
+from made_pictures import KEEPS_METADATA, colours, exif_of, file_of, png_chunk
 from PIL import Image, ImageCms
 
-from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.bitstream.header import ColourMode, Header, Profile, Tune
 from imgcodec.pictures import io as image
-from imgcodec.pictures import metadata
 from imgcodec.pictures.io import Picture
 
 
@@ -117,6 +114,69 @@ class TestModes:
         assert picture.notes == [f"only the first of its {several} is kept"]
 
 
+class TestArrays:
+    def test_one_channel_is_gray(self) -> None:
+        gray = colours()[..., 0]
+        for array in (gray, gray[..., None]):
+            picture = image.load(array)
+            assert picture.gray
+            assert np.array_equal(picture.pixels, np.repeat(gray[..., None], 3, axis=2))
+
+    def test_the_fourth_channel_is_alpha(self) -> None:
+        picture = image.load(np.dstack([colours(), colours()[..., 1]]))
+        assert np.array_equal(picture.pixels, colours())
+        assert np.array_equal(picture.alpha, colours()[..., 1])
+        assert picture.pixels.flags.c_contiguous
+
+    def test_arrays_that_lie_in_memory_in_another_order(self) -> None:
+        assert np.array_equal(image.load(np.asfortranarray(colours())[::-1]).pixels, colours()[::-1])
+
+
+class TestFileObjects:
+    def test_are_read_from_where_they_are(self) -> None:
+        file = io.BytesIO(b"before" + file_of(Image.fromarray(colours())))
+        file.seek(6)
+        assert np.array_equal(image.load(file).pixels, colours())
+
+    def test_of_too_many_bytes(self) -> None:
+        with pytest.raises(InvalidFileError, match=r"^The input has more than the limit of"):
+            image.load(io.BytesIO(bytes(2**26 + 9)), max_pixels=1)
+
+
+def png_of(bits: int, colour_type: int) -> bytes:
+    """A PNG of 8 x 2 samples, all zero: 0 is gray, 2 RGB, 3 a palette."""
+    header = struct.pack(">IIBBBBB", 8, 2, bits, colour_type, 0, 0, 0)
+    rows = (b"\0" + bytes(8 * bits * (3 if colour_type == 2 else 1) // 8)) * 2
+    palette = [(b"PLTE", bytes(3))] if colour_type == 3 else []
+    parts = [(b"IHDR", header), *palette, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*part) for part in parts)
+
+
+class TestBitDepth:
+    @pytest.mark.parametrize(
+        ("bits", "colour_type", "depth"),
+        [(1, 0, 1), (2, 0, 2), (4, 0, 4), (8, 0, 8), (16, 0, 16), (8, 2, 8), (16, 2, 16), (1, 3, 8), (8, 3, 8)],
+    )
+    def test_is_that_of_the_samples_of_the_file(self, bits: int, colour_type: int, depth: int) -> None:
+        data = png_of(bits, colour_type)
+        assert image.load(data).bit_depth == image.load(Image.open(io.BytesIO(data))).bit_depth == depth
+
+    @pytest.mark.parametrize(("maximum", "depth"), [(1, 1), (15, 4), (255, 8), (1023, 10), (65535, 16)])
+    def test_of_a_ppm(self, maximum: int, depth: int) -> None:
+        samples = bytes(6 if maximum < 256 else 12)
+        assert image.load(b"P6 2 1 %d\n" % maximum + samples).bit_depth == depth
+
+    def test_of_what_is_in_memory(self) -> None:
+        assert image.load(colours()).bit_depth == 8
+        assert image.load(Image.fromarray(np.zeros((2, 2), np.uint16))).bit_depth == 16
+        assert image.load(Image.new("1", (2, 2))).bit_depth == 1
+        assert image.load(Image.new("P", (2, 2))).bit_depth == 8
+
+    def test_of_a_png_that_pillow_has_opened_is_told_though_pillow_says_nothing(self) -> None:
+        picture = image.load(Image.open(io.BytesIO(png_of(16, 2))))
+        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+
+
 class TestSaving:
     @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".ppm"])
     @pytest.mark.parametrize("gray", [False, True])
@@ -161,62 +221,3 @@ class TestSaving:
         picture = Picture(colours(), exif=exif_of(1)[:30])
         for format in KEEPS_METADATA:
             assert image.load(image.encode(picture, format)[0]).width == 19
-
-
-def container_of(picture: Picture) -> container.Container:
-    """The container of a file that holds no tokens."""
-    header = Header(
-        width=picture.width, height=picture.height, colour_mode=image.colour_mode(picture), bit_depth=8,
-        profile=Profile.PHOTO, tune=Tune.PSNR, quality=0, tile_size=0, stage_count=0, codebook_id=bytes(8),
-    )  # fmt: skip
-    return container.read(container.write(header, image.picture_sections(picture)))
-
-
-class TestSections:
-    def test_all_come_back(self) -> None:
-        picture = Picture(colours(), colours()[..., 1], SRGB, exif_of(1), XMP, density=(11811, 5906))
-        again = image.apply_sections(colours(), container_of(picture))
-        assert again.density == (11811, 5906)
-        assert np.array_equal(again.alpha, picture.alpha)
-        assert (again.icc, again.exif, again.xmp, again.gray) == (SRGB, exif_of(1), XMP, False)
-        assert np.array_equal(again.pixels, colours())
-
-    def test_none_are_written_for_a_plain_picture(self) -> None:
-        assert image.picture_sections(Picture(colours())) == []
-        assert container_of(Picture(colours(), gray=True)).header.colour_mode == ColourMode.GRAY
-
-    def test_density_is_not_said_twice(self) -> None:
-        exif = metadata.exif_of_density((2835, 2835))
-        for density, sections in (((2835, 2835), 1), ((2834, 2835), 2)):
-            picture = Picture(colours(), exif=exif, density=density)
-            assert len(image.picture_sections(picture)) == sections
-            assert image.apply_sections(colours(), container_of(picture)).density == density
-
-    def test_gray_is_gray_again(self) -> None:
-        again = image.apply_sections(colours(), container_of(Picture(colours(), gray=True)))
-        assert again.gray
-        assert np.array_equal(again.pixels, np.repeat(again.pixels[..., :1], 3, axis=2))
-        luma = np.asarray(Image.fromarray(colours()).convert("L")).astype(int)
-        assert np.abs(again.pixels[..., 0] - luma).max() <= 1
-        assert image.to_pil(again).mode == "L"
-
-    def test_gray_extremes_stay(self) -> None:
-        pixels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-        again = image.apply_sections(pixels, container_of(Picture(pixels, gray=True)))
-        assert np.array_equal(again.pixels, pixels)
-
-    def test_alpha_of_another_size_is_refused(self) -> None:
-        small, large = Picture(colours(), colours()[..., 1]), Picture(colours(20, 11))
-        file = container_of(large)
-        sections = (*file.sections, *image.picture_sections(small))
-        wrong = container.Container(file.header, sections, file.header_size, file.entries)
-        with pytest.raises(InvalidFileError, match="alpha"):
-            image.apply_sections(large.pixels, wrong)
-
-    def test_damaged_sections_are_refused(self) -> None:
-        file = container_of(Picture(colours()))
-        for kind in (container.SectionType.ALPHA, container.SectionType.ICC, container.SectionType.EXIF):
-            sections = (container.Section(kind, 0, 0, b"garbage"),)
-            wrong = container.Container(file.header, sections, file.header_size, file.entries)
-            with pytest.raises(InvalidFileError):
-                image.apply_sections(colours(), wrong)

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from imgcodec.pictures import chunks, extended_xmp, metadata
 from imgcodec.pictures import io as image
 from imgcodec.pictures.io import Picture
+from imgcodec.pictures.sections import strip
 
 
 class TestOrientation:
@@ -176,7 +177,7 @@ class TestMetadata:
 
     def test_are_left_out_by_strip(self) -> None:
         picture = Picture(colours(), colours()[..., 0], SRGB, exif_of(1), XMP, density=(11811, 11811))
-        bare = image.strip(picture)
+        bare = strip(picture)
         assert (bare.icc, bare.exif, bare.xmp, bare.density) == (SRGB, None, None, None)
         assert bare.alpha is picture.alpha
 

@@ -12,8 +12,9 @@ from PIL import Image
 from reader import integer_prior, nic_reader
 from two_tunes import save_two_tunes
 
-import imgcodec
 from imgcodec.bitstream import container
+from imgcodec.codec import encode_picture, load_codec, tokenize
+from imgcodec.pictures.io import Picture
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
@@ -37,11 +38,11 @@ def test_the_page_gets_the_tokens_out(model, name):
 @pytest.mark.parametrize("tune", ["psnr", "visual"])
 def test_the_page_knows_both_tunes(tune, tmp_path):
     save_two_tunes(tmp_path / "both.safetensors")
-    model = imgcodec.load_model(str(tmp_path / "both.safetensors"))
+    codec = load_codec(tmp_path / "both.safetensors")
     pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[200:290, 100:210]
-    data = model.compress(pixels, 37.5, tune)
+    data = encode_picture(codec, Picture(pixels), 37.5, tune=tune).data
     read = integer_prior.read_tokens(data, integer_prior.read_model((tmp_path / "both.safetensors").read_bytes()))
-    assert integer_prior.sha256(read) == model.tokenize(pixels, 37.5, tune).sha256()
+    assert integer_prior.sha256(read) == tokenize(codec, pixels, 37.5, tune).sha256()
 
 
 def test_the_page_says_what_to_skip(model):

@@ -13,7 +13,7 @@ import pytest
 from killed import killed_at
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
-from imgcodec.storage import files
+from imgcodec.storage import files, temporary
 
 
 def test_writes_and_reads(tmp_path: Path) -> None:
@@ -126,11 +126,13 @@ def test_folders_that_may_not_be_written_to() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="abandoned files are told by their locks")
 def test_what_killed_processes_left_is_removed_and_what_living_ones_have_stays(tmp_path: Path) -> None:
-    abandoned, living = (tmp_path / files.TEMPORARY.format(name) for name in ("abandoned", "living"))
+    import fcntl
+
+    abandoned, living = (tmp_path / temporary.FILE.format(name) for name in ("abandoned", "living"))
     abandoned.write_bytes(b"half")
     (tmp_path / "mine.tmp").write_bytes(b"not ours")
     with open(living, "wb") as file:
-        files.fcntl.flock(file, files.fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX)
         files.write(tmp_path / "a", b"data")
         assert sorted(os.listdir(tmp_path)) == sorted([living.name, "a", "mine.tmp"])
 

@@ -73,10 +73,13 @@ def test_the_command_under_torchrun_stops_and_resumes(folder: Path, tmp_path: Pa
     assert imgcodec.load_model(str(tmp_path / "snac.safetensors")).name == "snac"
 
 
-def test_a_device_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UsageError, match="cpu, cuda, mps or auto"):
-        distributed.choose_device("tpu")
-    if not torch.cuda.is_available():
-        with pytest.raises(UsageError, match="no cuda device"):
-            distributed.choose_device("cuda")
-    assert distributed.choose_device("auto").type in ("cpu", "cuda", "mps")
+def test_of_several_gpus_each_process_takes_its_own(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert distributed.choose_device("auto") == distributed.choose_device("cuda") == torch.device("cuda", 1)
+    assert distributed.choose_device("cuda:0") == torch.device("cuda", 0)
+    assert distributed.choose_device("cpu") == torch.device("cpu")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(UsageError, match="fewer than processes"):
+        distributed.choose_device("cuda")

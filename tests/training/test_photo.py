@@ -31,7 +31,7 @@ from imgcodec.priors.photo.tables import LARGEST_SCALE
 from imgcodec.priors.photo.transformer import Prior
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import load_photographs, random_crops
-from imgcodec.training.loop import Phase, Report, Run, run_phase
+from imgcodec.training.loop import Report, Run, run_phase
 from imgcodec.training.photo import klt, objective
 from imgcodec.training.photo.klt import start_from_klt
 from imgcodec.training.photo.objective import (
@@ -42,6 +42,7 @@ from imgcodec.training.photo.objective import (
     PhotoPhase,
     calibration_pass,
     change_lambdas,
+    groups,
     shift_gains,
     train_phase,
 )
@@ -51,7 +52,7 @@ from imgcodec.training.recipe import read_recipe, train
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
 GOLDEN = Path(__file__).parents[1] / "golden"
-TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(5)), "phases.0.validate_every=2"]
+TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(6)), "phases.0.validate_every=2"]
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def test_command_trains_a_model_that_compresses(trained: Path, folder: Path) -> 
     assert rates["integer_bpp"] == pytest.approx(rates["fake_quantized_bpp"], rel=0.01)
     model = imgcodec.load_model(str(trained))
     pixels = np.asarray(Image.open(folder / "3.png"))
-    assert psnr(pixels, np.asarray(model.decompress(model.compress(pixels, 80)))) > 20
+    assert psnr(pixels, np.asarray(model.decompress(model.compress(pixels, quality=80)))) > 20
 
 
 def test_command_goes_on_with_a_run_only_if_told_so(trained: Path, folder: Path) -> None:
@@ -125,13 +126,16 @@ def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
     assert invoke_silent("train", RECIPE, "--data", missing) == (1, f"imgcodec: There is no {missing}.\n")
 
 
-def test_resumed_run_ends_where_an_uninterrupted_one_does(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("matrix_rate", [0.0, 1e-3], ids=["adamw", "soap"])
+def test_resumed_run_ends_where_an_uninterrupted_one_does(
+    matrix_rate: float, recipe: PhotoRecipe, folder: Path, tmp_path: Path
+) -> None:
     ends = []
     for stops in ([6], [3, 6]):
         model, data = small_model(recipe, folder)
         for stop in stops:
             # the schedule is that of six steps in all; only where it is cut differs
-            phase = PhotoPhase("joint", steps=6, warmup=1, decay_from=1.0)
+            phase = PhotoPhase("joint", steps=6, warmup=1, decay_from=1.0, matrix_rate=matrix_rate)
             _train_until(model, phase, data, tmp_path / str(len(stops)), stop)
         ends.append(load_file(tmp_path / str(len(stops)) / "joint.safetensors"))
     for name, tensor in ends[0].items():
@@ -141,14 +145,14 @@ def test_resumed_run_ends_where_an_uninterrupted_one_does(recipe: PhotoRecipe, f
 
 def _train_until(model: Photo, phase: PhotoPhase, data: Data, folder: Path, stop: int) -> None:
     """One sitting: resumes, and leaves with a checkpoint at step `stop` as if interrupted there."""
-    run = Run(phase, model, lambda name: "normal", folder)
+    run = Run(phase, model, groups(model, phase), folder)
     torch.manual_seed(5)
     run.resume()
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         return random_crops(data.photographs, 256, 2, np.random.default_rng(step)), torch.tensor([1.0, 5.0])
 
-    run.phase = Phase(phase.name, steps=stop, warmup=1, decay_from=1.0)
+    run.phase = replace(phase, steps=stop)
     run_phase(run, Objective(model, phase, data.lambdas), batch, Report)
 
 

@@ -1,4 +1,4 @@
-"""Layers of the priors over one code a place while they are trained; `export` gives those of `exact_sequence`.
+"""Layers of the priors over one code a place while they are trained; `export` gives those of `exact_causal`.
 
 As `imgcodec.priors.integer.trainable`: float first, then fake quantization. Numbers are (..., channels).
 """
@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.priors.integer import exact
-from imgcodec.priors.integer import exact_causal as exact_sequence
+from imgcodec.priors.integer import exact, exact_causal
 from imgcodec.priors.integer.exact_causal import CachedAttention, causal_mask
 from imgcodec.priors.integer.trainable import Linear, Operand, fake_weight, integer_product, restore_product
 
@@ -22,9 +21,9 @@ class Dense(Linear):
         weight = fake_weight(self.weight) if self.quantized else self.weight
         return F.linear(x, weight.flatten(1), self.bias)
 
-    def export(self) -> exact_sequence.ExactDense:
+    def export(self) -> exact_causal.ExactDense:
         """The same layer in integers."""
-        return exact_sequence.ExactDense(*integer_product(self))
+        return exact_causal.ExactDense(*integer_product(self))
 
 
 class Table(nn.Module):
@@ -50,13 +49,13 @@ class Table(nn.Module):
         largest = self.weight.detach().abs().amax(0).clamp(min=2.0**-12)
         return torch.floor(torch.log2(exact.LARGEST_OPERAND / largest)).clamp(max=exact.FRACTION)
 
-    def export(self) -> exact_sequence.ExactTable:
+    def export(self) -> exact_causal.ExactTable:
         """The same table in integers."""
         fraction = self.fraction()
         weight = (self.weight.detach() * torch.exp2(fraction)).round()
-        return exact_sequence.ExactTable(weight, fraction - exact.FRACTION, self.uses)
+        return exact_causal.ExactTable(weight, fraction - exact.FRACTION, self.uses)
 
-    def restore(self, source: exact_sequence.ExactTable) -> None:
+    def restore(self, source: exact_causal.ExactTable) -> None:
         """Takes the rows of an exported table."""
         self.weight.data.copy_(source.weight * source.factor * 2.0**-exact.FRACTION)
         self.quantized = True
@@ -88,14 +87,14 @@ class CausalAttention(CachedAttention):
     def mix(self, products: Tensor, values: Tensor) -> Tensor:
         return (products * 2.0**-exact.SCORE_DIVISOR).softmax(-1) @ values
 
-    def export(self) -> exact_sequence.ExactCausalAttention:
+    def export(self) -> exact_causal.ExactCausalAttention:
         """The same layer in integers."""
         fractions = (int(self.query.fraction), int(self.key.fraction), int(self.value.fraction))
-        return exact_sequence.ExactCausalAttention(
+        return exact_causal.ExactCausalAttention(
             self.project.export(), self.merge.export(), fractions, self.heads, self.context
         )
 
-    def restore(self, source: exact_sequence.ExactCausalAttention) -> None:
+    def restore(self, source: exact_causal.ExactCausalAttention) -> None:
         """Takes the numbers of an exported layer."""
         restore_product(self.project, source.project)
         restore_product(self.merge, source.merge)
@@ -112,18 +111,18 @@ class Gate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.quantized:
-            x = _rounded(x.float(), exact_sequence.GATE_FRACTION).clamp(-8, 8)
+            x = _rounded(x.float(), exact_causal.GATE_FRACTION).clamp(-8, 8)
         first, second = x.chunk(2, -1)
         tanh, sigmoid = first.tanh(), second.sigmoid()
         if not self.quantized:
             return tanh * sigmoid
         return _rounded(_rounded(tanh, exact.FRACTION) * _rounded(sigmoid, exact.FRACTION), exact.FRACTION)
 
-    def export(self) -> exact_sequence.ExactGate:
+    def export(self) -> exact_causal.ExactGate:
         """The same function by table."""
-        return exact_sequence.ExactGate()
+        return exact_causal.ExactGate()
 
-    def restore(self, source: exact_sequence.ExactGate) -> None:
+    def restore(self, source: exact_causal.ExactGate) -> None:
         """It has no numbers of its own."""
         self.quantized = True
 

@@ -2,22 +2,29 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgcodec.bitstream.entropy import Numbers, RangeCoder
+from imgcodec.bitstream.entropy import Int32s, Numbers
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.photo.tables import centre_and_table
 from imgcodec.priors.photo.transformer import Prior
 
 
+class Coder(Protocol):
+    """What a walk passes values through: an encoder, a decoder, or one that chooses values for an encoder to come."""
+
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
+        """Values (n,) to be written, with the table of each; None where they are read -> what they are."""
+
+
 def walk_tile(
     prior: Prior,
-    coders: Sequence[RangeCoder],
+    coders: Sequence[Coder],
     sizes: Sequence[tuple[int, ...]],
     quality: int,
     tokens: Sequence[NDArray[np.int16] | NDArray[np.float16]] | None,

@@ -22,12 +22,12 @@ def slice_weight(first: int, groups: int, total: int) -> float:
     return 4 * ((first + groups / 2) / total) ** -0.8
 
 
-class ChoosingEncoder(RangeEncoder):
-    """A range encoder for values that are not rounded yet, which come in two calls a slice."""
+class Chooser:
+    """A coder for values that are not rounded yet, which come in two calls a slice. It chooses, and writes nothing."""
 
     def __init__(self, tables: FrequencyTables, slices: Sequence[int], worth: NDArray[np.float32]) -> None:
         """slices: groups of each slice of the stage. worth: (rows, columns), of an error at each place."""
-        super().__init__(tables)
+        self._tables = tables
         colours = np.indices(worth.shape).sum(0) % 2
         self._worth = [worth[colours == colour] for colour in (0, 1)]  # in the order of the walk
         self._costs = -np.log2((tables.weights.astype(np.float32) + 1) / TOTAL)
@@ -43,8 +43,8 @@ class ChoosingEncoder(RangeEncoder):
             first += groups
 
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """Writes, for each real value, the nearest integer or the next one towards 0, which is where the probability
-        is: whichever costs less. Returns what it wrote."""
+        """Chooses, for each real value, the nearest integer or the next one towards 0, which is where the probability
+        is: whichever costs less. Returns what it chose."""
         assert values is not None
         nearest = np.rint(values).astype(np.int32)
         chosen = nearest.copy()
@@ -55,11 +55,33 @@ class ChoosingEncoder(RangeEncoder):
         places = self._worth[colour]
         gain = weight * places[large % len(places)] * ((value - nearer_zero) ** 2 - (value - near) ** 2)
         chosen[large] = np.where(self._cost(near, tables) > self._cost(nearer_zero, tables) + gain, nearer_zero, near)
-        return super().code(chosen, table)
+        return chosen
 
     def _cost(self, values: Int32s, table: NDArray[np.integer]) -> NDArray[np.float32]:
         """Bits of each value, but for low bits and what follows an escape: those are the same for neighbours."""
-        half = self.tables.half
-        high = values >> self.tables.shift[table].astype(np.int32)
-        symbol = np.where(np.abs(high) <= half, high + half, self.tables.escape)
+        half = self._tables.half
+        high = values >> self._tables.shift[table].astype(np.int32)
+        symbol = np.where(np.abs(high) <= half, high + half, self._tables.escape)
         return self._costs[table, symbol]
+
+
+class Rounder:
+    """A coder that takes the nearest integer of each value, and writes nothing."""
+
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
+        """What was rounded."""
+        assert values is not None
+        return np.rint(values).astype(np.int32)
+
+
+class ChoosingEncoder(RangeEncoder):
+    """A range encoder that writes what a `Chooser` chooses."""
+
+    def __init__(self, tables: FrequencyTables, slices: Sequence[int], worth: NDArray[np.float32]) -> None:
+        """As for `Chooser`."""
+        super().__init__(tables)
+        self._chooser = Chooser(tables, slices, worth)
+
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
+        """Writes what is chosen for real values, and returns it."""
+        return super().code(self._chooser.code(values, table), table)

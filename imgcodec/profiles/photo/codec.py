@@ -2,28 +2,30 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Rectangle, Tune
-from imgcodec.model_file.model import PhotoModel
-from imgcodec.pictures import io as images
-from imgcodec.pictures.io import Picture
+from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
-from imgcodec.priors.photo.coding import walk_tile
-from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.priors.photo.coding import Coder, walk_tile
+from imgcodec.priors.photo.rdoq import Chooser, ChoosingEncoder, Rounder
+from imgcodec.priors.photo.transformer import Prior
+from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
-from imgcodec.tokenizers.rvq import STRIDES
-from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
+from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
+from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
 
 TILE_SIZE = 1024
 """Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
 
 DEFAULT_QUALITY = 50.0
+
+AnyCoder = TypeVar("AnyCoder", bound=Coder)
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,24 @@ class PhotoCodec:
         return Profile.PHOTO
 
     @property
+    def tokenizer(self) -> ResidualVQ:
+        return self.photo.tokenizer
+
+    @property
+    def prior(self) -> Prior:
+        return self.photo.prior
+
+    @property
     def stage_count(self) -> int:
         return len(STRIDES)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return STRIDES
+
+    @property
+    def is_grouped(self) -> bool:
+        return True
 
     @property
     def scales(self) -> tuple[int, ...]:
@@ -60,15 +78,22 @@ class PhotoCodec:
     def id(self) -> bytes:
         return self.photo.id
 
-    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
         """Quality 0..100, 50 by default; for the eye, where the model can. Raises UsageError for another quality."""
         quality = DEFAULT_QUALITY if quality is None else quality
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
         return Header(
-            width=picture.width, height=picture.height, colour_mode=images.colour_mode(picture), bit_depth=8,
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth,
             profile=Profile.PHOTO, tune=self.tunes[-1] if tune is None else tune, quality=round(quality * QUALITY_UNIT),
-            tile_size=TILE_SIZE if max(picture.width, picture.height) > TILE_SIZE else 0,
+            tile_size=TILE_SIZE if max(size) > TILE_SIZE else 0,
             stage_count=len(STRIDES), codebook_id=self.id,
         )  # fmt: skip
 
@@ -76,30 +101,45 @@ class PhotoCodec:
         """Each piece when it is asked for."""
         return analyse(self.photo.tokenizer, pixels, self.photo.device)
 
-    def encode(self, header: Header, analysis: Iterable[Piece]) -> tuple[Tokens, list[Section]]:
-        """The encoder chooses the tokens of stage 1 as it writes them."""
-        size = (header.height, header.width)
-        with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            values, worth = scale(
-                self.photo.tokenizer, analysis, size, self.photo.level(header), header.tune == Tune.VISUAL
-            )
+    def encode(
+        self, header: Header, analysis: Iterable[Piece], pixels: NDArray[np.uint8], effort: int
+    ) -> tuple[Tokens, list[Section]]:
+        """The encoder chooses the tokens of stage 1 as it writes them. More effort chooses them first, and again by
+        what gradients say (`imgcodec.profiles.photo.refine`); then they are written as they are."""
+        values, worth = self._latent(header, analysis)
+        if effort > 1:
+            from imgcodec.profiles.photo.refine import refine
+
+            tokens = refine(self.photo, self._choose(header, values, worth), pixels, values[1], effort)
+            return tokens, self.write(tokens)
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
         def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
             # stage 0 is settled: stage 1 is what it leaves
             return ChoosingEncoder(tables, slices[stage], worth[place]) if stage else RangeEncoder(tables)
 
-        return self._encode(header, values, coder)
+        tokens, coders = self._walk(header, values, coder)
+        return tokens, _sections(coders)
 
     def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
-        """There is no choosing without writing."""
-        return self.encode(header, analysis)[0]
+        """As they are chosen without more effort."""
+        return self._choose(header, *self._latent(header, analysis))
 
-    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-        """See `imgcodec.profiles.photo.refine`."""
-        from imgcodec.profiles.photo.refine import refine
+    def _latent(
+        self, header: Header, analysis: Iterable[Piece]
+    ) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
+        """See `imgcodec.profiles.photo.tiling.scale`."""
+        size = (header.height, header.width)
+        with exact_arithmetic():  # no TF32: it would cost more than a grey level
+            return scale(self.photo.tokenizer, analysis, size, self.photo.level(header), header.tune == Tune.VISUAL)
 
-        return refine(self.photo, tokens, pixels, effort)
+    def _choose(self, header: Header, values: list[NDArray[np.float16]], worth: NDArray[np.float32]) -> Tokens:
+        tables, slices = self.photo.tables, self.photo.prior.config.slices
+
+        def coder(stage: int, place: tuple[slice, slice]) -> Chooser | Rounder:
+            return Chooser(tables, slices[stage], worth[place]) if stage else Rounder()
+
+        return self._walk(header, values, coder)[0]
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
@@ -109,19 +149,17 @@ class PhotoCodec:
 
     def write(self, tokens: Tokens) -> list[Section]:
         """As they are."""
-        return self._encode(tokens.header, tokens.stages, lambda *_: RangeEncoder(self.photo.tables))[1]
+        stages = [s.astype(np.int16, copy=False) for s in tokens.stages]
+        return _sections(self._walk(tokens.header, stages, lambda *_: RangeEncoder(self.photo.tables))[1])
 
-    def _encode(
-        self,
-        header: Header,
-        stages: Stages,
-        coder: Callable[[int, tuple[slice, slice]], RangeEncoder],
-    ) -> tuple[Tokens, list[Section]]:
-        """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections.
+    def _walk(
+        self, header: Header, stages: Stages, coder: Callable[[int, tuple[slice, slice]], AnyCoder]
+    ) -> tuple[Tokens, list[list[AnyCoder]]]:
+        """Tokens, or real numbers for coders that choose, -> the tokens, and the coders of each tile's stages.
 
         coder: makes one for a stage and the rows and columns of a tile in it.
         """
-        written, sections = [np.empty(s.shape, np.int16) for s in stages], []
+        coded, all_coders = [np.empty(s.shape, np.int16) for s in stages], []
         for index in range(header.tile_count):
             places = _places(header.tile_rectangle(index))
             coders = [coder(stage, place) for stage, place in enumerate(places)]
@@ -130,10 +168,10 @@ class PhotoCodec:
                 done = walk_tile(
                     self.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(header), tile, self._zero
                 )
-            for stage, (y, x), tokens in zip(written, places, done, strict=True):
+            for stage, (y, x), tokens in zip(coded, places, done, strict=True):
                 stage[:, y, x] = tokens
-            sections += [Section(SectionType.TOKENS, s, index, c.finish()) for s, c in enumerate(coders)]
-        return Tokens(header, written), sections
+            all_coders.append(coders)
+        return Tokens(header, coded), all_coders
 
     def empty(self, header: Header) -> Stages:
         """Nothing but zero codewords: they add nothing to the latent, and decode to flat gray."""
@@ -160,13 +198,22 @@ class PhotoCodec:
         with exact_arithmetic():
             return synthesise(tokenizer, synthesis, tokens.stages, size, self.photo.level(header), self.photo.device)
 
-    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+    def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """Raises UsageError: its prior expects tokens, but was never taught to make up a picture of them."""
         raise UsageError(f"The model {self.name} does not generate pictures.")
 
     @property
     def _zero(self) -> int:
         return self.photo.tokenizer.config.codes // 2
+
+
+def _sections(coders: list[list[RangeEncoder]]) -> list[Section]:
+    """What the encoders of each tile's stages have written."""
+    return [
+        Section(SectionType.TOKENS, stage, tile, encoder.finish())
+        for tile, encoders in enumerate(coders)
+        for stage, encoder in enumerate(encoders)
+    ]
 
 
 def prior_quality(header: Header) -> int:

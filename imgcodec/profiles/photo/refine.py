@@ -38,12 +38,11 @@ from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
 from imgcodec.metrics.differentiable import ms_ssim_db, psnr, ssimulacra2
 from imgcodec.metrics.reference import MsSsim
 from imgcodec.metrics.ssimulacra2 import SMALLEST_SIDE
-from imgcodec.model_file.model import PhotoModel
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.transformer import Prior
 from imgcodec.priors.photo.windows import pack, unpack
-from imgcodec.profiles.photo.tiling import analyse, scale
+from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.layers import straight_through
 from imgcodec.tokenizers.rvq import POOL, STRIDES
@@ -86,14 +85,15 @@ MINDED = {
 
 
 @torch.inference_mode(False)
-def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
+def refine(
+    photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], values: NDArray[np.float16], effort: int
+) -> Tokens:
     """Tokens of pixels uint8 (H, W, 3) -> tokens of less bits + distortion, in `ROUNDS` rounds for each effort over 1.
 
-    Tile by tile.
+    values: what the tokens of stage 1 were chosen for, (groups, rows, columns), centred, in steps. Tile by tile.
     """
     soft = floating_prior(photo)
     stages = [stage.copy() for stage in tokens.stages]
-    values = real_values(photo, tokens.header, pixels)
     for index in range(tokens.header.tile_count):
         tile = tokens.header.tile_rectangle(index)
         search = _Tile(photo, soft, tokens.header, tile, stages, pixels, values)
@@ -108,12 +108,6 @@ def floating_prior(photo: PhotoModel) -> Prior:
     restore(soft, photo.prior)
     unquantize(soft)
     return soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def real_values(photo: PhotoModel, header: Header, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """What the tokens of stage 1 are chosen for, (groups, rows, columns), centred, in steps."""
-    pieces = analyse(photo.tokenizer, pixels, photo.device)
-    return scale(photo.tokenizer, pieces, pixels.shape[:2], photo.level(header), masked=False)[0][1]
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,17 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgcodec.bitstream.container import Section, SectionType
 from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
-from imgcodec.pictures import io as images
-from imgcodec.pictures.io import Picture
+from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.coding import walk_tiles
 from imgcodec.priors.raster.sampling import sample
-from imgcodec.profiles.raster.model import GridModel
+from imgcodec.profiles.raster.model import GridModel, Prior, Tokenizer
 from imgcodec.profiles.raster.windows import decode_windows, encode_windows
-from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
+from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
 
 BATCH = 128
 """Tiles that go through the prior at once: what it remembers of them takes some 100 MB."""
@@ -47,6 +45,22 @@ class GridCodec:
         return self.grid.profile
 
     @property
+    def tokenizer(self) -> Tokenizer:
+        return self.grid.tokenizer
+
+    @property
+    def prior(self) -> Prior:
+        return self.grid.prior
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self.grid.tokenizer.strides
+
+    @property
+    def is_grouped(self) -> bool:
+        return False
+
+    @property
     def stage_count(self) -> int:
         return len(self.grid.tokenizer.strides)
 
@@ -62,18 +76,30 @@ class GridCodec:
     def has_qualities(self) -> bool:
         return False
 
-    def header(self, picture: Picture, quality: float | None, tune: Tune | None) -> Header:
+    def header(
+        self,
+        size: tuple[int, int],
+        quality: float | None,
+        tune: Tune | None,
+        colour_mode: ColourMode = ColourMode.RGB,
+        bit_depth: int = 8,
+    ) -> Header:
         """Raises UsageError for a quality: there is one rate only."""
         if quality is not None:
             raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
-        return self._header(picture.width, picture.height, images.colour_mode(picture))
+        return Header(
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=self.grid.profile,
+            tune=Tune.PSNR, quality=0, tile_size=TILE, stage_count=self.stage_count, codebook_id=self.id,
+        )  # fmt: skip
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[NDArray[np.int32]]:
         """The tokens: there is nothing to choose any more."""
         with exact_arithmetic():  # no TF32
             return encode_windows(self.grid.tokenizer, pixels, self.grid.device)
 
-    def encode(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> tuple[Tokens, list[Section]]:
+    def encode(
+        self, header: Header, analysis: Iterable[NDArray[np.int32]], pixels: NDArray[np.uint8], effort: int
+    ) -> tuple[Tokens, list[Section]]:
         """As they are."""
         tokens = self.choose(header, analysis)
         return tokens, self.write(tokens)
@@ -81,10 +107,6 @@ class GridCodec:
     def choose(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> Tokens:
         """Without the prior, which has no say in it."""
         return Tokens(header, list(analysis))
-
-    def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-        """There is nothing to choose."""
-        return tokens
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
@@ -134,28 +156,28 @@ class GridCodec:
         with exact_arithmetic():
             return decode_windows(self.grid.tokenizer, tokens.stages, size, scale, self.grid.device)
 
-    def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
+    def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """See `Model.generate`."""
         width, height = size
         if not (0 < width <= TILE and 0 < height <= TILE):
             raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
-        if count < 1 or not 0 <= drawing.seed < 2**63:
+        if count < 1 or not 0 <= sampling.seed < 2**63:
             raise UsageError("There must be one picture or more, and a seed from 0 to 2^63 - 1.")
         tokenizer = self.grid.tokenizer
-        header = self._header(width, height, ColourMode.RGB)
+        header = self.header(size, None, None)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
         given = None
-        if drawing.prefix is not None:
-            fitted = np.asarray(Image.fromarray(drawing.prefix).resize(size, Image.Resampling.LANCZOS))
-            first = sizes[-1][0] // 2 if drawing.prefix_rows is None else drawing.prefix_rows
+        if sampling.prefix is not None:
+            fitted = np.asarray(Image.fromarray(sampling.prefix).resize(size, Image.Resampling.LANCZOS))
+            first = sizes[-1][0] // 2 if sampling.prefix_rows is None else sampling.prefix_rows
             if not 0 <= first <= sizes[-1][0]:
                 raise UsageError(f"A prefix may have 0 to {sizes[-1][0]} rows of tokens, not {first}.")
             rows = [-(-first * tokenizer.strides[-1] // stride) for stride in tokenizer.strides]
             kept = [s[:, :r].reshape(1, -1).repeat(count, 0) for s, r in zip(self.analyse(fitted), rows, strict=True)]
             given = [torch.from_numpy(k.astype(np.int64)) for k in kept]
-        generator = torch.Generator().manual_seed(drawing.seed)
+        generator = torch.Generator().manual_seed(sampling.seed)
         with exact_arithmetic():
-            tokens = sample(self.grid.prior, count, sizes, drawing.temperature, drawing.top_k, generator, given)
+            tokens = sample(self.grid.prior, count, sizes, sampling.temperature, sampling.top_k, generator, given)
         # digits may spell a number that is no code
         stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
         return [Tokens(header, [s[i : i + 1] for s in stages]) for i in range(count)]
@@ -165,12 +187,6 @@ class GridCodec:
         """For each stage, the code in the middle of a gray window: there is none that stands for nothing."""
         gray = np.full((TILE, TILE, 3), 128, np.uint8)
         return [int(stage[0, stage.shape[1] // 2, stage.shape[2] // 2]) for stage in self.analyse(gray)]
-
-    def _header(self, width: int, height: int, colour_mode: ColourMode) -> Header:
-        return Header(
-            width=width, height=height, colour_mode=colour_mode, bit_depth=8, profile=self.grid.profile, tune=Tune.PSNR,
-            quality=0, tile_size=TILE, stage_count=len(self.grid.tokenizer.strides), codebook_id=self.id,
-        )  # fmt: skip
 
     def _places(self, tile: Rectangle) -> Places:
         strides = self.grid.tokenizer.strides

@@ -38,7 +38,7 @@ class GridModel:
     device: torch.device
 
 
-def build_grid_model(file: ModelFile, device: str) -> GridModel:
+def build_grid_model(file: ModelFile, device: torch.device | str) -> GridModel:
     """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
     test."""
     with soundness(file.name):

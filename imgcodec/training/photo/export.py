@@ -1,18 +1,16 @@
-"""From trained modules to a model file: integers for the prior, frequency tables from what training pictures have."""
+"""From a trained photo model to its file: integers for the prior, frequency tables from what training pictures have."""
 
 import copy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
-from imgcodec.codec import Model
+from imgcodec.codec import tokenize
 from imgcodec.evaluation.code_length import stage_bits
-from imgcodec.model_file.model import load_photo_model, photo_model, save_model
+from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.exact import LEVEL_UNITS, TUNE_UNITS, check_bounds, exact_arithmetic
 from imgcodec.priors.integer.trainable import export, unquantize
 from imgcodec.priors.photo.rate import choose_tokens
@@ -20,14 +18,11 @@ from imgcodec.priors.photo.rdoq import slice_weight
 from imgcodec.priors.photo.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
 from imgcodec.priors.photo.transformer import Prior
 from imgcodec.priors.photo.windows import pack
-from imgcodec.priors.raster.protocol import LOGIT_UNIT
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.raster.model import Prior as GridPrior
-from imgcodec.profiles.raster.model import Tokenizer, grid_model
+from imgcodec.profiles.photo.model import load_photo_model, photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
 from imgcodec.training.photo.objective import Lambdas, Photo, code_length
-from imgcodec.training.raster.objective import Grid, order0_lengths, rates, tokenize
 
 
 def export_photo(
@@ -55,13 +50,13 @@ def compare_rates(
     plain = copy.deepcopy(prior)
     unquantize(plain)
     codec = PhotoCodec(load_photo_model(str(path)))
-    model, tokenizer = Model(codec), codec.photo.tokenizer
+    tokenizer = codec.photo.tokenizer
     zero, levels = tokenizer.config.codes // 2, tokenizer.config.levels
     bits, pixels = np.zeros(3), 0
     for picture in development:
         for quality in qualities:
-            for tune, name in enumerate(model.tunes):
-                tokens = model.tokenize(picture, quality, name)
+            for tune in codec.tunes:
+                tokens = tokenize(codec, picture, quality, tune.name.lower())
                 centred = [torch.from_numpy(s.astype(np.float32))[None] - zero for s in tokens.stages]
                 level = torch.tensor([tune * levels + quality / 100 * (levels - 1)])
                 in_float, faked = (float(code_length(p, centred, level, chooses=False)[0]) for p in (plain, prior))
@@ -101,37 +96,3 @@ def symbol_counts(
         with exact_arithmetic():
             prior((1, *values[0].shape[2:]), quality + tune * TUNE_UNITS, code)
     return counts.reshape(-1, symbols)
-
-
-def export_grid(profile: str, tokenizer: Tokenizer, prior: GridPrior, path: Path) -> GridPrior:
-    """Writes the model file of a tokenizer and a calibrated prior; returns the exported prior."""
-    exact = copy.deepcopy(prior)
-    export(exact)
-    check_bounds(exact)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(path, *grid_model(profile, tokenizer, exact))
-    return exact
-
-
-@torch.no_grad()
-def compare_grid_rates(model: Grid, exact: GridPrior, tiles: Tensor, known: list[Tensor]) -> dict[str, Any]:
-    """Bits of the same tokens under the float prior, under its fake quantization and under the exported one; and under
-    the frequencies of codes alone (order 0), counted in `known`, tokens (N, h, w) of training tiles by stage. tiles:
-    uint8 (N, 3, 256, 256), to validate on."""
-    plain = copy.deepcopy(model.prior)
-    unquantize(plain)
-    tokens = tokenize(model.tokenizer, tiles)
-    counts = [stage[0].numel() for stage in tokens]
-    found = {"float": rates(plain, tokens), "fake_quantized": rates(model.prior, tokens)}
-    with exact_arithmetic():
-        found["integer"] = rates(exact, tokens, LOGIT_UNIT)
-    codes, digits = model.tokenizer.codes, model.prior.digits
-    lengths = [order0_lengths(t, k, codes, digits) for t, k in zip(tokens, known, strict=True)]
-    order0_bpp = sum(e * n for e, n in zip(lengths, counts, strict=True)) / TILE**2
-    report: dict[str, Any] = {"tiles": len(tiles), "tokens_per_tile": counts, "order0_counted_in_tiles": len(known[0])}
-    report |= {"order0_bpp": order0_bpp, **{f"{name}_bpp": rate["bpp"] for name, rate in found.items()}}
-    report["saved_under_order0"] = 1 - found["integer"]["bpp"] / order0_bpp
-    report["order0_bits_per_token"] = lengths
-    for name, rate in found.items():
-        report[f"{name}_bits_per_token"] = [rate[f"bpp{i}"] * TILE**2 / n for i, n in enumerate(counts)]
-    return report

@@ -26,7 +26,7 @@ from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.data import centre, random_crops
 from imgcodec.training.loop import run_phases
-from imgcodec.training.photo.export import compare_grid_rates, export_grid
+from imgcodec.training.raster.export import compare_grid_rates, export_grid
 from imgcodec.training.raster.objective import (
     CropTokens,
     Grid,

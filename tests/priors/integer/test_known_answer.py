@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.model_file.model import load_photo_model
 from imgcodec.priors.integer import exact, known_answer
 from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense
+from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = str(Path(__file__).parents[2] / "golden" / "tiny.safetensors")
 MATMUL = torch.Tensor.__matmul__
@@ -74,7 +74,7 @@ def test_a_broken_machine_is_refused(machine, kind):
     load_photo_model(TINY)
     for fault in FAULTS:
         machine(kind, fault)
-        with pytest.raises(CodecError, match="this machine computes tiny differently"):
+        with pytest.raises(CodecError, match="This machine computes tiny differently"):
             load_photo_model(TINY)
 
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from priors.photo.small import CONFIG, exact_prior, exactly, float_prior, parameters, random_tokens
 from torch import nn
 
-from imgcodec.priors.integer import exact
-from imgcodec.priors.integer import trainable as layers
+from imgcodec.priors.integer import exact, trainable
 from imgcodec.priors.integer.trainable import (
     Attention,
     Depthwise,
@@ -35,7 +34,7 @@ def quantized(layer, fraction, seed):
     if layer.operand is not None:
         layer.operand.fraction.fill_(fraction)
     operand_fraction = exact.TOKEN_FRACTION if layer.operand is None else fraction
-    unit = torch.exp2(-layers.weight_fraction(layer.weight).flatten() - operand_fraction)
+    unit = torch.exp2(-trainable.weight_fraction(layer.weight).flatten() - operand_fraction)
     layer.bias.data = (torch.randn_like(layer.bias) / unit).round() * unit
     return layer
 
@@ -102,14 +101,14 @@ def test_a_gradient_passes_through_rounding_but_not_through_saturation():
     operand(x).sum().backward()
     assert x.grad.tolist() == [0, 1, 1, 0]
     weight = torch.randn(3, 2, 1, 1, requires_grad=True)
-    layers.fake_weight(weight).sum().backward()
+    trainable.fake_weight(weight).sum().backward()
     assert (weight.grad == 1).all()
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=6))
 def test_rounded_weights_fill_their_eight_bits(numbers):
     weight = torch.tensor(numbers, dtype=torch.float32).reshape(1, -1, 1, 1)
-    fraction = layers.weight_fraction(weight)
+    fraction = trainable.weight_fraction(weight)
     largest = float((weight * torch.exp2(fraction)).round().abs().max())
     assert largest <= 127
     assert largest >= 63 or fraction == 14
@@ -131,7 +130,7 @@ def test_weights_are_coarser_where_sums_would_be_inexact():
 def test_calibration_takes_the_unit_with_the_least_error():
     layer = Linear(1, 1, positive=True)
     spread = torch.linspace(-3, 3, 20001).reshape(1, 1, -1, 1)
-    assert layer.operand.fraction == layers.FLOAT
+    assert layer.operand.fraction == trainable.FLOAT
     assert torch.equal(layer.operand(spread), spread.relu())
     calibrate(layer, lambda: layer(spread))
     assert layer.operand.fraction == 6  # 255 / 64 = 3.98 holds all; 255 / 128 = 1.99 does not

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of
 
 from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
-from imgcodec.priors.integer import exact_causal as exact_sequence
+from imgcodec.priors.integer import exact_causal
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster import logits
 from imgcodec.priors.raster.coding import walk_tiles
@@ -135,7 +135,7 @@ def test_tables_do_not_depend_on_the_mathematics_library():
         steps = [Decimal(i) / 64 for i in range(-512, 513)]
         sigmoid = [256 / (1 + (-t).exp()) for t in steps]
         tanh = [256 * (1 - 2 / (1 + (2 * t).exp())) for t in steps]
-        gates = exact_sequence.GATES.tolist()
+        gates = exact_causal.GATES.tolist()
         for numbers, table in (
             (exponentials, logits.EXPONENTIALS[:-1].tolist()),
             (tanh, gates[:1025]),

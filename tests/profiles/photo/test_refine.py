@@ -11,24 +11,38 @@ from numpy.typing import NDArray
 from PIL import Image
 from two_tunes import save_two_tunes
 
+import imgcodec
+from imgcodec import Model
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Tune
-from imgcodec.codec import Model, load_model
+from imgcodec.codec import encode_picture, load_codec, tokenize
 from imgcodec.metrics.reference import psnr
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.photo.refine import MINDED, _Tile, floating_prior, real_values
+from imgcodec.profiles.photo.refine import MINDED, _Tile, floating_prior
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A small one, of both tunes."""
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of both tunes."""
     path = tmp_path_factory.mktemp("refine") / "two.safetensors"
     save_two_tunes(path)
-    return load_model(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(path: Path) -> Model:
+    return imgcodec.load_model(path)
+
+
+@pytest.fixture(scope="module")
+def codec(path: Path) -> PhotoCodec:
+    loaded = load_codec(path)
+    assert isinstance(loaded, PhotoCodec)
+    return loaded
 
 
 def photograph(height: int, width: int) -> NDArray[np.uint8]:
@@ -36,53 +50,52 @@ def photograph(height: int, width: int) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))[:height, :width]
 
 
-def tile_of(model: Model, pixels: NDArray[np.uint8], tune: str, index: int, quality: float) -> _Tile:
-    assert isinstance(model.codec, PhotoCodec)
-    photo, tokens = model.codec.photo, model.tokenize(pixels, quality, tune)
+def tile_of(codec: PhotoCodec, pixels: NDArray[np.uint8], tune: str, index: int, quality: float) -> _Tile:
+    photo, tokens = codec.photo, tokenize(codec, pixels, quality, tune)
     soft = floating_prior(photo)
-    values = real_values(photo, tokens.header, pixels)
+    (_, values), _ = codec._latent(tokens.header, codec.analyse(pixels))
     return _Tile(photo, soft, tokens.header, tokens.header.tile_rectangle(index), tokens.stages, pixels, values)
 
 
 @pytest.mark.parametrize("tune", ["psnr", "visual"])
 @pytest.mark.parametrize("quality", [30, 80])
-def test_bits_and_distortion_fall(model: Model, quality: float, tune: str) -> None:
-    tile = tile_of(model, photograph(170, 200), tune, 0, quality)
+def test_bits_and_distortion_fall(codec: PhotoCodec, quality: float, tune: str) -> None:
+    tile = tile_of(codec, photograph(170, 200), tune, 0, quality)
     before = tile.offer(tile.start).cost
     found = torch.from_numpy(tile.run(6).astype(np.float32) - tile.half)[None]
     assert tile.offer(found).cost < before
 
 
-def test_they_fall_in_real_files(model: Model) -> None:
+def test_they_fall_in_real_files(model: Model, codec: PhotoCodec) -> None:
     pixels = photograph(200, 300)
-    tile = tile_of(model, pixels, "psnr", 0, 60)
+    tile = tile_of(codec, pixels, "psnr", 0, 60)
     tile.offer(tile.start)  # which says what a decibel is worth
     [(_, decibel)] = tile.minded
     costs = []
     for effort in (1, 4):
-        data = model.compress(pixels, 60, "psnr", effort)
+        data = model.compress(pixels, quality=60, tune="psnr", effort=effort)
         costs.append(8 * len(data) - tile.worth * decibel * psnr(pixels, np.asarray(model.decompress(data))))
     assert costs[1] < costs[0]
 
 
-def test_bits_are_those_of_the_file(model: Model) -> None:
+def test_bits_are_those_of_the_file(model: Model, codec: PhotoCodec) -> None:
     """But for what floating point, logistic distributions and a container make of them."""
     pixels = photograph(256, 384)
-    tile = tile_of(model, pixels, "psnr", 0, 80)
+    tile = tile_of(codec, pixels, "psnr", 0, 80)
     with torch.no_grad():
         bits, _ = tile.code_length(tile.start)
-    tokens = model.tokenize(pixels, 80, "psnr")
+    tokens = tokenize(codec, pixels, 80, "psnr")
     section = next(s for s in container.read(model.write_tokens(tokens)).sections if s.stage == 1)
     assert float(bits) == pytest.approx(8 * len(section.data), rel=0.1)
 
 
 @pytest.mark.parametrize("tune", ["psnr", "visual"])
-def test_a_tile_is_decoded_as_it_will_be(model: Model, tune: str) -> None:
+def test_a_tile_is_decoded_as_it_will_be(model: Model, codec: PhotoCodec, tune: str) -> None:
     """With what its neighbours put beyond its border."""
     pixels = np.concatenate([photograph(70, 512)] * 3, 1)[:, :1300]
-    decoded = np.asarray(model.decompress(model.compress(pixels, 60, tune))) / 255
+    decoded = np.asarray(model.decompress(model.compress(pixels, quality=60, tune=tune))) / 255
     for index in (0, 1):
-        tile = tile_of(model, pixels, tune, index, 60)
+        tile = tile_of(codec, pixels, tune, index, 60)
         with torch.no_grad():
             found = tile.decode(tile.start)[0].permute(1, 2, 0).numpy()
         part = slice(1024 * index, 1024 * (index + 1))
@@ -90,19 +103,19 @@ def test_a_tile_is_decoded_as_it_will_be(model: Model, tune: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 170), (165, 17), (170, 1030)])
-def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
+def test_any_size_decodes(model: Model, codec: PhotoCodec, size: tuple[int, int]) -> None:
     pixels = np.tile(photograph(*size), (1, 3, 1))[: size[0], : size[1]]
     for tune in ("psnr", "visual"):
-        data = model.compress_picture(Picture(pixels), 50, tune, effort=2, verify=True)
+        data = encode_picture(codec, Picture(pixels), 50, tune=tune, effort=2, verify=True).data
         assert model.decompress(data).size == (size[1], size[0])
-        refined, plain = model.read_tokens(data), model.tokenize(pixels, 50, tune)
+        refined, plain = model.read_tokens(data), tokenize(codec, pixels, 50, tune)
         assert refined.header == plain.header
         assert np.array_equal(refined.stages[0], plain.stages[0])
 
 
 @pytest.mark.parametrize(("size", "metrics"), [((161, 170), 3), ((160, 170), 2), ((8, 9), 2), ((7, 170), 1)])
-def test_a_small_tile_minds_what_can_be_measured_of_it(model: Model, size: tuple[int, int], metrics: int) -> None:
-    tile = tile_of(model, photograph(*size), "visual", 0, 50)
+def test_a_small_tile_minds_what_can_be_measured_of_it(codec: PhotoCodec, size: tuple[int, int], metrics: int) -> None:
+    tile = tile_of(codec, photograph(*size), "visual", 0, 50)
     assert len(tile.minded) == metrics
     rises = [m.rise(0.5) for m in MINDED[Tune.VISUAL] if m.smallest <= min(size)]
     assert sum(share * rise for (_, share), rise in zip(tile.minded, rises, strict=True)) == pytest.approx(1)
@@ -113,10 +126,11 @@ def test_a_small_tile_minds_what_can_be_measured_of_it(model: Model, size: tuple
 
 def test_efforts_out_of_range(model: Model) -> None:
     pixels = photograph(20, 20)
-    for effort in (0, 10, 2.0, 2.5, "3", None, True):
-        with pytest.raises(UsageError, match="between 1 and 9"):
+    for effort in (0, 10, 2.0, 2.5, "3", None):
+        with pytest.raises(UsageError, match=r"^The effort is .*\.$"):
             model.compress(pixels, effort=effort)  # type: ignore[arg-type]
-    grid = load_model(str(GOLDEN / "bsq.safetensors"))
+    assert model.compress(pixels, effort=np.int64(1)) == model.compress(pixels)
+    grid = imgcodec.load_model(GOLDEN / "bsq.safetensors")
     assert grid.compress(pixels, effort=1)
     with pytest.raises(UsageError, match="no effort"):
         grid.compress(pixels, effort=2)
@@ -143,5 +157,5 @@ def test_inside_inference_mode(model: Model, tmp_path: Path) -> None:
     path = tmp_path / "two.safetensors"
     save_two_tunes(path)
     with torch.inference_mode():
-        inside = load_model(str(path)).compress(pixels, 60, "psnr", effort=2)
-    assert inside == model.compress(pixels, 60, "psnr", effort=2)
+        inside = imgcodec.load_model(path).compress(pixels, quality=60, tune="psnr", effort=2)
+    assert inside == model.compress(pixels, quality=60, tune="psnr", effort=2)

@@ -1,0 +1,137 @@
+"""The sections of a file, and for each that belongs to a `Picture` besides its tokens one row of a table.
+
+The order of writing, limits, `--strip`, `--verify`, `imgcodec.info` and what recovery leaves out follow from the row.
+A new kind of section is its number, its row, the field of `Picture` that the row names, and its line in
+`docs/format.md`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.limits import Limits
+from imgcodec.bitstream.payload import (
+    pack,
+    pack_alpha,
+    pack_density,
+    unpack,
+    unpack_alpha,
+    unpack_density,
+    unpacked_size,
+)
+
+# A reader that does not know a type below this one must refuse the file; from here on it skips the section.
+FIRST_OPTIONAL_TYPE = 128
+
+
+class SectionType(IntEnum):
+    """What a section holds. Type 3 is reserved for feature vectors (see `docs/format.md`)."""
+
+    END = 0
+    TOKENS = 1
+    ALPHA = 2
+    ICC = 128
+    EXIF = 129
+    XMP = 130
+    DENSITY = 131
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the file. `stage` and `tile` number a token section from 0 and are 0 in all others."""
+
+    type: SectionType
+    stage: int
+    tile: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class PictureSection:
+    """How a file keeps a field of `Picture`.
+
+    field: its name. pack: its value to the data of the section. unpack: back; raises InvalidFileError for data that
+    holds no such value. limit: raises InvalidFileError for data that would unpack to more than it may, and unpacks
+    nothing. is_needed: the picture looks wrong without it, so `--strip` leaves it. is_first: a preview needs it, so it
+    is written before the tokens.
+    """
+
+    field: str
+    pack: Callable[[Any], bytes]
+    unpack: Callable[[bytes, Header], Any]
+    limit: Callable[[bytes, Header, Limits], object]
+    is_needed: bool = False
+    is_first: bool = False
+
+
+def _unpack_bytes(data: bytes, _: Header) -> bytes:
+    return unpack(data)
+
+
+def _limit_metadata(data: bytes, _: Header, limits: Limits) -> None:
+    unpacked_size(data, limits.metadata_bytes)
+
+
+def _unpack_alpha(data: bytes, header: Header) -> Any:
+    return unpack_alpha(data, header.width, header.height)
+
+
+def _limit_alpha(data: bytes, header: Header, _: Limits) -> None:
+    pixels = header.width * header.height
+    if unpacked_size(data, pixels) != pixels:
+        raise InvalidFileError("The alpha section does not have the size of the picture.")
+
+
+def _unpack_density(data: bytes, _: Header) -> tuple[int, int]:
+    return unpack_density(data)
+
+
+def _limit_density(data: bytes, _header: Header, _limits: Limits) -> None:
+    """It is not compressed: two numbers are what they are."""
+
+
+# In the order of writing.
+PICTURE_SECTIONS = {
+    SectionType.ICC: PictureSection("icc", pack, _unpack_bytes, _limit_metadata, is_needed=True, is_first=True),
+    SectionType.ALPHA: PictureSection("alpha", pack_alpha, _unpack_alpha, _limit_alpha, is_needed=True),
+    SectionType.EXIF: PictureSection("exif", pack, _unpack_bytes, _limit_metadata),
+    SectionType.XMP: PictureSection("xmp", pack, _unpack_bytes, _limit_metadata),
+    SectionType.DENSITY: PictureSection("density", pack_density, _unpack_density, _limit_density),
+}
+
+# Those whose bytes in the file count together, `Limits.metadata_bytes`.
+METADATA = frozenset(kind for kind, row in PICTURE_SECTIONS.items() if row.limit is _limit_metadata)
+
+# What a preview needs, the tokens from coarse to fine, then what only the whole picture needs.
+WRITING_ORDER = (
+    *(kind for kind, row in PICTURE_SECTIONS.items() if row.is_first),
+    SectionType.TOKENS,
+    *(kind for kind, row in PICTURE_SECTIONS.items() if not row.is_first),
+)
+
+
+def pack_fields(values: Mapping[str, Any]) -> list[Section]:
+    """The sections of the fields of a picture that have a value."""
+    return [
+        Section(kind, 0, 0, row.pack(values[row.field]))
+        for kind, row in PICTURE_SECTIONS.items()
+        if values.get(row.field) is not None
+    ]
+
+
+def unpack_fields(sections: Iterable[Section], header: Header) -> dict[str, Any]:
+    """The fields of a picture that a file has sections of. Raises InvalidFileError where one holds no such value."""
+    rows = ((PICTURE_SECTIONS[section.type], section) for section in sections if section.type in PICTURE_SECTIONS)
+    return {row.field: row.unpack(section.data, header) for row, section in rows}
+
+
+def unpacks(section: Section, header: Header) -> bool:
+    """Whether a section of a picture holds what it should."""
+    try:
+        unpack_fields([section], header)
+    except InvalidFileError:
+        return False
+    return True

@@ -1,0 +1,388 @@
+"""What users of the package call. Here arguments of any type become those that `imgcodec.codec` takes."""
+
+import operator
+import sys
+import warnings
+from collections.abc import Sequence
+from numbers import Real
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from imgcodec import codec as pipeline
+from imgcodec.bitstream.container import Container, Salvage
+from imgcodec.bitstream.decodable import read_decodable, salvage_decodable
+from imgcodec.bitstream.errors import LossWarning, UsageError
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.model_file.find import find_model_by_id
+from imgcodec.pictures import io as images
+from imgcodec.pictures.io import Picture
+from imgcodec.rate_control import target_of
+from imgcodec.recovery import Recovery
+from imgcodec.storage.files import FileLike, contents
+from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
+
+ImageLike: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Tensor
+"""A path, the bytes of an image file, a binary file object, a PIL image of any mode, samples uint8 (H, W), (H, W, 1),
+(H, W, 3) or (H, W, 4), or a tensor uint8 (3, H, W)."""
+
+
+class Model:
+    """Weights on a device, and the two directions of the codec. Make one with `imgcodec.load_model`.
+
+    Several threads may use one model at the same time, and get what one thread would get.
+    """
+
+    def __init__(self, codec: TokenCodec) -> None:
+        self._codec = codec
+
+    def __repr__(self) -> str:
+        return f"<imgcodec.Model {self.name} {self.id.hex()}>"
+
+    @property
+    def name(self) -> str:
+        """As in `load_model`."""
+        return self._codec.name
+
+    @property
+    def id(self) -> bytes:
+        """The 8 bytes by which files of this model name it."""
+        return self._codec.id
+
+    @property
+    def tunes(self) -> list[str]:
+        """What is taken as a tune; the last one is the default."""
+        return [tune.name.lower() for tune in self._codec.tunes]
+
+    @property
+    def has_qualities(self) -> bool:
+        """Whether a quality is taken: some models have one rate only."""
+        return self._codec.has_qualities
+
+    @property
+    def tokenizer(self) -> nn.Module:
+        """Pictures to tokens and back: a plain module, on the device."""
+        return self._codec.tokenizer
+
+    @property
+    def prior(self) -> nn.Module:
+        """What predicts tokens, in integers: a plain module, on the device."""
+        return self._codec.prior
+
+    def compress(
+        self,
+        image: ImageLike,
+        *,
+        quality: float | None = None,
+        target_size: float | None = None,
+        target_bpp: float | None = None,
+        target_psnr: float | None = None,
+        target_ssimulacra2: float | None = None,
+        tune: str | None = None,
+        effort: int = 1,
+        max_pixels: int = DEFAULT_LIMITS.pixels,
+    ) -> bytes:
+        """See `imgcodec.compress`."""
+        numbers = [
+            None if value is None else _number(name, value)
+            for name, value in (
+                ("quality", quality),
+                ("target size", target_size),
+                ("target bpp", target_bpp),
+                ("target PSNR", target_psnr),
+                ("target SSIMULACRA2", target_ssimulacra2),
+            )
+        ]
+        target, whole = target_of(*numbers), _whole("effort", effort)
+        picture = _picture(image, max_pixels)
+        return pipeline.encode_picture(self._codec, picture, numbers[0], target, tune, whole).data
+
+    def decompress(self, data: FileLike, *, scale: int = 1, max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
+        """See `imgcodec.decompress`; raises ModelNotFoundError for a file of another model."""
+        file = _opened(data, max_pixels)
+        return images.to_pil(pipeline.decode_picture(self._codec, file, _whole("scale", scale), max_pixels))
+
+    def recover(self, data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
+        """See `imgcodec.recover`; raises ModelNotFoundError for a file of another model."""
+        return pipeline.recover_picture(self._codec, _salvaged(data, max_pixels))
+
+    def read_tokens(self, data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
+        """See `imgcodec.read_tokens`; raises ModelNotFoundError for a file of another model."""
+        return pipeline.read_tokens(self._codec, _opened(data, max_pixels))
+
+    def write_tokens(self, tokens: Tokens) -> bytes:
+        """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
+        return pipeline.write_tokens(self._codec, _tokens(tokens))
+
+    def encode(self, x: Tensor, *, quality: float | None = None, tune: str | None = None) -> list[Tensor]:
+        """Pictures (B, 3, H, W), real numbers in 0..1 -> their codes, int64, a tensor for each stage, coarse first.
+
+        Of models with many rates (`photo`) they are (B, groups, h, w), of the others (B, h, w). They are those that a
+        file has, so pictures are rounded to 8 bits, and what each says depends on quality and tune. Raises UsageError
+        for other tensors, and as `compress`.
+        """
+        rate = None if quality is None else _number("quality", quality)
+        found = [pipeline.tokenize(self._codec, pixels, rate, tune).stages for pixels in _pixels(x)]
+        stages = [torch.from_numpy(np.stack(stage)).to(x.device, torch.int64) for stage in zip(*found, strict=True)]
+        return stages if self._codec.is_grouped else [stage[:, 0] for stage in stages]
+
+    def decode(
+        self,
+        codes: Sequence[Tensor],
+        *,
+        quality: float | None = None,
+        tune: str | None = None,
+        shape: tuple[int, int] | None = None,
+        scale: int = 1,
+    ) -> Tensor:
+        """Codes as `encode` gives them, of all stages or of the first -> pictures (B, 3, scale * H, scale * W), float32
+        in 0..1.
+
+        quality, tune: those that they were encoded with. shape: (H, W), which codes do not tell; without it, what they
+        cover. Raises UsageError for codes that are none of this model.
+        """
+        rate = None if quality is None else _number("quality", quality)
+        tokens = _tokens_of_codes(self._codec, codes, rate, tune, shape)
+        pixels = [pipeline.detokenize(self._codec, t, _whole("scale", scale)) for t in tokens]
+        return torch.from_numpy(np.stack(pixels)).to(codes[0].device).permute(0, 3, 1, 2).float() / 255
+
+    def generate(
+        self,
+        count: int,
+        *,
+        size: tuple[int, int] = (256, 256),
+        temperature: float = 1.0,
+        top_k: int = 0,
+        seed: int = 0,
+        prefix: ImageLike | None = None,
+        prefix_rows: int | None = None,
+    ) -> list[Tensor]:
+        """Samples from the prior: codes of `count` pictures, as `encode` gives them, for `decode`.
+
+        size: (width, height), at most a tile. temperature: 1 draws as the prior predicts, less takes likelier tokens, 0
+        the likeliest. top_k: draws among so many likeliest values; 0 among all. prefix: a picture, fitted to the size,
+        of which the first rows of tokens of the finest stage are kept, and what covers them of the others:
+        `prefix_rows`, or half of them. Raises UsageError for a model whose prior is not made for that, and for values
+        out of range.
+        """
+        start = None if prefix is None else _picture(prefix, DEFAULT_LIMITS.pixels).pixels
+        rows = None if prefix_rows is None else _whole("number of rows of a prefix", prefix_rows)
+        sampling = SamplingOptions(
+            _number("temperature", temperature), _whole("top_k", top_k), _whole("seed", seed), start, rows
+        )
+        width, height = _pair("size", size)
+        drawn = self._codec.generate(_whole("count", count), (width, height), sampling)
+        return [torch.from_numpy(np.concatenate(s)).long() for s in zip(*(t.stages for t in drawn), strict=True)]
+
+
+def load_model(name_or_path: str | PathLike[str] = "photo", *, device: torch.device | str = "cpu") -> Model:
+    """A model, to be used for many images.
+
+    name_or_path: an installed model, or a .safetensors file. device: cpu, cuda, cuda:1, mps, a torch.device, or auto
+    for a GPU where there is one. Raises ModelNotFoundError, UsageError for a device that is not there, CodecError for a
+    damaged model.
+    """
+    return Model(pipeline.load_codec(_name(name_or_path), device))
+
+
+def compress(
+    image: ImageLike,
+    *,
+    quality: float | None = None,
+    target_size: float | None = None,
+    target_bpp: float | None = None,
+    target_psnr: float | None = None,
+    target_ssimulacra2: float | None = None,
+    tune: str | None = None,
+    effort: int = 1,
+    model: str | PathLike[str] = "photo",
+    device: torch.device | str = "cpu",
+    max_pixels: int = DEFAULT_LIMITS.pixels,
+) -> bytes:
+    """A picture -> the bytes of a .nic file, with transparency and metadata.
+
+    image: a path, a binary file object, a PIL image of any mode, an array uint8 (H, W), (H, W, 1), (H, W, 3) or
+    (H, W, 4), or a tensor uint8 (3, H, W). What is lost of it on the way is warned of (LossWarning).
+
+    quality: 0..100, may be fractional; 50 by default. Instead of it one target: target_size in bytes, at most 2 % under
+    it; target_bpp, the same in bits per pixel; target_psnr in dB, within 0.1; target_ssimulacra2, within 1. Models of
+    one rate take neither. tune: psnr or visual, which is the default of models that have it, but for a target_psnr.
+    effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory; what it chooses
+    differs between machines. model, device: as in `load_model`; the model is loaded once.
+
+    Raises UsageError for arguments out of range or of another type and for what the model does not have, CodecError for
+    a target that no quality reaches, InvalidFileError for an image that cannot be read or has more than `max_pixels`.
+    """
+    return _cached_model(model, device).compress(
+        image,
+        quality=quality,
+        target_size=target_size,
+        target_bpp=target_bpp,
+        target_psnr=target_psnr,
+        target_ssimulacra2=target_ssimulacra2,
+        tune=tune,
+        effort=effort,
+        max_pixels=max_pixels,
+    )
+
+
+def decompress(
+    data: FileLike,
+    *,
+    scale: int = 1,
+    device: torch.device | str = "cpu",
+    max_pixels: int = DEFAULT_LIMITS.pixels,
+) -> Image.Image:
+    """A .nic file -> a PIL image, `scale` times its size, with its metadata in `info`.
+
+    data: bytes, a path or a binary file object. Raises InvalidFileError, also for more than `max_pixels`,
+    ModelNotFoundError where the model of the file is not installed, and UsageError for a scale that it does not have.
+    """
+    file = _opened(data, max_pixels)
+    codec = pipeline.cached_codec(find_model_by_id(file.header.codebook_id), device)
+    return images.to_pil(pipeline.decode_picture(codec, file, _whole("scale", scale), max_pixels))
+
+
+def recover(data: FileLike, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
+    """What a damaged or cut .nic file still shows, and what is lost of it.
+
+    data: bytes, a path or a binary file object. Raises InvalidFileError where the header is not whole or no tile has
+    anything left, ModelNotFoundError.
+    """
+    found = _salvaged(data, max_pixels)
+    codec = pipeline.cached_codec(find_model_by_id(found.file.header.codebook_id), device)
+    return pipeline.recover_picture(codec, found)
+
+
+def read_tokens(data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
+    """The tokens of a .nic file: integers, without making a picture of them. data, errors: as for `decompress`."""
+    file = _opened(data, max_pixels)
+    return pipeline.read_tokens(pipeline.cached_codec(find_model_by_id(file.header.codebook_id)), file)
+
+
+def write_tokens(tokens: Tokens) -> bytes:
+    """The .nic file of these tokens. Raises UsageError for tokens that no file has, ModelNotFoundError."""
+    codec = pipeline.cached_codec(find_model_by_id(_tokens(tokens).header.codebook_id))
+    return pipeline.write_tokens(codec, tokens)
+
+
+def _cached_model(name_or_path: str | PathLike[str], device: torch.device | str) -> Model:
+    return Model(pipeline.cached_codec(_name(name_or_path), device))
+
+
+# Arguments
+
+
+def _opened(data: FileLike, max_pixels: int) -> Container:
+    return read_decodable(contents(data, Limits(pixels=max_pixels).file_bytes), max_pixels)
+
+
+def _salvaged(data: FileLike, max_pixels: int) -> Salvage:
+    return salvage_decodable(contents(data, Limits(pixels=max_pixels).file_bytes), max_pixels)
+
+
+def _picture(image: ImageLike, max_pixels: int) -> Picture:
+    """The picture of whatever stands for one; what is lost on the way is warned of."""
+    if isinstance(image, Tensor):
+        if image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
+            raise UsageError(
+                f"A picture as a tensor is uint8 of the shape (3, H, W), not {image.dtype} {tuple(image.shape)}."
+            )
+        picture = images.load(image.permute(1, 2, 0).contiguous().cpu().numpy(), max_pixels)
+    else:
+        picture = images.load(image, max_pixels)
+    name = image if isinstance(image, str | PathLike) else "The picture"
+    for note in picture.notes:
+        warnings.warn(f"{name}: {note}.", LossWarning, stacklevel=_depth_of_caller())
+    return picture
+
+
+def _depth_of_caller() -> int:
+    """How many calls above the function that asks the first one is that does not belong to this package."""
+    depth = 1
+    while sys._getframe(depth).f_globals.get("__name__", "").startswith("imgcodec."):
+        depth += 1
+    return depth
+
+
+def _pixels(x: Tensor) -> NDArray[np.uint8]:
+    """Pictures (B, 3, H, W) in 0..1 -> uint8 (B, H, W, 3)."""
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.dim() != 4 or x.shape[1] != 3 or not x.numel():
+        what = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise UsageError(f"Pictures to encode are a tensor of real numbers (B, 3, H, W), not {what}.")
+    x = x.detach()
+    if not bool((x >= 0).all() and (x <= 1).all()):
+        raise UsageError("Pictures to encode have samples in 0..1, and here are others.")
+    return x.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _tokens_of_codes(
+    codec: TokenCodec,
+    codes: Sequence[Tensor],
+    quality: float | None,
+    tune: str | None,
+    shape: tuple[int, int] | None,
+) -> list[Tokens]:
+    """Codes of several pictures -> the tokens of each. Raises UsageError for codes that are none of this model."""
+    dimensions = 4 if codec.is_grouped else 3
+    if (
+        not isinstance(codes, Sequence)
+        or not 1 <= len(codes) <= codec.stage_count
+        or not all(isinstance(c, Tensor) and c.dim() == dimensions and c.numel() for c in codes)
+        or any(c.is_floating_point() or c.shape[0] != codes[0].shape[0] for c in codes)
+    ):
+        kind = "(B, groups, h, w)" if codec.is_grouped else "(B, h, w)"
+        raise UsageError(
+            f"Codes are a list of integer tensors {kind}, one for each of 1 to {codec.stage_count} stages."
+        )
+    given = [c.detach().cpu().numpy() for c in codes]
+    stride = codec.strides[len(codes) - 1]
+    height, width = (stride * n for n in given[-1].shape[-2:]) if shape is None else _pair("shape", shape)
+    header = codec.header((width, height), quality, pipeline.tune_of(codec, tune))
+    empty = codec.empty(header)
+    tokens = []
+    for index in range(len(given[0])):
+        stages = [c[index] if codec.is_grouped else c[index : index + 1] for c in given]
+        codec.check(Tokens(header, [*stages, *empty[len(stages) :]]))
+        tokens.append(Tokens(header, [s.astype(e.dtype) for s, e in zip(stages, empty, strict=False)]))
+    return tokens
+
+
+def _number(name: str, value: Any) -> float:
+    """Raises UsageError for what is no real number."""
+    if not isinstance(value, Real):
+        raise UsageError(f"The {name} is a number, not {value!r:.40}.")
+    return float(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    """Raises UsageError for what is no whole number, of any type."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise UsageError(f"The {name} is a whole number, not {value!r:.40}.") from None
+
+
+def _pair(name: str, value: Any) -> tuple[int, int]:
+    if not isinstance(value, Sequence) or len(value) != 2:
+        raise UsageError(f"The {name} is two whole numbers, not {value!r:.40}.")
+    first, second = (_whole(f"{name}'s side", side) for side in value)
+    return first, second
+
+
+def _name(name_or_path: Any) -> str | Path:
+    if not isinstance(name_or_path, str | PathLike):
+        raise UsageError(f"A model is a name or a path, not {name_or_path!r:.40}.")
+    return name_or_path if isinstance(name_or_path, str) else Path(name_or_path)
+
+
+def _tokens(tokens: Any) -> Tokens:
+    if not isinstance(tokens, Tokens):
+        raise UsageError(f"Tokens are those that `read_tokens` gives, not {type(tokens).__name__}.")
+    return tokens

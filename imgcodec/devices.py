@@ -1,0 +1,23 @@
+"""Where models run: what the user names, as a device that is there."""
+
+import torch
+
+from imgcodec.bitstream.errors import UsageError
+
+
+def resolve_device(device: torch.device | str) -> torch.device:
+    """cpu, cuda, cuda:1, mps or auto, or a torch.device -> the device. auto: a GPU where there is one.
+
+    Raises UsageError for a device that is not there.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    count = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}
+    if device == "auto":
+        device = "cuda" if cuda else "mps" if mps else "cpu"
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError):  # no name of a device, or no name at all
+        found = None
+    if found is None or (found.index or 0) >= count.get(found.type, 0):
+        raise UsageError(f"There is no device {str(device)!r} here; devices are cpu, cuda, cuda:1, mps and auto.")
+    return found

@@ -1,0 +1,95 @@
+"""Model files by name and by id, and the id of a file. Knows no torch, for which `imgcodec info` does not wait."""
+
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, deserialize, safe_open
+
+from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
+from imgcodec.storage import files
+
+LARGEST_FILE = 2**28  # bytes
+TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
+"""The types of tensors that models have, as safetensors and as torch call them."""
+
+
+class Version(NamedTuple):
+    """A file as it is now: another one that is put at its path has another size or time."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+def version_of(path: Path) -> Version:
+    """The file that is at a path now. Raises CodecError where there is none."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise CodecError(f"{path} cannot be read: {files.reason(error)}.") from None
+    return Version(path, found.st_size, found.st_mtime_ns)
+
+
+def installed_models() -> list[str]:
+    """Names of the models in the package."""
+    return sorted(path.stem for path in _folder().glob("*.safetensors"))
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The file of an installed model, or the path itself. Raises ModelNotFoundError."""
+    is_path = str(name_or_path).endswith(".safetensors")
+    path = Path(name_or_path) if is_path else _folder() / f"{name_or_path}.safetensors"
+    if not path.is_file():
+        names = ", ".join(installed_models())
+        raise ModelNotFoundError(f"The model {str(name_or_path)!r} is not installed; there are: {names}.")
+    return path
+
+
+def find_model_by_id(id: bytes) -> Path:
+    """The installed model with that id. Raises ModelNotFoundError.
+
+    The ids of files that stay as they are are computed once.
+    """
+    for name in installed_models():
+        path = find_model(name)
+        if id_of_file(version_of(path)) == id:
+            return path
+    raise ModelNotFoundError(
+        f"The file was made with model {id.hex()}, which is not installed; "
+        "install the release of imgcodec that made it, or pass its weights with --model."
+    )
+
+
+@lru_cache(maxsize=64)
+def id_of_file(version: Version) -> bytes:
+    """The codebook id of a model file. Raises CodecError for what is none."""
+    if version.size > LARGEST_FILE:
+        raise CodecError(f"{version.path.name} is too large to be a model.")
+    try:
+        with safe_open(version.path, framework="numpy") as file:
+            config = (file.metadata() or {}).get("config", "")
+        tensors = [
+            (name, f"torch.{TYPES.get(t['dtype'])}", tuple(t["shape"]), t["data"])
+            for name, t in deserialize(version.path.read_bytes())
+        ]
+    except (SafetensorError, OSError) as error:
+        raise CodecError(f"{version.path.name} is not a safetensors file: {str(error).rstrip('.')}.") from error
+    return codebook_id(config, tensors)
+
+
+def codebook_id(config: str, tensors: Iterable[tuple[str, str, tuple[int, ...], Any]]) -> bytes:
+    """First 8 bytes of the SHA-256 of the configuration and, by name, of every tensor's name, type, shape and
+    little-endian bytes."""
+    digest = hashlib.sha256(config.encode())
+    for name, type_, shape, data in sorted(tensors, key=lambda tensor: tensor[0]):
+        digest.update(f"\n{name} {type_} {shape}\n".encode())
+        digest.update(data)
+    return digest.digest()[:8]
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("imgcodec.models")))

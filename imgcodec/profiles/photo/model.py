@@ -1,0 +1,107 @@
+"""A model of the profile `photo`: tokenizer, integer prior and frequency tables, under one id."""
+
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imgcodec.bitstream.entropy import FrequencyTables
+from imgcodec.bitstream.header import QUALITY_MAX, Header, Tune
+from imgcodec.model_file.integer_prior import exact_prior, stored_integer
+from imgcodec.model_file.model import FORMAT, ModelFile, open_model, settle
+from imgcodec.model_file.untrusted import fill, sizes, soundness
+from imgcodec.priors.integer import exact
+from imgcodec.priors.integer.known_answer import known_answer
+from imgcodec.priors.photo.tables import SCALES, UNIT
+from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig, Synthesis
+
+
+@dataclass
+class PhotoModel:
+    """Tokenizer, integer prior and frequency tables that belong together, under one id."""
+
+    name: str
+    id: bytes
+    tokenizer: ResidualVQ
+    prior: Prior
+    tables: FrequencyTables
+    device: torch.device
+    lambdas: tuple[float, float]
+
+    def level(self, header: Header) -> float:
+        """The level of a header's quality; those of the visual tune follow those of the other."""
+        levels = self.tokenizer.config.levels
+        return header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
+
+    def synthesis(self, tune: Tune) -> Synthesis:
+        """That of a tune."""
+        visual = self.tokenizer.visual
+        return self.tokenizer.synthesis if visual is None or tune == Tune.PSNR else visual
+
+
+def load_photo_model(name_or_path: str, device: torch.device | str = "cpu") -> PhotoModel:
+    """Reads, checks and builds a model.
+
+    Raises ModelNotFoundError if there is no such model, CodecError if the file is no sound model of this profile or if
+    this machine's arithmetic fails the known-answer test.
+    """
+    return build_photo_model(open_model(name_or_path), device)
+
+
+def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel:
+    """As `load_photo_model`, of a file that is read already."""
+    config, tensors = file.config, file.tensors
+    with soundness(file.name):
+        if config["profile"] != "photo":
+            raise ValueError("unknown format or profile")
+        with torch.device("meta"):  # no memory before the shapes are known to be right
+            tokenizer = ResidualVQ(RVQConfig(**sizes(config["tokenizer"])))
+            prior = Prior(PriorConfig(**sizes(config["prior"])))
+        fill(tokenizer, tensors)
+        tokenizer.check_codebooks()
+        prior = exact_prior(prior, config["fractions"], tensors)
+        exact.check_bounds(prior)
+        lowest, highest = config.get("lambdas", (0.0008, 0.1))  # the first models do not say
+        lambdas = (float(lowest), float(highest))
+        tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
+        if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
+            raise ValueError("tokenizer, prior and tables do not belong together")
+        if prior.config.tunes != 1 + tokenizer.config.visual:
+            raise ValueError("tokenizer and prior have different tunes")
+    target = settle(file, tokenizer, prior, device)
+    return PhotoModel(file.name, file.id, tokenizer, prior, tables, target, lambdas)
+
+
+def photo_model(
+    tokenizer: ResidualVQ, prior: Prior, tables: FrequencyTables, lambdas: tuple[float, float]
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0
+    and 100 were trained for."""
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in tokenizer.state_dict().items():
+        tensors |= {f"tokenizer.{n}": t for n, t in stored_tensors(name, tensor).items()}
+    tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
+    tensors["tables.weights"] = torch.from_numpy(tables.weights.astype(np.int32))
+    tensors["tables.shift"] = torch.from_numpy(tables.shift.astype(np.uint8))
+    config = {
+        "profile": "photo", "lambdas": lambdas, "fractions": exact.operand_fractions(prior),
+        "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config),
+    }  # fmt: skip
+    return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
+
+
+def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks),
+    bfloat16 for the weights of the nets, float32 for the few that are cheap. Weights of the visual synthesis, whose
+    pictures need not be near in decibels, are int8 with a scale for each output."""
+    if name.startswith("codebooks") or name.endswith("linear.weight"):
+        return {name: tensor.half()}
+    if tensor.dim() != 4:
+        return {name: tensor.float()}
+    if not name.startswith("visual."):
+        return {name: tensor.bfloat16()}
+    scale = tensor.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127
+    return {name: (tensor / scale).round().to(torch.int8), f"{name}.scale": scale.float()}

@@ -1,0 +1,57 @@
+"""Files and folders that stand beside their place until they are whole: `.imgcodec-*.tmp` and `.imgcodec-*.dir`.
+
+One is locked as long as its process lives. One that is not locked was left by a process that was killed, and the next
+to write there removes it. Windows has no such locks: there an abandoned one stays; its name is random, so that it is in
+nobody's way.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+FILE, FOLDER = ".imgcodec-{}.tmp", ".imgcodec-{}.dir"
+
+
+def new_path(folder: Path, kind: str) -> Path:
+    """Where there is nothing yet. kind: FILE or FOLDER."""
+    return folder / kind.format(secrets.token_hex(6))
+
+
+def keep(descriptor: int, path: Path) -> bool:
+    """Locks what was just made at a path, until the descriptor is closed, and so until the process ends, however that
+    is. False if another process took it for abandoned before it was locked, and removed it."""
+    _lock(descriptor, wait=True)
+    return path.exists()
+
+
+def remove_abandoned(folder: Path, kind: str, remove: Callable[[Path], object]) -> None:
+    """Calls `remove` with what is in the folder and of a process that is gone."""
+    for path in folder.glob(kind.format("*")):
+        access = os.O_RDONLY if kind == FOLDER else os.O_WRONLY  # network file systems lock what can be written
+        try:
+            descriptor = os.open(path, access | getattr(os, "O_NOFOLLOW", 0))
+        except OSError:  # gone already, or another user's
+            continue
+        try:
+            if _lock(descriptor, wait=False):
+                remove(path)
+        except OSError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, wait: bool) -> bool:
+    """Whether a lock was there to be had."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # another process has it; or the file system knows no locks
+        return False
+    return True

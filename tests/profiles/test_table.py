@@ -1,0 +1,36 @@
+"""The table of profiles: what a file can be of, a model can be of."""
+
+from pathlib import Path
+
+import pytest
+
+import imgcodec
+from imgcodec.bitstream.decodable import STAGES
+from imgcodec.codec import load_codec as load_by_name
+from imgcodec.model_file.model import ModelFile, open_model
+from imgcodec.profiles import PROFILES, load_codec
+from imgcodec.training.recipe import READERS
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def test_every_profile_that_can_be_decoded_has_a_loader():
+    assert set(PROFILES) == set(STAGES)
+
+
+def test_every_profile_can_be_trained():
+    assert set(READERS) == {profile.name.lower() for profile in PROFILES}
+
+
+@pytest.mark.parametrize("name", ["tiny", "snac", "svqvae", "pixelcnn", "bsq"])
+def test_the_table_knows_which_models_have_qualities(name):
+    codec = load_by_name(GOLDEN / f"{name}.safetensors")
+    assert PROFILES[codec.profile].has_qualities == codec.has_qualities
+
+
+@pytest.mark.parametrize("profile", ["semantic", "PHOTO", "", "x" * 1000])
+def test_a_model_of_another_profile_is_refused(profile):
+    file = open_model(str(GOLDEN / "tiny.safetensors"))
+    other = ModelFile(file.name, file.id, file.tensors, {**file.config, "profile": profile}, file.answer)
+    with pytest.raises(imgcodec.CodecError, match="is not known"):
+        load_codec(other, "cpu")

@@ -1,0 +1,56 @@
+"""Folders appear whole or not at all."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from imgcodec.bitstream.errors import CodecError
+from imgcodec.storage import temporary
+from imgcodec.storage.folders import whole_folder
+
+OURS = re.compile(r"part-\d\.tar")
+
+
+def test_a_folder_is_there_when_it_is_filled(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with whole_folder(target, False, OURS) as folder:
+        (folder / "part-0.tar").write_bytes(b"a")
+        assert not target.exists()
+    assert (target / "part-0.tar").read_bytes() == b"a"
+    with whole_folder(target, True, OURS) as folder:
+        (folder / "part-1.tar").write_bytes(b"b")
+    assert os.listdir(tmp_path) == ["out"]
+    assert os.listdir(target) == ["part-1.tar"]
+
+
+def test_after_an_exception_nothing_is_left(tmp_path: Path) -> None:
+    def fill_until_it_fails() -> None:
+        with whole_folder(tmp_path / "out", False, OURS) as folder:
+            (folder / "part-0.tar").write_bytes(b"a")
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        fill_until_it_fails()
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").write_bytes(b"mine")
+    with pytest.raises(CodecError, match=r"it holds holiday\.jpg"), whole_folder(tmp_path, True, OURS):
+        pass
+    assert os.listdir(tmp_path) == ["holiday.jpg"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="abandoned folders are told by their locks")
+def test_a_folder_that_a_killed_process_left_is_removed_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    abandoned = tmp_path / temporary.FOLDER.format("abandoned")
+    abandoned.mkdir()
+    (abandoned / "part-0.tar").write_bytes(b"half")
+    with whole_folder(tmp_path / "first", False, OURS) as living:
+        assert not abandoned.exists()
+        with whole_folder(tmp_path / "second", False, OURS):
+            assert living.exists()
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]

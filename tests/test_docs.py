@@ -1,0 +1,108 @@
+"""What README and the pages show works: their Python runs, and their command lines do what they say."""
+
+import glob
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from in_process import invoke
+from PIL import Image
+
+import imgcodec
+from imgcodec.bitstream import container
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
+PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))}
+PYTHON = [(name, block) for name, text in PAGES.items() for block in re.findall(r"(?ms)^```python\n(.*?)^```$", text)]
+COMMANDS = {
+    line: name
+    for name, text in PAGES.items()
+    for line in re.findall(r"(?m)^    (?:\.venv/bin/)?imgcodec (\S.*?)(?: +#.*)?$", text)
+    if not line.startswith("data picsum")  # which needs the network
+    and " the library" not in line  # a line of the tree in README
+}
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A folder with all that the pages name: pictures, files whole, hurt and cut, recipes, and models of one's own."""
+    folder = tmp_path_factory.mktemp("docs")
+    photograph = Image.open(ROOT / "examples" / "photo.png").convert("RGB").crop((250, 130, 538, 354))
+    noise = np.random.default_rng(1).normal(0, 60, (224, 288, 3))  # so that there is a file of 40 KB
+    photograph = Image.fromarray((np.asarray(photograph) + noise).clip(0, 255).astype(np.uint8))
+    for name in ("photo", "picture"):
+        photograph.save(folder / f"{name}.png")
+    for name in ("dir", "pictures", "TEST", "dev", "FOLDER"):
+        (folder / name).mkdir()
+        photograph.crop((100, 100, 148, 140)).save(folder / name / "a.png")
+    for name in ("open-0.tar", "open-1.tar"):
+        (folder / name).touch()
+    shutil.copytree(ROOT / "recipes", folder / "recipes")
+    for name in ("mine", "photo"):
+        (folder / "runs" / name).mkdir(parents=True)
+        shutil.copy(GOLDEN / "tiny.safetensors", folder / "runs" / name / "photo.safetensors")
+
+    data = imgcodec.compress(photograph)
+    (folder / "photo.nic").write_bytes(data)
+    (folder / "picture.nic").write_bytes(imgcodec.load_model(GOLDEN / "tiny.safetensors").compress(photograph))
+    entry = container.read(data).entries[1]
+    inside = entry.offset + entry.size // 2
+    (folder / "half.nic").write_bytes(data[:inside])
+    (folder / "hurt.nic").write_bytes(data[:inside] + bytes([data[inside] ^ 1]) + data[inside + 1 :])
+    return folder
+
+
+@pytest.fixture
+def folder(prepared, tmp_path, monkeypatch):
+    shutil.copytree(prepared, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def test_there_is_something_to_test():
+    assert len(PYTHON) >= 1
+    assert len(COMMANDS) > 25
+
+
+@pytest.mark.parametrize("block", [block for _, block in PYTHON], ids=[name for name, _ in PYTHON])
+def test_python_of_the_pages(folder, block):
+    exec(compile(block, "page", "exec"), {"x": torch.rand(2, 3, 64, 96)})  # the only name that a page may take as given
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_of_the_pages(folder, monkeypatch, line):
+    command, *words = shlex.split(line)
+    match command:
+        case "compress":
+            remove(folder, "*.nic")
+        case "decompress":
+            remove(folder, "*.png" if "--scale" not in words else "picture.png")
+        case "verify":
+            for name in ("hurt", "half", "picture"):  # of a model that is not installed
+                remove(folder, f"{name}.nic")
+            words = [name for word in words for name in (sorted(glob.glob(word)) if "*" in word else [word])]
+        case "train":
+            shutil.rmtree(folder / "runs")
+            monkeypatch.setattr("imgcodec.training.recipe.train", lambda *_: Path("trained.safetensors"))
+        case "bench":
+            monkeypatch.setattr("imgcodec.evaluation.bench._TRIES", 1)
+    if "--scale" in words:
+        (folder / "photo.nic").write_bytes(imgcodec.compress("photo.png", model="svqvae"))
+        remove(folder, "photo.png")
+    before = set(folder.rglob("*"))
+    code, told, complained = invoke(command, *words)
+    assert code == (3 if "--allow-damaged" in words else 0), complained
+    if command in ("compress", "decompress", "generate", "tokenize", "data"):
+        assert set(folder.rglob("*")) > before
+    else:
+        assert told + complained
+
+
+def remove(folder, pattern):
+    for path in folder.glob(pattern):
+        path.unlink()
