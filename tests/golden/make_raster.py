@@ -127,7 +127,7 @@ def make_file(model: Model, profile: str, name: str) -> dict[str, object]:
 def main() -> None:
     index = FOLDER / "family.json"
     golden = json.loads(index.read_text()) if index.exists() else {
-        "note": "Frozen for ever: every later version decodes these files to these tokens. See make_family.py.",
+        "note": "Frozen for ever: every later version decodes these files to these tokens. See make_raster.py.",
         "models": {},
         "files": {},
     }  # fmt: skip
