@@ -174,7 +174,7 @@ class TestBitDepth:
 
     def test_of_a_png_that_pillow_has_opened_is_told_though_pillow_says_nothing(self) -> None:
         picture = image.load(Image.open(io.BytesIO(png_of(16, 2))))
-        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+        assert picture.notes == ["its 16 bits per sample are reduced to 8"]
 
 
 class TestSaving:
