@@ -51,7 +51,7 @@ def pack(
 
     from imgcodec.training import shards
 
-    reading.check_folder(output, force, shards.OURS)
+    reading.check_folder(output, force, shards.OUTPUT)
     sources = []
     for folder in folders:
         prefix = f"{folder.resolve().name}/" if len(folders) > 1 else ""

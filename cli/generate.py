@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Force, MaxPixels, Seed, say, working
-from imgcodec.storage import files
+from imgcodec.storage import files, folders
 
 if TYPE_CHECKING:
     from imgcodec.pictures.modes import Pixels
@@ -72,10 +72,7 @@ def generate(
             count, (width, height), SamplingOptions(temperature, top_k or 0, seed, start, prefix_rows)
         )
         pictures = [detokenize(codec, tokens) for tokens in drawn]
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CodecError(f"{output} cannot be written: {files.reason(error)}.") from None
+    folders.make_folder(output)
     for name, pixels in zip(names, [*pictures, *([contact_sheet(pictures)] if grid else [])], strict=True):
         files.write(output / name, io.encode(io.Picture(pixels), "PNG")[0], force)
     say(f"{output}: {count} pictures of {width} x {height}")

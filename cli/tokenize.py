@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import re
 from collections.abc import Iterator
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -16,13 +14,12 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Force, MaxPixels, Quality, Seed, Split, counting, say
 from imgcodec.cli.targets import parse_size
 from imgcodec.storage import files, folders
+from imgcodec.storage.shards import MANIFEST, output_names, shard_names, write_manifest
 
 if TYPE_CHECKING:
     from imgcodec.tokens import TokenCodec, Tokens
 
-MANIFEST = "manifest.jsonl"
-SHARD = re.compile(r"[a-z][a-z0-9_]*-\d{6}\.safetensors")
-OURS = re.compile(rf"{SHARD.pattern}|manifest\.jsonl")
+SUFFIX = "safetensors"
 MOST_SHARDS = 10**5
 EVERYTHING = "tokens"  # the name of shards without a split
 
@@ -72,26 +69,26 @@ def encode_folder(
     """Writes shards of all pictures of a folder, and the manifest."""
     number, size = parse_shards(shards)
     shares = None if split is None else folders.parse_split(split)
-    check_output(output, force)
+    folders.check_empty(output, force)
     found = folders.files_below(source, say)
     if not found:
         raise CodecError(f"{source} holds no files.")
 
     from imgcodec.codec import load_codec
-    from imgcodec.storage.token_shards import MOST_PICTURES, Writer
+    from imgcodec.storage.token_shards import MOST_PICTURES, TokenShardWriter
 
     codec = load_codec(model, device)
     codec.header((1, 1), quality, None)  # refuses a quality before there is a folder
     parts = folders.split(found, shares, seed) if shares else {EVERYTHING: found}
     if number is not None and max(map(len, parts.values())) > number * MOST_PICTURES:
         raise UsageError(f"A shard has at most {MOST_PICTURES} pictures: give more --shards than {number}.")
-    prepare(output)
-    remove_old(output)
+    folders.make_folder(output)
+    folders.remove_files(output, output_names(SUFFIX))  # which would stay beside the new ones
     lines: list[str] = []
     sizes: list[int] = []
     with counting(f"Tokenizing {source.name}", len(found)) as advance:
         for part, members in parts.items():
-            writer = Writer(output, part, codec, size, force)
+            writer = TokenShardWriter(output, part, codec, size, force)
             for name, path, ends in shard_ends(members, number):
                 tokens = tokens_of(codec, name, path, quality, max_pixels)
                 if tokens is not None:
@@ -103,11 +100,11 @@ def encode_folder(
                     writer.finish()
                 advance()
             writer.finish()
-            sizes += writer.shards.values()
+            sizes += writer.sizes.values()
     skipped = len(found) - len(lines)
     if not lines:
         raise CodecError(f"There is no picture among the {skipped} files.")
-    files.write(output / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
+    write_manifest(output, lines)
     told = f", {skipped} files skipped" if skipped else ""
     say(f"{output}: {len(lines)} pictures in {len(sizes)} shards of {sum(sizes)} bytes{told}")
 
@@ -151,12 +148,12 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
 
     shards = [source]
     if source.is_dir():
-        shards = sorted(path for path in source.iterdir() if SHARD.fullmatch(path.name))
+        shards = sorted(path for path in source.iterdir() if shard_names(SUFFIX).fullmatch(path.name))
         if not shards:
             raise CodecError(f"{source} holds no shards of tokens.")
         if not (source / MANIFEST).exists():
             say(f"{source} has no {MANIFEST}: what made it did not come to its end.")
-    check_output(output, force)
+    folders.check_empty(output, force)
     codec = load_codec(model, device)
     written: set[str] = set()
     with counting(f"Decoding {source.name}", len(shards)) as advance:
@@ -164,7 +161,7 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
             for name, tokens in read(shard, codec, max_pixels):
                 target = output_name(name, written)
                 encoded, _ = io.encode(io.Picture(detokenize(codec, tokens)), "PNG")
-                prepare((output / target).parent)
+                folders.make_folder((output / target).parent)
                 files.write(output / target, encoded, force)
             advance()
     say(f"{output}: {len(written)} pictures of {len(shards)} shards")
@@ -177,30 +174,3 @@ def output_name(name: str, written: set[str]) -> str:
     chosen = next(candidate for candidate in candidates if candidate.lower() not in written)
     written.add(chosen.lower())  # on some systems capitals are the same
     return chosen
-
-
-def check_output(output: Path, force: bool) -> None:
-    """Raises CodecError where there is something in the folder, unless it may be replaced."""
-    try:
-        if output.exists() and os.listdir(output) and not force:
-            raise CodecError(f"{output} is not empty; -f replaces what an earlier run left there.")
-    except OSError as error:
-        raise CodecError(f"{output} cannot be written: {files.reason(error)}.") from None
-
-
-def prepare(folder: Path) -> None:
-    """Has a folder there. Raises CodecError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CodecError(f"{folder} cannot be written: {files.reason(error)}.") from None
-
-
-def remove_old(folder: Path) -> None:
-    """Removes an earlier run's shards, which would stay beside the new ones. Raises CodecError."""
-    try:
-        for name in os.listdir(folder):
-            if OURS.fullmatch(name):
-                (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise CodecError(f"{folder} cannot be written: {files.reason(error)}.") from None

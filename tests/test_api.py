@@ -442,7 +442,7 @@ def test_info_is_what_decoding_gives(name):
     assert found.model_id == file.header.codebook_id.hex()
     assert found.model is None
     if name.startswith("bsq"):
-        assert (found.profile, found.quality, found.tune) == ("bsq", None, None)
+        assert (found.profile, found.quality, found.tune) == ("raster", None, None)
     else:
         assert (found.profile, found.quality, found.tune) == ("photo", file.header.quality / 256, "psnr")
     assert found.bpp == 8 * found.bytes / (expected.width * expected.height)

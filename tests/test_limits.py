@@ -172,7 +172,7 @@ def test_the_memory_of_gray_is_that_of_colour():
 @pytest.mark.parametrize("command", ["compress", "decompress", "info"])
 def test_max_pixels_of_the_command_line(tmp_path, command):
     (tmp_path / "a.nic").write_bytes(DATA)
-    image.save(Picture(np.zeros((75, 100, 3), np.uint8)), tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes(image.encode(Picture(np.zeros((75, 100, 3), np.uint8)), "PNG")[0])
     source = tmp_path / ("a.png" if command == "compress" else "a.nic")
     output = [] if command == "info" else ["-o", tmp_path / ("b.nic" if command == "compress" else "b.png")]
     model = ["--model", GOLDEN / "tiny.safetensors"]

@@ -140,20 +140,6 @@ def format_of(path: str | Path) -> str:
     return _WRITTEN[suffix]
 
 
-def save(picture: Picture, target: str | Path | BinaryIO, format: str | None = None) -> list[str]:
-    """Writes a picture, replacing what is at a path; the format is that of the suffix, PNG for a file object.
-
-    Returns notes on what the format could not take. Raises CodecError, UsageError for a suffix that is not known.
-    """
-    if isinstance(target, str | Path):
-        data, notes = encode(picture, format or format_of(target))
-        files.write(target, data, force=True)
-    else:
-        data, notes = encode(picture, format or "PNG")
-        target.write(data)
-    return notes
-
-
 def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
     """The bytes of an image file (PNG, WebP, TIFF and PPM are lossless), and notes on what the format cannot hold.
 

@@ -72,32 +72,59 @@ def split(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[st
     return parts
 
 
-def check_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
-    """Raises CodecError unless a folder may be written: not there, empty, or with `force` of nothing but ours.
+def make_folder(folder: Path) -> None:
+    """Makes a folder and its parents, where there are none. Raises CodecError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CodecError(f"{folder} cannot be written: {reason(error)}.") from None
 
-    is_ours: the names of files that may be removed. Nobody's pictures are lost to a wrong -o.
+
+def check_empty(folder: Path, force: bool) -> list[str]:
+    """The names in a folder; none where it does not exist. Raises CodecError where there are any without `force`."""
+    try:
+        names = os.listdir(folder) if folder.exists() else []
+    except OSError as error:
+        raise CodecError(f"{folder} cannot be written: {reason(error)}.") from None
+    if names and not force:
+        raise CodecError(f"{folder} is not empty; -f replaces what an earlier run left there.")
+    return names
+
+
+def check_folder(target: Path, force: bool, names: re.Pattern[str]) -> None:
+    """Raises CodecError unless a folder may be replaced: not there, empty, or with `force` only files of these names.
+
+    names: of the files that an earlier run wrote. So a wrong -o removes nobody's pictures.
     """
     try:
-        if target.exists() and target.samefile("."):
-            raise CodecError(f"{target} is the folder that the command runs in; name another one with -o.")
-        names = os.listdir(target) if target.exists() else []
-        strange = [name for name in names if not is_ours.fullmatch(name)]
+        is_working_folder = target.exists() and target.samefile(".")
     except OSError as error:
         raise CodecError(f"{target} cannot be written: {reason(error)}.") from None
-    if names and not force:
-        raise CodecError(f"{target} is not empty; -f replaces what an earlier run left there.")
-    if strange:
-        raise CodecError(f"{target} cannot be replaced: it holds {strange[0]}, which is of another making.")
+    if is_working_folder:
+        raise CodecError(f"{target} is the folder that the command runs in; name another one with -o.")
+    others = [name for name in check_empty(target, force) if not names.fullmatch(name)]
+    if others:
+        raise CodecError(f"{target} cannot be replaced: it holds {others[0]}, which no earlier run wrote.")
+
+
+def remove_files(folder: Path, names: re.Pattern[str]) -> None:
+    """Removes the files of these names from a folder. Raises CodecError."""
+    try:
+        for name in os.listdir(folder):
+            if names.fullmatch(name):
+                (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise CodecError(f"{folder} cannot be written: {reason(error)}.") from None
 
 
 @contextmanager
-def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterator[Path]:
+def whole_folder(target: Path, force: bool, names: re.Pattern[str]) -> Iterator[Path]:
     """A folder to fill, which is renamed to `target` at the end; after an exception nothing is left of it.
 
     Of several processes the first one wins, or with `force` the last. Raises CodecError as `check_folder`, and where
     something cannot be written. With `force` there are two renames, and a moment with neither the old nor the new one.
     """
-    check_folder(target, force, is_ours)
+    check_folder(target, force, names)
     made, descriptor = None, None
     try:
         parent = Path(os.path.realpath(target)).parent
@@ -109,7 +136,7 @@ def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterato
             descriptor = _locked(made)
         assert made is not None
         yield made
-        _put(made, target, force, is_ours)
+        _put(made, target, force, names)
     except OSError as error:
         raise CodecError(f"{target} cannot be written: {reason(error)}.") from None
     finally:
@@ -119,7 +146,7 @@ def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterato
             os.close(descriptor)
 
 
-def _put(made: Path, target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
+def _put(made: Path, target: Path, force: bool, names: re.Pattern[str]) -> None:
     path = Path(os.path.realpath(target))
     if not path.exists() or not os.listdir(path):
         try:
@@ -130,7 +157,7 @@ def _put(made: Path, target: Path, force: bool, is_ours: re.Pattern[str]) -> Non
         except OSError:
             if not path.exists() or not os.listdir(path):
                 raise
-    check_folder(target, force, is_ours)  # again: another process may have been faster
+    check_folder(target, force, names)  # again: another process may have been faster
     old = temporary.new_path(made.parent, temporary.FOLDER)
     path.rename(old)
     made.rename(path)

@@ -1,4 +1,4 @@
-"""Tokens of many pictures in safetensors files, and back.
+"""Shards of tokens: those of many pictures in safetensors files, and back.
 
 A shard has a tensor for every stage of every picture, `000000.0`, `000000.1`, ..., int16 or int32, as `Tokens` has
 them. Its metadata have one entry, `tokens`, which is JSON:
@@ -6,10 +6,11 @@ them. Its metadata have one entry, `tokens`, which is JSON:
     {"format": "imgcodec-tokens-1", "model": {"name": "photo", "id": "..."},
      "pictures": [{"name": "a/b.jpg", "width": 768, ... all fields of the header of a .nic file}, ...]}
 
-Shards are read as a stranger's: everything is checked before memory for tokens is taken.
+Shards are untrusted input: everything is checked before memory for tokens is taken.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Tune, profile_named
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, STRIDE, check_size, rounded_area
 from imgcodec.storage import files
+from imgcodec.storage.shards import ShardWriter
 from imgcodec.tokens import TokenCodec, Tokens, check_tokens
 
 FORMAT = "imgcodec-tokens-1"
+SUFFIX = "safetensors"
 LARGEST_HEAD = 2**25  # bytes of JSON before the tensors
 LARGEST_SHARD = 2**34  # bytes
 MOST_PICTURES = 2**14  # in a shard
@@ -35,75 +38,66 @@ TYPES = {"I16": 2, "I32": 4}  # bytes
 ROOM = 128  # bytes of JSON that a tensor takes, at most
 
 
-class Writer:
-    """Shards `PART-000000.safetensors` of one part, each put in place whole when it is full."""
+class TokenShardWriter(ShardWriter[Tokens]):
+    """Shards `PART-000000.safetensors` of one part, each put in place whole when it is finished."""
 
-    def __init__(self, folder: Path, part: str, model: TokenCodec, shard_bytes: float, force: bool) -> None:
-        self.folder, self.part, self.model, self.limit, self.force = folder, part, model, shard_bytes, force
-        self.shards: dict[str, int] = {}
+    def __init__(self, folder: Path, part: str, codec: TokenCodec, limit: float, force: bool) -> None:
+        super().__init__(folder, part, SUFFIX, limit)
+        self.codec, self.force = codec, force
         self._start()
 
-    def add(self, name: str, tokens: Tokens) -> str:
-        """Puts a picture into a shard, and returns the shard's name. Raises UsageError if it is too large for one."""
-        entry = {"name": name, **_fields(tokens.header)}
-        # as JSON in JSON, where quotes are escaped
-        size = sum(s.nbytes + ROOM for s in tokens.stages) + len(json.dumps(json.dumps(entry))) + 2
-        if self.size + size > self.limit:
-            self.finish()
-        if self.size + size > self.limit:
-            raise UsageError(f"{name} has {size} bytes of tokens, too many for shards of {self.limit:g} bytes.")
-        self.tensors |= {f"{len(self.pictures):06d}.{i}": np.ascontiguousarray(s) for i, s in enumerate(tokens.stages)}
-        self.pictures.append(entry)
-        self.size += size
-        shard = self._name()
+    def size_with(self, name: str, item: Tokens) -> float:
+        """An upper bound; infinite where the shard has as many pictures as one may have."""
         if len(self.pictures) == MOST_PICTURES:
-            self.finish()
-        return shard
+            return math.inf
+        # JSON in JSON, where quotes are escaped
+        entry = len(json.dumps(json.dumps({"name": name, **_fields(item.header)}))) + 2
+        return self.size + entry + sum(stage.nbytes + ROOM for stage in item.stages)
 
-    def finish(self) -> None:
-        """Writes what is gathered, if there is anything. Raises CodecError."""
-        if not self.pictures:
-            return
-        about = {"format": FORMAT, "model": {"name": self.model.name, "id": self.model.id.hex()}}
+    def append(self, name: str, item: Tokens) -> None:
+        self.size = self.size_with(name, item)
+        index = len(self.pictures)
+        self.tensors |= {f"{index:06d}.{i}": np.ascontiguousarray(stage) for i, stage in enumerate(item.stages)}
+        self.pictures.append({"name": name, **_fields(item.header)})
+
+    def end(self) -> int:
+        about = {"format": FORMAT, "model": {"name": self.codec.name, "id": self.codec.id.hex()}}
         # one entry: several would come in another order every time
         data = save(self.tensors, {"tokens": json.dumps({**about, "pictures": self.pictures})})
-        files.write(self.folder / self._name(), data, self.force)
-        self.shards[self._name()] = len(data)
+        files.write(self.folder / self.shard, data, self.force)
         self._start()
+        return len(data)
 
     def _start(self) -> None:
         self.tensors: dict[str, NDArray[Any]] = {}
         self.pictures: list[dict[str, object]] = []
-        self.size = 512 + len(self.model.name)
-
-    def _name(self) -> str:
-        return f"{self.part}-{len(self.shards):06d}.safetensors"
+        self.size = 512.0 + len(self.codec.name)
 
 
-def read(path: Path, model: TokenCodec, max_pixels: int = DEFAULT_LIMITS.pixels) -> Iterator[tuple[str, Tokens]]:
-    """The pictures of a shard, name and tokens, each when it is asked for. Names are relative, with `/`.
+def read(path: Path, codec: TokenCodec, max_pixels: int = DEFAULT_LIMITS.pixels) -> Iterator[tuple[str, Tokens]]:
+    """The pictures of a shard, name and tokens, each read when it is asked for. Names are relative, with `/`.
 
     Raises CodecError where there is no such file, InvalidFileError for one that is damaged or over a limit,
-    ModelNotFoundError for one of another model, each before the first picture whose tokens are concerned.
+    ModelNotFoundError for one of another model, each before the first picture that is concerned.
     """
     _check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             about = _about(path, file.metadata() or {})
-            if about["model"]["id"] != model.id.hex():
+            if about["model"]["id"] != codec.id.hex():
                 raise ModelNotFoundError(
-                    f"{path.name} has tokens of model {about['model']['id']:.16}, not {model.name}'s."
+                    f"{path.name} has tokens of model {about['model']['id']:.16}, not {codec.name}'s."
                 )
             names = set(file.keys())
             for index, picture in enumerate(about["pictures"]):
-                header = _header(picture, model.id, max_pixels)
+                header = _header(picture, codec.id, max_pixels)
                 name = _safe_name(picture["name"])
                 keys = [f"{index:06d}.{stage}" for stage in range(header.stage_count)]
                 if not names.issuperset(keys):
                     raise ValueError(f"tensors of picture {index} are missing")
                 _check_tensors([(s.get_shape(), s.get_dtype()) for s in map(file.get_slice, keys)], header)
                 tokens = Tokens(header, [file.get_tensor(key) for key in keys])
-                check_tokens(model, tokens)
+                check_tokens(codec, tokens)
                 yield name, tokens
     except (InvalidFileError, ModelNotFoundError):
         raise
@@ -124,7 +118,8 @@ def read(path: Path, model: TokenCodec, max_pixels: int = DEFAULT_LIMITS.pixels)
 
 
 def _check_file(path: Path) -> None:
-    """Raises for a file whose size or head is over a limit: what parses it would take memory for all of it."""
+    """Raises CodecError for a missing file, InvalidFileError for one whose size or head is over a limit, because the
+    parser takes memory for all of it."""
     try:
         if not path.is_file():
             raise CodecError(f"There is no file {path}.")
@@ -157,7 +152,8 @@ def _fields(header: Header) -> dict[str, object]:
 
 
 def _header(picture: dict[str, Any], id: bytes, max_pixels: int) -> Header:
-    """The header that a picture's fields state. Raises for fields that are not a header's."""
+    """The header with a picture's fields. Raises TypeError, ValueError or KeyError for fields that no header has,
+    InvalidFileError for a picture over a limit."""
     numbers = {name: picture[name] for name in ("width", "height", "bit_depth", "tile_size", "stage_count")}
     if not all(type(number) is int for number in numbers.values()):
         raise TypeError("its numbers are not whole")
@@ -181,9 +177,10 @@ def _check_tensors(stages: list[tuple[list[int], str]], header: Header) -> None:
 
 
 def _safe_name(name: object) -> str:
-    """A name that leads to a place below a folder. Raises ValueError for any other, and for what no file can be named.
+    """A picture's path relative to a folder. `\\` and `:`, which have a meaning on some systems, become `_`.
 
-    `\\` and `:` become `_`: they mean something on some systems."""
+    Raises ValueError for a path that leads out of the folder, and for names that no file can have.
+    """
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
         raise ValueError("a picture has no name")
     os.fsencode(name)  # raises ValueError

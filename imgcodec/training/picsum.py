@@ -24,10 +24,11 @@ import imgcodec
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.pictures import io as image
 from imgcodec.storage import files
+from imgcodec.storage.folders import make_folder
+from imgcodec.storage.shards import MANIFEST
 
 BASE = "https://picsum.photos"
 LICENCE = "Unsplash License, https://unsplash.com/license"
-MANIFEST = "manifest.jsonl"
 PAGE = 100  # entries of the list in one answer, the most that it gives
 PAGES = 100
 LIST_BYTES = 2**20
@@ -69,10 +70,7 @@ def download(
     """
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", base):
         raise UsageError(f"--url takes an address that begins with http:// or https://, not {base!r}.")
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CodecError(f"{target} cannot be written: {files.reason(error)}.") from None
+    make_folder(target)
     there = fetched = 0
     try:
         entries = _list(base.rstrip("/"), count)

@@ -1,4 +1,4 @@
-"""Folders of pictures as tar shards, in the manner of webdataset: members are named by number, one sample a picture.
+"""Folders of pictures as tar shards, in the manner of webdataset: one sample per picture, named by its number.
 
 Shards of the same files, seed and sizes are the same bytes wherever they are made.
 """
@@ -13,14 +13,15 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.pictures import io as image
 from imgcodec.storage import files, folders
+from imgcodec.storage.shards import ShardWriter, output_names, write_manifest
 
-MANIFEST = "manifest.jsonl"
-OURS = re.compile(r"[a-z][a-z0-9_]*-\d{6}\.tar|manifest\.jsonl")
+SUFFIX = "tar"
+OUTPUT = output_names(SUFFIX)
 EVERYTHING = "pictures"  # the name of shards without a split
 RECORD = tarfile.RECORDSIZE
 BLOCK = tarfile.BLOCKSIZE
@@ -61,11 +62,11 @@ def pack(
     written, UsageError for a picture larger than a shard.
     """
     parts = folders.split(sources, shares or {EVERYTHING: 1.0}, seed)
-    with folders.whole_folder(target, force, OURS) as folder:
+    with folders.whole_folder(target, force, OUTPUT) as folder:
         done = Packed()
         lines: list[str] = []
         for part, members in parts.items():
-            with closing(_Shards(folder, part, shard_bytes)) as writer:
+            with closing(_TarWriter(folder, part, shard_bytes)) as writer:
                 for source, path in members:
                     try:
                         data, width, height, suffix = _picture(path)
@@ -74,19 +75,18 @@ def pack(
                         done.skipped += 1
                     else:
                         name = f"{len(lines):09d}{suffix}"
-                        if not writer.add(name, data):
-                            raise UsageError(f"{source} has {len(data)} bytes, too many for shards of {shard_bytes}.")
-                        line = {"name": name, "shard": writer.name, "sha256": hashlib.sha256(data).hexdigest()}
+                        shard = writer.add(source, _Member(name, data))
+                        line = {"name": name, "shard": shard, "sha256": hashlib.sha256(data).hexdigest()}
                         lines.append(json.dumps({**line, "width": width, "height": height, "source": source}))
                     advance()
                 writer.finish()
             done.shards |= writer.sizes
-            done.pictures[part] = writer.members
+            done.pictures[part] = writer.count
         if not lines:
             raise CodecError(
                 f"There is no picture among the {len(sources)} files." if sources else "There are no files."
             )
-        files.write(folder / MANIFEST, "".join(f"{line}\n" for line in lines).encode())
+        write_manifest(folder, lines)
     return done
 
 
@@ -103,46 +103,46 @@ def _picture(path: Path) -> tuple[bytes, int, int, str]:
     return image.encode(picture, "PNG")[0], picture.width, picture.height, ".png"
 
 
-class _Shards:
-    """Tar files of bounded size, one after the other."""
+class _Member(NamedTuple):
+    """A file in a shard, by its name there."""
+
+    name: str
+    data: bytes
+
+
+class _TarWriter(ShardWriter[_Member]):
+    """Tar files, written as their members come."""
 
     def __init__(self, folder: Path, part: str, limit: int) -> None:
-        self.folder, self.part, self.limit = folder, part, limit
-        self.sizes: dict[str, int] = {}
-        self.members = 0
+        super().__init__(folder, part, SUFFIX, limit)
         self.file: BinaryIO | None = None
         self.tar: tarfile.TarFile | None = None
 
-    @property
-    def name(self) -> str:
-        return f"{self.part}-{len(self.sizes) - 1:06d}.tar"
+    def size_with(self, name: str, item: _Member) -> float:
+        """Exact: tar pads each member, and the file."""
+        filled = 0 if self.tar is None else self.tar.offset
+        return _rounded(filled + BLOCK + _rounded(len(item.data), BLOCK) + END, RECORD)
 
-    def add(self, name: str, data: bytes) -> bool:
-        """Whether there is a shard that it fits into, which it is written to."""
-        needed = BLOCK + _rounded(len(data), BLOCK)
-        if _rounded(needed + END, RECORD) > self.limit:
-            return False
-        if self.tar is None or _rounded(self.tar.offset + needed + END, RECORD) > self.limit:
-            self.finish()
-            self.sizes[f"{self.part}-{len(self.sizes):06d}.tar"] = 0
-            self.file = (self.folder / self.name).open("xb")
+    def append(self, name: str, item: _Member) -> None:
+        if self.tar is None:
+            self.file = (self.folder / self.shard).open("xb")
             self.tar = tarfile.TarFile(fileobj=self.file, mode="w", format=tarfile.USTAR_FORMAT)
-        member = tarfile.TarInfo(name)  # no owner and no time: they would differ from run to run
-        member.size = len(data)
-        self.tar.addfile(member, io.BytesIO(data))
-        self.members += 1
-        return True
+        member = tarfile.TarInfo(item.name)  # no owner and no time: they would differ from run to run
+        member.size = len(item.data)
+        self.tar.addfile(member, io.BytesIO(item.data))
 
-    def finish(self) -> None:
-        """Ends the shard that is being written, and has it on the disk."""
-        if self.tar is not None and self.file is not None:
-            self.tar.close()
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.sizes[self.name] = self.file.tell()
-            self.close()
+    def end(self) -> int:
+        assert self.tar is not None
+        assert self.file is not None
+        self.tar.close()
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        size = self.file.tell()
+        self.close()
+        return size
 
     def close(self) -> None:
+        """Closes the file of a shard that is not finished."""
         if self.file is not None:
             self.file.close()
             self.file = self.tar = None

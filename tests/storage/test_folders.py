@@ -9,7 +9,7 @@ import pytest
 
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.storage import temporary
-from imgcodec.storage.folders import whole_folder
+from imgcodec.storage.folders import check_empty, make_folder, remove_files, whole_folder
 
 OURS = re.compile(r"part-\d\.tar")
 
@@ -54,3 +54,31 @@ def test_a_folder_that_a_killed_process_left_is_removed_and_that_of_a_living_one
         with whole_folder(tmp_path / "second", False, OURS):
             assert living.exists()
     assert sorted(os.listdir(tmp_path)) == ["first", "second"]
+
+
+def test_a_folder_with_files_needs_force(tmp_path: Path) -> None:
+    assert check_empty(tmp_path / "nowhere", False) == []
+    (tmp_path / "mine").write_bytes(b"")
+    assert check_empty(tmp_path, True) == ["mine"]
+    with pytest.raises(CodecError, match=r"is not empty; -f replaces"):
+        check_empty(tmp_path, False)
+    with pytest.raises(CodecError, match="cannot be written"):
+        check_empty(tmp_path / "mine", False)
+
+
+def test_files_are_removed_by_their_names(tmp_path: Path) -> None:
+    for name in ("part-0.tar", "part-1.tar", "part-0.tar.gz"):
+        (tmp_path / name).write_bytes(b"")
+    remove_files(tmp_path, OURS)
+    assert os.listdir(tmp_path) == ["part-0.tar.gz"]
+    with pytest.raises(CodecError, match="cannot be written"):
+        remove_files(tmp_path / "nowhere", OURS)
+
+
+def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b")
+    make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(CodecError, match=r"cannot be written: .*\.$"):
+        make_folder(tmp_path / "file" / "c")
