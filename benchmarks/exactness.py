@@ -10,6 +10,7 @@ use. Each runs in processes of its own, first to write, then to read what all ha
     read    for each file of each setting: are the tokens those of the writer? does writing them again give the same
             bytes? how far are the pixels from the writer's?
 
+Settings are those that the processor has; instruction sets that it lacks are named on stderr and in the result.
 Encoders may choose other tokens (what is left of them is float); so there can be more than one file of a picture.
 `--torch VERSION` makes a virtual environment in a temporary folder and installs that version and this package into it.
 CUDA is among the settings where there is one. The exit code is 1 if anything but pixels within one grey level differs.
@@ -30,8 +31,8 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 QUALITIES = (10.0, 50.0, 90.0)
-CAPABILITIES = ("default", "avx2", "avx512")  # of PyTorch's own kernels
-ONEDNN = ("", "SSE41", "AVX2")  # of oneDNN's; empty: whatever there is
+CAPABILITIES = ("default", "avx2", "avx512")  # of PyTorch's own kernels; a processor that has one has those before it
+ONEDNN = ("", "SSE41", "AVX2")  # of oneDNN's, which takes no more than the processor has; empty: all of that
 INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -64,9 +65,23 @@ def cpu(capability: str = "", onednn: str = "", threads: int = 1, python: str = 
     return Setting(name, environment, python)
 
 
-def every_cpu_setting(python: str = sys.executable) -> list[Setting]:
-    """All combinations of instruction sets, with one thread and with two."""
-    return [cpu(*choice, python) for choice in product(CAPABILITIES, ONEDNN, (1, 2))]
+def runs_on(capability: str) -> tuple[str, ...]:
+    """Which of CAPABILITIES a processor has, by what `torch.backends.cpu.get_cpu_capability` says of it.
+
+    PyTorch does as it is told: with one that the processor lacks, the process dies of an illegal instruction.
+    """
+    best = capability.lower()
+    return CAPABILITIES[: CAPABILITIES.index(best) + 1] if best in CAPABILITIES else CAPABILITIES[:1]
+
+
+def every_cpu_setting(capability: str, python: str = sys.executable) -> list[Setting]:
+    """All combinations of the instruction sets of a processor, with one thread and with two."""
+    return [cpu(*choice, python) for choice in product(runs_on(capability), ONEDNN, (1, 2))]
+
+
+def left_out(capability: str) -> list[str]:
+    """The instruction sets of CAPABILITIES that a processor lacks."""
+    return [name for name in CAPABILITIES if name not in runs_on(capability)]
 
 
 def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, folder: Path) -> dict[str, Any]:
@@ -198,8 +213,12 @@ def has_cuda(python: str) -> bool:
 
 
 def matrix(arguments: argparse.Namespace) -> int:
+    import torch
     from machine import describe  # lies beside this file
 
+    capability = torch.backends.cpu.get_cpu_capability()
+    for name in left_out(capability):
+        print(f"left out, because the processor lacks it: {name}", file=sys.stderr)
     models = [str(Path(m).resolve()) if m.endswith(".safetensors") else m for m in arguments.model]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -209,12 +228,14 @@ def matrix(arguments: argparse.Namespace) -> int:
             pythons[f"torch{version}-"] = environment_with(version, arguments.index, folder / f"torch-{version}")
         settings = []
         for prefix, python in pythons.items():
-            of_python = every_cpu_setting(python)
+            of_python = every_cpu_setting(capability, python)
             if has_cuda(python):
                 of_python.append(Setting("cuda", {}, python, "cuda"))
             settings += [Setting(prefix + s.name, s.environment, s.python, s.device) for s in of_python]
         result = measure(settings, models, arguments.pictures, folder / "files")
-    report = {**describe(), "models": arguments.model, "exact": is_exact(result), **result}
+    report = {
+        **describe(), "models": arguments.model, "left_out": left_out(capability), "exact": is_exact(result), **result
+    }  # fmt: skip
     text = json.dumps(report, indent=1) + "\n"
     if arguments.output:
         arguments.output.write_text(text)

@@ -209,20 +209,26 @@ def peak_memory_mib() -> float:
 
 
 def measure_commands(picture: Path, arguments: argparse.Namespace) -> dict[str, object]:
-    """Whole processes of the installed command, start-up included: the best of some, and the memory of each."""
+    """Whole processes of the installed command, start-up included: the best of some, and the memory of each.
+
+    times_python: their seconds as multiples of what Python alone takes, which says the same on every machine.
+    """
     command = Path(sysconfig.get_path("scripts")) / "imgcodec"
     with tempfile.TemporaryDirectory() as folder:
         small, back = Path(folder, "picture.nic"), Path(folder, "back.png")
         model = ["--model", arguments.model]
         device = ["--device", arguments.device]
         lines = {
+            "pass": [sys.executable, "-c", "pass"],
             "import torch": [sys.executable, "-c", "import torch"],
             "--help": [command, "--help"],
             "compress -e 5": [command, "compress", picture, "-o", small, "-f", "-e", "5", *model, *device],
             "compress": [command, "compress", picture, "-o", small, "-f", *model, *device],
             "decompress": [command, "decompress", small, "-o", back, "-f", *model, *device],
         }
-        return {name: measure_process(line, arguments.repeat) for name, line in lines.items()}
+        figures = {name: measure_process(line, arguments.repeat) for name, line in lines.items()}
+    python = figures["pass"]["seconds"]
+    return {name: {**taken, "times_python": taken["seconds"] / python} for name, taken in figures.items()}
 
 
 def measure_process(line: list[str | Path], repeat: int) -> dict[str, float]:

@@ -13,7 +13,15 @@ at the same time, one model too. torch is imported with the first call that need
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
+try:
+    from imgcodec.bitstream.errors import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
+except ModuleNotFoundError as error:
+    if error.name != "imgcodec.bitstream":
+        raise
+    raise ImportError(
+        "This is the folder imgcodec of a checkout, which hides the installed package: install it with "
+        "`pip install -e .`, or run Python in another folder."
+    ) from None
 
 if TYPE_CHECKING:
     from imgcodec.api import (

@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait stand in each other's way
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
 
 # In CI the same examples every time: what a change did not break does not fail there. Everywhere else, new ones.
-settings.register_profile("imgcodec", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile(
+    "imgcodec", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("imgcodec")
 
 

@@ -1,14 +1,37 @@
-"""Command lines in this process: a second faster each than real ones, which tests/cli/conftest.py starts."""
+"""Command lines in this process: a second faster than real ones, which `script` of tests/cli/conftest.py starts."""
+
+import subprocess
+import sys
+import warnings
+from unittest.mock import patch
 
 from typer.testing import CliRunner
 
-from imgcodec.cli import app
+from imgcodec import cli
+
+
+def call(*arguments: object, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """What `imgcodec ARGUMENTS` with `input` on stdin leaves: exit code, stdout and stderr."""
+    words = ["imgcodec", *map(str, arguments)]
+    with (
+        CliRunner().isolation(input) as (stdout, stderr, _),
+        warnings.catch_warnings(),
+        patch.object(sys, "argv", words),
+        patch.object(cli, "end", sys.exit),  # which would end the tests, too
+    ):
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return subprocess.CompletedProcess(words, int(code), stdout.getvalue(), stderr.getvalue())
 
 
 def invoke(*arguments: object) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of `imgcodec ARGUMENTS`."""
-    result = CliRunner().invoke(app, list(map(str, arguments)))
-    return result.exit_code, result.stdout, result.stderr
+    """Exit code, stdout and stderr of `imgcodec ARGUMENTS`, as text."""
+    done = call(*arguments)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
 def invoke_silent(*arguments: object) -> tuple[int, str]:

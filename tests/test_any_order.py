@@ -4,67 +4,74 @@ The same over processors and versions is `test_exactness.py`; a batch is one til
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imgcodec.bitstream import Header, container
+from imgcodec.bitstream import container
 from imgcodec.codec import load_codec, read_tokens, write_tokens
 from imgcodec.model_file.find import installed_models
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.tokenizers.rvq import STRIDES
-from imgcodec.tokens import Tokens, stage_places
+from imgcodec.tokens import TokenCodec, Tokens, stage_places
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 @dataclass(frozen=True)
 class Case:
     width: int
     height: int
-    tile_size: int
+    tile_size: int  # of `photo`, as the quality; the other profiles have one of their own
     quality: int
     reach: float  # of the tokens, 0 to 1 of the codebook to both sides
     seed: int
 
 
-cases = st.builds(
-    Case,
-    width=st.integers(1, 200),
-    height=st.integers(1, 140),
-    tile_size=st.sampled_from([0, 64, 128]),
-    quality=st.integers(0, 25600),
-    reach=st.sampled_from([0.0, 0.01, 0.1, 1.0]),
-    seed=st.integers(0, 2**32 - 1),
-)
-
-
-def random_tokens(codec: PhotoCodec, case: Case) -> Tokens:
-    """A header of the case, and tokens that need not be of any picture, a few of them as far out as there are."""
-    header = replace(
-        codec.header((case.width, case.height), None, None),
-        tile_size=case.tile_size,
-        quality=case.quality,
+def cases(width: int, height: int) -> st.SearchStrategy[Case]:
+    """Pictures of up to so many pixels each way."""
+    return st.builds(
+        Case,
+        width=st.integers(1, width),
+        height=st.integers(1, height),
+        tile_size=st.sampled_from([0, 64, 128]),
+        quality=st.integers(0, 25600),
+        reach=st.sampled_from([0.0, 0.01, 0.1, 1.0]),
+        seed=st.integers(0, 2**32 - 1),
     )
-    config, rng = codec.tokenizer.config, np.random.default_rng(case.seed)
-    zero, stages = config.codes // 2, []
-    for groups, (rows, columns) in zip(config.channels, stage_places(whole(header), STRIDES), strict=True):
-        shape = (groups, rows.stop, columns.stop)
-        reach = np.where(rng.random(shape) < 0.02, zero, round(case.reach * zero))
-        stages.append((zero + rng.integers(-reach, reach + 1)).astype(np.int16))
+
+
+def random_tokens(codec: TokenCodec, case: Case) -> Tokens:
+    """A header of the case, and tokens that need not be of any picture, a few of them as far out as there are."""
+    header = codec.header((case.width, case.height), None, None)
+    if isinstance(codec, PhotoCodec):
+        header = replace(header, tile_size=case.tile_size, quality=case.quality)
+        codes = codec.tokenizer.config.codes
+    else:
+        codes = codec.tokenizer.codes
+    rng, middle, stages = np.random.default_rng(case.seed), codes // 2, []
+    for empty in codec.empty(header):
+        reach = np.where(rng.random(empty.shape) < 0.02, middle, round(case.reach * middle))
+        drawn = middle + rng.integers(-reach, reach + 1)
+        stages.append(np.minimum(drawn, codes - 1).astype(empty.dtype))
     return Tokens(header, stages)
 
 
-def whole(header: Header):
-    return replace(header, tile_size=0).tile_rectangle(0)
-
-
-def tile_alone(tokens: Tokens, tile: int) -> Tokens:
+def tile_alone(codec: TokenCodec, tokens: Tokens, tile: int) -> Tokens:
     """A tile as a picture of its own."""
     place = tokens.header.tile_rectangle(tile)
-    header = replace(tokens.header, width=place.width, height=place.height, tile_size=0)
-    return Tokens(header, [s[:, y, x] for s, (y, x) in zip(tokens.stages, stage_places(place, STRIDES), strict=True)])
+    header = replace(tokens.header, width=place.width, height=place.height)
+    if isinstance(codec, PhotoCodec):
+        header, places = replace(header, tile_size=0), stage_places(place, STRIDES)
+    else:
+        places = stage_places(place, codec.strides, whole=codec.strides[0])
+    return Tokens(header, [s[:, y, x] for s, (y, x) in zip(tokens.stages, places, strict=True)])
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +82,13 @@ def threads():
     torch.set_num_threads(before)
 
 
-def check(codec: PhotoCodec, threads, case: Case, shuffled) -> None:
+@pytest.fixture(scope="module")
+def raster_codec():
+    """Gives the golden models of the profile `raster` by their names, each loaded once."""
+    return cache(lambda name: load_codec(GOLDEN / f"{name}.safetensors"))
+
+
+def check(codec: TokenCodec, threads, case: Case, shuffled) -> None:
     tokens = random_tokens(codec, case)
     threads(1)
     data = write_tokens(codec, tokens)
@@ -88,21 +101,29 @@ def check(codec: PhotoCodec, threads, case: Case, shuffled) -> None:
     count = tokens.header.tile_count
     for tile in shuffled(list(range(count))):
         threads(1 + tile % 2)
-        alone = tile_alone(tokens, tile)
+        alone = tile_alone(codec, tokens, tile)
         file = container.read(write_tokens(codec, alone))
         assert file.tokens() == sections[tile::count]
         assert read_tokens(codec, file).sha256() == alone.sha256()
 
 
-@given(case=cases, random=st.randoms())
+@given(case=cases(200, 140), random=st.randoms())
 @settings(max_examples=15)
 def test_tokens_come_back_whatever_the_order_and_the_threads(tiny_codec, threads, case, random):
     check(tiny_codec, threads, case, lambda tiles: random.sample(tiles, len(tiles)))
 
 
+@pytest.mark.parametrize("name", ["bsq", "pixelcnn"])  # one of each prior
+@example(case=Case(270, 40, 0, 0, 1.0, 1), random=Random(1))  # two tiles
+@given(case=cases(100, 70), random=st.randoms())
+@settings(max_examples=2)
+def test_tokens_of_raster_models_come_back(raster_codec, threads, name, case, random):
+    check(raster_codec(name), threads, case, lambda tiles: random.sample(tiles, len(tiles)))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in installed_models() if name == "photo"])
-@given(case=cases, random=st.randoms())
+@pytest.mark.parametrize("name", installed_models())
+@given(case=cases(300, 280), random=st.randoms())
 @settings(max_examples=10)
-def test_tokens_of_the_installed_models_do(threads, name, case, random):
+def test_tokens_of_the_installed_models_come_back(threads, name, case, random):
     check(load_codec(name), threads, case, lambda tiles: random.sample(tiles, len(tiles)))

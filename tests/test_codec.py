@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_pictures import PHOTOGRAPH
 from PIL import Image
 from two_tunes import save_two_tunes
 
@@ -20,13 +21,12 @@ from imgcodec.codec import detokenize, tokenize
 from imgcodec.model_file import find
 from imgcodec.pictures import io as image
 
-ROOT = Path(__file__).parent.parent
-TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
+TINY = Path(__file__).parent / "golden" / "tiny.safetensors"
 
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.asarray(Image.open(ROOT / "examples" / "photo.png").convert("RGB"))
+    return np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
 
 
 @pytest.fixture

@@ -5,10 +5,16 @@ done under each setting, and the same over versions of PyTorch and on a GPU, is 
 """
 
 import importlib.util
+import json
+import os
 import sys
+import warnings
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import torch
+from made_pictures import PHOTOGRAPH
 from PIL import Image
 
 from imgcodec.model_file.find import installed_models
@@ -35,7 +41,7 @@ def pictures(tmp_path):
     """Two parts of the example photograph, one of them no multiple of anything."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    photograph = Image.open(ROOT / "examples" / "photo.png").convert("RGB")
+    photograph = Image.open(PHOTOGRAPH).convert("RGB")
     photograph.crop((100, 200, 228, 328)).save(folder / "square.png")
     photograph.crop((400, 250, 501, 325)).save(folder / "odd.png")
     return folder
@@ -51,24 +57,68 @@ def assert_exact(result, settings):
     assert result["tokens_compared"] >= 100 * result["files_read"]
 
 
-def test_files_decode_under_other_instruction_sets_and_threads(exactness, pictures, tmp_path):
-    settings = [
-        exactness.cpu(),
-        exactness.cpu("default", "SSE41", threads=2),
-        exactness.cpu("avx512", threads=2),
-    ]
-    result = exactness.measure(settings, MODELS, pictures, tmp_path / "files")
-    assert_exact(result, settings)
-    described = list(result["settings"].values())
-    assert [d["threads"] for d in described] == [1, 2, 2]
-    assert described[1]["capability"] in ("DEFAULT", "NO AVX")
-    assert [d["onednn"] for d in described] == ["best", "SSE41", "best"]
+@pytest.fixture
+def settings(exactness):
+    """All that this processor has; the rest is named in the summary of the tests."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    if lacking := exactness.left_out(capability):
+        warnings.warn(f"not tested, because the processor lacks it: {', '.join(lacking)}", stacklevel=1)
+    return exactness.every_cpu_setting(capability)
+
+
+def test_files_decode_under_other_instruction_sets_and_threads(exactness, settings, pictures, tmp_path):
+    chosen = ("default-SSE41-2threads", "avx2-AVX2-2threads")
+    here = [exactness.cpu(), *(setting for setting in settings if setting.name in chosen)]
+    result = exactness.measure(here, MODELS, pictures, tmp_path / "files")
+    assert_exact(result, here)
+    for setting in here:
+        described, environment = result["settings"][setting.name], {**os.environ, **setting.environment}
+        assert described["threads"] == int(environment["OMP_NUM_THREADS"])
+        assert described["onednn"] == environment.get("ONEDNN_MAX_CPU_ISA", "best")
+        if (wanted := environment.get("ATEN_CPU_CAPABILITY")) is not None:
+            assert exactness.runs_on(described["capability"])[-1] == wanted
 
 
 @pytest.mark.slow
-def test_files_decode_under_every_combination(exactness, pictures, tmp_path):
-    settings = exactness.every_cpu_setting()
+@pytest.mark.timeout(10 * 3600)
+def test_files_decode_under_every_combination(exactness, settings, pictures, tmp_path):
     assert_exact(exactness.measure(settings, MODELS, pictures, tmp_path / "files"), settings)
+
+
+@pytest.mark.parametrize(
+    ("capability", "has", "lacks"),
+    [
+        ("AVX512", {"default", "avx2", "avx512"}, []),
+        ("AVX2", {"default", "avx2"}, ["avx512"]),
+        ("DEFAULT", {"default"}, ["avx2", "avx512"]),
+        ("NO AVX", {"default"}, ["avx2", "avx512"]),
+        ("SVE256", {"default"}, ["avx2", "avx512"]),
+    ],
+)
+def test_only_instruction_sets_of_the_processor_are_asked_for(exactness, capability, has, lacks):
+    """With another one the process would die."""
+    settings = exactness.every_cpu_setting(capability)
+    assert {setting.environment["ATEN_CPU_CAPABILITY"] for setting in settings} == has
+    assert exactness.left_out(capability) == lacks
+
+
+def test_what_was_left_out_is_said_and_recorded(exactness, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # for machine.py, beside the benchmark
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    run = []
+
+    def measure(settings, *_):
+        run.extend(settings)
+        return {"wrong_tokens": [], "other_bytes": [], "largest_pixel_difference": 0}
+
+    monkeypatch.setattr(exactness, "measure", measure)
+    monkeypatch.setattr(exactness, "has_cuda", lambda python: False)
+    output = tmp_path / "exactness.json"
+    arguments = Namespace(model=[TINY], python=[], torch=[], index="", pictures=tmp_path, output=output)
+    assert exactness.matrix(arguments) == 0
+    assert [setting.name for setting in run if "avx512" in setting.name] == []
+    assert "left out, because the processor lacks it: avx512\n" in capsys.readouterr().err
+    assert json.loads(output.read_text())["left_out"] == ["avx512"]
 
 
 def test_a_difference_would_be_noticed(exactness, tmp_path):

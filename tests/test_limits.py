@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import invoke, invoke_silent
 from PIL import Image
 
 import imgcodec
@@ -165,22 +166,18 @@ def test_the_memory_of_gray_is_that_of_colour():
 
 
 @pytest.mark.parametrize("command", ["compress", "decompress", "info"])
-def test_max_pixels_of_the_command_line(tmp_path, command, tiny_model):
-    from typer.testing import CliRunner
-
-    from imgcodec.cli import app
-
+def test_max_pixels_of_the_command_line(tmp_path, command):
     (tmp_path / "a.nic").write_bytes(DATA)
     image.save(Picture(np.zeros((75, 100, 3), np.uint8)), tmp_path / "a.png")
     source = tmp_path / ("a.png" if command == "compress" else "a.nic")
-    output = [] if command == "info" else ["-o", str(tmp_path / ("b.nic" if command == "compress" else "b.png"))]
-    model = ["--model", str(GOLDEN / "tiny.safetensors")]
-    refused = CliRunner().invoke(app, [command, str(source), *output, *model, "--max-pixels", "7499"])
-    assert refused.exit_code == 3
-    assert "over the limit of 7499 pixels" in refused.stderr
-    assert refused.stderr.count("\n") == 1
-    assert CliRunner().invoke(app, [command, str(source), *output, *model, "--max-pixels", "7500"]).exit_code == 0
-    assert CliRunner().invoke(app, [command, str(source), "--max-pixels", "0"]).exit_code == 2
+    output = [] if command == "info" else ["-o", tmp_path / ("b.nic" if command == "compress" else "b.png")]
+    model = ["--model", GOLDEN / "tiny.safetensors"]
+    code, told = invoke_silent(command, source, *output, *model, "--max-pixels", 7499)
+    assert code == 3
+    assert "over the limit of 7499 pixels" in told
+    assert told.count("\n") == 1
+    assert invoke(command, source, *output, *model, "--max-pixels", 7500)[0] == 0
+    assert invoke(command, source, "--max-pixels", 0)[0] == 2
 
 
 def test_the_guard_of_a_command_is_above_pillows(tmp_path):

@@ -36,6 +36,16 @@ def test_importing_it_does_not_import_torch() -> None:
     assert python("import imgcodec, sys; print('torch' in sys.modules)") == "False"
 
 
+def test_a_checkout_that_hides_an_installed_package_says_so() -> None:
+    """As Python is started in the root of a checkout; -S, so that it does not see how imgcodec is installed here."""
+    command = [sys.executable, "-S", "-c", "import imgcodec"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("ImportError: This is the folder imgcodec of a checkout, which hides the installed package")
+    assert "pip install -e ." in last
+
+
 def test_every_name_it_promises_is_there() -> None:
     for name in imgcodec.__all__:
         assert getattr(imgcodec, name) is not None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_pictures import SRGB
+from made_pictures import PHOTOGRAPH, SRGB
 from PIL import Image
 
 import imgcodec
@@ -21,12 +21,10 @@ from imgcodec.tokenizers.transforms import BLOCK
 
 GOLDEN = Path(__file__).parent / "golden"
 
-ROOT = Path(__file__).parent.parent
-
 
 @pytest.fixture(scope="module")
 def photograph():
-    return np.asarray(Image.open(ROOT / "examples" / "photo.png").convert("RGB"))
+    return np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
 
 
 @pytest.fixture(scope="module")

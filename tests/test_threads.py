@@ -1,16 +1,14 @@
 """Several threads with one model give what one thread gives, and leave PyTorch as it was."""
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import numpy as np
 import torch
+from made_pictures import PHOTOGRAPH
 from PIL import Image
 
 from imgcodec.priors.integer import exact
-
-PHOTOGRAPH = Path(__file__).parent.parent / "examples" / "photo.png"
 
 
 def test_one_model_in_many_threads(tiny_model):

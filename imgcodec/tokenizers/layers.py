@@ -15,8 +15,7 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, kernel, padding=kernel // 2)
-        nn.init.zeros_(self.second.weight)
+        self.second = zero_init(nn.Conv2d(width, width, kernel, padding=kernel // 2))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.storage import files
 from imgcodec.training import distributed
+from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers
 
 console = Console(stderr=True)
 
@@ -30,15 +31,17 @@ LOG_EVERY = 100
 class Phase:
     """How long and how fast. The phase ends after `steps` or after `minutes` of running time, whichever is first.
 
-    rate: learning rate of the networks. slow, fast: factors on it for the groups of parameters that a recipe names
-    slow (linear paths) and fast (the prior). The rate warms up for `warmup` steps, stays, and from `decay_from` (a
-    fraction of the phase) falls to `final` times what it was: along a line, or along half a cosine.
+    rate: learning rate of AdamW. slow, fast: factors on it for the groups of parameters that a recipe names slow
+    (linear paths) and fast (the prior). matrix_rate: where it is not 0, SOAP (Vyas et al. 2024) at this rate trains
+    the parameters that a recipe names matrices, and AdamW the others. Rates warm up for `warmup` steps, stay, and from
+    `decay_from` (a fraction of the phase) fall to `final` times what they were: along a line, or along half a cosine.
     """
 
     name: str
     steps: int
     minutes: float = math.inf
     rate: float = 6e-4
+    matrix_rate: float = 0.0
     slow: float = 0.1
     fast: float = 2.0
     warmup: int = 200
@@ -55,11 +58,12 @@ class Phase:
         if not re.fullmatch(r"[\w-]+", self.name):  # it becomes the name of a file
             raise ValueError(f"a phase is called {self.name!r}, which takes letters, digits, - and _")
 
-    def rate_at(self, step: int, minutes: float) -> float:
+    def schedule_at(self, step: int, minutes: float) -> float:
+        """What every rate is multiplied by."""
         left = min(1.0, (1 - self.progress(step, minutes)) / max(1e-9, 1 - self.decay_from))
         if self.schedule == "cosine":
             left = (1 - math.cos(math.pi * left)) / 2
-        return self.rate * min(1.0, (step + 1) / max(1, self.warmup)) * (self.final + (1 - self.final) * left)
+        return min(1.0, (step + 1) / max(1, self.warmup)) * (self.final + (1 - self.final) * left)
 
     def progress(self, step: int, minutes: float) -> float:
         return min(1.0, max(step / self.steps, minutes / self.minutes))
@@ -76,21 +80,15 @@ class Report:
 class Run:
     """A phase under way: parameters, optimizer, the moving average of weights, and where they are saved."""
 
-    def __init__(self, phase: Phase, model: nn.Module, speed: Callable[[str], str], folder: Path) -> None:
-        """speed: gives 'slow', 'normal' or 'fast' for a parameter's name."""
+    def __init__(self, phase: Phase, model: nn.Module, group: Callable[[str], str], folder: Path) -> None:
+        """group: gives 'slow', 'normal', 'fast' or 'matrix' for a parameter's name."""
         self.phase, self.model, self.folder = phase, model, folder
         self.named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         # what training changes without a gradient: the counts of how often a code was used, for example
         kept = model.state_dict(keep_vars=True)
         self.buffers = {n: b for n, b in model.named_buffers() if n in kept}
         self.device = next(iter(self.named.values())).device
-        groups: dict[str, list[Tensor]] = {"slow": [], "normal": [], "fast": []}
-        for name, parameter in self.named.items():
-            groups[speed(name)].append(parameter)
-        self.factors = {"slow": phase.slow, "normal": 1.0, "fast": phase.fast}
-        self.optimizer = torch.optim.AdamW(
-            [{"params": p, "name": n} for n, p in groups.items() if p], betas=(0.9, 0.98), weight_decay=0, fused=True
-        )
+        self.optimizers = optimizers(phase, {n: group(n) for n in self.named}, self.named)
         self.averaged = {n: p.detach().clone() for n, p in self.named.items()}
         self.step, self.minutes = 0, 0.0
         self.usual_norm = math.inf
@@ -105,27 +103,18 @@ class Run:
         if not self.checkpoint.exists():
             return False
         with safe_open(self.checkpoint, framework="pt") as file:
-            state = json.loads(file.metadata()["state"])
-            self.step, self.minutes = state["step"], state["minutes"]
-            self.usual_norm = state.get("usual_norm", math.inf)
-            stored = set(file.keys())
-            steps = file.get_tensor("steps") if "steps" in stored else [self.step] * len(self.named)
-            torch.set_rng_state(file.get_tensor("rng"))
-            with torch.no_grad():
-                for name, buffer in self.buffers.items():
-                    if f"buffer.{name}" in stored:
-                        buffer.copy_(file.get_tensor(f"buffer.{name}"))
-                for (name, parameter), taken in zip(self.named.items(), steps, strict=True):
-                    parameter.copy_(file.get_tensor(f"model.{name}"))
-                    self.averaged[name].copy_(file.get_tensor(f"average.{name}"))
-                    if not taken:  # a layer that no step has used yet has no moments
-                        continue
-                    # the fused optimizer takes for granted that a moment lies in memory as its parameter does
-                    moments = {"exp_avg": f"first.{name}", "exp_avg_sq": f"second.{name}"}
-                    self.optimizer.state[parameter] = {
-                        "step": torch.tensor(float(taken), device=self.device),
-                        **{k: torch.empty_like(parameter).copy_(file.get_tensor(n)) for k, n in moments.items()},
-                    }
+            told = json.loads(file.metadata()["state"])
+            self.step, self.minutes, self.usual_norm = told["step"], told["minutes"], told["usual_norm"]
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
+        torch.set_rng_state(tensors["rng"])
+        with torch.no_grad():
+            for name, buffer in self.buffers.items():
+                buffer.copy_(tensors[f"buffer.{name}"])
+            for name, parameter in self.named.items():
+                parameter.copy_(tensors[f"model.{name}"])
+                self.averaged[name].copy_(tensors[f"average.{name}"])
+        for index, optimizer in enumerate(self.optimizers):
+            load_optimizer(optimizer, told["optimizers"][index], tensors, f"optimizer{index}.")
         return True
 
     def save(self) -> None:
@@ -133,15 +122,14 @@ class Run:
         if distributed.rank():
             return
         tensors = {"rng": torch.get_rng_state()} | {f"buffer.{n}": b for n, b in self.buffers.items()}
-        steps = []
         for name, parameter in self.named.items():
-            state = self.optimizer.state.get(parameter, {})  # empty for a layer that no step has used yet
-            moments = (state.get(k, torch.zeros_like(parameter)) for k in ("exp_avg", "exp_avg_sq"))
             tensors |= {f"model.{name}": parameter.detach(), f"average.{name}": self.averaged[name]}
-            tensors |= dict(zip((f"first.{name}", f"second.{name}"), moments, strict=True))
-            steps.append(int(state.get("step", 0)))
-        tensors["steps"] = torch.tensor(steps)
-        told = {"step": self.step, "minutes": self.minutes, "usual_norm": self.usual_norm}
+        numbers = []
+        for index, optimizer in enumerate(self.optimizers):
+            parts, others = optimizer_state(optimizer, f"optimizer{index}.")
+            tensors |= parts
+            numbers.append(others)
+        told = {"step": self.step, "minutes": self.minutes, "usual_norm": self.usual_norm, "optimizers": numbers}
         data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(told)})
         files.write(self.checkpoint, data, force=True)
 
@@ -150,15 +138,17 @@ class Run:
 
         One step in thousands has such a gradient, and with Adam's short memory it can undo an hour.
         """
-        rate = self.phase.rate_at(self.step, self.minutes)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * self.factors[group["name"]]
-        self.optimizer.zero_grad()
+        schedule = self.phase.schedule_at(self.step, self.minutes)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = schedule * group["full_rate"]
+            optimizer.zero_grad()
         loss.backward()
         norm = float(nn.utils.clip_grad_norm_(self.named.values(), 1.0))
         taken = math.isfinite(norm) and norm < 10 * self.usual_norm
         if taken:
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
         if math.isfinite(norm):
             calm = min(norm, 2 * self.usual_norm)
             self.usual_norm = calm if self.usual_norm == math.inf else 0.98 * self.usual_norm + 0.02 * calm

@@ -1,12 +1,12 @@
-"""Real command lines: the installed `imgcodec` script, started as a user's shell starts it."""
+"""Command lines, in an empty folder: most of them in this process, and real ones where a process makes a difference."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from in_process import call
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -15,19 +15,18 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs `imgcodec ARGUMENTS` in an empty folder, with `input` on stdin; gives exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    return call
 
-    def call(*arguments: str | Path, input: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [SCRIPT, *arguments],
-            input=input,
-            capture_output=True,
-            cwd=tmp_path,
-            env={**os.environ, **environment},
-            timeout=120,
-            check=False,
-        )
+
+@pytest.fixture
+def script(tmp_path: Path) -> Run:
+    """As `run`, by the installed `imgcodec` script, started as a user's shell starts it."""
+
+    def call(*arguments: str | Path, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([SCRIPT, *arguments], input=input, capture_output=True, cwd=tmp_path, check=False)
 
     return call
 

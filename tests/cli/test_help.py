@@ -1,17 +1,17 @@
 """The first contact: help, quickly, and without torch."""
 
-import os
-import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from in_process import invoke
 
 import imgcodec
-from imgcodec.cli import app
 
 COMMANDS = ["compress", "decompress", "info", "verify", "bench", "train", "tokenize", "generate", "data", "models"]
+HEAVY = {"torch", "scipy", "PIL", "rich", "matplotlib", "tensorboard", "safetensors"}
+SCRIPT = Path(sys.executable).with_name("imgcodec")
 SUBCOMMANDS = ["data picsum", "data pack", "models list", "models show", "models verify"]
 
 
@@ -26,38 +26,21 @@ def test_help_names_every_command(run) -> None:
 @pytest.mark.parametrize("command", [*COMMANDS, *SUBCOMMANDS])
 def test_each_command_has_help(command) -> None:
     for flag in ("--help", "-h"):
-        result = CliRunner().invoke(app, [*command.split(), flag], prog_name="imgcodec")
-        assert (result.exit_code, result.stderr) == (0, "")
-        assert result.stdout.startswith(f"Usage: imgcodec {command} ")
+        code, told, complained = invoke(*command.split(), flag)
+        assert (code, complained) == (0, "")
+        assert told.startswith(f"Usage: imgcodec {command} ")
 
 
 def test_version(run) -> None:
     assert run("--version").stdout.decode() == f"imgcodec {imgcodec.__version__}\n"
 
 
-def test_help_costs_little(run) -> None:
-    """Under 0.4 s of CPU time, which another load on the machine changes less than the clock."""
-
-    def seconds() -> float:
-        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return usage.ru_utime + usage.ru_stime
-
-    times = []
-    for _ in range(3):
-        before = seconds()
-        run("--help")
-        times.append(seconds() - before)
-    assert min(times) < 0.4
-
-
-def test_help_imports_nothing_heavy() -> None:
-    code = """if True:
-        import sys
-        from imgcodec.cli import app
-        try:
-            app(["--help"])
-        except SystemExit:
-            pass
-        print(sorted({"torch", "scipy", "PIL", "rich", "matplotlib", "tensorboard"} & set(sys.modules)))"""
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, env=os.environ, check=True)
-    assert result.stdout.splitlines()[-1] == b"[]"
+@pytest.mark.parametrize("command", ["--help", "--version", "compress --help", "info a.nic", "verify a.nic"])
+def test_light_commands_import_nothing_heavy(tmp_path, nic, command) -> None:
+    """What that saves is in benchmarks/speed.py."""
+    (tmp_path / "a.nic").write_bytes(nic)
+    line = [sys.executable, "-X", "importtime", SCRIPT, *command.split()]
+    told = subprocess.run(line, cwd=tmp_path, capture_output=True, check=True, text=True).stderr
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.splitlines()}
+    assert "typer" in imported
+    assert HEAVY & imported == set()

@@ -1,18 +1,24 @@
-"""kill -9 at random moments, full disks, and two commands with one output: what is there is whole."""
+"""kill -9 at many moments, full disks, and two commands with one output: what is there is whole."""
 
 import os
 import random
 import subprocess
 import sys
-import time
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import call
+from killed import killed_at
 from PIL import Image
+from safetensors import safe_open
 from small_recipe import SMALL_RECIPE
 
+import imgcodec
 from imgcodec.bitstream import container
+from imgcodec.storage import files
+from imgcodec.training import loop
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -33,85 +39,57 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def kill_at(command: list[str | Path], seconds: float, folder: Path) -> None:
-    """Starts a command and kills it after some seconds, unless it is done before."""
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL) as process:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def takes(command: list[str | Path], folder: Path) -> float:
-    """Seconds from start to end; the command must succeed."""
-    began = time.monotonic()
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return time.monotonic() - began
-
-
-def commands(tiny: str) -> dict[str, list[str | Path]]:
+def commands(tiny: str) -> dict[str, list[str]]:
     return {
-        "out.nic": [SCRIPT, "compress", "picture.png", "-o", "out.nic", "-f", "-q", "100", "--model", tiny],
-        "out.png": [SCRIPT, "decompress", "other.nic", "-o", "out.png", "-f", "--model", tiny],
+        "out.nic": ["compress", "picture.png", "-o", "out.nic", "-f", "-q", "100", "--model", tiny],
+        "out.png": ["decompress", "other.nic", "-o", "out.png", "-f", "--model", tiny],
     }
 
 
-def kill_often(command: list[str | Path], output: Path, times: int) -> None:
-    """The old output stays until the new one is there; and both are as good as those of commands left alone."""
-    folder = output.parent
-    seconds = takes(command, folder)
+@pytest.mark.parametrize("name", ["out.nic", "out.png"])
+@pytest.mark.parametrize("stride", [10, pytest.param(1, marks=pytest.mark.slow)])
+def test_commands_killed_while_they_write_leave_the_old_file_or_the_new_one(run, folder, tiny, name, stride) -> None:
+    command, output = commands(tiny)[name], folder / name
+    assert run(*command).returncode == 0
     new = output.read_bytes()
-    moments = random.Random(len(command))
-    for index in range(times):
-        old = b"old" if index % 2 else None
+    for line in count(1, stride):
+        old = b"old" if line % 4 == 1 else None
         output.unlink()
         if old:
             output.write_bytes(old)
-        # Half of the moments are near the end, where the writing is.
-        share = moments.uniform(0, 1.1) if index % 4 < 2 else moments.uniform(0.8, 1.1)
-        kill_at(command, share * seconds, folder)
+        died = killed_at(files, line, call, *command)
         left = output.read_bytes() if output.exists() else None
         assert left in (old, new)
+        if not died:
+            break
         output.touch()  # so that there is one to be removed
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    assert output.read_bytes() == new
-    assert sorted(os.listdir(folder)) == sorted(["other.nic", "picture.png", output.name])
-
-
-def test_killed_commands(folder, tiny) -> None:
-    kill_often(commands(tiny)["out.nic"], folder / "out.nic", 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("output", ["out.nic", "out.png"])
-def test_killed_commands_often(folder, tiny, output) -> None:
-    kill_often(commands(tiny)[output], folder / output, 40)
+    assert left == new
+    assert line > 30
+    assert sorted(os.listdir(folder)) == sorted(["other.nic", "picture.png", name])
 
 
 @pytest.mark.slow
 def test_killed_training_resumes(tmp_path) -> None:
-    """Whenever it is killed: every file is whole, and the run comes to its end."""
-    pictures, run = tmp_path / "pictures", tmp_path / "run"
+    """Wherever it is killed: every file is whole, and the run comes to its end."""
+    pictures, output = tmp_path / "pictures", tmp_path / "run"
     pictures.mkdir()
     rng = np.random.default_rng(0)
     for index in range(10):
         coarse = Image.fromarray(rng.integers(0, 256, (16, 17, 3), dtype=np.uint8))
         coarse.resize((272, 256), Image.Resampling.BICUBIC).save(pictures / f"{index}.png")
     changes = [argument for setting in SMALL for argument in ("--set", setting)]
-    command = [SCRIPT, "train", RECIPE, "--data", pictures, "-o", run, *changes]
+    command = ["train", RECIPE, "--data", pictures, "-o", output, *changes, "--resume"]
     moments = random.Random(1)
-    for _ in range(8):
-        kill_at([*command, "--resume"], moments.uniform(2, 25), tmp_path)
-        for path in run.glob("*.safetensors") if run.exists() else []:
-            from safetensors import safe_open
-
+    for module, lines in [(loop, 5000), (files, 100)] * 4:
+        assert killed_at(module, moments.randint(1, lines), call, *command)
+        for path in output.glob("*.safetensors"):
             with safe_open(path, framework="pt") as file:
                 assert list(file.keys())
-    subprocess.run([*command, "--resume"], cwd=tmp_path, check=True, capture_output=True)
-    assert (run / "photo.safetensors").exists()
-    assert not [path for path in run.iterdir() if path.suffix not in ("", ".safetensors", ".json")]
-    Image.open(pictures / "0.png").save(tmp_path / "a.png")
-    subprocess.run([SCRIPT, "compress", "a.png", "--model", run / "photo.safetensors"], cwd=tmp_path, check=True)
+    assert call(*command).returncode == 0
+    assert (output / "photo.safetensors").exists()
+    assert not [path for path in output.iterdir() if path.suffix not in ("", ".safetensors", ".json")]
+    picture = np.asarray(Image.open(pictures / "0.png"))
+    assert imgcodec.load_model(str(output / "photo.safetensors")).compress(picture)
 
 
 def test_two_commands_with_one_output(folder, tiny) -> None:

@@ -54,9 +54,8 @@ def test_show(tiny) -> None:
     assert "known answer          as it should be\n" in told
 
 
-def test_verify(run, tiny) -> None:
-    told = run("models", "verify", tiny)
-    assert (told.returncode, told.stdout.decode(), told.stderr) == (0, f"{tiny}: sound, 8c1a8b0f349f2838\n", b"")
+def test_verify(tiny) -> None:
+    assert invoke("models", "verify", tiny) == (0, f"{tiny}: sound, 8c1a8b0f349f2838\n", "")
 
 
 def test_every_installed_model_is_sound() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import tracemalloc
@@ -10,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import call, invoke_silent
 from PIL import Image
-from typer.testing import CliRunner
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import checksum, write_header
-from imgcodec.cli import app
 from imgcodec.pictures import io as image
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
@@ -128,10 +128,34 @@ def test_reader_that_goes_away(nic, folder, arguments) -> None:
     assert (result.returncode, result.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "exit_code"),
+    [
+        (["info", "given.nic"], 0),
+        (["info", "none"], 1),
+        (["squeeze"], 2),
+        (["info", "cut.nic"], 3),
+        (["info", "given.nic", "--tokens", "--model", "none"], 4),
+    ],
+)
+def test_exit_codes_of_processes(script, folder, arguments, exit_code) -> None:
+    assert script(*arguments).returncode == exit_code
+
+
+def test_exit_code_of_an_interrupted_process() -> None:
+    streams = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([SCRIPT, "info", "-"], **streams) as process:
+        process.stdin.write(bytes(2**20))  # more than a pipe takes: when it is gone, the command is reading
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b"imgcodec: Interrupted.\n"
+    assert process.returncode == 130
+
+
 def decompress(data: bytes, output: Path) -> tuple[int, str]:
-    """Exit code and message of `imgcodec decompress - -o OUTPUT`, in this process: a thousand of them take a second."""
-    result = CliRunner().invoke(app, ["decompress", "-", "-o", str(output)], input=data)
-    return result.exit_code, result.stderr
+    """Exit code and message of `imgcodec decompress - -o OUTPUT`."""
+    done = call("decompress", "-", "-o", output, input=data)
+    return done.returncode, done.stderr.decode()
 
 
 def test_one_flipped_bit_anywhere(tmp_path) -> None:
@@ -180,8 +204,8 @@ def test_interrupt(monkeypatch, folder) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(image, "load", interrupted)
-    result = CliRunner().invoke(app, ["compress", str(folder / "good.bmp"), "-o", str(folder / "out.nic")])
-    assert (result.exit_code, result.stderr) == (130, "imgcodec: Interrupted.\n")
+    arguments = ["compress", folder / "good.bmp", "-o", folder / "out.nic"]
+    assert invoke_silent(*arguments) == (130, "imgcodec: Interrupted.\n")
     assert not (folder / "out.nic").exists()
 
 
@@ -191,12 +215,12 @@ def test_what_nobody_thought_of(monkeypatch, folder) -> None:
 
     monkeypatch.setattr(image, "load", broken)
     monkeypatch.delenv("IMGCODEC_DEBUG", raising=False)
-    arguments = ["compress", str(folder / "good.bmp"), "-o", str(folder / "out.nic")]
-    result = CliRunner().invoke(app, arguments)
-    assert result.exit_code == 1
-    assert result.stderr == "imgcodec: Unexpected ZeroDivisionError: two lines (set IMGCODEC_DEBUG=1 to see where).\n"
+    arguments = ["compress", folder / "good.bmp", "-o", folder / "out.nic"]
+    told = "imgcodec: Unexpected ZeroDivisionError: two lines (set IMGCODEC_DEBUG=1 to see where).\n"
+    assert invoke_silent(*arguments) == (1, told)
     monkeypatch.setenv("IMGCODEC_DEBUG", "1")
-    assert isinstance(CliRunner().invoke(app, arguments).exception, ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError):
+        call(*arguments)
 
 
 def test_picture_through_stdin_has_a_name_in_messages(run) -> None:

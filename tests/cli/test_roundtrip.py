@@ -1,4 +1,4 @@
-"""compress, decompress and info on real files, through the installed script."""
+"""compress, decompress and info on real files."""
 
 import json
 import os
@@ -22,23 +22,23 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def test_there_and_back_beside_the_input(run, tiny, photo, tmp_path) -> None:
-    made = run("compress", photo, "--model", tiny)
+def test_outputs_appear_beside_their_inputs(script, tiny, photo, tmp_path) -> None:
+    made = script("compress", photo, "--model", tiny)
     data = (tmp_path / "photo.nic").read_bytes()
     assert (made.returncode, made.stdout) == (0, b"")
     assert made.stderr.decode() == f"{tmp_path}/photo.nic: 70 x 50, {len(data)} bytes, {8 * len(data) / 3500:.3f} bpp\n"
-    back = run("decompress", "photo.nic", "--model", tiny)
+    back = script("decompress", "photo.nic", "--model", tiny)
     assert (back.returncode, back.stdout, back.stderr) == (0, b"", b"")
     with Image.open(tmp_path / "photo.png") as picture:
         assert (picture.size, picture.mode) == ((70, 50), "RGB")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.jpeg", "photo.nic", "photo.png"]
 
 
-def test_pipes(run, tiny, photo, tmp_path) -> None:
-    made = run("compress", "-", "-q", "37.5", "--model", tiny, input=photo.read_bytes())
+def test_pipes(script, run, tiny, photo, tmp_path) -> None:
+    made = script("compress", "-", "-q", "37.5", "--model", tiny, input=photo.read_bytes())
     assert made.returncode == 0
     assert made.stderr.startswith(b"stdout: 70 x 50, ")
-    back = run("decompress", "-", "--model", tiny, input=made.stdout)
+    back = script("decompress", "-", "--model", tiny, input=made.stdout)
     assert back.returncode == 0
     assert back.stdout.startswith(b"\x89PNG")
     told = run("info", "-", "--json", "--tokens", "--model", tiny, input=made.stdout)

@@ -38,7 +38,7 @@ def content(shard: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         return json.loads(file.metadata()["tokens"]), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
 
 
-def test_there_and_back(run, tiny, tiny_codec, pictures, tmp_path) -> None:
+def test_pictures_become_shards_and_shards_pictures(run, tiny, tiny_codec, pictures, tmp_path) -> None:
     made = run("tokenize", tiny, "pictures", "-o", "tokens", "-q", "62.5")
     assert (made.returncode, made.stdout) == (0, b"")
     assert made.stderr.decode().splitlines() == [  # and nothing of a bar, for nobody watches

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_pictures import PHOTOGRAPH
 from numpy.typing import NDArray
 from PIL import Image
 from two_tunes import save_two_tunes
@@ -30,7 +31,7 @@ def both(path: Path) -> Model:
 
 @pytest.fixture
 def pixels() -> NDArray[np.uint8]:
-    return np.asarray(Image.open("examples/photo.png").convert("RGB"))[200:330, 100:250]
+    return np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[200:330, 100:250]
 
 
 def test_tunes_differ_in_tokens_and_pixels(both: Model, path: Path, pixels: NDArray[np.uint8]) -> None:
@@ -68,7 +69,7 @@ def test_a_model_of_one_tune_refuses_the_other(tiny_model: Model, pixels: NDArra
 
 
 def test_on_the_command_line(run, path: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    Image.open("examples/photo.png").crop((0, 0, 100, 80)).save(tmp_path / "a.png")
+    Image.open(PHOTOGRAPH).crop((0, 0, 100, 80)).save(tmp_path / "a.png")
     assert run("compress", "a.png", "--model", path, "--tune", "visual").returncode == 0
     assert b"tune          visual" in run("info", "a.nic").stdout
     assert run("decompress", "a.nic", "-o", "b.png", "--model", path).returncode == 0

@@ -1,4 +1,4 @@
-"""Both fuzz targets for some seconds, driven by hypothesis: the long runs are those of `run.py`."""
+"""Both fuzz targets on some hundred files that hypothesis makes: the long runs are those of `run.py`."""
 
 from random import Random
 

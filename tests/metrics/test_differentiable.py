@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from made_pictures import PHOTOGRAPH
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -13,7 +14,7 @@ from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 
 
 def photograph(height: int, width: int) -> NDArray[np.uint8]:
-    return np.asarray(Image.open("examples/photo.png").convert("RGB"))[100 : 100 + height, 50 : 50 + width]
+    return np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[100 : 100 + height, 50 : 50 + width]
 
 
 def tensor(pixels: NDArray[np.uint8]) -> Tensor:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from in_process import invoke_silent
 
 from imgcodec import CodecError
 from imgcodec.profiles.photo.model import load_photo_model
@@ -157,13 +158,9 @@ except CodecError:
 
 def test_what_a_terminal_would_obey_is_not_printed(tmp_path):
     """A name that sets the title of the window, quoted in the message about it."""
-    from typer.testing import CliRunner
-
-    from imgcodec.cli import app
-
     (tmp_path / "hostile.safetensors").write_bytes(with_config({**CONFIG, "prior": {"\x1b]0;owned\x07": 1}}))
-    model = ["--model", str(tmp_path / "hostile.safetensors")]
-    result = CliRunner().invoke(app, ["info", str(TINY.parent / "one-pixel.nic"), "--tokens", *model])
-    assert result.exit_code == 1
-    assert "?]0;owned?" in result.stderr
-    assert all(letter.isprintable() for letter in result.stderr.rstrip("\n"))
+    model = ["--model", tmp_path / "hostile.safetensors"]
+    code, told = invoke_silent("info", TINY.parent / "one-pixel.nic", "--tokens", *model)
+    assert code == 1
+    assert "?]0;owned?" in told
+    assert all(letter.isprintable() for letter in told.rstrip("\n"))

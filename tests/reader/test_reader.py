@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_pictures import PHOTOGRAPH
 from PIL import Image
 from reader import integer_prior, nic_reader
 from two_tunes import save_two_tunes
@@ -38,7 +39,7 @@ def test_the_page_gets_the_tokens_out(model, name):
 def test_the_page_knows_both_tunes(tune, tmp_path):
     save_two_tunes(tmp_path / "both.safetensors")
     codec = load_codec(tmp_path / "both.safetensors")
-    pixels = np.asarray(Image.open("examples/photo.png").convert("RGB"))[200:290, 100:210]
+    pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[200:290, 100:210]
     data = encode_picture(codec, Picture(pixels), 37.5, tune=tune).data
     read = integer_prior.read_tokens(data, integer_prior.read_model((tmp_path / "both.safetensors").read_bytes()))
     assert integer_prior.sha256(read) == tokenize(codec, pixels, 37.5, tune).sha256()

@@ -2,16 +2,15 @@
 
 import errno
 import os
-import random
-import signal
+import resource
 import stat
-import subprocess
 import sys
 import threading
-import time
+from itertools import count
 from pathlib import Path
 
 import pytest
+from killed import killed_at
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.storage import files, temporary
@@ -108,13 +107,13 @@ def test_a_loop_of_links(tmp_path: Path) -> None:
 def test_a_limit_of_the_system_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     """A real failure in the middle of the writing: the largest file that the process may make is smaller."""
     (tmp_path / "a").write_bytes(b"old")
-    program = (
-        "import resource, sys; from imgcodec.storage import files;"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999)); files.write(sys.argv[1], bytes(10**6), force=True)"
-    )
-    done = subprocess.run([sys.executable, "-c", program, tmp_path / "a"], capture_output=True, check=False)
-    assert b"CodecError" in done.stderr
-    assert b"file too large" in done.stderr
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9999, limit[1]))
+    try:
+        with pytest.raises(CodecError, match="file too large"):
+            files.write(tmp_path / "a", bytes(10**6), force=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"
 
@@ -138,32 +137,21 @@ def test_what_killed_processes_left_is_removed_and_what_living_ones_have_stays(t
         assert sorted(os.listdir(tmp_path)) == sorted([living.name, "a", "mine.tmp"])
 
 
-WRITER = """if True:
-    import sys
-    from imgcodec.storage import files
-    size = 3 * 10**6
-    print("ready", flush=True)
-    while True:
-        for letter in b"ab":
-            files.write(sys.argv[1], bytes([letter]) * size, force=True)
-"""
-
-
-def test_killed_processes_leave_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    target, random_ = tmp_path / "a", random.Random(1)
-    for _ in range(6):
-        with subprocess.Popen([sys.executable, "-c", WRITER, target], stdout=subprocess.PIPE) as writer:
-            assert writer.stdout is not None
-            writer.stdout.readline()
-            time.sleep(random_.uniform(0, 0.1))
-            writer.send_signal(signal.SIGKILL)
-        if target.exists():
-            content = target.read_bytes()
-            assert content in (b"a" * len(content), b"b" * len(content))
-            assert len(content) == 3 * 10**6
-    files._remove_abandoned.cache_clear()
-    files.write(target, b"after", force=True)
-    assert os.listdir(tmp_path) == ["a"]
+@pytest.mark.parametrize("old", [b"old", None])
+def test_a_process_killed_at_any_line_leaves_the_old_file_or_the_new_one(tmp_path: Path, old: bytes | None) -> None:
+    target, new = tmp_path / "a", b"new" * 10**5
+    for line in count(1):
+        target.unlink(missing_ok=True)
+        if old is not None:
+            target.write_bytes(old)
+        died = killed_at(files, line, files.write, target, new, old is not None)
+        content = target.read_bytes() if target.exists() else None
+        assert content in (old, new)
+        if not died:
+            break
+    assert content == new
+    assert line > 30  # so many lines there are from here to there
+    assert os.listdir(tmp_path) == ["a"]  # and nothing of what the others left
 
 
 @pytest.mark.parametrize("force", [True, False])

@@ -2,7 +2,7 @@
 the synthesis for `--tune visual`, on the same tokens with a loss of perceptual metrics."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
+from imgcodec.training.optimizer import LARGEST_BASIS
 from imgcodec.training.photo.visual import visual_shift
 
 
@@ -58,14 +59,15 @@ def photo_forward(
     level: Tensor,
     linear_analysis: bool = False,
     trains: str = "all",
+    noisy: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, level (B,) -> bits (B,), MSE (B,); zeros for what is not
-    trained."""
+    trained. noisy: see `code_length`."""
     with torch.set_grad_enabled(trains == "all"):
         latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
         values = tokenizer.relax(latent, level)
     with torch.set_grad_enabled(trains != "synthesis"):
-        bits, tokens = code_length(prior, values, level)
+        bits, tokens = code_length(prior, values, level, noisy=noisy)
     error = torch.zeros_like(level)
     if trains in ("all", "synthesis"):
         decoded = tokenizer.synthesis(tokenizer.reconstruct(tokens, level), level)
@@ -74,7 +76,7 @@ def photo_forward(
 
 
 def code_length(
-    prior: Prior, values: Sequence[Tensor], level: Tensor, chooses: bool = True
+    prior: Prior, values: Sequence[Tensor], level: Tensor, chooses: bool = True, noisy: bool = False
 ) -> tuple[Tensor, list[Tensor]]:
     """Bits (B,) of the tokens of both stages (B, groups, h, w), and the tokens, all centred.
 
@@ -89,10 +91,19 @@ def code_length(
         nonlocal total
         mean, scale = parameters.float().chunk(2, 1)
         value = pack(values[stage][:, first : first + groups], phase)
-        if chooses and stage == 1:
+        if not chooses or stage == 0:
+            total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
+        else:
             weight = slice_weight(first, groups, values[stage].shape[1])
-            value = straight_through(choose_tokens(value.detach(), mean.detach(), scale.detach(), weight), value)
-        total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
+            token = choose_tokens(value.detach(), mean.detach(), scale.detach(), weight)
+            if noisy:
+                total = total + logistic_bits(token, mean, scale).sum((1, 2, 3))
+                alive = ~((token == 0) & (scale.detach() < DEAD_SCALE) & (mean.detach().abs() < DEAD_MEAN))
+                total = total + rate_under_noise(value, mean.detach(), scale.detach(), alive)
+                value = torch.where(alive, straight_through(token, value), token)
+            else:
+                value = straight_through(token, value)
+                total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
         chosen[stage].append(value)
         return value
 
@@ -101,11 +112,25 @@ def code_length(
     return total, tokens
 
 
+DEAD_SCALE, DEAD_MEAN = 0.85, 0.3
+"""A zero is dead where its predicted scale and mean are less: a logistic distribution 0.16 wide, or a deviation of 0.3,
+which charges it 0.3 bits at most."""
+
+
+def rate_under_noise(value: Tensor, mean: Tensor, scale: Tensor, alive: Tensor) -> Tensor:
+    """Zeros (B,) whose gradient by `value` is that of the bits of what is alive, with uniform noise instead of rounding
+    (Balle et al. 2017)."""
+    bits = logistic_bits(value + torch.rand_like(value) - 0.5, mean, scale)
+    bits = bits.masked_fill(~alive, 0).sum((1, 2, 3))
+    return bits - bits.detach()
+
+
 @dataclass(frozen=True)
 class PhotoPhase(Phase):
     """trains: all, or only the prior, the synthesis or the visual synthesis: for fixed tokens these know nothing of
     each other.
     linear_until: the fraction of the phase in which the analysis is its linear path alone (a quarter cheaper).
+    noisy: the analysis learns rate from uniform noise instead of straight through (`code_length`).
     quantized: the prior trains with fake quantization, so that its export to integers loses next to nothing.
     shift_gains: added to the logarithm of the gains of stage 1 before the phase, by slice of the prior:
     straight-through gradients do not see that tokens of early slices are context for the others, and leave their steps
@@ -115,6 +140,7 @@ class PhotoPhase(Phase):
 
     trains: Literal["all", "prior", "synthesis", "visual"] = "all"
     linear_until: float = 0.0
+    noisy: bool = False
     quantized: bool = False
     shift_gains: tuple[float, ...] = ()
     begin_visual: bool = False
@@ -143,17 +169,12 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     if phase.quantized and not prior.upsample.quantized:
         calibrate(prior, lambda: calibration_pass(model, data))
 
-    def speed(name: str) -> str:
-        if ".linear." in name:
-            return "slow"
-        return "fast" if name.startswith("prior.") else "normal"
-
-    run = Run(phase, model, speed, folder)
+    run = Run(phase, model, groups(model, phase), folder)
     if phase.trains in ("all", "prior") and not phase.quantized:
         unquantize(prior)  # a model file gave integers
     if phase.shift_gains:
         shift_gains(model, phase.shift_gains)
-    if (phase.begin_visual or phase.trains == "visual") and not tokenizer.visual_shift.any():
+    if phase.begin_visual or (phase.trains == "visual" and not tokenizer.visual_shift.any()):
         begin_visual(model, data)
     if resume:
         run.resume()
@@ -161,7 +182,9 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((data.seed, step, distributed.rank()))
         pixels = random_crops(data.photographs, data.crop, data.batch, rng)
-        level = torch.from_numpy(rng.random(data.batch, np.float32)) * (levels - 1)
+        # one level from each of as many equal parts as there are crops: their losses differ more than pictures do
+        level = torch.from_numpy((rng.permutation(data.batch) + rng.random(data.batch)) / data.batch).float()
+        level = level * (levels - 1)
         tune = torch.from_numpy(rng.integers(0, prior.config.tunes if phase.trains == "prior" else 1, data.batch))
         return pixels.to(data.device), (level + levels * tune).to(data.device)
 
@@ -169,6 +192,22 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
 
     run_phase(run, Objective(model, phase, data.lambdas), batch, validation)
+
+
+def groups(model: Photo, phase: PhotoPhase) -> Callable[[str], str]:
+    """What `Run` asks of each parameter. SOAP, where a phase has it, takes all weights but small ones and those of the
+    linear paths, whose precision is the ceiling of the codec."""
+    large = {n for n, p in model.named_parameters() if p.dim() == 4 and p.numel() > LARGEST_BASIS}
+    matrices = large if phase.matrix_rate else set()
+
+    def group(name: str) -> str:
+        if ".linear." in name:
+            return "slow"
+        if name in matrices:
+            return "matrix"
+        return "fast" if name.startswith("prior.") else "normal"
+
+    return group
 
 
 class Objective(nn.Module):
@@ -187,7 +226,7 @@ class Objective(nn.Module):
             if trains == "visual":
                 return visual_loss(pixels, decode_visually(self.model, pixels, level))
             linear = progress < self.phase.linear_until
-            bits, error = photo_forward(tokenizer, self.model.prior, pixels, level, linear, trains)
+            bits, error = photo_forward(tokenizer, self.model.prior, pixels, level, linear, trains, self.phase.noisy)
         bpp, trade = (
             bits / pixels[0, 0].numel(),
             self.lambdas.at(level % tokenizer.config.levels, tokenizer.config.levels),

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
@@ -16,8 +18,10 @@ from imgcodec.priors.integer.trainable import calibrate, restore
 from imgcodec.priors.photo.transformer import Prior, PriorConfig
 from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.storage import files
+from imgcodec.tokenizers.layers import ResidualBlock
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training import distributed
+from imgcodec.training.average import is_average, load_average
 from imgcodec.training.data import centre
 from imgcodec.training.loop import run_phases
 from imgcodec.training.photo.export import compare_rates, export_photo
@@ -105,16 +109,45 @@ def _initialize(model: Photo, data: Data, start: str | None) -> None:
         lambdas = data.lambdas.at(torch.arange(float(levels)), levels)
         start_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
         return
+    if is_average(Path(start)):
+        load_average(Path(start), model)
+        return
     file = open_model(start)
     if file.config["profile"] != "photo":
         raise UsageError(f"The model {start} is of profile {file.config['profile']}, and the recipe of profile photo.")
     shipped = build_photo_model(file, "cpu")
-    ours, theirs = model.tokenizer, shipped.tokenizer
-    # one of them may have a visual tune that the other lacks
+    ours, theirs = model.tokenizer.config, shipped.tokenizer.config
+    # one of them may have a visual tune that the other lacks, and ours may have more blocks
+    same_tokenizer = ours == replace(
+        theirs, visual=ours.visual, analysis_blocks=ours.analysis_blocks, synthesis_blocks=ours.synthesis_blocks
+    )
+    blocks = zip(
+        ours.analysis_blocks + ours.synthesis_blocks, theirs.analysis_blocks + theirs.synthesis_blocks, strict=True
+    )
     same_prior = replace(shipped.prior.config, tunes=model.prior.config.tunes) == model.prior.config
-    if replace(theirs.config, visual=ours.config.visual) != ours.config or not same_prior:
+    if not same_tokenizer or not same_prior or any(has < needed for has, needed in blocks):
         raise UsageError(f"The model {start} has other sizes than the recipe.")
-    weights = theirs.state_dict()
-    ours.load_state_dict({n: weights.get(n, t) for n, t in ours.state_dict().items()})
+    grow(model.tokenizer, shipped.tokenizer)
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
+
+
+@torch.no_grad()
+def grow(larger: ResidualVQ, smaller: ResidualVQ) -> None:
+    """Gives a tokenizer the weights of one that may have fewer blocks, and may lack the visual tune. A block that is
+    new changes nothing at first, because its last weights are zero."""
+    nets = [name for name, module in larger.named_modules() if isinstance(module, nn.Sequential)]
+    inside = tuple(f"{name}." for name in nets)
+    state, had = larger.state_dict(), smaller.state_dict()
+    larger.load_state_dict(state | {n: t for n, t in had.items() if n in state and not n.startswith(inside)})
+    theirs = dict(smaller.named_modules())
+    for name in nets:
+        if name in theirs:
+            for new, old in zip(_runs(larger.get_submodule(name)), _runs(theirs[name]), strict=True):
+                for layer, source in zip(new, old, strict=False):
+                    layer.load_state_dict(source.state_dict())
+
+
+def _runs(net: nn.Module) -> list[list[nn.Module]]:
+    """The layers of a net, blocks and what is between them apart."""
+    return [list(run) for _, run in groupby(net.children(), lambda layer: isinstance(layer, ResidualBlock))]

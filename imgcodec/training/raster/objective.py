@@ -204,7 +204,7 @@ def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path,
     tokenizer = model.tokenizer
     model.requires_grad_(False)
     tokenizer.requires_grad_(True)
-    run = Run(phase, tokenizer, _speed, folder)
+    run = Run(phase, tokenizer, _group, folder)
     if resume:
         run.resume()
     crop, batch_size = phase.crop or data.crop, phase.batch or data.batch
@@ -227,7 +227,7 @@ def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path,
         quantizer.reorder(tree_order(quantizer.code_vectors()))
 
 
-def _speed(name: str) -> str:
+def _group(name: str) -> str:
     """What `start_from` has set by data needs small steps; the nets around it start from nothing."""
     return "slow" if any(part in name for part in SLOW) else "normal"
 

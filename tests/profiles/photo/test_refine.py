@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from in_process import invoke_silent
+from made_pictures import PHOTOGRAPH
 from numpy.typing import NDArray
 from PIL import Image
 from two_tunes import save_two_tunes
@@ -20,6 +21,8 @@ from imgcodec.metrics.reference import psnr
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.profiles.photo.refine import MINDED, _Tile, floating_prior
+
+GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def codec(path: Path) -> PhotoCodec:
 
 
 def photograph(height: int, width: int) -> NDArray[np.uint8]:
-    with Image.open("examples/photo.png") as image:
+    with Image.open(PHOTOGRAPH) as image:
         return np.asarray(image.convert("RGB"))[:height, :width]
 
 
@@ -127,7 +130,7 @@ def test_efforts_out_of_range(model: Model) -> None:
         with pytest.raises(UsageError, match=r"^The effort is .*\.$"):
             model.compress(pixels, effort=effort)  # type: ignore[arg-type]
     assert model.compress(pixels, effort=np.int64(1)) == model.compress(pixels)
-    grid = imgcodec.load_model("tests/golden/bsq.safetensors")
+    grid = imgcodec.load_model(GOLDEN / "bsq.safetensors")
     assert grid.compress(pixels, effort=1)
     with pytest.raises(UsageError, match="no effort"):
         grid.compress(pixels, effort=2)

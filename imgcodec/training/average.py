@@ -1,0 +1,64 @@
+"""The averaged weights of a run that is not over, small enough to be kept: another machine can go on from them.
+
+python -m imgcodec.training.average runs/photo/main.safetensors recipes/photo-average.safetensors
+imgcodec train recipes/photo.toml --start recipes/photo-average.safetensors --data ...
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.storage import files
+
+FORMAT = "imgcodec-average-1"
+PREFIX = "average."
+
+
+def write_average(checkpoint: Path, path: Path) -> None:
+    """Takes the averaged weights out of a checkpoint: bfloat16 for the weights of nets, float16 for linear paths, whose
+    precision is the ceiling of the codec, float32 for the rest, which is small."""
+    with safe_open(checkpoint, framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith(PREFIX)]  # noqa: SIM118, it is no dict
+        tensors = {name.removeprefix(PREFIX): file.get_tensor(name) for name in names}
+        state = file.metadata()["state"]
+    for name, tensor in tensors.items():
+        if tensor.dim() == 4:
+            tensors[name] = tensor.half() if ".linear." in name else tensor.bfloat16()
+    files.write(
+        path, save(tensors, {"format": FORMAT, "state": state.partition(', "optimizers"')[0] + "}"}), force=True
+    )
+
+
+def is_average(path: Path) -> bool:
+    """Whether a file is what `write_average` wrote."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (OSError, SafetensorError):
+        return False
+
+
+@torch.no_grad()
+def load_average(path: Path, model: nn.Module) -> None:
+    """Gives a model the weights in such a file. Raises UsageError where they are those of another one."""
+    parameters = dict(model.named_parameters())
+    with safe_open(path, framework="pt") as file:
+        for name in file.keys():  # noqa: SIM118
+            tensor = file.get_tensor(name)
+            if name not in parameters or parameters[name].shape != tensor.shape:
+                raise UsageError(f"The weights in {path} are of other sizes than the recipe.")
+            parameters[name].copy_(tensor)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m imgcodec.training.average CHECKPOINT FILE")
+    try:
+        write_average(Path(sys.argv[1]), Path(sys.argv[2]))
+    except (CodecError, OSError, SafetensorError) as error:
+        sys.exit(str(error))

@@ -1,0 +1,91 @@
+"""The optimizers of a phase, AdamW and SOAP, and their state as named tensors for a checkpoint."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+if TYPE_CHECKING:
+    from imgcodec.training.loop import Phase
+
+LARGEST_BASIS = 600
+"""SOAP turns dimensions of up to this size into the eigenbasis of their gradients. Larger ones stay as they are."""
+
+
+def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Tensor]) -> list[Optimizer]:
+    """AdamW and, where the phase has a rate for matrices, SOAP. Every group of parameters knows its `full_rate`.
+
+    groups: 'slow', 'normal', 'fast' or 'matrix' for the name of each parameter in `named`.
+    """
+    rates = {"slow": phase.slow * phase.rate, "normal": phase.rate, "fast": phase.fast * phase.rate}
+    members: dict[str, list[Tensor]] = {name: [] for name in (*rates, "matrix")}
+    for name, parameter in named.items():
+        members[groups[name]].append(parameter)
+    plain: list[dict[str, Any]] = [{"params": members[n], "full_rate": r} for n, r in rates.items() if members[n]]
+    made: list[Optimizer] = []
+    if plain:
+        made.append(torch.optim.AdamW(plain, betas=(0.9, 0.98), weight_decay=0, fused=True))
+    if members["matrix"]:
+        from pytorch_optimizer import SOAP
+
+        matrices: list[dict[str, Any]] = [{"params": members["matrix"], "full_rate": phase.matrix_rate}]
+        made.append(
+            SOAP(
+                matrices,
+                lr=phase.matrix_rate,
+                betas=(0.95, 0.95),
+                weight_decay=0,
+                precondition_frequency=10,
+                max_precondition_dim=LARGEST_BASIS,
+                merge_dims=True,
+            )
+        )
+    return made
+
+
+def optimizer_state(optimizer: Optimizer, prefix: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimizer's state: tensors by name, and what JSON can hold."""
+    state = optimizer.state_dict()
+    tensors: dict[str, Tensor] = {}
+    others: dict[str, Any] = {}
+    for index, entries in state["state"].items():
+        for key, value in entries.items():
+            name = f"{prefix}{index}.{key}"
+            if isinstance(value, Tensor):
+                tensors[name] = value
+            elif isinstance(value, list):  # SOAP's matrices, one a dimension; an empty list where there is none
+                others[name] = [isinstance(m, Tensor) for m in value]
+                tensors |= {f"{name}.{i}": m for i, m in enumerate(value) if isinstance(m, Tensor)}
+            else:
+                others[name] = value
+    others["steps"] = [group.get("step") for group in state["param_groups"]]
+    return tensors, others
+
+
+def load_optimizer(optimizer: Optimizer, others: Mapping[str, Any], tensors: Mapping[str, Tensor], prefix: str) -> None:
+    """Gives a new optimizer the state that `optimizer_state` told."""
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+
+    def place(name: str, value: Any) -> None:
+        index, key = name.removeprefix(prefix).split(".")
+        optimizer.state[parameters[int(index)]][key] = value
+
+    for name, tensor in tensors.items():
+        if name.startswith(prefix) and name.count(".") == prefix.count(".") + 1:
+            parameter = parameters[int(name.removeprefix(prefix).split(".")[0])]
+            # AdamW's fused form takes for granted that a moment lies in memory as its parameter does
+            moment = torch.empty_like(parameter) if tensor.shape == parameter.shape else tensor.to(parameter.device)
+            place(name, moment.copy_(tensor))
+    for name, value in others.items():
+        if name.startswith(prefix):
+            device = parameters[0].device
+            is_list = isinstance(value, list)
+            place(
+                name,
+                [tensors[f"{name}.{i}"].to(device) if m else [] for i, m in enumerate(value)] if is_list else value,
+            )
+    for group, step in zip(optimizer.param_groups, others["steps"], strict=True):
+        if step is not None:
+            group["step"] = step

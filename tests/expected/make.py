@@ -1,0 +1,80 @@
+"""What the shipped weights reach on three crops of the included photograph, and files of them from two processors.
+
+    python tests/expected/make.py                 # after a change of weights: all figures anew
+    python tests/expected/make.py photo           # those of one model
+
+    NAME.json               bytes of the file and PSNR in dB for each crop, quality and tune
+    photo-avx512.nic, photo-avx2.nic    the photograph, written under AVX-512 and under AVX2
+    photo-avx512.png, photo-avx2.png    what a part of it decodes to, to one grey level
+    files.json              SHA-256 of the tokens of each of the two
+
+The two files are the shipped model's golden files: they are made anew with each release of weights until 1.0, and from
+then on kept. They take a processor with AVX-512; PyTorch is told to leave it alone for the second.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import imgcodec
+from imgcodec.metrics.reference import psnr
+
+FOLDER = Path(__file__).parent
+PHOTOGRAPH = FOLDER.parent.parent / "examples" / "photo.png"
+CROPS = {
+    "sky": (0, 0, 256, 256),
+    "middle": (256, 128, 512, 384),
+    "odd": (500, 250, 701, 427),
+}  # left, top, right, bottom
+QUALITIES = (15.0, 50.0, 85.0)
+QUALITY_OF_FILES = 90.0  # so high that the two differ
+PART = (300, 200, 460, 360)
+SETTINGS = {"avx512": {}, "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
+
+
+def crop(box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    with Image.open(PHOTOGRAPH) as image:
+        return np.asarray(image.convert("RGB").crop(box))
+
+
+def measure(name: str) -> list[dict[str, Any]]:
+    """Bytes and PSNR of every crop, quality and tune of an installed model."""
+    model = imgcodec.load_model(name)
+    found = []
+    for crop_name, box in CROPS.items():
+        pixels = crop(box)
+        for quality in QUALITIES if model.has_qualities else (None,):
+            for tune in model.tunes:
+                data = model.compress(pixels, quality=quality, tune=tune)
+                back = np.asarray(model.decompress(data))
+                figures = {"bytes": len(data), "psnr": round(psnr(pixels, back), 3)}
+                found.append({"crop": crop_name, "quality": quality, "tune": tune, **figures})
+    return found
+
+
+def write(name: str) -> None:
+    """The figures of a model, and the files of `photo`."""
+    text = ",\n".join(f"  {json.dumps(row)}" for row in measure(name))
+    (FOLDER / f"{name}.json").write_text(f"[\n{text}\n]\n")
+    if name == "photo":
+        hashes = {}
+        for setting, environment in SETTINGS.items():
+            path = FOLDER / f"photo-{setting}.nic"
+            command = [sys.executable, "-m", "imgcodec", "compress", str(PHOTOGRAPH), "-f", "-o", str(path)]
+            command += ["-q", str(QUALITY_OF_FILES)]
+            subprocess.run(command, env={**os.environ, **environment}, check=True)
+            hashes[setting] = imgcodec.read_tokens(path.read_bytes()).sha256()
+            imgcodec.decompress(path.read_bytes()).crop(PART).save(path.with_suffix(".png"))
+        (FOLDER / "files.json").write_text(json.dumps(hashes, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or ["photo", "snac", "svqvae", "bsq", "pixelcnn"]:
+        write(wanted)

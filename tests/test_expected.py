@@ -1,0 +1,45 @@
+"""The shipped weights reach the figures that are on record, and read files that another processor wrote."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from expected.make import PART, measure
+from PIL import Image
+
+import imgcodec
+from imgcodec.model_file.find import installed_models
+
+EXPECTED = Path(__file__).parent / "expected"
+HASHES = json.loads((EXPECTED / "files.json").read_text())
+
+
+def test_every_installed_model_has_figures() -> None:
+    assert {p.stem for p in EXPECTED.glob("*.json")} - {"files"} == set(installed_models())
+
+
+@pytest.mark.parametrize("name", installed_models())
+def test_figures_of_the_shipped_weights(name: str) -> None:
+    expected = json.loads((EXPECTED / f"{name}.json").read_text())
+    found = measure(name)
+    assert len(found) == len(expected)
+    for row, wanted in zip(found, expected, strict=True):
+        assert row == {
+            **wanted,
+            "bytes": pytest.approx(wanted["bytes"], rel=0.01, abs=2),
+            "psnr": pytest.approx(wanted["psnr"], abs=0.03),
+        }
+
+
+def test_the_two_processors_chose_different_tokens() -> None:
+    assert len(set(HASHES.values())) == len(HASHES) == 2
+
+
+@pytest.mark.parametrize("setting", HASHES)
+def test_files_of_both_processors_decode_to_the_same_here(setting: str) -> None:
+    path = EXPECTED / f"photo-{setting}.nic"
+    assert imgcodec.read_tokens(path.read_bytes()).sha256() == HASHES[setting]
+    decoded = np.asarray(imgcodec.decompress(path.read_bytes()).crop(PART)).astype(int)
+    with Image.open(path.with_suffix(".png")) as image:
+        assert np.abs(decoded - np.asarray(image)).max() <= 1
