@@ -17,6 +17,7 @@ import imgcodec
 from imgcodec import CodecError, InvalidFileError, ModelNotFoundError, Tokens, UsageError
 from imgcodec.bitstream import ColourMode, Profile, SectionType, container
 from imgcodec.model_file import find
+from imgcodec.pictures import io as image
 
 ROOT = Path(__file__).parent.parent
 TINY = ROOT / "tests" / "golden" / "tiny.safetensors"
@@ -76,6 +77,18 @@ def test_gray_pictures_stay_gray(tiny_model, photograph):
     data = tiny_model.compress(gray)
     assert container.read(data).header.colour_mode == ColourMode.GRAY
     assert tiny_model.decompress(data).mode == "L"
+
+
+@pytest.mark.parametrize("name", ["tiny", "bsq"])
+def test_the_header_says_the_depth_of_the_original_and_decoding_minds_it_not(name):
+    model = imgcodec.load_model(str(TINY.with_name(f"{name}.safetensors")))
+    wide = Image.fromarray(np.arange(0, 65535, 257 * 2, dtype=np.uint16)[:120].reshape(10, 12))
+    narrow = Image.fromarray(np.asarray(image.load(wide).pixels[..., 0]))
+    data, same = (container.read(model.compress(picture)) for picture in (wide, narrow))
+    assert (data.header.bit_depth, same.header.bit_depth) == (16, 8)
+    assert data.sections == same.sections
+    pictures = [model.decompress(container.write(file.header, file.sections)) for file in (data, same)]
+    assert np.array_equal(*map(np.asarray, pictures))
 
 
 def test_alpha_comes_back_exactly(tiny_model, photograph):

@@ -243,7 +243,7 @@ def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) 
 
 def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:
     channels = array.shape[2] if array.ndim == 3 else 1 if array.ndim == 2 else 0
-    if array.dtype != np.uint8 or channels not in (1, 3, 4) or not array.size:
+    if array.dtype != np.uint8 or channels not in (1, 3, 4):
         raise UsageError(
             "A picture as an array is uint8 of the shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), "
             f"not {array.dtype} {array.shape}."

@@ -85,11 +85,27 @@ class TestBadInput:
 
     @pytest.mark.parametrize(
         "array",
-        [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros(4, np.uint8), np.zeros((4, 4, 3), np.int8)],
+        [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3)), np.zeros(4, np.uint8), np.zeros((4, 4, 3), np.int8)],
     )
     def test_arrays_of_another_kind(self, array: np.ndarray) -> None:
         with pytest.raises(UsageError, match="uint8"):
             image.load(array)
+
+    @pytest.mark.parametrize("source", [None, 7, [[1, 2]], bytearray(b"x"), {"a": 1}])
+    def test_what_is_of_no_kind_at_all(self, source: object) -> None:
+        with pytest.raises(UsageError, match=rf"^A picture is a path, .* not of the type {type(source).__name__}\.$"):
+            image.load(source)  # type: ignore[arg-type]
+
+    def test_a_file_that_is_open_as_text(self, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_text("text")
+        with (tmp_path / "a.txt").open() as file, pytest.raises(UsageError, match="binary mode"):
+            image.load(file)  # type: ignore[arg-type]
+
+    def test_a_file_that_is_closed(self) -> None:
+        file = io.BytesIO(b"x")
+        file.close()
+        with pytest.raises(InvalidFileError, match="cannot be read"):
+            image.load(file)
 
     @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 0, 3), (0, 0)])
     def test_arrays_without_pixels(self, shape: tuple[int, ...]) -> None:

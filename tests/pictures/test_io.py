@@ -114,6 +114,69 @@ class TestModes:
         assert picture.notes == [f"only the first of its {several} is kept"]
 
 
+class TestArrays:
+    def test_one_channel_is_gray(self) -> None:
+        gray = colours()[..., 0]
+        for array in (gray, gray[..., None]):
+            picture = image.load(array)
+            assert picture.gray
+            assert np.array_equal(picture.pixels, np.repeat(gray[..., None], 3, axis=2))
+
+    def test_the_fourth_channel_is_alpha(self) -> None:
+        picture = image.load(np.dstack([colours(), colours()[..., 1]]))
+        assert np.array_equal(picture.pixels, colours())
+        assert np.array_equal(picture.alpha, colours()[..., 1])
+        assert picture.pixels.flags.c_contiguous
+
+    def test_arrays_that_lie_in_memory_in_another_order(self) -> None:
+        assert np.array_equal(image.load(np.asfortranarray(colours())[::-1]).pixels, colours()[::-1])
+
+
+class TestFileObjects:
+    def test_are_read_from_where_they_are(self) -> None:
+        file = io.BytesIO(b"before" + file_of(Image.fromarray(colours())))
+        file.seek(6)
+        assert np.array_equal(image.load(file).pixels, colours())
+
+    def test_of_too_many_bytes(self) -> None:
+        with pytest.raises(InvalidFileError, match=r"^The input has more than the limit of"):
+            image.load(io.BytesIO(bytes(2**26 + 9)), max_pixels=1)
+
+
+def png_of(bits: int, colour_type: int) -> bytes:
+    """A PNG of 8 x 2 samples, all zero: 0 is gray, 2 RGB, 3 a palette."""
+    header = struct.pack(">IIBBBBB", 8, 2, bits, colour_type, 0, 0, 0)
+    rows = (b"\0" + bytes(8 * bits * (3 if colour_type == 2 else 1) // 8)) * 2
+    palette = [(b"PLTE", bytes(3))] if colour_type == 3 else []
+    parts = [(b"IHDR", header), *palette, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*part) for part in parts)
+
+
+class TestBitDepth:
+    @pytest.mark.parametrize(
+        ("bits", "colour_type", "depth"),
+        [(1, 0, 1), (2, 0, 2), (4, 0, 4), (8, 0, 8), (16, 0, 16), (8, 2, 8), (16, 2, 16), (1, 3, 8), (8, 3, 8)],
+    )
+    def test_is_that_of_the_samples_of_the_file(self, bits: int, colour_type: int, depth: int) -> None:
+        data = png_of(bits, colour_type)
+        assert image.load(data).bit_depth == image.load(Image.open(io.BytesIO(data))).bit_depth == depth
+
+    @pytest.mark.parametrize(("maximum", "depth"), [(1, 1), (15, 4), (255, 8), (1023, 10), (65535, 16)])
+    def test_of_a_ppm(self, maximum: int, depth: int) -> None:
+        samples = bytes(6 if maximum < 256 else 12)
+        assert image.load(b"P6 2 1 %d\n" % maximum + samples).bit_depth == depth
+
+    def test_of_what_is_in_memory(self) -> None:
+        assert image.load(colours()).bit_depth == 8
+        assert image.load(Image.fromarray(np.zeros((2, 2), np.uint16))).bit_depth == 16
+        assert image.load(Image.new("1", (2, 2))).bit_depth == 1
+        assert image.load(Image.new("P", (2, 2))).bit_depth == 8
+
+    def test_of_a_png_that_pillow_has_opened_is_told_though_pillow_says_nothing(self) -> None:
+        picture = image.load(Image.open(io.BytesIO(png_of(16, 2))))
+        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+
+
 class TestSaving:
     @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".ppm"])
     @pytest.mark.parametrize("gray", [False, True])
