@@ -36,15 +36,15 @@ from machine import describe
 from speed import photograph, timing
 
 import imgcodec
-from imgcodec.bitstream.decodable import read_decodable
 from imgcodec.bitstream.entropy import RangeCoder, RangeDecoder, RangeEncoder
 from imgcodec.cli.bench import find_files
 from imgcodec.codec import detokenize, load_codec, read_tokens, tokenize, write_tokens
 from imgcodec.metrics.reference import Pixels
 from imgcodec.pictures import io as image
 from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.profiles.decodable import read_decodable
 from imgcodec.profiles.photo import codec as photo
-from imgcodec.profiles.raster import codec as grid
+from imgcodec.profiles.raster import codec as raster
 from imgcodec.tokens import TokenCodec
 
 SMALL = 512, 768  # rows, columns
@@ -54,9 +54,9 @@ STAGES: list[tuple[Any, str, str]] = [
     (photo, "scale", "quantization"),
     (photo, "walk_tile", "prior walk"),
     (photo, "synthesise", "synthesis"),
-    (grid, "encode_windows", "analysis"),
-    (grid, "walk_tiles", "prior walk"),
-    (grid, "decode_windows", "synthesis"),
+    (raster, "encode_windows", "analysis"),
+    (raster, "walk_tiles", "prior walk"),
+    (raster, "decode_windows", "synthesis"),
     (ChoosingEncoder, "code", "entropy coder"),
     (RangeEncoder, "code", "entropy coder"),
     (RangeEncoder, "finish", "entropy coder"),

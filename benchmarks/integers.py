@@ -17,7 +17,7 @@ from torch import Tensor
 
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import restore, unquantize
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import pack
 from imgcodec.profiles.photo.model import load_photo_model
 
@@ -25,15 +25,15 @@ GRID = (1, 16, 16)  # places of stage 0
 TURNS = 9
 
 
-def in_float(exact: Prior) -> Prior:
+def in_float(exact: PhotoPrior) -> PhotoPrior:
     """The layers that the integers came from, with no quantization in them."""
-    prior = Prior(exact.config).requires_grad_(False).eval()
+    prior = PhotoPrior(exact.config).requires_grad_(False).eval()
     restore(prior, exact)
     unquantize(prior)
     return prior.to(memory_format=torch.channels_last)
 
 
-def seconds(prior: Prior, tokens: list[Tensor], level: Tensor | int) -> float:
+def seconds(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int) -> float:
     start = time.perf_counter()
     prior(GRID, level, lambda stage, first, groups, _, phase: pack(tokens[stage][:, first : first + groups], phase))
     return time.perf_counter() - start

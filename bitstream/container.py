@@ -30,9 +30,9 @@ from imgcodec.bitstream.sections import (
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a section lies: `size` bytes from `offset`, `data_size` of them data, the rest its frame.
+    """The place of a section in a file: `size` bytes from `offset`, of which `data_size` are data, the rest its frame.
 
-    `type` is a plain number, because a section that this version skips has an entry too; so has the end.
+    `type` is a plain number, because sections that this version skips have entries too, and so has the end.
     """
 
     type: int
@@ -53,10 +53,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Container:
-    """A file that was read: every checksum right, every token section there, in order of stage, then tile.
+    """A whole file: all checksums are right and all token sections are there, in order of stage, then tile.
 
-    `sections` are those that this version knows, without the end. `header_size` and the sizes of `entries` add up to
-    the size of the file, in bytes.
+    sections: those that this version knows, without the end. header_size: bytes; together with the sizes of `entries`
+    it is the size of the file.
     """
 
     header: Header
@@ -65,15 +65,15 @@ class Container:
     entries: tuple[Entry, ...]
 
     def tokens(self) -> list[bytes]:
-        """The data of the token sections; that of a stage and tile is at `stage * tile_count + tile`."""
+        """The data of the token sections; index: `stage * tile_count + tile`."""
         return [section.data for section in self.sections if section.type == SectionType.TOKENS]
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A damaged stretch of a file, in which no section is whole. `type`: the one that its first byte tells of, if any.
+    """A damaged part of a file, in which no section is whole: `size` bytes from `offset`.
 
-    is_tokens: whether it lies where token sections are missing.
+    type: its first byte, which may be the type of a section. is_tokens: whether token sections are missing there.
     """
 
     type: int
@@ -83,7 +83,7 @@ class Gap:
 
     @property
     def name(self) -> str:
-        """What was there: `tokens`, `exif` ..., or `unknown`."""
+        """The section that was there: `tokens`, `exif` ..., or `unknown`."""
         if self.is_tokens:
             return SectionType.TOKENS.name.lower()
         return SectionType(self.type).name.lower() if self.type in PICTURE_SECTIONS else "unknown"
@@ -91,10 +91,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Salvage:
-    """What is whole of a file that may be damaged or cut short.
+    """The whole sections of a file that may be damaged or cut short.
 
-    file: its header and the sections whose checksums are right, in order; unlike in other containers, any of them may
-    be missing. gaps: what lies between those, in order. has_end: whether the end section is there.
+    file: its header and the sections whose checksums are right, in order; unlike in other containers, any may be
+    missing. gaps: the parts between them, in order. has_end: whether the end section is there.
     """
 
     file: Container
@@ -103,7 +103,7 @@ class Salvage:
 
     @property
     def damage(self) -> tuple[Gap, ...]:
-        """The gaps, without that which a cut leaves at the end."""
+        """The gaps, but for one that a cut leaves at the end."""
         entries, gaps = self.file.entries, self.gaps
         is_cut = not self.has_end and gaps and not (entries and entries[-1].offset > gaps[-1].offset)
         return gaps[:-1] if is_cut else gaps
@@ -118,7 +118,7 @@ class Salvage:
 
 
 def write(header: Header, sections: Iterable[Section]) -> bytes:
-    """The file. Sections come in any order and are put into that of the format; the end section is added.
+    """The bytes of a file. Sections may come in any order and are sorted as the format has them; the end is added.
 
     Raises UsageError where a token section is missing or another one is there twice.
     """
@@ -133,25 +133,25 @@ def write(header: Header, sections: Iterable[Section]) -> bytes:
 
 
 def read(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) -> Container:
-    """The container in `data`, which must hold one file and nothing else.
+    """The container in `data`, which must be one whole file and nothing else.
 
-    Raises InvalidFileError, and nothing else, for whatever else it holds and for a file beyond the limits.
+    Raises InvalidFileError, and nothing else, for any other bytes and for a file beyond the limits.
     """
-    return _walk(bytes(data), limits, lenient=False).file
+    return _read(bytes(data), limits, lenient=False).file
 
 
 def salvage(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) -> Salvage:
-    """What is whole of a file that is damaged or cut short.
+    """The whole sections of a file that is damaged or cut short.
 
-    A section counts if its checksum is right; behind a wrong one the next right one is looked for. Raises
-    InvalidFileError where the header is not whole, for a file beyond the limits, and for one that is not damaged but
-    wrong: whole sections of an unknown critical type, or there twice, or out of order.
+    A section is whole if its checksum is right; behind a wrong one the next right one is looked for. Raises
+    InvalidFileError where the header is not whole, for a file beyond the limits, and for whole sections that no writer
+    makes: of an unknown critical type, there twice, or out of order.
     """
-    return _walk(bytes(data), limits, lenient=True)
+    return _read(bytes(data), limits, lenient=True)
 
 
-def _walk(data: bytes, limits: Limits, lenient: bool) -> Salvage:
-    """Header and sections. lenient: goes on behind damage, and ends with the data; otherwise raises."""
+def _read(data: bytes, limits: Limits, lenient: bool) -> Salvage:
+    """Header and sections. lenient: goes on behind damage, to the end of the data; otherwise raises."""
     if len(data) > limits.file_bytes:
         raise InvalidFileError(f"The file is over the limit of {limits.file_bytes} bytes.")
     cursor = Cursor(data)
@@ -199,20 +199,20 @@ def _walk(data: bytes, limits: Limits, lenient: bool) -> Salvage:
     return Salvage(file, _gaps(file, data, gaps), has_end)
 
 
-def _gaps(file: Container, data: bytes, places: list[tuple[int, int]]) -> tuple[Gap, ...]:
-    """The damage at `places` (offset, size), told from the token sections before and behind it."""
+def _gaps(file: Container, data: bytes, ranges: list[tuple[int, int]]) -> tuple[Gap, ...]:
+    """The gaps of these (offset, size), each told from the token sections before and behind it."""
     tokens = [entry for entry in file.entries if entry.type == SectionType.TOKENS]
     offsets = [entry.offset for entry in tokens]
     numbers = [-1, *(_number(file.header, entry) for entry in tokens), _token_count(file.header)]
     gaps = []
-    for offset, size in places:
+    for offset, size in ranges:
         before = bisect(offsets, offset)
         gaps.append(Gap(data[offset], offset, size, is_tokens=numbers[before + 1] - numbers[before] > 1))
     return tuple(gaps)
 
 
 class _Search:
-    """Finds whole sections behind damage, in a time that grows with the size of the file and not with its malice."""
+    """Finds whole sections behind damage, in time linear in the size of the file, even of a hostile one."""
 
     def __init__(self, data: bytes, header: Header) -> None:
         self.data = data
@@ -252,14 +252,14 @@ def _write_section(section: Section) -> bytes:
 
 
 def _read_frame(cursor: Cursor, what: str) -> tuple[int, int, int, int]:
-    """Type, stage, tile and length of a section, as they stand there."""
+    """Type, stage, tile and length of a section, unchecked."""
     number = cursor.integer(1, what)
     stage = cursor.integer(1, what)
     return number, stage, cursor.varint(f"the tile of {what}"), cursor.varint(f"the length of {what}")
 
 
 def _read_section(cursor: Cursor, index: int) -> tuple[Entry, bytes]:
-    """A section whose checksum is right. Raises InvalidFileError where there is none at the cursor."""
+    """The section at the cursor, whose checksum is right. Raises InvalidFileError where there is none."""
     what = f"section {index}"
     offset = cursor.offset
     number, stage, tile, size = _read_frame(cursor, what)
@@ -269,7 +269,7 @@ def _read_section(cursor: Cursor, index: int) -> tuple[Entry, bytes]:
 
 
 def _check_entry(entry: Entry) -> None:
-    """Raises InvalidFileError for sections that no reader of this version may pass over."""
+    """Raises InvalidFileError for a section that this version must not skip."""
     if entry.type < FIRST_OPTIONAL_TYPE and entry.type not in (SectionType.END, *WRITING_ORDER):
         raise InvalidFileError(
             f"The file needs a reader that knows sections of type {entry.type}; this program does not."
@@ -292,13 +292,13 @@ def _token_count(header: Header) -> int:
 
 
 def _number(header: Header, section: Section | Entry) -> int:
-    """Which of the token sections it is, in the order of the format."""
+    """The index of a token section, in the order of the format."""
     return section.stage * header.tile_count + section.tile
 
 
 def _check_order(header: Header, sections: Sequence[Section]) -> None:
-    """Raises UsageError unless token sections are some of those that belong there, in order, and nothing else comes
-    twice."""
+    """Raises UsageError unless all token sections have a stage and tile of the header, in order, and no other section
+    comes twice."""
     seen: set[SectionType] = set()
     last = -1
     for section in sections:
@@ -318,7 +318,7 @@ def _check_order(header: Header, sections: Sequence[Section]) -> None:
 
 
 def _check_count(header: Header, sections: Sequence[Section]) -> None:
-    """Raises UsageError unless there are as many token sections as stages and tiles; in order, they are all."""
+    """Raises UsageError unless there is a token section for each stage and tile. They are in order already."""
     tokens = sum(section.type == SectionType.TOKENS for section in sections)
     if tokens != _token_count(header):
         raise UsageError(f"There are {tokens} token sections instead of {_token_count(header)}.")

@@ -1,7 +1,7 @@
-"""Reading a byte string from front to back without ever trusting it, and the one variable-length integer.
+"""Reading untrusted bytes from front to back, and the variable-length integer of the format.
 
-A varint is little-endian base 128: seven bits a byte, the high bit set on every byte but the last. Values are 32-bit,
-so five bytes are the most, and only the shortest form of a value is valid: one value, one spelling.
+A varint is little-endian base 128: seven bits per byte, the high bit set on every byte but the last. Values have 32
+bits, so there are at most five bytes, and only the shortest form of a value is valid: one value, one spelling.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ VARINT_MAX = 2**32 - 1
 
 
 def varint(value: int) -> bytes:
-    """The 1 to 5 bytes that stand for `value`, which must be in 0 .. 2**32 - 1."""
+    """The varint, 1 to 5 bytes, of a value in 0 .. 2**32 - 1. Raises ValueError for others."""
     if not 0 <= value <= VARINT_MAX:
         raise ValueError(f"{value} does not fit a 32-bit varint.")
     out = bytearray()
@@ -25,7 +25,7 @@ def varint(value: int) -> bytes:
 
 @dataclass
 class Cursor:
-    """A position in `data`. Each method names in its error what it was reading, and checks before it allocates."""
+    """A position in `data`. what: the name of the field, for messages. Nothing is allocated before it is checked."""
 
     data: bytes
     offset: int = 0
@@ -42,11 +42,11 @@ class Cursor:
         return self.data[start : self.offset]
 
     def integer(self, width: int, what: str) -> int:
-        """The next `width` bytes as an unsigned little-endian integer."""
+        """The next `width` bytes as an unsigned little-endian integer. Raises InvalidFileError as `take`."""
         return int.from_bytes(self.take(width, what), "little")
 
     def varint(self, what: str) -> int:
-        """The next varint, 0 .. 2**32 - 1. Raises InvalidFileError for a longer value or spelling."""
+        """The next varint, 0 .. 2**32 - 1. Raises InvalidFileError for a larger value or a longer spelling."""
         value = 0
         for shift in range(0, 35, 7):
             byte = self.integer(1, what)

@@ -1,4 +1,4 @@
-"""Integers to bytes and back: a range coder that is driven by frozen frequency tables.
+"""Integers to bytes and back: a range coder under frozen frequency tables.
 
                tables[table] ──► probabilities
                                       │
@@ -6,10 +6,10 @@
          │                      └ escape ──► exponent, tail ──┤
          └───► low bits ──────────────────────────────────────┘
 
-One function, `code`, walks the values in both directions: the encoder's passes send the symbols they are given, the
-decoder's ignore them and return what was sent, and everything after a pass uses what it returned. So the two can't
-drift apart. The arithmetic is `constriction`'s (words of 32 bits, a state of 64, probabilities of 24); there is one
-call a table and none a symbol. `docs/format.md` specifies it all without reference to a library.
+One method, `RangeCoder._code_values`, goes through the values in both directions: an encoder's passes send the symbols
+they are given, a decoder's ignore them and return what was sent, and everything after a pass uses what it returned. So
+the two cannot drift apart. The arithmetic is `constriction`'s (words of 32 bits, a state of 64, probabilities of 24);
+there is one call per table and none per symbol. `docs/format.md` specifies all of it without reference to a library.
 """
 
 from abc import ABC, abstractmethod
@@ -27,9 +27,9 @@ MAX_SHIFT = 16
 MAX_TABLES = 2**16
 INT32 = np.iinfo(np.int32)
 
-# Any number of equally likely symbols, 2**k of them for k bits that no table describes.
+# The distribution of bits that no table describes: 2**k equally likely symbols for k of them.
 UNIFORM = constriction.stream.model.Uniform()
-# Of any weights, a row of them for each symbol (see FrequencyTables.model for why nothing is rounded).
+# A distribution per symbol, by a row of weights (see FrequencyTables.model for why nothing is rounded).
 WEIGHTED = constriction.stream.model.Categorical(perfect=False)
 EXPONENT_BITS = 5
 CHUNK_BITS = 16
@@ -40,11 +40,11 @@ Numbers = NDArray[np.integer] | NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class FrequencyTables:
-    """The distributions that values are coded with, and how they are split into a symbol and low bits.
+    """Distributions of values, each of which is split into a symbol and low bits.
 
     weights: uint32 (T, A), A = 2 * half + 2; a row sums to 2**24 - A, and symbol i of it has the probability
-        (weights[i] + 1) / 2**24. Symbol i < A - 1 stands for the high part i - half; symbol A - 1 is the escape.
-    shift: uint8 (T,), 0 .. 16. A value's high part is `value >> shift`; its `shift` low bits go as they are.
+        (weights[i] + 1) / 2**24. Symbol i < A - 1 is the high part i - half; symbol A - 1 is the escape.
+    shift: uint8 (T,), 0 .. 16. A value's high part is `value >> shift`; its `shift` low bits are sent as bits.
 
     Raises UsageError for anything else.
     """
@@ -76,11 +76,11 @@ class FrequencyTables:
 
     @property
     def escape(self) -> int:
-        """The last symbol: the high part is further out, and follows."""
+        """The last symbol: the high part is beyond `half`, and follows."""
         return self.weights.shape[1] - 1
 
     def model(self, table: int) -> Any:
-        """The coder's model of a table, made once.
+        """`constriction`'s model of a table, made once.
 
         `constriction` turns weights w of sum S into counts by cutting `cumulative(w) * ((2**24 - A) / S)` to integers
         and adding one to each symbol. S is 2**24 - A here, so the factor is exactly 1, every float64 is an integer, and
@@ -93,9 +93,9 @@ class FrequencyTables:
 
 
 class RangeCoder(ABC):
-    """What encoder and decoder share: the order in which everything is sent.
+    """The part that encoder and decoder share: the order in which everything is sent.
 
-    tables: for `code`; none where there is only `code_weights`.
+    tables: for `code`; None where only `code_weights` is used.
     """
 
     def __init__(self, tables: FrequencyTables | None) -> None:
@@ -110,13 +110,13 @@ class RangeCoder(ABC):
 
     @abstractmethod
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """The values (n,), which an encoder is given and writes, and a decoder is not given and reads.
+        """Writes the values (n,) in an encoder; reads them in a decoder, which is given None. Returns them.
 
-        Value i has the distribution `table[i]`. Raises UsageError for a table there is not.
+        Value i has the distribution `table[i]`. Raises UsageError for a table that does not exist.
         """
 
     def code_weights(self, symbols: NDArray[np.integer] | None, weights: NDArray[np.number]) -> Int32s:
-        """Symbols (n,), each with weights of its own, which an encoder is given and writes and a decoder reads.
+        """As `code`, for symbols (n,) that have weights of their own.
 
         weights: (n, V), V from 2 to 65536, whole numbers from 0 that sum to 2**24 - V in each row; symbol i has the
         probability (weight + 1) / 2**24. Raises UsageError for others; InvalidFileError as `code`.
@@ -134,10 +134,10 @@ class RangeCoder(ABC):
 
     @abstractmethod
     def _pass(self, symbols: Int32s, model: Any, *parameters: NDArray[Any]) -> Int32s:
-        """Sends `symbols` and returns them; or ignores all but their number and returns those that were sent."""
+        """Sends the symbols and returns them; a decoder ignores all but their number, and returns those it reads."""
 
-    def _walk(self, values: Int32s, table: NDArray[np.integer]) -> Int32s:
-        """Codes the values (n,) with their tables (n,). In a decoder `values` may be anything of that shape."""
+    def _code_values(self, values: Int32s, table: NDArray[np.integer]) -> Int32s:
+        """Codes the values (n,) with their tables (n,). A decoder ignores `values` but for their shape."""
         tables, half = self.tables, self.tables.half
         if not (table.ndim == 1 and table.shape == values.shape and np.issubdtype(table.dtype, np.integer)):
             raise UsageError("Values and the numbers of their tables must be integer arrays of one length.")
@@ -169,7 +169,7 @@ class RangeCoder(ABC):
         return result
 
     def _symbols(self, symbols: Int32s, counts: NDArray[np.integer]) -> Int32s:
-        """The symbols, sorted by table, of which table t has `counts[t]`: one pass for each table that has any."""
+        """Codes symbols that are sorted by table, `counts[t]` of table t: one pass per table that has any."""
         result, model = np.empty_like(symbols), self.tables.model
         used = np.flatnonzero(counts)
         start = 0
@@ -179,7 +179,7 @@ class RangeCoder(ABC):
         return result
 
     def _bits(self, values: NDArray[np.integer], widths: NDArray[np.integer]) -> Int32s:
-        """The lowest `widths[i]` bits, 0 .. 16, of `values[i]`: one pass over those that have any."""
+        """Codes the lowest `widths[i]` bits, 0 .. 16, of `values[i]`: one pass over those that have any."""
         bits = np.zeros(len(widths), np.int32)
         sent = np.flatnonzero(widths)
         if sent.size:
@@ -188,7 +188,7 @@ class RangeCoder(ABC):
         return bits
 
     def _escapes(self, high: NDArray[np.int64]) -> NDArray[np.int64]:
-        """High parts beyond `half`, as Elias-gamma numbers: five bits of exponent, then as many bits as it says.
+        """Codes high parts beyond `half` as Elias-gamma numbers: five bits of exponent, then as many bits as it says.
 
         The number joins sign and distance: 2 * (abs(high) - half), less one for a negative high part. So it is at
         least 1, and below 2**32 for all of int32.
@@ -204,7 +204,7 @@ class RangeCoder(ABC):
 
 
 class RangeEncoder(RangeCoder):
-    """Takes values with `code`, as often as needed, and gives the bytes of all of them with `finish`."""
+    """Writes values with `code` and `code_weights`, as often as needed; `finish` gives the bytes of all of them."""
 
     def __init__(self, tables: FrequencyTables | None) -> None:
         super().__init__(tables)
@@ -217,7 +217,7 @@ class RangeEncoder(RangeCoder):
         sent = values.astype(np.int32)
         if not np.array_equal(sent, values):
             raise UsageError("Only values in the range of int32 can be written.")
-        return self._walk(sent, table)
+        return self._code_values(sent, table)
 
     def code_weights(self, symbols: NDArray[np.integer] | None, weights: NDArray[np.number]) -> Int32s:
         """Writes `symbols` and returns them. Raises UsageError for symbols that there are no weights for."""
@@ -226,11 +226,11 @@ class RangeEncoder(RangeCoder):
         return super().code_weights(symbols, weights)
 
     def finish(self) -> bytes:
-        """The fewest bytes from which a decoder gets everything that was written; none at all can be enough.
+        """The fewest bytes from which a decoder reads everything that was written; there may be none.
 
-        The bytes are a number in base 256, and zeros follow them. Any number of the interval that the coder has come
-        to will do, so take the one that ends in the most zeros. `constriction` seals with a number of its own, which
-        is longer because it leaves room for any continuation; that number and the coder's state give the interval.
+        The bytes are a number in base 256, followed by zeros without end. Any number in the coder's last interval
+        decodes, so take the one that ends in the most zeros. `constriction` seals with a number of its own, which is
+        longer because it leaves room for any continuation; that number and the coder's state give the interval.
         """
         words = self._coder.get_compressed()
         position, (lower, width) = self._coder.pos()
@@ -250,7 +250,7 @@ class RangeEncoder(RangeCoder):
 
 
 class RangeDecoder(RangeCoder):
-    """Gives the values back that an encoder took, from its bytes, by the same calls of `code` with no values."""
+    """Reads the values that an encoder wrote, from its bytes, by the same calls with None for the values."""
 
     def __init__(self, tables: FrequencyTables | None, data: bytes) -> None:
         super().__init__(tables)
@@ -258,15 +258,15 @@ class RangeDecoder(RangeCoder):
         self._coder = constriction.stream.queue.RangeDecoder(words.astype(np.uint32))
 
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """The values that were written with `table`; the argument `values` is not looked at.
+        """The values that were written with `table`; the argument `values` is ignored.
 
         Bytes that no encoder wrote give other values or InvalidFileError, in the same time and memory.
         """
-        return self._walk(np.zeros(table.shape, np.int32), table)
+        return self._code_values(np.zeros(table.shape, np.int32), table)
 
     def _pass(self, symbols: Int32s, model: Any, *parameters: NDArray[Any]) -> Int32s:
         try:
             received: Int32s = self._coder.decode(model, *(parameters or (len(symbols),)))
-        except AssertionError:  # constriction's word for a number that no encoder leaves
-            raise InvalidFileError("The tokens are damaged: they are not the work of the range coder.") from None
+        except AssertionError:  # so constriction refuses a number that no encoder writes
+            raise InvalidFileError("The tokens are damaged: no range coder writes such bytes.") from None
         return received

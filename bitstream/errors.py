@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions, and what is lost, as a warning; each says it in one sentence a user can act on.
+"""Exceptions for what goes wrong, a warning for what is lost; each is one sentence that a user can act on.
 
 `exit_code` is what the command line returns when the exception reaches it.
 """
@@ -11,7 +11,7 @@ class CodecError(Exception):
 
 
 class UsageError(CodecError, ValueError):
-    """The caller asked for something that does not exist or is out of range."""
+    """A caller asks for something that does not exist or is out of range."""
 
     exit_code = 2
 
@@ -29,4 +29,4 @@ class ModelNotFoundError(CodecError):
 
 
 class LossWarning(UserWarning):
-    """Something of a picture is not kept: frames but the first, bits over 8, metadata that there is no room for."""
+    """A part of a picture is not kept: frames after the first, bits over 8, metadata that there is no room for."""

@@ -25,37 +25,48 @@ TILE_UNIT = 64
 CODEBOOK_ID_BYTES = 8
 CRC_BYTES = 4
 
-Kind = TypeVar("Kind", bound=IntEnum)
+Number = TypeVar("Number", bound=IntEnum)
 
 
 class Profile(IntEnum):
-    """The family of codec that made the tokens. 8 is reserved (see `docs/format.md`)."""
+    """How tokens are laid out in a file; the codebook id says whose they are. 8 is reserved (see `docs/format.md`)."""
 
     PHOTO = 1
-    TINY = 2
     SEMANTIC = 3
-    SNAC = 4
-    SVQVAE = 5
-    BSQ = 6
-    PIXELCNN = 7
+    RASTER = 4
+
+
+# The first files had a number for each pair of a tokenizer and a prior, whose tokens were all laid out alike. These
+# numbers are retired: they are read for ever, and never written or given away again.
+RETIRED_PROFILES = dict.fromkeys((2, 5, 6, 7), Profile.RASTER)
+RETIRED_NAMES = dict.fromkeys(("tiny", "snac", "svqvae", "bsq", "pixelcnn"), Profile.RASTER)
+
+
+def profile_named(name: str) -> Profile:
+    """The profile that a model file, a recipe or a shard of tokens names, perhaps by a retired name. Raises ValueError
+    for any other name."""
+    known = RETIRED_NAMES | {profile.name.lower(): profile for profile in Profile}
+    if name not in known:
+        raise ValueError(f"its profile {name!r:.40} is not known")
+    return known[name]
 
 
 class Tune(IntEnum):
-    """What the encoder aimed at."""
+    """The distortion that the encoder minimised: squared error, or what the eye sees."""
 
     PSNR = 0
     VISUAL = 1
 
 
 class ColourMode(IntEnum):
-    """The colour mode of the original picture, and of the decoded one. Alpha is a section, not a mode."""
+    """The colour mode of the original picture and of the decoded one. Alpha is a section, not a mode."""
 
     GRAY = 0
     RGB = 1
 
 
 class Rectangle(NamedTuple):
-    """A part of the picture in pixels, from the top left corner."""
+    """A part of the picture, in pixels from its top left corner."""
 
     left: int
     top: int
@@ -65,14 +76,14 @@ class Rectangle(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """The facts of a file.
+    """The fields of a file's header.
 
     width, height: pixels, 1 .. 2**32 - 1 (readers set limits of their own).
-    colour_mode, bit_depth: of the original picture; the depth in bits a sample, 1 .. 16.
-    profile, tune: which codec, and what it aimed at.
+    colour_mode, bit_depth: of the original picture; the depth in bits per sample, 1 .. 16.
+    profile, tune: how tokens are laid out, and what the encoder minimised.
     quality: units of 1/256, 0 .. 25600; 37.5 is 9600.
     tile_size: side of a square tile in pixels, a multiple of 64 up to 16320; 0 means that the picture is one tile.
-    stage_count: token sections a tile has, 0 .. 255.
+    stage_count: token sections per tile, 0 .. 255.
     codebook_id: 8 bytes, the beginning of the SHA-256 of the model.
 
     Raises UsageError for a field out of its range.
@@ -119,7 +130,8 @@ class Header:
         return self.tile_columns * self.tile_rows
 
     def tile_rectangle(self, tile: int) -> Rectangle:
-        """Where tile number `tile` lies; tiles count row by row, and the last of a row or column may be smaller."""
+        """The pixels of a tile. Tiles count row by row; those in the last column and row may be smaller. Raises
+        UsageError for a number that no tile has."""
         if not 0 <= tile < self.tile_count:
             raise UsageError(f"There is no tile {tile} among {self.tile_count}.")
         row, column = divmod(tile, self.tile_columns)
@@ -146,7 +158,7 @@ def write_header(header: Header) -> bytes:
 
 
 def read_header(cursor: Cursor) -> Header:
-    """The header at the cursor, which it leaves behind the header's checksum.
+    """The header at the cursor, which is moved behind the header's checksum.
 
     Raises InvalidFileError for anything that is not a whole, undamaged header of this version.
     """
@@ -164,9 +176,9 @@ def read_header(cursor: Cursor) -> Header:
     stage_count = cursor.integer(1, "the number of stages")
     codebook_id = cursor.take(CODEBOOK_ID_BYTES, "the codebook id")
     check_checksum(cursor, start, "header")
-    # Only now: a number that makes no sense in an intact header is news about the file, not about its transport.
+    # Only after the checksum: an unknown number in an intact header is no damage, but of a later version.
     colour_mode = _known(ColourMode, picture >> 4, "colour mode")
-    profile = _known(Profile, codec >> 4, "profile")
+    profile = RETIRED_PROFILES.get(codec >> 4) or _known(Profile, codec >> 4, "profile")
     tune = _known(Tune, codec & 15, "tune")
     bit_depth = (picture & 15) + 1
     try:
@@ -187,20 +199,20 @@ def _check_signature(cursor: Cursor) -> None:
         raise InvalidFileError("The file is damaged: its signature was changed, as by a transfer in text mode.")
 
 
-def _known(kind: type[Kind], number: int, what: str) -> Kind:
+def _known(numbers: type[Number], number: int, what: str) -> Number:
     try:
-        return kind(number)
+        return numbers(number)
     except ValueError:
         raise InvalidFileError(f"The file has {what} {number}, which this program does not know.") from None
 
 
 def checksum(data: bytes) -> bytes:
-    """The CRC-32C of `data` as it is stored: 4 bytes, little-endian."""
+    """The CRC-32C of `data`, 4 bytes, little-endian."""
     return int(google_crc32c.value(data)).to_bytes(CRC_BYTES, "little")
 
 
 def check_checksum(cursor: Cursor, start: int, what: str) -> None:
-    """Reads a stored checksum and compares it with that of everything from `start` to it."""
+    """Reads a stored checksum, that of everything from `start` to it. Raises InvalidFileError where it is wrong."""
     expected = checksum(cursor.data[start : cursor.offset])
     if cursor.take(CRC_BYTES, f"the checksum of the {what}") != expected:
         raise InvalidFileError(f"The file is damaged: the checksum of the {what} is wrong.")

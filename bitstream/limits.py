@@ -1,22 +1,22 @@
-"""What a reader is willing to take on. `docs/format.md`, section 3.2, has the table.
+"""The limits of a reader, as in the table of `docs/format.md`, section 3.2.
 
-All of it is checked before memory of the size in question is taken and before a network runs: here the size of the
-picture, in `container.py` the sections, in `decodable.py` what a model would be asked for.
+All of them are checked before memory of the size in question is taken and before a network runs: here the size of the
+picture, in `container.py` the sections, in `imgcodec/profiles` what a model would be asked for.
 """
 
 from dataclasses import dataclass
 
 from imgcodec.bitstream.errors import InvalidFileError
 
-PLACE = 64  # pixels: the side of the largest place of a token
-TOKEN_BYTES = 16  # a pixel has at most 1.27 tokens of 9.5 bytes, the worst that the coder can do
-ROOM = 2**22  # so that a narrow picture under a small limit is not refused for its padding
+STRIDE = 64  # pixels: sides are rounded up to multiples of the coarsest stride of `photo` before tokens are counted
+TOKEN_BYTES = 16  # per pixel, which has at most 1.27 tokens of 9.5 bytes, the worst that the coder can do
+ROOM = 2**22  # pixels, so that a narrow picture under a small limit is not refused for its padding
 
 
 @dataclass(frozen=True)
 class Limits:
-    """pixels: of the picture. sections: in the file. metadata_bytes: of ICC, EXIF and XMP, as stored, together, and
-    what each of them unpacks to."""
+    """The most that a reader takes. pixels: of the picture. sections: of the file. metadata_bytes: of ICC, EXIF and XMP
+    together, as stored, and of each when it is unpacked."""
 
     pixels: int = 2**28
     sections: int = 2**16
@@ -24,7 +24,7 @@ class Limits:
 
     @property
     def file_bytes(self) -> int:
-        """Of a .nic file: twice what noise takes at the highest quality, and the metadata."""
+        """Bytes of a .nic file: twice what noise takes at the highest quality, and room for metadata."""
         return 4 * self.pixels + 2**26
 
 
@@ -32,18 +32,18 @@ DEFAULT_LIMITS = Limits()
 
 
 def rounded_area(width: int, height: int, unit: int) -> int:
-    """Pixels of a rectangle with both sides rounded up to multiples of `unit`: what arrays of tokens are made for."""
+    """Pixels of a rectangle with both sides rounded up to multiples of `unit`."""
     return -(-width // unit) * -(-height // unit) * unit**2
 
 
 def check_size(width: int, height: int, pixels: int) -> None:
-    """Raises InvalidFileError for a picture of more than `pixels`, or one so narrow that its tokens are many more."""
+    """Raises InvalidFileError for a picture of more than `pixels`, or one so narrow that its padding is much larger."""
     if width * height > pixels:
         raise InvalidFileError(f"The picture of {width} x {height} pixels is over the limit of {pixels} pixels.")
-    if rounded_area(width, height, PLACE) > 2 * pixels + ROOM:
+    if rounded_area(width, height, STRIDE) > 2 * pixels + ROOM:
         raise InvalidFileError(f"The picture of {width} x {height} pixels is too narrow for its length.")
 
 
 def largest_token_section(width: int, height: int) -> int:
-    """Bytes that a token section of a tile of that size may have."""
-    return TOKEN_BYTES * rounded_area(width, height, PLACE)
+    """The most bytes of a token section of a tile of that size in pixels."""
+    return TOKEN_BYTES * rounded_area(width, height, STRIDE)

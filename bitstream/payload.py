@@ -1,8 +1,8 @@
-"""What is inside the sections that hold no tokens: one zstandard frame each, and two numbers for the density.
+"""The data of the sections that hold no tokens: one zstandard frame each, and two numbers for the density.
 
-ICC, EXIF and XMP are stored as they are. Alpha is stored row by row as differences to the pixel on the left, which
-turns the ramps of a soft edge into runs: soft masks and gradients get a fifth to two thirds smaller that way, hard ones
-a seventh larger.
+ICC, EXIF and XMP are stored unchanged. Alpha is stored row by row as differences to the pixel on the left, which turns
+the ramps of a soft edge into runs: soft masks and gradients get a fifth to two thirds smaller, hard ones a seventh
+larger.
 """
 
 import numpy as np
@@ -13,15 +13,15 @@ from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 
-# The highest ordinary level takes up to a second a megabyte, most where there is noise, which gains least by it. So
-# what is large gets it not, and what is large and noisy gets the quick one alone. An alpha of 12 megapixels takes 0.7 s
-# instead of 14 s for 13 % more bytes where it is soft and noisy, 1.2 s instead of 4.9 s for 23 % where it is hard.
+# Levels of zstandard. The highest takes up to a second per megabyte, most for noise, which gains least by it. So large
+# data gets a lower one, and large noisy data the quick one. An alpha of 12 megapixels takes 0.7 s instead of 14 s for
+# 13 % more bytes where it is soft and noisy, 1.2 s instead of 4.9 s for 23 % where it is hard.
 HIGHEST, HIGH, QUICK = 19, 16, 12
-LARGE = 2**20
-NOISY = 1 / 8  # of its size is left after the quick level
+LARGE = 2**20  # bytes
+NOISY = 1 / 8  # of the size is left after the quick level
 
 
-def pack(data: bytes) -> bytes:
+def pack_bytes(data: bytes) -> bytes:
     """`data` as one zstandard frame that states its content size."""
     if len(data) <= LARGE:
         return _frame(data, HIGHEST)
@@ -29,8 +29,8 @@ def pack(data: bytes) -> bytes:
     return quick if len(quick) > NOISY * len(data) else _frame(data, HIGH)
 
 
-def unpack(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
-    """What `pack` was given. Raises InvalidFileError for a damaged frame and for one of more than `limit` bytes."""
+def unpack_bytes(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
+    """The inverse of `pack_bytes`. Raises InvalidFileError for a damaged frame, and for more than `limit` bytes."""
     unpacked_size(data, limit)  # the library would believe the frame and allocate what it states
     try:
         return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit, allow_extra_data=False)
@@ -39,7 +39,8 @@ def unpack(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
 
 
 def unpacked_size(data: bytes, limit: int) -> int:
-    """How many bytes `unpack` would give. Raises InvalidFileError where the frame does not say, or says too much."""
+    """How many bytes a frame unpacks to, as it states. Raises InvalidFileError where it states none, or more than
+    `limit`."""
     try:
         size: int = zstandard.frame_content_size(data)
     except zstandard.ZstdError:
@@ -51,12 +52,13 @@ def unpacked_size(data: bytes, limit: int) -> int:
 
 def pack_alpha(alpha: NDArray[np.uint8]) -> bytes:
     """Alpha (H, W), 0 transparent to 255 opaque, as the data of its section."""
-    return pack(np.diff(alpha, axis=1, prepend=np.uint8(0)).tobytes())
+    return pack_bytes(np.diff(alpha, axis=1, prepend=np.uint8(0)).tobytes())
 
 
 def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
-    """Alpha (height, width) from the data of its section. Raises InvalidFileError where it is not that size."""
-    rows = unpack(data, width * height)
+    """Alpha (height, width) from the data of its section. Raises InvalidFileError where it has another
+    size."""
+    rows = unpack_bytes(data, width * height)
     if len(rows) != width * height:
         raise InvalidFileError("The alpha section does not have the size of the picture.")
     differences = np.frombuffer(rows, np.uint8).reshape(height, width)
@@ -64,12 +66,12 @@ def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def pack_density(density: tuple[int, int]) -> bytes:
-    """Pixels a metre, across and down, each 1 .. 2**32 - 1, as the data of their section."""
+    """Pixels per metre, across and down, each 1 .. 2**32 - 1, as the data of their section."""
     return varint(density[0]) + varint(density[1])
 
 
 def unpack_density(data: bytes) -> tuple[int, int]:
-    """What `pack_density` was given. Raises InvalidFileError for anything else."""
+    """The inverse of `pack_density`. Raises InvalidFileError for data that hold no density."""
     cursor = Cursor(data)
     density = cursor.varint("the density"), cursor.varint("the density")
     if cursor.left or 0 in density:

@@ -1,4 +1,4 @@
-"""The sections of a file, and for each that belongs to a `Picture` besides its tokens one row of a table.
+"""The sections of a file, and a table with a row for each that keeps a field of a `Picture`.
 
 The order of writing, limits, `--strip`, `--verify`, `imgcodec.info` and what recovery leaves out follow from the row.
 A new kind of section is its number, its row, the field of `Picture` that the row names, and its line in
@@ -14,11 +14,11 @@ from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header
 from imgcodec.bitstream.limits import Limits
 from imgcodec.bitstream.payload import (
-    pack,
     pack_alpha,
+    pack_bytes,
     pack_density,
-    unpack,
     unpack_alpha,
+    unpack_bytes,
     unpack_density,
     unpacked_size,
 )
@@ -28,7 +28,7 @@ FIRST_OPTIONAL_TYPE = 128
 
 
 class SectionType(IntEnum):
-    """What a section holds. Type 3 is reserved for feature vectors (see `docs/format.md`)."""
+    """The content of a section. Type 3 is reserved for feature vectors (see `docs/format.md`)."""
 
     END = 0
     TOKENS = 1
@@ -41,7 +41,7 @@ class SectionType(IntEnum):
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the file. `stage` and `tile` number a token section from 0 and are 0 in all others."""
+    """A part of the file. stage, tile: of tokens, from 0; 0 in all other sections."""
 
     type: SectionType
     stage: int
@@ -53,10 +53,10 @@ class Section:
 class PictureSection:
     """How a file keeps a field of `Picture`.
 
-    field: its name. pack: its value to the data of the section. unpack: back; raises InvalidFileError for data that
-    holds no such value. limit: raises InvalidFileError for data that would unpack to more than it may, and unpacks
-    nothing. is_needed: the picture looks wrong without it, so `--strip` leaves it. is_first: a preview needs it, so it
-    is written before the tokens.
+    field: its name. pack: value -> data of the section. unpack: data -> value; raises InvalidFileError for data that
+    holds no such value. limit: raises InvalidFileError for data that would unpack to more than it may, without
+    unpacking it. is_needed: the picture looks wrong without it, so `--strip` keeps it. is_first: a preview needs it, so
+    it is written before the tokens.
     """
 
     field: str
@@ -68,7 +68,7 @@ class PictureSection:
 
 
 def _unpack_bytes(data: bytes, _: Header) -> bytes:
-    return unpack(data)
+    return unpack_bytes(data)
 
 
 def _limit_metadata(data: bytes, _: Header, limits: Limits) -> None:
@@ -90,19 +90,19 @@ def _unpack_density(data: bytes, _: Header) -> tuple[int, int]:
 
 
 def _limit_density(data: bytes, _header: Header, _limits: Limits) -> None:
-    """It is not compressed: two numbers are what they are."""
+    """There is none: it is not compressed."""
 
 
 # In the order of writing.
 PICTURE_SECTIONS = {
-    SectionType.ICC: PictureSection("icc", pack, _unpack_bytes, _limit_metadata, is_needed=True, is_first=True),
+    SectionType.ICC: PictureSection("icc", pack_bytes, _unpack_bytes, _limit_metadata, is_needed=True, is_first=True),
     SectionType.ALPHA: PictureSection("alpha", pack_alpha, _unpack_alpha, _limit_alpha, is_needed=True),
-    SectionType.EXIF: PictureSection("exif", pack, _unpack_bytes, _limit_metadata),
-    SectionType.XMP: PictureSection("xmp", pack, _unpack_bytes, _limit_metadata),
+    SectionType.EXIF: PictureSection("exif", pack_bytes, _unpack_bytes, _limit_metadata),
+    SectionType.XMP: PictureSection("xmp", pack_bytes, _unpack_bytes, _limit_metadata),
     SectionType.DENSITY: PictureSection("density", pack_density, _unpack_density, _limit_density),
 }
 
-# Those whose bytes in the file count together, `Limits.metadata_bytes`.
+# Sections whose bytes in the file count together, up to `Limits.metadata_bytes`.
 METADATA = frozenset(kind for kind, row in PICTURE_SECTIONS.items() if row.limit is _limit_metadata)
 
 # What a preview needs, the tokens from coarse to fine, then what only the whole picture needs.
@@ -114,7 +114,7 @@ WRITING_ORDER = (
 
 
 def pack_fields(values: Mapping[str, Any]) -> list[Section]:
-    """The sections of the fields of a picture that have a value."""
+    """The sections for the fields of a picture that have a value."""
     return [
         Section(kind, 0, 0, row.pack(values[row.field]))
         for kind, row in PICTURE_SECTIONS.items()
@@ -123,13 +123,13 @@ def pack_fields(values: Mapping[str, Any]) -> list[Section]:
 
 
 def unpack_fields(sections: Iterable[Section], header: Header) -> dict[str, Any]:
-    """The fields of a picture that a file has sections of. Raises InvalidFileError where one holds no such value."""
+    """The fields of a picture that a file has sections for. Raises InvalidFileError where one holds no such value."""
     rows = ((PICTURE_SECTIONS[section.type], section) for section in sections if section.type in PICTURE_SECTIONS)
     return {row.field: row.unpack(section.data, header) for row, section in rows}
 
 
 def unpacks(section: Section, header: Header) -> bool:
-    """Whether a section of a picture holds what it should."""
+    """Whether the data of a section are a value of its field."""
     try:
         unpack_fields([section], header)
     except InvalidFileError:

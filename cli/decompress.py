@@ -31,8 +31,8 @@ def decompress(
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
-    from imgcodec.bitstream.decodable import read_decodable, salvage_decodable
     from imgcodec.pictures import io, sections
+    from imgcodec.profiles.decodable import read_decodable, salvage_decodable
     from imgcodec.storage import files
 
     lenient = allow_damaged or allow_partial

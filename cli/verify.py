@@ -24,7 +24,7 @@ def verify(
     Exit code 3 if any file is damaged, otherwise that of the first other failure.
     """
     from imgcodec.bitstream import container
-    from imgcodec.bitstream.decodable import check_decodable
+    from imgcodec.profiles.decodable import check_decodable
     from imgcodec.storage import files
 
     codecs: dict[bytes, TokenCodec] = {}

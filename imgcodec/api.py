@@ -17,12 +17,12 @@ from torch import Tensor, nn
 
 from imgcodec import codec as pipeline
 from imgcodec.bitstream.container import Container, Salvage
-from imgcodec.bitstream.decodable import read_decodable, salvage_decodable
 from imgcodec.bitstream.errors import LossWarning, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.model_file.find import find_model_by_id
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
+from imgcodec.profiles.decodable import read_decodable, salvage_decodable
 from imgcodec.rate_control import target_of
 from imgcodec.recovery import Recovery
 from imgcodec.storage.files import FileLike, contents

@@ -207,8 +207,8 @@ def test_what_is_lost_is_warned_of_where_it_was_asked_for(tiny_model, photograph
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "lime")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     for image, words in (
-        (wide, r"^The picture: its 16 bits a sample are reduced to 8\.$"),
-        (tmp_path / "wide.png", r"wide\.png: its 16 bits a sample are reduced to 8\.$"),
+        (wide, r"^The picture: its 16 bits per sample are reduced to 8\.$"),
+        (tmp_path / "wide.png", r"wide\.png: its 16 bits per sample are reduced to 8\.$"),
         (tmp_path / "moving.gif", r"moving\.gif: only the first of its frames is kept\.$"),
     ):
         with pytest.warns(LossWarning, match=words) as warned:

@@ -12,8 +12,8 @@ from PIL import Image
 import imgcodec
 from imgcodec import InvalidFileError, Tokens, api
 from imgcodec import codec as pipeline
-from imgcodec.bitstream import Section, SectionType, container
-from imgcodec.bitstream.sections import PICTURE_SECTIONS
+from imgcodec.bitstream import container
+from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
 from imgcodec.codec import decode_picture, detokenize, encode_picture, tokenize
 from imgcodec.pictures import io as image
 from imgcodec.profiles.photo import codec as photo

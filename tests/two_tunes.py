@@ -7,8 +7,8 @@ import torch
 
 from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.trainable import Rows, export, restore
-from imgcodec.priors.photo.transformer import Prior
-from imgcodec.profiles.photo.model import load_photo_model, photo_model
+from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
 
 
@@ -22,10 +22,10 @@ def save_two_tunes(path: Path) -> None:
         if name.startswith("synthesis."):
             state[name.replace("synthesis.", "visual.")] = tensor * (1 + 0.01 * torch.randn(tensor.shape))
     tokenizer.load_state_dict(state | {"visual_shift": torch.linspace(0.3, -0.3, len(tokenizer.visual_shift))})
-    prior = Prior(replace(tiny.prior.config, tunes=2))
+    prior = PhotoPrior(replace(tiny.prior.config, tunes=2))
     restore(prior, tiny.prior)
     for layer in prior.modules():
         if isinstance(layer, Rows):
             layer.rows.data[len(layer.rows) // 2 :].add_(0.2)
     export(prior)
-    save_model(path, *photo_model(tokenizer, prior, tiny.tables, tiny.lambdas))
+    save_model(path, *photo_model_contents(tokenizer, prior, tiny.tables, tiny.lambdas))

@@ -22,7 +22,7 @@ class CodeLength(RangeCoder):
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
         """The values; what they cost goes to `bits`."""
         assert values is not None
-        return self._walk(values.astype(np.int32), table)
+        return self._code_values(values.astype(np.int32), table)
 
     def _symbols(self, symbols: Int32s, counts: NDArray[np.integer]) -> Int32s:
         self.bits += float(self._costs[np.arange(len(counts)).repeat(counts), symbols].sum())

@@ -1,12 +1,12 @@
-"""The parts of PNG, JPEG and WebP files, to take out those that a decoder stumbles over. Pixels are never looked at.
+"""The chunks of PNG, JPEG and WebP files, to leave out those that a decoder fails on. Pixels are not decoded.
 
-Names of parts are those of their formats: `iCCP`, `APP1`, `XMP `. Nothing here believes a length.
+Names are those of the formats: `iCCP`, `APP1`, `XMP `. Untrusted input: no length is believed.
 """
 
 import struct
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_WEBP_FLAGS = {"ICCP": 0x20, "EXIF": 0x08, "XMP ": 0x04}  # by which its header announces metadata
+_WEBP_FLAGS = {"ICCP": 0x20, "EXIF": 0x08, "XMP ": 0x04}  # of the header, which announces metadata
 _MARKERS = {0xFE: "COM", **{0xE0 + number: f"APP{number}" for number in range(16)}}
 _SCAN = 0xDA
 
@@ -14,7 +14,8 @@ Part = tuple[str, bytes]
 
 
 def parts(data: bytes) -> list[Part]:
-    """The named parts of a PNG, JPEG or WebP file, which joined are the file; none of other files and damaged ones."""
+    """The parts of a PNG, JPEG or WebP file, names and bytes, which joined are the file; none for any other file and
+    where one is damaged."""
     try:
         if data.startswith(_PNG):
             return _png_parts(data)
@@ -28,7 +29,7 @@ def parts(data: bytes) -> list[Part]:
 
 
 def is_metadata(name: str) -> bool:
-    """Whether a file shows its picture without this part, though perhaps in other colours or lying on its side."""
+    """Whether the picture can be decoded without the part of this name, perhaps in other colours or not upright."""
     if name in ("APP0", "APP14"):  # JFIF and Adobe say how to read the colours
         return False
     ancillary = len(name) == 4 and name[0].islower() and name != "tRNS"
@@ -36,7 +37,7 @@ def is_metadata(name: str) -> bool:
 
 
 def without(found: list[Part], names: set[str]) -> bytes:
-    """The file of these parts, but for those of the names."""
+    """The file of these parts without those of the names."""
     kept = [(name, part) for name, part in found if name not in names]
     if found[0][0] != "RIFF":
         return b"".join(part for _, part in kept)

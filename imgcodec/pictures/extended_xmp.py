@@ -1,7 +1,7 @@
-"""XMP that is too long for one segment of a JPEG: put together when read, and cut up when written.
+"""XMP that is too long for one segment of a JPEG: joined when read, split when written.
 
-A segment holds 64 KiB. What does not fit, a depth map perhaps, is a second packet, the extended one, over as many
-segments as it needs; the first packet names it by its MD5. (Adobe, XMP specification part 3, section 1.1.3.1.)
+A segment holds 64 KiB. The rest, a depth map perhaps, is a second packet, the extended one, in as many segments as it
+needs; the first packet names it by its MD5. (Adobe, XMP specification part 3, section 1.1.3.1.)
 """
 
 import hashlib
@@ -13,7 +13,7 @@ _SIGNATURE = b"http://ns.adobe.com/xmp/extension/\0"
 _HEAD = struct.Struct(">32sII")  # name, bytes of the packet, offset of this part
 _PART = 65533 - len(_SIGNATURE) - _HEAD.size
 
-# Packets are a stranger's: nothing here may look at a byte more often than a few times.
+# Untrusted input: no expression may look at a byte more often than a few times.
 _NAMES = re.compile(rb"""\sxmpNote:HasExtendedXMP\s*=\s*["']([0-9A-Fa-f]{32})["']""")
 _NAMES_ELEMENT = re.compile(rb"<xmpNote:HasExtendedXMP>\s*([0-9A-Fa-f]{32})\s*</xmpNote:HasExtendedXMP>")
 _WRAPPER = re.compile(rb"<\?xpacket[^>]{0,200}\?>")
@@ -26,9 +26,9 @@ _FIRST = (
 
 
 def joined(first: bytes, segments: Iterable[tuple[str, bytes]]) -> tuple[bytes, str | None]:
-    """The XMP packet of a JPEG with what the extended one adds to it, and a note where that cannot be had.
+    """The XMP packet of a JPEG, joined with the extended one if there is one, and a note where that fails.
 
-    first: the packet that stands by itself. segments: all application segments, as Pillow lists them.
+    first: the packet of the usual segment. segments: all application segments, as Pillow lists them.
     """
     name = _NAMES.search(first) or _NAMES_ELEMENT.search(first)
     if name is None:
@@ -42,7 +42,7 @@ def joined(first: bytes, segments: Iterable[tuple[str, bytes]]) -> tuple[bytes, 
 
 
 def split(packet: bytes) -> tuple[bytes, bytes]:
-    """A packet for the usual segment, and the segments of the extended one that holds everything."""
+    """A packet for the usual segment, and the segments of an extended one with all of the content."""
     content = _WRAPPER.sub(b"", packet).strip()
     name = hashlib.md5(content, usedforsecurity=False).hexdigest().upper().encode()
     segments = bytearray()
@@ -53,7 +53,7 @@ def split(packet: bytes) -> tuple[bytes, bytes]:
 
 
 def _gathered(name: bytes, segments: Iterable[tuple[str, bytes]]) -> bytes | None:
-    """The extended packet of this name, None where it is not whole."""
+    """The extended packet of this name; None where it is not whole."""
     parts: dict[int, bytes] = {}
     size = 0
     for _, data in segments:
@@ -72,7 +72,7 @@ def _gathered(name: bytes, segments: Iterable[tuple[str, bytes]]) -> bytes | Non
 
 
 def _merged(first: bytes, extended: bytes) -> bytes | None:
-    """The first packet with the descriptions of the extended one behind its own; None where that might not be sound.
+    """The first packet with the descriptions of the extended one behind its own; None where that may not be valid.
 
     Both are RDF, in which descriptions of one thing may be many. Namespaces that the extended packet declares outside
     its descriptions would be lost, but for the two that every packet has.

@@ -4,7 +4,7 @@
                                                               pixels, alpha, ICC, EXIF, XMP,
                                                               density, and notes on what was lost
 
-A file is read as a stranger's: its size is checked before its pixels are decoded, and whatever Pillow raises becomes an
+Files are untrusted input: the size is checked before pixels are decoded, and whatever Pillow raises becomes an
 InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 """
 
@@ -29,13 +29,13 @@ from imgcodec.pictures.modes import Pixels
 from imgcodec.storage import files
 
 Image.init()
-# What is read: formats that are told by their first bytes and need no other program (EPS would start one).
+# Formats to read: those that are told by their first bytes and need no other program (EPS would start one).
 _READ = tuple(
     name
     for name in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "QOI")
     if name in Image.OPEN  # Pillow can be built without some of them
 )
-# What is written, by the suffix of the name.
+# Formats to write, by the suffix of the name.
 _WRITTEN = {
     ".png": "PNG",
     ".jpg": "JPEG",
@@ -52,15 +52,15 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "PPM": {},
 }
-# Bytes of ICC, EXIF and XMP together; a sixteenth under what a reader takes, for what zstandard may add to noise.
+# Bytes of ICC, EXIF and XMP together: a sixteenth under a reader's limit, for zstandard may add some to noise.
 _METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
-_SAMPLE_BYTES = 8  # a pixel of 16-bit RGBA, not compressed
-_FILE_ROOM = 2**26  # bytes that an image file may have besides
-_JPEG_SEGMENT = 65533  # bytes that fit into one
+_PIXEL_BYTES = 8  # of 16-bit RGBA, uncompressed
+_FILE_ROOM = 2**26  # bytes of an image file besides its pixels
+_JPEG_SEGMENT = 65533  # bytes in a segment
 _XMP_HEAD = 29
-_JFIF_DENSITY = 65535  # the highest
+_JFIF_DENSITY = 65535  # the highest, in dots per inch
 
-# Pillow's limit on pixels is a variable of its module: one thread at a time may replace it.
+# Pillow's limit on pixels is a global variable: one thread at a time may replace it.
 _pillow = threading.Lock()
 
 
@@ -68,13 +68,13 @@ _pillow = threading.Lock()
 class Picture:
     """A picture, upright.
 
-    pixels: uint8 (H, W, 3); the three are equal where the original is gray.
+    pixels: uint8 (H, W, 3); the three channels are equal where the original is gray.
     alpha: uint8 (H, W), 0 transparent to 255 opaque, or None. Pixels are not multiplied by it.
     icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
-    gray: the original has one channel of colour, and the picture is saved so.
-    density: pixels a metre, across and down.
-    bit_depth: bits of a sample of the original, 1 to 16; `pixels` have 8.
-    notes: what was lost on the way here, each a clause about "it", for people.
+    gray: the original has one colour channel, and so has the picture when it is written.
+    density: pixels per metre, across and down.
+    bit_depth: bits per sample of the original, 1 to 16; `pixels` have 8.
+    notes: losses on the way here, each a clause about "it", for people.
     file_bytes: size of the file that it was read from.
     """
 
@@ -120,7 +120,7 @@ def load(
     if isinstance(source, bytes):
         return _from_bytes(source, "The input", max_pixels)
     if isinstance(source, str | PathLike) or hasattr(source, "read"):
-        data = files.read(source, _FILE_ROOM + _SAMPLE_BYTES * max_pixels)
+        data = files.read(source, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
         return _from_bytes(data, files.name_of(source), max_pixels)
     raise UsageError(
         "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
@@ -129,7 +129,7 @@ def load(
 
 
 def format_of(path: str | Path) -> str:
-    """The format that the suffix of a name asks for; PNG for `-`. Raises UsageError."""
+    """The image format of a name's suffix; PNG for `-`. Raises UsageError for other suffixes."""
     if str(path) == files.STANDARD:
         return "PNG"
     suffix = Path(path).suffix.lower()
@@ -155,9 +155,9 @@ def save(picture: Picture, target: str | Path | BinaryIO, format: str | None = N
 
 
 def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
-    """The bytes of an image file (PNG, WebP, TIFF and PPM without loss), and notes on what it could not take.
+    """The bytes of an image file (PNG, WebP, TIFF and PPM are lossless), and notes on what the format cannot hold.
 
-    Raises CodecError where the format cannot hold the picture.
+    Raises CodecError where it cannot hold the picture.
     """
     image = to_pil(picture)
     carried, notes = _carried(picture, format)
@@ -174,7 +174,7 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
         except Exception:
             if not carried:
                 raise
-            # Pillow parses some of it. Better the picture alone than nothing.
+            # Pillow parses some of the metadata, and fails. The picture alone is better than nothing.
             return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
     except Exception as error:
         raise CodecError(
@@ -197,7 +197,7 @@ def to_pil(picture: Picture) -> Image.Image:
 
 
 def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:
-    """A picture's metadata as Pillow takes them for a format, and notes on what it does not take."""
+    """A picture's metadata as options of Pillow's `save`, and notes on what the format cannot hold."""
     exif = picture.exif and metadata.EXIF_PREFIX + picture.exif
     dpi = picture.density and metadata.to_dpi(picture.density)
     carried: dict[str, object] = {"icc_profile": picture.icc, "exif": exif, "xmp": picture.xmp, "dpi": dpi}
@@ -233,7 +233,7 @@ def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str
 
 
 def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) -> bytes:
-    # A fresh image: what Pillow finds in `info` it would write, asked or not.
+    # A copy without `info`, whose content Pillow would write, too.
     bare = image.copy()
     bare.info = {}
     buffer = io.BytesIO()
@@ -265,7 +265,7 @@ def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
         raise InvalidFileError(f"{name}: {error}") from None
     except Exception as error:
         without = _decode_without_metadata(data, max_pixels)
-        if without is None:  # it was not the metadata: tell what was wrong at first
+        if without is None:  # it was not the metadata: the first error counts
             if isinstance(error, UnidentifiedImageError):
                 raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
             raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
@@ -275,9 +275,8 @@ def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
 
 
 def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
-    """The picture of a file whose metadata Pillow cannot read: without the kind that it fails on, or without all.
-
-    None where that is not what is wrong with the file.
+    """The picture of a file whose metadata Pillow cannot read: without the kind that it fails on, or without all of
+    them. None where the metadata are not what is wrong.
     """
     parts = chunks.parts(data)
     kinds = sorted({name for name, _ in parts if chunks.is_metadata(name)})
@@ -288,7 +287,7 @@ def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
     except Exception:
         return None
     note = "its metadata cannot be read and was left out"
-    for kind in kinds[:8] if len(kinds) > 1 else ():  # each is a picture to decode, and a stranger chooses how many
+    for kind in kinds[:8] if len(kinds) > 1 else ():  # each is a picture to decode, and untrusted input says how many
         try:
             picture = _decode(chunks.without(parts, {kind}), max_pixels)
         except Exception:  # it is another one, or more than one
@@ -310,7 +309,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
 
 @contextmanager
 def _own_limit() -> Iterator[None]:
-    """Switches Pillow's limit on pixels off: it warns at 89 and refuses at 178 megapixels, ours is exact."""
+    """Switches Pillow's limit on pixels off, which warns at 89 and refuses at 178 megapixels; ours is exact."""
     with _pillow:
         limit = Image.MAX_IMAGE_PIXELS
         Image.MAX_IMAGE_PIXELS = None
@@ -321,7 +320,7 @@ def _own_limit() -> Iterator[None]:
 
 
 def _from_image(image: Image.Image, data: bytes) -> Picture:
-    """A Picture from a PIL image. `data` are the bytes of its file, empty where they are not known."""
+    """A Picture from a PIL image. data: the bytes of its file; empty where they are not known."""
     notes: list[str] = []
     if getattr(image, "is_animated", False):
         several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
@@ -329,7 +328,7 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     bits = modes.bit_depth(image, data)
     image.load()
     if bits > 8:
-        notes.append(f"its {bits} bits a sample are reduced to 8")
+        notes.append(f"its {bits} bits per sample are reduced to 8")
 
     exif, exif_note = metadata.read_exif(image)
     xmp, xmp_note = metadata.read_xmp(image)
@@ -349,7 +348,7 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     pixels, alpha = modes.to_arrays(image, bits)
     turn = metadata.orientation(exif, xmp)
     if turn != metadata.UPRIGHT:
-        if image.format != "TIFF":  # that, Pillow has turned already
+        if image.format != "TIFF":  # which Pillow has turned already
             pixels = modes.turned(pixels, turn)
             alpha = None if alpha is None else modes.turned(alpha, turn)
         density = density and metadata.turned(density, turn)
@@ -376,5 +375,5 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What Pillow says, as the end of a sentence."""
+    """Pillow's message, as the end of a sentence."""
     return str(error).strip().rstrip(".") or type(error).__name__

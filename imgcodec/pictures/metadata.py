@@ -1,7 +1,7 @@
-"""What a picture carries besides pixels: orientation, density, EXIF, XMP and ICC, as bytes.
+"""Metadata of pictures: orientation, density, EXIF, XMP and ICC, as bytes.
 
-EXIF is kept as it was found, but for what turning a picture makes wrong, which is changed in its place: writing the
-block anew would break the offsets inside makers' notes. Nothing here raises for damaged metadata.
+EXIF is kept to the byte, but for the few that are wrong once the picture is turned: writing the block anew would break
+the offsets inside makers' notes. Nothing here raises for damaged metadata.
 """
 
 import re
@@ -13,12 +13,12 @@ from PIL import Image
 from imgcodec.pictures import chunks, extended_xmp
 
 Density: TypeAlias = tuple[int, int]
-"""Pixels a metre, across and down, each 1 .. 2**32 - 1."""
+"""Pixels per metre, across and down, each 1 .. 2**32 - 1."""
 
 EXIF_PREFIX = b"Exif\0\0"
 UPRIGHT = 1
 
-_METRE = 0.0254  # of an inch
+_INCH_METRES = 0.0254
 _ORIENTATION = 0x0112
 _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 _INCH, _CENTIMETRE = 2, 3
@@ -27,7 +27,7 @@ _INTEGERS = {1: "B", 3: "H", 4: "I"}  # the TIFF types in which writers store th
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _XMP = 700
 _XMP_SEGMENT = b"http://ns.adobe.com/xap/1.0/\0"
-_IPTC = 0x0404  # among Photoshop's resources
+_IPTC = 0x0404  # a resource of Photoshop
 _CICP_SRGB = bytes([1, 13])  # primaries and transfer function
 _GAMMA = 1 / 2.2
 _PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
@@ -38,7 +38,7 @@ _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)([2-8])
 
 
 def read_exif(image: Image.Image) -> tuple[bytes | None, str | None]:
-    """The EXIF block from its byte order mark on, or None, and a note where there is one that cannot be kept."""
+    """The EXIF block from its byte order mark on, or None; and a note where there is one that cannot be kept."""
     try:
         exif = image.info.get("exif")
         if exif is None:
@@ -58,7 +58,7 @@ def read_exif(image: Image.Image) -> tuple[bytes | None, str | None]:
 
 
 def read_xmp(image: Image.Image) -> tuple[bytes | None, str | None]:
-    """The XMP packet or None, and a note where there is one that cannot be read."""
+    """The XMP packet, or None; and a note where there is one that cannot be read."""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if xmp is None:
         try:
@@ -73,14 +73,14 @@ def read_xmp(image: Image.Image) -> tuple[bytes | None, str | None]:
 
 
 def read_icc(image: Image.Image) -> bytes | None:
-    """The ICC profile."""
+    """The ICC profile, or None."""
     icc = image.info.get("icc_profile")
     return icc if isinstance(icc, bytes) and icc else None
 
 
 def read_density(image: Image.Image, exif: bytes | None) -> Density | None:
-    """What the file itself says, and where it says nothing, what its EXIF says."""
-    if "jfif_unit" in image.info:  # where JFIF gives none, Pillow makes one up
+    """The density that the file states, else that of its EXIF, else None."""
+    if "jfif_unit" in image.info:  # without it, Pillow's density of a JPEG is invented
         size = image.info["jfif_density"]
         dpi = {1: size, 2: (2.54 * size[0], 2.54 * size[1])}.get(image.info["jfif_unit"])
     elif image.format in ("JPEG", "MPO"):
@@ -91,7 +91,7 @@ def read_density(image: Image.Image, exif: bytes | None) -> Density | None:
 
 
 def exif_density(exif: bytes | None) -> Density | None:
-    """The density that an EXIF block states."""
+    """The density that an EXIF block states, or None."""
     if not exif:
         return None
     parsed = Image.Exif()
@@ -105,16 +105,18 @@ def exif_density(exif: bytes | None) -> Density | None:
 
 
 def turned(density: Density, turn: int) -> Density:
-    """The density of a picture after the EXIF orientation 1 to 8 was applied."""
+    """The density of a picture once the EXIF orientation 1 to 8 is applied."""
     return density[::-1] if turn in (5, 6, 7, 8) else density
 
 
 def to_dpi(density: Density) -> tuple[float, float]:
-    """Pixels an inch: whole numbers, where whole pixels a metre cannot say that they are not."""
-    across, down = (
-        float(round(dpi)) if abs(dpi - round(dpi)) <= _METRE / 2 else dpi for dpi in (_METRE * n for n in density)
-    )
-    return across, down
+    """Pixels per inch, rounded to a whole number where a whole number of pixels per metre cannot tell the two apart."""
+    across, down = (_INCH_METRES * per_metre for per_metre in density)
+    return _whole_dpi(across), _whole_dpi(down)
+
+
+def _whole_dpi(dpi: float) -> float:
+    return float(round(dpi)) if abs(dpi - round(dpi)) <= _INCH_METRES / 2 else dpi
 
 
 def exif_of_density(density: Density) -> bytes:
@@ -126,9 +128,9 @@ def exif_of_density(density: Density) -> bytes:
 
 
 def lost(image: Image.Image, data: bytes) -> list[str]:
-    """Notes on what a file has and nothing here keeps; `data` are its bytes, empty where they are not known.
+    """Notes on metadata of a file that are not kept. data: its bytes; empty where they are not known.
 
-    They quote nothing of it, for a terminal would obey.
+    The notes quote nothing of it, because a terminal may obey what it contains.
     """
     text = getattr(image, "text", {}).keys() - {"XML:com.adobe.xmp"}
     found = {
@@ -144,7 +146,7 @@ def lost(image: Image.Image, data: bytes) -> list[str]:
 
 
 def tiff_tags(exif: bytes | None, xmp: bytes | None) -> dict[int, Any]:
-    """EXIF and XMP as tags of a TIFF, where the first directory of the EXIF is also that of the pixels."""
+    """EXIF and XMP as tags of a TIFF, in which one directory is that of the EXIF and of the pixels."""
     tags: dict[int, Any] = {}
     if exif:
         parsed = Image.Exif()
@@ -157,12 +159,12 @@ def tiff_tags(exif: bytes | None, xmp: bytes | None) -> dict[int, Any]:
 
 
 def icc_space(icc: bytes) -> str:
-    """The colour space of a profile's pixels: RGB, GRAY, CMYK ... or what else its header says."""
+    """The colour space in the header of a profile: RGB, GRAY, CMYK ..."""
     return icc[16:20].decode("latin-1").strip()
 
 
 def orientation(exif: bytes | None, xmp: bytes | None) -> int:
-    """How to turn the picture, 1 (upright) to 8, as EXIF counts; XMP is asked where EXIF does not say."""
+    """The orientation, 1 (upright) to 8 as EXIF counts; that of XMP where EXIF has none."""
     value = UPRIGHT
     if places := _orientations(exif or b""):
         form, offset = places[-1]  # as with most readers, the last one counts
@@ -173,7 +175,7 @@ def orientation(exif: bytes | None, xmp: bytes | None) -> int:
 
 
 def upright_exif(exif: bytes) -> bytes:
-    """The block of a picture that was turned: the orientation set to upright, the thumbnail, which was not, gone."""
+    """The block of a picture that was turned: orientation upright, and without the thumbnail, which was not turned."""
     changed = bytearray(exif)
     for form, offset in _orientations(exif):
         struct.pack_into(form, changed, offset, UPRIGHT)
@@ -182,7 +184,7 @@ def upright_exif(exif: bytes) -> bytes:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """The same packet, the orientation set to upright."""
+    """The packet with its orientation set to upright."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
 
 
@@ -205,7 +207,7 @@ def _orientations(exif: bytes) -> list[tuple[str, int]]:
 
 
 def _erase_thumbnail(exif: bytearray) -> None:
-    """Ends the list of directories after the first, and puts zeros, which cost nothing, where the thumbnail was."""
+    """Ends the list of directories after the first, and overwrites the thumbnail with zeros, which cost nothing."""
     order = _BYTE_ORDERS.get(bytes(exif[:4]))
     if order is None:
         return
@@ -228,9 +230,9 @@ def _erase_thumbnail(exif: bytearray) -> None:
 
 
 def _raw_profile(image: Image.Image, name: str, segment: bytes) -> bytes | None:
-    """A block that ImageMagick has put into a PNG's text: a name, the length, the bytes in hexadecimal.
+    """A block that ImageMagick writes into a PNG's text: a name, the length, the bytes in hexadecimal.
 
-    It may be named for what it is, or as a JPEG's segment APP1, which begins with `segment`.
+    It is called `name`, or like a JPEG's segment, APP1; then it begins with `segment`.
     """
     for found in (name, "APP1"):
         text = image.info.get(f"Raw profile type {found}")
@@ -244,7 +246,7 @@ def _raw_profile(image: Image.Image, name: str, segment: bytes) -> bytes | None:
 
 def _density(dpi: Any) -> Density | None:
     try:
-        across, down = (round(float(value) / _METRE) for value in dpi)
+        across, down = (round(float(value) / _INCH_METRES) for value in dpi)
     except (TypeError, ValueError, ArithmeticError):  # not two numbers, or not finite
         return None
     return (across, down) if 0 < across < 2**32 and 0 < down < 2**32 else None
@@ -264,7 +266,7 @@ def _is_not_srgb(image: Image.Image, data: bytes) -> bool:
 
 
 def _descriptive(source: Image.Exif) -> dict[int, Any]:
-    """The tags that describe the picture, not those that say how its pixels lie in a file."""
+    """The tags that describe the picture, without those that describe the layout of its pixels in a file."""
     tags: dict[int, Any] = {tag: source[tag] for tag in _DESCRIPTIVE if tag in source}
     # Pillow reads text as Latin-1 and writes it as ASCII: give it bytes, where they are not.
     tags |= {tag: v.encode("latin-1") for tag, v in tags.items() if isinstance(v, str) and not v.isascii()}

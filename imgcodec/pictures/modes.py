@@ -1,4 +1,4 @@
-"""What Pillow decodes, in whatever mode, as RGB with 8 bits a sample: gray, palettes, CMYK, 16 bits, colour keys."""
+"""Pillow's images of all modes as RGB with 8 bits per sample: gray, palettes, CMYK, 16 bits, colour keys."""
 
 import io
 import re
@@ -18,15 +18,15 @@ _BITS_PER_SAMPLE = 258  # TIFF tag
 
 
 def is_gray(image: Image.Image) -> bool:
-    """Whether the image has one channel of colour."""
+    """Whether the image has one colour channel."""
     return image.mode in _GRAY or image.mode.startswith("I;16")
 
 
 def bit_depth(image: Image.Image, data: bytes) -> int:
-    """Bits of a sample of the original, 1 to 16; those of its colours, where it has a palette.
+    """Bits per sample of the original, 1 to 16; those of its colours, where it has a palette.
 
-    From the file's own header, where `data` (its bytes, or none) has one that tells: Pillow reduces some files to 8
-    without a word. To be asked before the image is loaded.
+    data: the bytes of the file, whose header is read where it tells, because Pillow reduces some files to 8 bits
+    silently; empty where they are not known. To be called before the image is loaded.
     """
     usual = {"1": 1}.get(image.mode, 16 if image.mode.startswith("I") else 8)
     if image.mode in ("1", "P", "PA"):
@@ -39,6 +39,7 @@ def bit_depth(image: Image.Image, data: bytes) -> int:
 
 
 def _stated(image: Image.Image, data: bytes) -> int:
+    """The bit depth that a file's header states."""
     if image.format == "PNG":
         return data[24] if data else _raw_depth(image)
     if image.format == "TIFF":
@@ -54,12 +55,13 @@ def _stated(image: Image.Image, data: bytes) -> int:
 
 
 def _raw_depth(image: Image.Image) -> int:
-    """Of a PNG that Pillow has opened, but not decoded yet: what it decodes is named as `RGB;16B`."""
+    """The bit depth of a PNG that Pillow has opened, but not decoded yet: its raw mode has a name like `RGB;16B`."""
     return int(re.findall(r";(\d+)", str(getattr(image, "tile", [])[0][3]))[0])
 
 
 def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
-    """Pixels (H, W, 3) and alpha (H, W) of an image of any mode but CMYK and LAB."""
+    """Pixels (H, W, 3) and alpha (H, W) or None, both uint8, of an image of any mode but CMYK and LAB. bits: per
+    sample of the original. Raises InvalidFileError for samples without a known range."""
     key = image.info.get("transparency")
     if image.mode == "F":
         raise InvalidFileError(
@@ -83,7 +85,7 @@ def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
-    """A CMYK or LAB image as sRGB, through its profile if it has one that works, and a note that says so."""
+    """A CMYK or LAB image as sRGB, by its profile if that is valid, else by formula; and a note that says which."""
     name = image.mode
     try:
         profile = ImageCms.createProfile("LAB") if name == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))

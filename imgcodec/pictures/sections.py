@@ -1,4 +1,4 @@
-"""What a .nic file keeps of a picture besides its tokens: from a Picture to sections, and back."""
+"""The sections of a .nic file besides its tokens: from a Picture, and back."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,18 +22,18 @@ def colour_mode(picture: Picture) -> ColourMode:
 
 
 def strip(picture: Picture) -> Picture:
-    """The picture without what is not needed to show it: EXIF, XMP and density."""
+    """The picture without the metadata that are not needed to show it: EXIF, XMP and density."""
     left_out: dict[str, Any] = {row.field: None for row in PICTURE_SECTIONS.values() if not row.is_needed}
     return replace(picture, **left_out)
 
 
 def picture_sections(picture: Picture) -> list[Section]:
-    """The sections of a .nic file for what a picture has besides pixels. Alpha is kept without loss."""
+    """The sections for all that a picture has besides pixels. Alpha is lossless."""
     return pack_fields(stored_fields(picture))
 
 
 def stored_fields(picture: Picture) -> dict[str, Any]:
-    """The fields of a picture that a file has sections for, without those that are empty or said by another."""
+    """The fields of a picture that a file keeps: without empty ones, and without a density that its EXIF states."""
     fields = {row.field: getattr(picture, row.field) for row in PICTURE_SECTIONS.values()}
     if picture.density == exif_density(picture.exif):
         del fields["density"]
@@ -57,7 +57,7 @@ def apply_sections(pixels: Pixels, file: Container, scale: int = 1) -> Picture:
     fields = unpack_fields(file.sections, header)
     gray = header.colour_mode == ColourMode.GRAY
     if gray:
-        for row in pixels:  # one at a time: real numbers take four times the memory
+        for row in pixels:  # row by row: floats take four times the memory
             row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
     if "alpha" in fields and scale > 1:
         size = header.width * scale, header.height * scale

@@ -1,8 +1,7 @@
 """Bytes from and to paths. `-` is standard input or output; output appears whole or not at all.
 
-Messages name the path and the reason in one sentence; every failure is a CodecError.
-
-A file is written as a temporary one beside it (`imgcodec.storage.temporary`).
+Every failure is a CodecError, whose message names the path and the reason in one sentence. A file is written as a
+temporary one beside it and renamed (`imgcodec.storage.temporary`).
 """
 
 import functools
@@ -19,7 +18,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.storage import temporary
 
 STANDARD = "-"
-PIECE = 2**20  # bytes read at once
+CHUNK = 2**20  # bytes read at once
 
 FileLike: TypeAlias = bytes | bytearray | memoryview | str | PathLike[str] | BinaryIO
 """Bytes, a path (`-` is standard input), or a binary file object."""
@@ -38,10 +37,10 @@ def contents(data: FileLike, limit: int) -> bytes:
 
 
 def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
-    """Everything in the file at a path, in standard input for `-`, or that is left in a file object.
+    """All bytes of the file at a path, of standard input for `-`, or left in a file object.
 
-    Raises CodecError where there is no such file, UsageError for a file object that gives text, InvalidFileError where
-    there is something that cannot be read, or that has more than `limit` bytes: pipes and devices may never end.
+    Raises CodecError where there is no such file, UsageError for a file object that gives text, InvalidFileError for
+    what cannot be read or has more than `limit` bytes: pipes and devices may never end.
     """
     name = name_of(source)
     try:
@@ -64,7 +63,7 @@ def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.fil
 
 
 def name_of(source: str | PathLike[str] | BinaryIO) -> str:
-    """What messages call it."""
+    """The name of a source in messages."""
     if not isinstance(source, str | PathLike):
         return "The input"
     return "Standard input" if str(source) == STANDARD else str(source)
@@ -72,12 +71,12 @@ def name_of(source: str | PathLike[str] | BinaryIO) -> str:
 
 def _all(file: BinaryIO, name: str, limit: int) -> bytes:
     gathered = io.BytesIO()
-    while piece := file.read(PIECE):
-        if not isinstance(piece, bytes):
+    while chunk := file.read(CHUNK):
+        if not isinstance(chunk, bytes):
             raise UsageError("A file object must be opened in binary mode, as by open(path, 'rb').")
-        if gathered.tell() + len(piece) > limit:
+        if gathered.tell() + len(chunk) > limit:
             raise InvalidFileError(f"{name} has more than the limit of {limit} bytes.")
-        gathered.write(piece)
+        gathered.write(chunk)
     return gathered.getvalue()
 
 
@@ -90,7 +89,7 @@ def is_same(source: str | Path, target: str | Path) -> bool:
 
 
 def check_output(path: str | Path, force: bool) -> None:
-    """Raises the CodecError that `write` would raise, as far as it can be known beforehand. Changes nothing."""
+    """Raises the CodecError that `write` would raise, as far as that is known beforehand. Changes nothing."""
     if str(path) == STANDARD:
         if sys.stdout is None:
             raise CodecError("Standard output is closed.")
@@ -113,11 +112,11 @@ def check_output(path: str | Path, force: bool) -> None:
 
 
 def write(path: str | Path, data: bytes, force: bool = False) -> None:
-    """Puts `data` at `path` by a temporary file beside it and a rename, so that it is there whole or not at all.
+    """Writes `data` to a temporary file beside `path` and renames it, so that it is there whole or not at all.
 
     An existing file is replaced only with `force`, and keeps its mode. Of several processes or threads that write to
-    one path, the last one wins, or without `force` the first. A symbolic link stays, its target is replaced. A device
-    or a pipe is written to as it is. Raises CodecError, and leaves nothing behind, where that fails.
+    one path, the last one wins, or without `force` the first. A symbolic link stays, its target is replaced. Devices
+    and pipes are written to directly. Raises CodecError, and leaves nothing behind, where that fails.
     """
     check_output(path, force)
     try:
@@ -130,7 +129,7 @@ def write(path: str | Path, data: bytes, force: bool = False) -> None:
             target.write_bytes(data)
             return
         _put(target, data, mode, force)
-    except BrokenPipeError:  # the reader has had enough, which is not a failure to report
+    except BrokenPipeError:  # nobody reads the rest, which is not a failure to report
         raise
     except FileExistsError:
         raise CodecError(f"{path} exists already; -f replaces it.") from None
@@ -185,14 +184,14 @@ def _temporary(folder: Path) -> tuple[int, Path]:
 
 @functools.cache
 def _remove_abandoned(folder: Path) -> None:
-    """Once a folder, for in a large one the search takes a while."""
+    """Runs once per folder, because the search takes a while in a large one."""
     temporary.remove_abandoned(folder, temporary.FILE, Path.unlink)
 
 
 def _target(path: str | Path) -> tuple[Path, int | None]:
-    """Where to write, and the mode of what is there, None for nothing. Raises CodecError.
+    """The path to write to, and the mode of what is there, None for nothing. Raises CodecError.
 
-    Symbolic links are followed to files only: that of `/dev/stdout` leads to a pipe, which has no path of its own.
+    Symbolic links are followed to files only: `/dev/stdout` may lead to a pipe, which has no path of its own.
     """
     try:
         mode = os.stat(path).st_mode
@@ -206,6 +205,6 @@ def _target(path: str | Path) -> tuple[Path, int | None]:
 
 
 def reason(error: Exception) -> str:
-    """`no space left on device` and the like."""
+    """The message of an error, as the end of a sentence: `no space left on device`."""
     text = (isinstance(error, OSError) and error.strerror) or str(error)
     return text[:1].lower() + text[1:]

@@ -1,6 +1,6 @@
-"""Folders of pictures in, and folders that appear whole or not at all out.
+"""Input folders, and output folders that appear whole or not at all.
 
-A folder is made as a temporary one beside it (`imgcodec.storage.temporary`).
+An output folder is filled as a temporary one beside it and renamed (`imgcodec.storage.temporary`).
 """
 
 import os
@@ -22,11 +22,11 @@ Item = TypeVar("Item")
 
 
 def files_below(folder: Path, complain: Callable[[str], None]) -> list[tuple[str, Path]]:
-    """All files of a folder and of those in it: their names relative to it, with `/`, and paths, in the order of names.
+    """All files in a folder and its subfolders, sorted: their names relative to the folder, with `/`, and their paths.
 
-    Hidden files and folders are left out, as is what is no file (pipes, devices); a link to a file is one, a link to a
-    folder is not followed. complain: told of folders inside that cannot be read. Raises CodecError where the folder
-    cannot be read itself.
+    Hidden files and folders, pipes and devices are left out; links to files are included, links to folders are not
+    followed. complain: called with a sentence about each subfolder that cannot be read. Raises CodecError where the
+    folder itself cannot be read.
     """
     found: list[tuple[str, Path]] = []
 
@@ -37,17 +37,17 @@ def files_below(folder: Path, complain: Callable[[str], None]) -> list[tuple[str
 
     if not folder.is_dir():
         raise CodecError(f"{folder} is not a folder." if folder.exists() else f"There is no folder {folder}.")
-    for place, folders, names in os.walk(folder, onerror=failed):
+    for parent, folders, names in os.walk(folder, onerror=failed):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            path = Path(place, name)
+            path = Path(parent, name)
             if not name.startswith(".") and path.is_file():
                 found.append((path.relative_to(folder).as_posix(), path))
     return sorted(found)
 
 
 def parse_split(text: str) -> dict[str, float]:
-    """Shares by name, of a list like `train=0.9,valid=0.1`. Raises UsageError unless they add up to 1."""
+    """The shares by name of a list like `train=0.9,valid=0.1`. Raises UsageError unless they add up to 1."""
     shares: dict[str, float] = {}
     for item in text.split(","):
         match = re.fullmatch(r"\s*([a-z][a-z0-9_]{0,30})=(\d*\.?\d+)\s*", item)
@@ -60,7 +60,7 @@ def parse_split(text: str) -> dict[str, float]:
 
 
 def split(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
-    """Items in an order that the seed decides, divided by shares to within one."""
+    """The items, shuffled by the seed and divided by shares, to within one item."""
     shuffled = list(items)
     random.Random(seed).shuffle(shuffled)
     parts, reached, share = {}, 0, 0.0
@@ -92,10 +92,10 @@ def check_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
 
 @contextmanager
 def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterator[Path]:
-    """A folder to fill, which is put at `target` when that is done; after an exception nothing is left of it.
+    """A folder to fill, which is renamed to `target` at the end; after an exception nothing is left of it.
 
     Of several processes the first one wins, or with `force` the last. Raises CodecError as `check_folder`, and where
-    something cannot be written. With `force` there are two renames, and so a moment without the old and the new one.
+    something cannot be written. With `force` there are two renames, and a moment with neither the old nor the new one.
     """
     check_folder(target, force, is_ours)
     made, descriptor = None, None
@@ -106,7 +106,7 @@ def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterato
         while descriptor is None:
             made = temporary.new_path(parent, temporary.FOLDER)
             made.mkdir()  # not tempfile's: that is private, and this one has the mode that the user's umask gives
-            descriptor = _kept(made)
+            descriptor = _locked(made)
         assert made is not None
         yield made
         _put(made, target, force, is_ours)
@@ -120,26 +120,26 @@ def whole_folder(target: Path, force: bool, is_ours: re.Pattern[str]) -> Iterato
 
 
 def _put(made: Path, target: Path, force: bool, is_ours: re.Pattern[str]) -> None:
-    place = Path(os.path.realpath(target))
-    if not place.exists() or not os.listdir(place):
+    path = Path(os.path.realpath(target))
+    if not path.exists() or not os.listdir(path):
         try:
-            if sys.platform == "win32" and place.exists():
-                place.rmdir()  # elsewhere a rename replaces an empty folder
-            made.rename(place)
+            if sys.platform == "win32" and path.exists():
+                path.rmdir()  # elsewhere a rename replaces an empty folder
+            made.rename(path)
             return
         except OSError:
-            if not place.exists() or not os.listdir(place):
+            if not path.exists() or not os.listdir(path):
                 raise
-    check_folder(target, force, is_ours)  # again: somebody else may have been faster
+    check_folder(target, force, is_ours)  # again: another process may have been faster
     old = temporary.new_path(made.parent, temporary.FOLDER)
-    place.rename(old)
-    made.rename(place)
+    path.rename(old)
+    made.rename(path)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _kept(folder: Path) -> int | None:
-    """A descriptor that keeps others from taking a new folder for abandoned; None where one did so before."""
-    # Windows opens no folders
+def _locked(folder: Path) -> int | None:
+    """A descriptor that locks a new folder; None where another process took it for abandoned before."""
+    # Windows cannot open folders
     descriptor = os.open(os.devnull if sys.platform == "win32" else folder, os.O_RDONLY)
     if temporary.keep(descriptor, folder):
         return descriptor

@@ -1,8 +1,8 @@
-"""Files and folders that stand beside their place until they are whole: `.imgcodec-*.tmp` and `.imgcodec-*.dir`.
+"""Temporary files and folders, beside the path that they are renamed to: `.imgcodec-*.tmp` and `.imgcodec-*.dir`.
 
-One is locked as long as its process lives. One that is not locked was left by a process that was killed, and the next
-to write there removes it. Windows has no such locks: there an abandoned one stays; its name is random, so that it is in
-nobody's way.
+Each is locked while its process lives. One that is not locked was abandoned by a process that was killed, and the next
+process that writes into the folder removes it. Windows has no such locks: there abandoned ones stay, under random
+names.
 """
 
 import os
@@ -18,19 +18,19 @@ FILE, FOLDER = ".imgcodec-{}.tmp", ".imgcodec-{}.dir"
 
 
 def new_path(folder: Path, kind: str) -> Path:
-    """Where there is nothing yet. kind: FILE or FOLDER."""
+    """A path in the folder at which there is nothing yet. kind: FILE or FOLDER."""
     return folder / kind.format(secrets.token_hex(6))
 
 
 def keep(descriptor: int, path: Path) -> bool:
-    """Locks what was just made at a path, until the descriptor is closed, and so until the process ends, however that
-    is. False if another process took it for abandoned before it was locked, and removed it."""
+    """Locks what was just made at a path until the descriptor is closed, so at the latest when the process ends. False
+    if another process took it for abandoned before it was locked, and removed it."""
     _lock(descriptor, wait=True)
     return path.exists()
 
 
 def remove_abandoned(folder: Path, kind: str, remove: Callable[[Path], object]) -> None:
-    """Calls `remove` with what is in the folder and of a process that is gone."""
+    """Calls `remove` with each temporary path in the folder whose process is gone."""
     for path in folder.glob(kind.format("*")):
         access = os.O_RDONLY if kind == FOLDER else os.O_WRONLY  # network file systems lock what can be written
         try:
@@ -47,7 +47,7 @@ def remove_abandoned(folder: Path, kind: str, remove: Callable[[Path], object]) 
 
 
 def _lock(descriptor: int, wait: bool) -> bool:
-    """Whether a lock was there to be had."""
+    """Whether the lock was obtained."""
     if sys.platform == "win32":
         return False
     try:

@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from imgcodec.bitstream.decodable import check_header
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
-from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Tune
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, PLACE, check_size, rounded_area
+from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Tune, profile_named
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, STRIDE, check_size, rounded_area
 from imgcodec.storage import files
 from imgcodec.tokens import TokenCodec, Tokens, check_tokens
 
@@ -163,22 +162,21 @@ def _header(picture: dict[str, Any], id: bytes, max_pixels: int) -> Header:
     if not all(type(number) is int for number in numbers.values()):
         raise TypeError("its numbers are not whole")
     header = Header(
-        **numbers, colour_mode=ColourMode[picture["colour_mode"].upper()], profile=Profile[picture["profile"].upper()],
+        **numbers, colour_mode=ColourMode[picture["colour_mode"].upper()], profile=profile_named(picture["profile"]),
         tune=Tune[picture["tune"].upper()], quality=round(picture["quality"] * QUALITY_UNIT), codebook_id=id,
     )  # fmt: skip
     check_size(header.width, header.height, max_pixels)
-    check_header(header)
     return header
 
 
 def _check_tensors(stages: list[tuple[list[int], str]], header: Header) -> None:
-    """Raises ValueError for more than two numbers a pixel, or numbers of another type: before they are read."""
+    """Raises ValueError for more than two tokens per pixel, or tokens of another type: before they are read."""
     numbers = 0
     for shape, kind in stages:
         if kind not in TYPES or len(shape) != 3:
             raise ValueError(f"a tensor of {len(shape)} dimensions and type {kind}")
         numbers += int(np.prod(shape, dtype=object))
-    if numbers > 2 * rounded_area(header.width, header.height, PLACE):
+    if numbers > 2 * rounded_area(header.width, header.height, STRIDE):
         raise ValueError(f"{numbers} tokens for a picture of {header.width} x {header.height} pixels")
 
 

@@ -100,7 +100,7 @@ class BinaryDigits(nn.Module):
 
 
 class BSQTokenizer(nn.Module):
-    """A `GridTokenizer` of one stage."""
+    """A `RasterTokenizer` of one stage."""
 
     def __init__(self, config: BSQConfig) -> None:
         super().__init__()

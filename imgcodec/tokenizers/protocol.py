@@ -23,7 +23,7 @@ class Losses(NamedTuple):
     usage: Tensor
 
 
-class GridTokenizer(Protocol):
+class RasterTokenizer(Protocol):
     """A pure `nn.Module` of this shape. H and W are multiples of `strides[0]`.
 
     strides: pixels a token is wide and high, by stage, each a multiple of the next.

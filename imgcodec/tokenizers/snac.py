@@ -58,7 +58,7 @@ class SNACConfig:
 
 
 class SNAC(nn.Module):
-    """A `GridTokenizer` of several stages."""
+    """A `RasterTokenizer` of several stages."""
 
     def __init__(self, config: SNACConfig) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import CodecError, UsageError
-from imgcodec.model_file.untrusted import checked_config, fill, read_tensors, soundness
+from imgcodec.model_file.untrusted import as_model_error, checked_config, fill, read_tensors
 from imgcodec.storage import files
 from imgcodec.tokenizers.init import block_basis, start_quantizer, start_transforms
 from imgcodec.tokenizers.layers import zero_init
@@ -147,7 +147,7 @@ class Decoder(nn.Module):
 
 
 class ScalableVQVAE(nn.Module):
-    """A `GridTokenizer` of one stage. The linear paths beside encoder and decoder are zero until `start_from`."""
+    """A `RasterTokenizer` of one stage. The linear paths beside encoder and decoder are zero until `start_from`."""
 
     def __init__(self, config: VQConfig) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ class ScalableVQVAE(nn.Module):
         if not path.is_file():
             raise CodecError(f"There is no file {path}.")
         tensors, metadata = read_tensors(path, LARGEST_FILE)
-        with soundness(path.name):
+        with as_model_error(path.name):
             if metadata.get("format") != FORMAT or len(metadata["config"]) > LARGEST_CONFIG:
                 raise ValueError(f"its format is not {FORMAT}")
             with torch.device("meta"):  # no memory before the shapes are known to be right

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import Profile, profile_named
 from imgcodec.training import distributed
 from imgcodec.training.data import load_photographs
 from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
-from imgcodec.training.raster.recipe import GridRecipe, grid_recipe, train_grid
+from imgcodec.training.raster.recipe import RasterRecipe, raster_recipe, train_raster
 
 
 def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
@@ -20,25 +21,21 @@ def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
     return photo_recipe(table)
 
 
-READERS: dict[str, Callable[[dict[str, Any]], PhotoRecipe | GridRecipe]] = {
-    "photo": _photo_recipe,
-    "tiny": grid_recipe,
-    "snac": grid_recipe,
-    "svqvae": grid_recipe,
-    "bsq": grid_recipe,
-    "pixelcnn": grid_recipe,
+READERS: dict[Profile, Callable[[dict[str, Any]], PhotoRecipe | RasterRecipe]] = {
+    Profile.PHOTO: _photo_recipe,
+    Profile.RASTER: raster_recipe,
 }
 
 
-def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | GridRecipe:
+def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | RasterRecipe:
     """A recipe file, changed by `settings` like `batch=4` or `phases.0.minutes=10`. Raises UsageError."""
     try:
         table = tomllib.loads(path.read_text())
         for setting in settings:
             _set(table, setting)
-        profile = table.setdefault("profile", "photo")
+        profile = profile_named(table.setdefault("profile", "photo"))
         if profile not in READERS:
-            raise ValueError(f"there is no profile {profile!r} to train")
+            raise ValueError(f"there is no profile {profile.name.lower()!r} to train")
         return READERS[profile](table)
     except OSError as error:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
@@ -51,7 +48,7 @@ def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | GridRecipe:
 
 
 def train(
-    recipe: PhotoRecipe | GridRecipe,
+    recipe: PhotoRecipe | RasterRecipe,
     sources: list[Path],
     validation: Path | None,
     folder: Path,
@@ -79,8 +76,8 @@ def train(
         match recipe:
             case PhotoRecipe():
                 return train_photo(recipe, photographs, held_out, folder, resume, start, place)
-            case GridRecipe():
-                return train_grid(recipe, photographs, held_out, folder, resume, start, place)
+            case RasterRecipe():
+                return train_raster(recipe, photographs, held_out, folder, resume, start, place)
 
 
 def _set(table: dict[str, Any], setting: str) -> None:

@@ -74,7 +74,7 @@ def test_what_is_lost_is_said_on_stderr(run, tiny, tmp_path) -> None:
     Image.fromarray(np.full((9, 9), 40000, np.uint16)).save(tmp_path / "deep.png")
     made = run("compress", "deep.png", "--model", tiny)
     assert made.returncode == 0
-    assert made.stderr.splitlines()[0] == b"deep.png: its 16 bits a sample are reduced to 8."
+    assert made.stderr.splitlines()[0] == b"deep.png: its 16 bits per sample are reduced to 8."
     back = run("decompress", "deep.nic", "-o", "back.jpg", "--model", tiny)
     assert back.returncode == 0
     with Image.open(tmp_path / "back.jpg") as picture:

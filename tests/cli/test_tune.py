@@ -12,7 +12,8 @@ from two_tunes import save_two_tunes
 
 import imgcodec
 from imgcodec import Model
-from imgcodec.bitstream import Tune, container
+from imgcodec.bitstream import container
+from imgcodec.bitstream.header import Tune
 from imgcodec.codec import load_codec, tokenize
 from imgcodec.metrics.reference import psnr
 

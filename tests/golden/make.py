@@ -26,7 +26,8 @@ from PIL import Image, ImageCms
 
 import imgcodec
 from imgcodec import Model
-from imgcodec.bitstream import FrequencyTables, container
+from imgcodec.bitstream import container
+from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
@@ -35,8 +36,8 @@ from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
-from imgcodec.profiles.photo.model import photo_model
+from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.profiles.photo.model import photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
 from imgcodec.training.photo.export import symbol_counts
@@ -74,7 +75,7 @@ CONFIG = RVQConfig(
     analysis_blocks=(1, 1),
     synthesis_blocks=(1, 1),
 )
-PRIOR = PriorConfig(
+PRIOR = PhotoPriorConfig(
     width=16,
     hidden=24,
     heads=2,
@@ -91,7 +92,7 @@ def make_model(path: Path) -> None:
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     photographs = [np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))]
-    model = Photo(ResidualVQ(CONFIG), Prior(PRIOR))
+    model = Photo(ResidualVQ(CONFIG), PhotoPrior(PRIOR))
     data = Data(photographs, [p[:256, :256] for p in photographs], batch=4)
     start_from_klt(model.tokenizer, model.prior, photographs, data.lambdas.at(torch.arange(4.0), 4), rng)
     shake(model)
@@ -102,7 +103,7 @@ def make_model(path: Path) -> None:
     export(model.prior)
     check_bounds(model.prior)
     counts = symbol_counts(model.tokenizer, model.prior, photographs, 60, rng)
-    tensors, metadata = photo_model(model.tokenizer, model.prior, narrow_tables(counts), (0.0008, 0.1))
+    tensors, metadata = photo_model_contents(model.tokenizer, model.prior, narrow_tables(counts), (0.0008, 0.1))
     save_model(path, tensors, metadata | {"note": "Frozen for ever, with the files beside it: see make.py."})
 
 

@@ -55,14 +55,14 @@ class TestModes:
         picture = image.load(file_of(Image.fromarray(wide)))
         assert picture.pixels[0, :, 0].tolist() == [0, 0, 1, 3, 255]
         assert picture.gray
-        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+        assert picture.notes == ["its 16 bits per sample are reduced to 8"]
 
     def test_rgb_of_16_bits_is_noted_though_pillow_says_nothing(self) -> None:
         rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colours().astype(np.uint16) * 257)
         header = struct.pack(">IIBBBBB", 19, 11, 16, 2, 0, 0, 0)
         chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
         picture = image.load(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks))
-        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+        assert picture.notes == ["its 16 bits per sample are reduced to 8"]
         assert np.array_equal(picture.pixels, colours())
 
     def test_colour_key_of_16_bits(self) -> None:
@@ -76,7 +76,7 @@ class TestModes:
     @pytest.mark.parametrize("head", [b"P6 2 1 65535\n", b"P6 #c\n2 1\n#d\n65535\n"])
     def test_ppm_of_16_bits_is_noted(self, head: bytes) -> None:
         picture = image.load(head + np.arange(6, dtype=">u2").tobytes())
-        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+        assert picture.notes == ["its 16 bits per sample are reduced to 8"]
 
     @pytest.mark.parametrize("mode", ["F", "I"])
     def test_samples_without_a_range_are_refused(self, mode: str) -> None:
@@ -174,7 +174,7 @@ class TestBitDepth:
 
     def test_of_a_png_that_pillow_has_opened_is_told_though_pillow_says_nothing(self) -> None:
         picture = image.load(Image.open(io.BytesIO(png_of(16, 2))))
-        assert picture.notes == ["its 16 bits a sample are reduced to 8"]
+        assert picture.notes == ["its 16 bits per sample are reduced to 8"]
 
 
 class TestSaving:

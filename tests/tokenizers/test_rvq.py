@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.priors.photo.windows import pack
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
@@ -150,5 +150,5 @@ def test_the_prior_is_within_its_budget():
     def code(stage, first, groups, parameters, phase):
         return pack(torch.zeros(1, groups, *((8, 8), (32, 32))[stage]), phase)
 
-    prior = Prior(PriorConfig()).requires_grad_(False)
+    prior = PhotoPrior(PhotoPriorConfig()).requires_grad_(False)
     assert 5_000 < multiplications(lambda: prior((1, 8, 8), torch.zeros(1), code)) / 512**2 <= 10_000

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from imgcodec import UsageError
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training.average import is_average, load_average, write_average
 from imgcodec.training.loop import Run
@@ -16,7 +16,7 @@ from imgcodec.training.photo.objective import Photo, PhotoPhase, code_length, gr
 from imgcodec.training.photo.recipe import grow
 
 TOKENIZER = RVQConfig(channels=(8, 12), width_coarse=8, width_fine=8, analysis_blocks=(2, 1), synthesis_blocks=(1, 2))
-PRIOR = PriorConfig(
+PRIOR = PhotoPriorConfig(
     width=16, hidden=16, heads=2, slices=((4, 4), (4, 8)), attention=((True, False), (False, True)), levels=8
 )
 
@@ -24,7 +24,7 @@ PRIOR = PriorConfig(
 def model(tokenizer: RVQConfig = TOKENIZER) -> Photo:
     """Small nets in which nothing is zero any more."""
     torch.manual_seed(3)
-    made = Photo(ResidualVQ(tokenizer), Prior(PRIOR))
+    made = Photo(ResidualVQ(tokenizer), PhotoPrior(PRIOR))
     with torch.no_grad():
         for name, parameter in made.named_parameters():
             if "codebooks" not in name:
@@ -84,12 +84,12 @@ def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
     assert is_average(path)
     assert not is_average(run.checkpoint)
     assert not is_average(tmp_path / "none.safetensors")
-    start = Photo(ResidualVQ(TOKENIZER), Prior(PRIOR))
+    start = Photo(ResidualVQ(TOKENIZER), PhotoPrior(PRIOR))
     load_average(path, start)
     for (name, parameter), kept in zip(had.named_parameters(), start.parameters(), strict=True):
         tolerance = 2**-10 if ".linear." in name else 2**-8 if parameter.dim() == 4 else 0.0
         torch.testing.assert_close(kept, parameter, rtol=tolerance, atol=1e-7, msg=name)
     assert {t.dtype for t in load_file(path).values()} == {torch.bfloat16, torch.float16, torch.float32}
-    other = Photo(ResidualVQ(replace(TOKENIZER, width_fine=12)), Prior(PRIOR))
+    other = Photo(ResidualVQ(replace(TOKENIZER, width_fine=12)), PhotoPrior(PRIOR))
     with pytest.raises(UsageError, match="other sizes"):
         load_average(path, other)

@@ -28,7 +28,7 @@ from imgcodec.model_file.model import load_photo_model
 from imgcodec.priors.integer.trainable import export, restore
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.tables import LARGEST_SCALE
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import load_photographs, random_crops
 from imgcodec.training.loop import Report, Run, run_phase
@@ -99,7 +99,7 @@ def small_model(recipe: PhotoRecipe, folder: Path) -> tuple[Photo, Data]:
 def started_model(recipe: PhotoRecipe, folder: Path) -> Photo:
     """The eigenvectors take seconds: once for all tests."""
     torch.manual_seed(0)
-    model = Photo(ResidualVQ(recipe.tokenizer), Prior(recipe.prior))
+    model = Photo(ResidualVQ(recipe.tokenizer), PhotoPrior(recipe.prior))
     lambdas = recipe.lambdas.at(torch.arange(8.0), 8)
     photographs = load_photographs([folder], recipe.crop)
     start_from_klt(model.tokenizer, model.prior, photographs, lambdas, np.random.default_rng(0))
@@ -162,13 +162,13 @@ def test_quantized_phase_trains_and_restores(recipe: PhotoRecipe, folder: Path, 
     phase = PhotoPhase("quantized", steps=3, warmup=1, rate=1e-2, quantized=True)
     train_phase(model, phase, data, tmp_path, resume=False)
     assert any((p != before[n]).any() for n, p in model.prior.named_parameters(prefix="prior"))
-    first = Prior(recipe.prior)
+    first = PhotoPrior(recipe.prior)
     first.load_state_dict(model.prior.state_dict())
     for layer in first.modules():
         if hasattr(layer, "quantized"):
             layer.quantized = True
     export(first)
-    back = Prior(recipe.prior)
+    back = PhotoPrior(recipe.prior)
     restore(back, first)
     export(back)
     for name, tensor in first.state_dict().items():
@@ -201,7 +201,7 @@ def test_training_from_a_model_file_goes_on_from_its_weights(
         torch.testing.assert_close(second.tokenizer.state_dict()[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
     weights = []
     for model in (first, second):
-        prior = Prior(recipe.prior)
+        prior = PhotoPrior(recipe.prior)
         restore(prior, model.prior)
         weights.append(dict(prior.named_parameters()))
     for name, parameter in weights[0].items():
@@ -292,9 +292,9 @@ def test_bad_settings_are_refused(setting: str, message: str) -> None:
 def test_the_start_is_of_the_recipes_kind(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(imgcodec.UsageError, match="of profile bsq"):
         train(recipe, [folder], folder, tmp_path, False, str(GOLDEN / "bsq.safetensors"))
-    grid = read_recipe(RECIPE.with_name("bsq.toml"), ["crop=64"])
+    raster = read_recipe(RECIPE.with_name("bsq.toml"), ["crop=64"])
     with pytest.raises(imgcodec.UsageError, match="of profile photo"):
-        train(grid, [folder], folder, tmp_path, False, str(GOLDEN / "tiny.safetensors"))
+        train(raster, [folder], folder, tmp_path, False, str(GOLDEN / "tiny.safetensors"))
 
 
 def test_gains_shift_by_slice(recipe: PhotoRecipe, folder: Path) -> None:

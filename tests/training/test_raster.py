@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from small_family_recipe import SMALL_SNAC
+from small_raster_recipe import SMALL_SNAC
 
 import imgcodec
 from imgcodec import UsageError
@@ -22,10 +22,10 @@ from imgcodec.training.data import load_photographs
 from imgcodec.training.loop import Phase
 from imgcodec.training.raster.objective import (
     CropTokens,
-    Grid,
-    GridData,
-    GridPhase,
     LossWeights,
+    RasterData,
+    RasterNetworks,
+    RasterPhase,
     TokenizerObjective,
     code_length,
     order0,
@@ -33,34 +33,34 @@ from imgcodec.training.raster.objective import (
     train_prior,
     train_tokenizer,
 )
-from imgcodec.training.raster.recipe import GridRecipe
+from imgcodec.training.raster.recipe import RasterRecipe
 from imgcodec.training.recipe import read_recipe, train
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-FAMILY = ["snac", "svqvae", "bsq", "pixelcnn"]
+RASTER_MODELS = ["snac", "svqvae", "bsq", "pixelcnn"]
 
 
 @pytest.fixture(scope="module")
-def recipe() -> GridRecipe:
+def recipe() -> RasterRecipe:
     recipe = read_recipe(RECIPES / "snac.toml", SMALL_SNAC)
-    assert isinstance(recipe, GridRecipe)
+    assert isinstance(recipe, RasterRecipe)
     return recipe
 
 
 @pytest.fixture(scope="module")
-def data(folder: Path) -> GridData:
+def data(folder: Path) -> RasterData:
     photographs = load_photographs([folder], 256)
     tiles = torch.stack([torch.from_numpy(p[:256, :256].copy()).permute(2, 0, 1) for p in photographs[:2]])
-    return GridData(photographs[2:], tiles, crop=64, batch=2, token_crops=4)
+    return RasterData(photographs[2:], tiles, crop=64, batch=2, token_crops=4)
 
 
-def small_grid(recipe: GridRecipe) -> Grid:
+def small_networks(recipe: RasterRecipe) -> RasterNetworks:
     torch.manual_seed(0)
-    return Grid(build_tokenizer(recipe.tokenizer), build_prior(recipe.prior))
+    return RasterNetworks(build_tokenizer(recipe.tokenizer), build_prior(recipe.prior))
 
 
 @pytest.fixture(scope="module")
-def trained(recipe: GridRecipe, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(recipe: RasterRecipe, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model, beside what its training left. Its prior is not good, but says something."""
     output = tmp_path_factory.mktemp("trained")
     _, prior, quantized = recipe.phases
@@ -90,7 +90,7 @@ def test_a_recipe_becomes_a_model_that_compresses(trained: Path, folder: Path) -
         assert {"tokenizer": "validation/psnr", "prior": "validation/bpp"}[phase] in events.Tags()["scalars"]
 
 
-def test_finished_phases_are_read_back(trained: Path, recipe: GridRecipe, folder: Path, tmp_path: Path) -> None:
+def test_finished_phases_are_read_back(trained: Path, recipe: RasterRecipe, folder: Path, tmp_path: Path) -> None:
     for phase in recipe.phases:
         shutil.copy(trained.with_name(f"{phase.name}-weights.safetensors"), tmp_path)
     again = train(recipe, [folder], None, tmp_path, resume=True, start=None)
@@ -99,7 +99,7 @@ def test_finished_phases_are_read_back(trained: Path, recipe: GridRecipe, folder
 
 
 def test_training_from_a_model_file_goes_on_from_its_weights(
-    trained: Path, recipe: GridRecipe, folder: Path, few: Path, tmp_path: Path
+    trained: Path, recipe: RasterRecipe, folder: Path, few: Path, tmp_path: Path
 ) -> None:
     """A phase that learns nothing ends with the model that it started from, whatever it would have started with."""
     still = replace(recipe.phases[2], steps=1, rate=0.0)
@@ -128,17 +128,17 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, call
 
 
 def test_interrupted_tokenizer_phase_ends_where_an_uninterrupted_one_does(
-    recipe: GridRecipe, data: GridData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: RasterRecipe, data: RasterData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phase = GridPhase("tokenizer", steps=6, rate=1e-2, warmup=2, revive_every=4, revive_until=1, schedule="cosine")
-    train_tokenizer(small_grid(recipe), phase, data, tmp_path / "whole", resume=False)
+    phase = RasterPhase("tokenizer", steps=6, rate=1e-2, warmup=2, revive_every=4, revive_until=1, schedule="cosine")
+    train_tokenizer(small_networks(recipe), phase, data, tmp_path / "whole", resume=False)
     with monkeypatch.context() as patch:
-        interrupt_at(patch, GridData, "crops", 3)
+        interrupt_at(patch, RasterData, "crops", 3)
         with pytest.raises(KeyboardInterrupt):
-            train_tokenizer(small_grid(recipe), phase, data, tmp_path / "cut", resume=False)
+            train_tokenizer(small_networks(recipe), phase, data, tmp_path / "cut", resume=False)
     stopped = load_file(tmp_path / "cut" / "tokenizer.safetensors")
     assert max(int(tensor) for name, tensor in stopped.items() if name.endswith(".step")) == 3
-    train_tokenizer(small_grid(recipe), phase, data, tmp_path / "cut", resume=True)
+    train_tokenizer(small_networks(recipe), phase, data, tmp_path / "cut", resume=True)
     whole, cut = (load_file(tmp_path / name / "tokenizer.safetensors") for name in ("whole", "cut"))
     assert whole["buffer.quantizers.0.used"].sum() == 2 * 2  # of the two steps after codes were revived
     for name, tensor in whole.items():
@@ -147,12 +147,12 @@ def test_interrupted_tokenizer_phase_ends_where_an_uninterrupted_one_does(
 
 
 def test_interrupted_quantized_prior_phase_ends_where_an_uninterrupted_one_does(
-    recipe: GridRecipe, data: GridData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: RasterRecipe, data: RasterData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phase = GridPhase("quantized", steps=5, rate=1e-2, warmup=1, trains="prior", quantized=True)
+    phase = RasterPhase("quantized", steps=5, rate=1e-2, warmup=1, trains="prior", quantized=True)
 
     def sitting(name: str, resume: bool, cut_at: int = 0) -> None:
-        model = small_grid(recipe)
+        model = small_networks(recipe)
         tokens = CropTokens(model.tokenizer.eval(), data)
         with monkeypatch.context() as patch:
             if cut_at:
@@ -170,8 +170,8 @@ def test_interrupted_quantized_prior_phase_ends_where_an_uninterrupted_one_does(
             assert torch.equal(cut[name], tensor), name
 
 
-def test_tokens_of_new_crops_or_of_stored_ones(recipe: GridRecipe, data: GridData) -> None:
-    tokenizer = small_grid(recipe).tokenizer.eval()
+def test_tokens_of_new_crops_or_of_stored_ones(recipe: RasterRecipe, data: RasterData) -> None:
+    tokenizer = small_networks(recipe).tokenizer.eval()
     stored = CropTokens(tokenizer, data)
     fresh = CropTokens(tokenizer, replace(data, token_crops=0))
     for tokens in (stored, fresh):
@@ -182,8 +182,8 @@ def test_tokens_of_new_crops_or_of_stored_ones(recipe: GridRecipe, data: GridDat
         assert all(t.dtype == torch.int64 for t in first)
 
 
-def test_code_length_of_a_prior_that_knows_nothing_is_that_of_its_digits(recipe: GridRecipe) -> None:
-    prior = small_grid(recipe).prior  # its last layer starts at zero
+def test_code_length_of_a_prior_that_knows_nothing_is_that_of_its_digits(recipe: RasterRecipe) -> None:
+    prior = small_networks(recipe).prior  # its last layer starts at zero
     tokens = [torch.randint(0, 16, (2, side, side)) for side in prior.sides]
     lengths = code_length(prior, tokens)
     for bits, stage in zip(lengths, tokens, strict=True):
@@ -244,10 +244,10 @@ def test_schedules_start_stay_and_fall() -> None:
     assert phase.schedule_at(60, 0.0) > Phase("x", steps=100, rate=1.0, warmup=10, decay_from=0.5).schedule_at(60, 0.0)
 
 
-@pytest.mark.parametrize("name", [*FAMILY, "tiny"])
+@pytest.mark.parametrize("name", [*RASTER_MODELS, "tiny"])
 def test_shipped_recipes_are_whole(name: str) -> None:
     recipe = read_recipe(RECIPES / f"{name}.toml", [])
-    assert isinstance(recipe, GridRecipe)
+    assert isinstance(recipe, RasterRecipe)
     assert recipe.profile == name
     assert [p.trains for p in recipe.phases] == ["tokenizer", "prior", "prior"]
     assert recipe.phases[-1].quantized
@@ -256,9 +256,9 @@ def test_shipped_recipes_are_whole(name: str) -> None:
 
 def test_models_of_the_shipped_recipes_are_small() -> None:
     total = 0.0
-    for name in FAMILY:
+    for name in RASTER_MODELS:
         recipe = read_recipe(RECIPES / f"{name}.toml", [])
-        assert isinstance(recipe, GridRecipe)
+        assert isinstance(recipe, RasterRecipe)
         with torch.device("meta"):
             tokenizer, prior = build_tokenizer(recipe.tokenizer), build_prior(recipe.prior)
         total += sum(2 * p.numel() for p in tokenizer.parameters()) + sum(p.numel() for p in prior.parameters())
@@ -268,9 +268,8 @@ def test_models_of_the_shipped_recipes_are_small() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("profile='bsq'", "a model of these parts has the profile snac"),
-        ("profile='jpeg'", "there is no profile 'jpeg'"),
-        ("tokenizer.kind='x'", "there is no tokenizer 'x'"),
+        ("profile='jpeg'", "its profile 'jpeg' is not known"),
+        ("tokenizer.kind='x'", "there is no raster tokenizer 'x'"),
         ("prior.sides=[2, 4]", "do not go together"),
         ("prior.codes=9", "do not go together: there are 16 codes"),
         ("crop=100", "multiples of 64"),
@@ -288,7 +287,7 @@ def test_recipes_that_cannot_be_are_refused(setting: str, message: str) -> None:
         read_recipe(RECIPES / "snac.toml", [*SMALL_SNAC, setting, *extra])
 
 
-def test_pictures_without_a_whole_tile_cannot_validate(recipe: GridRecipe, folder: Path, tmp_path: Path) -> None:
+def test_pictures_without_a_whole_tile_cannot_validate(recipe: RasterRecipe, folder: Path, tmp_path: Path) -> None:
     Image.new("RGB", (200, 200)).save(tmp_path / "small.png")
     with pytest.raises(UsageError, match="No picture to validate on has 256 pixels"):
         train(recipe, [folder], tmp_path, tmp_path / "run", resume=False, start=None)

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.exact_causal import GATE_REACH, ExactCausalAttention, ExactDense, ExactGate
-from imgcodec.priors.photo.transformer import UPSAMPLING, Prior
+from imgcodec.priors.photo.transformer import UPSAMPLING, PhotoPrior
 from imgcodec.priors.raster.logits import weights_of
-from imgcodec.priors.raster.protocol import Place, SequencePrior, to_digits
+from imgcodec.priors.raster.protocol import Place, RasterPrior, to_digits
 
 QUALITY = 12800
 TILE_PLACES = 8
@@ -40,17 +40,17 @@ def known_answer(prior: nn.Module) -> str:
     """SHA-256 of what an exact prior computes here, on its device, as hexadecimal. Takes some tens of milliseconds."""
     digest = hashlib.sha256()
     with exact.exact_arithmetic():
-        if isinstance(prior, Prior):
+        if isinstance(prior, PhotoPrior):
             parts = [*_walk(prior), *_products(prior)]
         else:
-            parts = [*_tile(cast(SequencePrior, prior)), *_rows(prior)]
+            parts = [*_tile(cast(RasterPrior, prior)), *_rows(prior)]
         for numbers in parts:
             integers = numbers.to("cpu", torch.int32).contiguous().numpy().astype("<i4", copy=False)
             digest.update(google_crc32c.value(integers.tobytes()).to_bytes(4, "little"))
     return digest.hexdigest()
 
 
-def _walk(prior: Prior) -> list[Tensor]:
+def _walk(prior: PhotoPrior) -> list[Tensor]:
     """The parameters of each step, for one window of stage 0. Tokens are mostly small, some over the whole range."""
     window, seen, given = prior.config.windows[0], 0, []
 
@@ -68,7 +68,7 @@ def _walk(prior: Prior) -> list[Tensor]:
     return given
 
 
-def _products(prior: Prior) -> Iterator[Tensor]:
+def _products(prior: PhotoPrior) -> Iterator[Tensor]:
     """What one layer of each kind and shape gives for operands at full range, on the grid of a tile."""
     window = prior.config.windows[0]
     coarse = -(-TILE_PLACES // window) * window
@@ -93,7 +93,7 @@ def _products(prior: Prior) -> Iterator[Tensor]:
                 yield layer.attend(_attention_input(layer, height, width), inside)
 
 
-def _tile(prior: SequencePrior) -> Iterator[Tensor]:
+def _tile(prior: RasterPrior) -> Iterator[Tensor]:
     """The logits of a small tile; then logits and weights of the first places of its first stage, of two tiles."""
     factors = [side // prior.sides[0] for side in prior.sides]
     side = max(1, min(prior.sides[0], int((MOST_PLACES / sum(f**2 for f in factors)) ** 0.5)))

@@ -12,7 +12,7 @@ from torch import Tensor
 from imgcodec.bitstream.entropy import Int32s, Numbers
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.photo.tables import centre_and_table
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 
 
 class Coder(Protocol):
@@ -23,7 +23,7 @@ class Coder(Protocol):
 
 
 def walk_tile(
-    prior: Prior,
+    prior: PhotoPrior,
     coders: Sequence[Coder],
     sizes: Sequence[tuple[int, ...]],
     quality: int,

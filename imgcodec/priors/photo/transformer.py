@@ -15,8 +15,8 @@ A head gives two numbers for each token: `mean`, where its distribution is centr
 width. As integers, in sixteenths, they choose one of the frequency tables of the model (see
 `imgcodec.priors.photo.tables`).
 
-`Prior.forward` is the only walk over the tokens. What happens at each step is the caller's `code`: training hands the
-true tokens back and keeps the parameters for its loss, the encoder writes them, the decoder reads them.
+`PhotoPrior.forward` is the only loop over the tokens. What happens at each step is up to the caller's `code`: training
+returns the true tokens and keeps the parameters for its loss, the encoder writes them, the decoder reads them.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ MOST_SCORES = 2**12  # that a place may have, heads * window**2: they are what a
 
 
 @dataclass(frozen=True)
-class PriorConfig:
+class PhotoPriorConfig:
     """Sizes of the `photo` prior. `slices`, `windows` and `attention` (does a slice's block attend?) are by stage.
     tunes: 2 where there is one for the eye, with other steps for the same quality."""
 
@@ -74,7 +74,7 @@ class PriorConfig:
 class Block(nn.Module):
     """Transformer block on the state (B, width, h, w): window attention (optional), depthwise 5x5, feed-forward."""
 
-    def __init__(self, config: PriorConfig, window: int, attend: bool) -> None:
+    def __init__(self, config: PhotoPriorConfig, window: int, attend: bool) -> None:
         super().__init__()
         self.attention = Attention(config.width, config.heads, window) if attend else None
         self.local = Depthwise(config.width, 5)
@@ -92,7 +92,7 @@ class Block(nn.Module):
 class Head(nn.Module):
     """State -> parameters of one slice, in two checkerboard phases; and the slice's tokens -> state."""
 
-    def __init__(self, config: PriorConfig, groups: int, planes: int) -> None:
+    def __init__(self, config: PhotoPriorConfig, groups: int, planes: int) -> None:
         super().__init__()
         self.groups = groups
         self.hidden = Linear(config.width, config.width)
@@ -116,7 +116,7 @@ class Head(nn.Module):
 class Stage(nn.Module):
     """All slices of one stage."""
 
-    def __init__(self, config: PriorConfig, index: int) -> None:
+    def __init__(self, config: PhotoPriorConfig, index: int) -> None:
         super().__init__()
         self.index, self.window = index, config.windows[index]
         slices, attention = config.slices[index], config.attention[index]
@@ -142,10 +142,10 @@ class Stage(nn.Module):
             yield block, head
 
 
-class Prior(nn.Module):
+class PhotoPrior(nn.Module):
     """Walks the tokens of a batch of equal tiles, coarse stage first."""
 
-    def __init__(self, config: PriorConfig) -> None:
+    def __init__(self, config: PhotoPriorConfig) -> None:
         super().__init__()
         self.config = config
         self.coarse = Stage(config, 0)

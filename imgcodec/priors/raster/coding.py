@@ -10,11 +10,11 @@ from torch import Tensor
 from imgcodec.bitstream.entropy import RangeCoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.raster.logits import weights_of
-from imgcodec.priors.raster.protocol import Place, SequencePrior, from_digits, to_digits
+from imgcodec.priors.raster.protocol import Place, RasterPrior, from_digits, to_digits
 
 
 def walk_tiles(
-    prior: SequencePrior,
+    prior: RasterPrior,
     coders: Sequence[Sequence[RangeCoder]],
     sizes: Sequence[tuple[int, int]],
     tokens: Sequence[NDArray[np.integer]] | None,

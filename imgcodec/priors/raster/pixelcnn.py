@@ -75,7 +75,7 @@ class Block(nn.Module):
 
 
 class PixelCNN(nn.Module):
-    """See the top of this file, and `imgcodec.priors.raster.protocol.SequencePrior`; one stage, tokens of one digit.
+    """See the top of this file, and `imgcodec.priors.raster.protocol.RasterPrior`; one stage, tokens of one digit.
 
     Made from its configuration, or from the fields of one: `PixelCNN(num_codes=512, latent_dim=64)`.
     """
@@ -93,7 +93,7 @@ class PixelCNN(nn.Module):
         nn.init.zeros_(self.predict.weight)
 
     def forward(self, tokens: list[Tensor]) -> list[list[Tensor]]:
-        """As SequencePrior.forward. Raises ValueError for more stages or larger tiles than there are."""
+        """As RasterPrior.forward. Raises ValueError for more stages or larger tiles than there are."""
         self._check([(t.shape[1], t.shape[2]) for t in tokens])
         embedded = self.tokens(tokens[0])
         columns, reach = embedded.shape[2], self.config.kernel_size // 2
@@ -108,7 +108,7 @@ class PixelCNN(nn.Module):
 
     @torch.no_grad()
     def walk(self, batch: int, sizes: Sequence[tuple[int, int]], code: Code) -> list[Tensor]:
-        """As SequencePrior.walk. Raises ValueError for more stages or larger tiles than there are."""
+        """As RasterPrior.walk. Raises ValueError for more stages or larger tiles than there are."""
         self._check(sizes)
         (rows, columns), width, reach = sizes[0], self.config.latent_dim, self.config.kernel_size // 2
         device, blocks = self.tokens.weight.device, self._blocks()

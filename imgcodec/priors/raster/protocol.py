@@ -30,7 +30,7 @@ tokens that are given, read them, sample them. Logits are in nats; in exact arit
 LOGIT_UNIT = 32
 
 
-class SequencePrior(Protocol):
+class RasterPrior(Protocol):
     """A pure `nn.Module` of this shape, in float, with fake quantization or exact.
 
     sides: tokens a full tile is wide and high, by stage, coarse first. A tile may be smaller.

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.priors.integer.exact import ExactLinear
-from imgcodec.priors.raster.protocol import LOGIT_UNIT, Place, SequencePrior, to_digits
+from imgcodec.priors.raster.protocol import LOGIT_UNIT, Place, RasterPrior, to_digits
 
 SHARPEST = 1e-4
 """A lower temperature than this draws the same, and would leave the range of numbers."""
 
 
 def sample(
-    prior: SequencePrior,
+    prior: RasterPrior,
     batch: int,
     sizes: Sequence[tuple[int, int]],
     temperature: float = 1.0,
@@ -59,7 +59,7 @@ def sample(
 
 
 def _checked(
-    prior: SequencePrior, batch: int, sizes: Sequence[tuple[int, int]], prefix: Sequence[Tensor]
+    prior: RasterPrior, batch: int, sizes: Sequence[tuple[int, int]], prefix: Sequence[Tensor]
 ) -> Sequence[Tensor]:
     for tokens, (rows, columns) in zip(prefix, sizes, strict=False):
         if tokens.dim() != 2 or len(tokens) != batch or tokens.shape[1] > rows * columns or tokens.is_floating_point():

@@ -30,7 +30,7 @@ LARGEST_TABLE = 2**14  # rows of embedded tokens of a stage; tokens of more code
 
 
 @dataclass(frozen=True)
-class RasterConfig:
+class RasterTransformerConfig:
     """Sizes of the raster transformer.
 
     sides: tokens a full tile is wide and high, by stage, each a multiple of the one before. codes: tokens of every
@@ -68,7 +68,7 @@ class RasterConfig:
 class Block(nn.Module):
     """Transformer block on the state (B, N, width): attention to earlier positions, feed-forward."""
 
-    def __init__(self, config: RasterConfig) -> None:
+    def __init__(self, config: RasterTransformerConfig) -> None:
         super().__init__()
         self.attention = CausalAttention(config.width, config.heads, config.context)
         self.expand = Dense(config.width, config.hidden)
@@ -88,7 +88,7 @@ class Block(nn.Module):
 class Head(nn.Module):
     """State (..., width) and the earlier digits of a token -> logits of its next digit, in one stage."""
 
-    def __init__(self, config: RasterConfig) -> None:
+    def __init__(self, config: RasterTransformerConfig) -> None:
         super().__init__()
         self.digits, self.hidden = config.digits, config.hidden
         self.state = Dense(config.width, len(config.digits) * config.hidden)
@@ -112,9 +112,9 @@ class Head(nn.Module):
 
 
 class RasterTransformer(nn.Module):
-    """See the top of this file, and `imgcodec.priors.raster.protocol.SequencePrior`."""
+    """See the top of this file, and `imgcodec.priors.raster.protocol.RasterPrior`."""
 
-    def __init__(self, config: RasterConfig) -> None:
+    def __init__(self, config: RasterTransformerConfig) -> None:
         super().__init__()
         self.config, self.sides, self.digits, self.codes = config, config.sides, config.digits, config.codes
         stages = len(config.sides)
@@ -129,7 +129,7 @@ class RasterTransformer(nn.Module):
         self.heads = nn.ModuleList(Head(config) for _ in config.sides)
 
     def forward(self, tokens: list[Tensor]) -> list[list[Tensor]]:
-        """As SequencePrior.forward. Raises ValueError for sizes that no tile has."""
+        """As RasterPrior.forward. Raises ValueError for sizes that no tile has."""
         sizes = [(t.shape[1], t.shape[2]) for t in tokens]
         self._check(sizes)
         digits = [to_digits(t, self.digits).unbind(-1) for t in tokens]
@@ -158,7 +158,7 @@ class RasterTransformer(nn.Module):
 
     @torch.no_grad()
     def walk(self, batch: int, sizes: Sequence[tuple[int, int]], code: Code) -> list[Tensor]:
-        """As SequencePrior.walk. Raises ValueError for sizes that no tile has."""
+        """As RasterPrior.walk. Raises ValueError for sizes that no tile has."""
         self._check(sizes)
         device, at = self.tokens.weight.device, 0
         start = torch.zeros(batch, self.config.width, device=device)

@@ -1,4 +1,4 @@
-"""The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen as they are written."""
+"""The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen by rate and distortion."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,15 @@ from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.photo.coding import Coder, walk_tile
 from imgcodec.priors.photo.rdoq import Chooser, ChoosingEncoder, Rounder
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.model import PhotoModel
-from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
+from imgcodec.profiles.photo.tiling import Piece, analyse, quantize_latent, synthesise
 from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
 from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
 
 TILE_SIZE = 1024
-"""Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
+"""Pixels. No context crosses a tile's border: a damaged tile costs no other, and memory does not grow."""
 
 DEFAULT_QUALITY = 50.0
 
@@ -43,7 +44,7 @@ class PhotoCodec:
         return self.photo.tokenizer
 
     @property
-    def prior(self) -> Prior:
+    def prior(self) -> PhotoPrior:
         return self.photo.prior
 
     @property
@@ -86,7 +87,8 @@ class PhotoCodec:
         colour_mode: ColourMode = ColourMode.RGB,
         bit_depth: int = 8,
     ) -> Header:
-        """Quality 0..100, 50 by default; for the eye, where the model can. Raises UsageError for another quality."""
+        """Quality 0..100, 50 by default; tune visual by default, where the model has it. Raises UsageError for another
+        quality."""
         quality = DEFAULT_QUALITY if quality is None else quality
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
@@ -98,66 +100,71 @@ class PhotoCodec:
         )  # fmt: skip
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
-        """Each piece when it is asked for."""
+        """The latent, in pieces, each computed when it is asked for."""
         return analyse(self.photo.tokenizer, pixels, self.photo.device)
 
     def encode(
         self, header: Header, analysis: Iterable[Piece], pixels: NDArray[np.uint8], effort: int
     ) -> tuple[Tokens, list[Section]]:
-        """The encoder chooses the tokens of stage 1 as it writes them. More effort chooses them first, and again by
-        what gradients say (`imgcodec.profiles.photo.refine`); then they are written as they are."""
-        values, worth = self._latent(header, analysis)
+        """The tokens of stage 1 are chosen while they are written, by rate and distortion. With more effort they are
+        chosen first, then improved by gradients (`imgcodec.profiles.photo.refine`), then written."""
+        values, distortion_weight = self._latent(header, analysis)
         if effort > 1:
             from imgcodec.profiles.photo.refine import refine
 
-            tokens = refine(self.photo, self._choose(header, values, worth), pixels, values[1], effort)
+            tokens = refine(self.photo, self._choose(header, values, distortion_weight), pixels, values[1], effort)
             return tokens, self.write(tokens)
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
-        def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
-            # stage 0 is settled: stage 1 is what it leaves
-            return ChoosingEncoder(tables, slices[stage], worth[place]) if stage else RangeEncoder(tables)
+        def coder(stage: int, region: tuple[slice, slice]) -> RangeEncoder:
+            # stage 0 is rounded already: stage 1 is its residual
+            return ChoosingEncoder(tables, slices[stage], distortion_weight[region]) if stage else RangeEncoder(tables)
 
-        tokens, coders = self._walk(header, values, coder)
+        tokens, coders = self._code(header, values, coder)
         return tokens, _sections(coders)
 
     def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
-        """As they are chosen without more effort."""
+        """The tokens that `encode` writes with an effort of 1."""
         return self._choose(header, *self._latent(header, analysis))
 
     def _latent(
         self, header: Header, analysis: Iterable[Piece]
     ) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
-        """See `imgcodec.profiles.photo.tiling.scale`."""
+        """The tokens before they are chosen, and the weight of errors (`imgcodec.profiles.photo.tiling`)."""
         size = (header.height, header.width)
         with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            return scale(self.photo.tokenizer, analysis, size, self.photo.level(header), header.tune == Tune.VISUAL)
+            return quantize_latent(
+                self.photo.tokenizer, analysis, size, self.photo.level(header), masked=header.tune == Tune.VISUAL
+            )
 
-    def _choose(self, header: Header, values: list[NDArray[np.float16]], worth: NDArray[np.float32]) -> Tokens:
+    def _choose(
+        self, header: Header, values: list[NDArray[np.float16]], distortion_weight: NDArray[np.float32]
+    ) -> Tokens:
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
-        def coder(stage: int, place: tuple[slice, slice]) -> Chooser | Rounder:
-            return Chooser(tables, slices[stage], worth[place]) if stage else Rounder()
+        def coder(stage: int, region: tuple[slice, slice]) -> Chooser | Rounder:
+            return Chooser(tables, slices[stage], distortion_weight[region]) if stage else Rounder()
 
-        return self._walk(header, values, coder)[0]
+        return self._code(header, values, coder)[0]
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
+        LAYOUT.check(tokens.header)
         places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))
         shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self.photo.tokenizer.config.channels, places, strict=True)]
         check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)
 
     def write(self, tokens: Tokens) -> list[Section]:
-        """As they are."""
+        """The sections of these tokens, unchanged."""
         stages = [s.astype(np.int16, copy=False) for s in tokens.stages]
-        return _sections(self._walk(tokens.header, stages, lambda *_: RangeEncoder(self.photo.tables))[1])
+        return _sections(self._code(tokens.header, stages, lambda *_: RangeEncoder(self.photo.tables))[1])
 
-    def _walk(
+    def _code(
         self, header: Header, stages: Stages, coder: Callable[[int, tuple[slice, slice]], AnyCoder]
     ) -> tuple[Tokens, list[list[AnyCoder]]]:
-        """Tokens, or real numbers for coders that choose, -> the tokens, and the coders of each tile's stages.
+        """Tokens, or real numbers for coders that round them, -> tokens, and the coders of each tile's stages.
 
-        coder: makes one for a stage and the rows and columns of a tile in it.
+        coder: makes the encoder of a stage for the rows and columns of a tile in it.
         """
         coded, all_coders = [np.empty(s.shape, np.int16) for s in stages], []
         for index in range(header.tile_count):
@@ -174,13 +181,13 @@ class PhotoCodec:
         return Tokens(header, coded), all_coders
 
     def empty(self, header: Header) -> Stages:
-        """Nothing but zero codewords: they add nothing to the latent, and decode to flat gray."""
+        """Zero codewords in every position: they decode to flat gray."""
         whole = _places(Rectangle(0, 0, header.width, header.height))
         groups = self.photo.tokenizer.config.channels
         return [np.full((g, y.stop, x.stop), self._zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
-        """One tile after the other."""
+        """One tile after the other, on its own."""
         for index, streams in zip(tiles, data, strict=True):
             coders = [RangeDecoder(self.photo.tables, stream) for stream in streams]
             places = _places(header.tile_rectangle(index))
@@ -191,7 +198,7 @@ class PhotoCodec:
                 stage[:, y, x] = tokens
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
-        """By the synthesis of the header's tune; `scale` is 1."""
+        """With the synthesis of the header's tune; `scale` is 1."""
         header, tokenizer = tokens.header, self.photo.tokenizer
         synthesis = self.photo.synthesis(header.tune)
         size = (header.height, header.width)
@@ -199,7 +206,7 @@ class PhotoCodec:
             return synthesise(tokenizer, synthesis, tokens.stages, size, self.photo.level(header), self.photo.device)
 
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
-        """Raises UsageError: its prior expects tokens, but was never taught to make up a picture of them."""
+        """Raises UsageError: its prior was not trained to generate pictures."""
         raise UsageError(f"The model {self.name} does not generate pictures.")
 
     @property
@@ -208,7 +215,7 @@ class PhotoCodec:
 
 
 def _sections(coders: list[list[RangeEncoder]]) -> list[Section]:
-    """What the encoders of each tile's stages have written."""
+    """The sections of the encoders of each tile's stages."""
     return [
         Section(SectionType.TOKENS, stage, tile, encoder.finish())
         for tile, encoders in enumerate(coders)
@@ -217,7 +224,7 @@ def _sections(coders: list[list[RangeEncoder]]) -> list[Section]:
 
 
 def prior_quality(header: Header) -> int:
-    """What the prior is told of quality and tune."""
+    """Quality and tune as one number, as the prior takes them."""
     return header.quality + header.tune * TUNE_UNITS
 
 

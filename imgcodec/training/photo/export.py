@@ -16,10 +16,10 @@ from imgcodec.priors.integer.trainable import export, unquantize
 from imgcodec.priors.photo.rate import choose_tokens
 from imgcodec.priors.photo.rdoq import slice_weight
 from imgcodec.priors.photo.tables import HALF, SCALES, UNIT, centre_and_table, fit_tables, logistic_tables
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import pack
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.photo.model import load_photo_model, photo_model
+from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
 from imgcodec.training.photo.objective import Lambdas, Photo, code_length
@@ -38,12 +38,15 @@ def export_photo(
     counts = symbol_counts(model.tokenizer, exact, photographs, crops, np.random.default_rng(seed))
     path.parent.mkdir(parents=True, exist_ok=True)
     tables = fit_tables(counts)
-    return save_model(path, *photo_model(model.tokenizer, exact, tables, (lambdas.lowest, lambdas.highest)))
+    return save_model(path, *photo_model_contents(model.tokenizer, exact, tables, (lambdas.lowest, lambdas.highest)))
 
 
 @torch.no_grad()
 def compare_rates(
-    prior: Prior, path: Path, development: list[NDArray[np.uint8]], qualities: tuple[float, ...] = (10, 30, 50, 70, 90)
+    prior: PhotoPrior,
+    path: Path,
+    development: list[NDArray[np.uint8]],
+    qualities: tuple[float, ...] = (10, 30, 50, 70, 90),
 ) -> dict[str, float]:
     """Bits a pixel of the same tokens under the float prior, under its fake quantization, and under the exported one
     with its fitted tables. development: uint8 (H, W, 3), sides multiples of the prior's largest window in pixels."""
@@ -66,7 +69,7 @@ def compare_rates(
 
 
 def symbol_counts(
-    tokenizer: ResidualVQ, prior: Prior, photographs: list[NDArray[np.uint8]], crops: int, rng: np.random.Generator
+    tokenizer: ResidualVQ, prior: PhotoPrior, photographs: list[NDArray[np.uint8]], crops: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """How often each symbol of each table occurs, (tables, 2 * HALF + 2), under an exact prior."""
     _, shift = logistic_tables()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from imgcodec.priors.photo.tables import LARGEST_SCALE, SMALLEST_WIDTH
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.tokenizers.init import block_basis, start_transforms
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.transforms import BLOCK
@@ -20,7 +20,7 @@ from imgcodec.training.data import random_crops
 
 @torch.no_grad()
 def start_from_klt(
-    tokenizer: ResidualVQ, prior: Prior, photographs: list[np.ndarray], lambdas: Tensor, rng: np.random.Generator
+    tokenizer: ResidualVQ, prior: PhotoPrior, photographs: list[np.ndarray], lambdas: Tensor, rng: np.random.Generator
 ) -> None:
     """Sets linear paths, gains and the prior's output biases; everything else keeps its initialization.
 
@@ -40,7 +40,7 @@ def start_from_klt(
 
 
 @torch.no_grad()
-def start_prior(tokenizer: ResidualVQ, prior: Prior, crops: Tensor) -> None:
+def start_prior(tokenizer: ResidualVQ, prior: PhotoPrior, crops: Tensor) -> None:
     """Sets the prior's output biases to the scale that each group's tokens have at each level; crops: uint8."""
     latent = tokenizer.analysis(crops.float() / 255)
     for level in range(prior.config.tunes * tokenizer.config.levels):

@@ -16,7 +16,7 @@ from imgcodec.metrics.differentiable import visual_loss
 from imgcodec.priors.integer.trainable import Rows, calibrate, unquantize
 from imgcodec.priors.photo.rate import choose_tokens, logistic_bits
 from imgcodec.priors.photo.rdoq import slice_weight
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import pack, unpack
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
@@ -54,7 +54,7 @@ class Data:
 
 def photo_forward(
     tokenizer: ResidualVQ,
-    prior: Prior,
+    prior: PhotoPrior,
     pixels: Tensor,
     level: Tensor,
     linear_analysis: bool = False,
@@ -76,7 +76,7 @@ def photo_forward(
 
 
 def code_length(
-    prior: Prior, values: Sequence[Tensor], level: Tensor, chooses: bool = True, noisy: bool = False
+    prior: PhotoPrior, values: Sequence[Tensor], level: Tensor, chooses: bool = True, noisy: bool = False
 ) -> tuple[Tensor, list[Tensor]]:
     """Bits (B,) of the tokens of both stages (B, groups, h, w), and the tokens, all centred.
 
@@ -149,7 +149,7 @@ class PhotoPhase(Phase):
 class Photo(nn.Module):
     """Tokenizer and prior, trained together."""
 
-    def __init__(self, tokenizer: ResidualVQ, prior: Prior) -> None:
+    def __init__(self, tokenizer: ResidualVQ, prior: PhotoPrior) -> None:
         super().__init__()
         self.tokenizer, self.prior = tokenizer, prior
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -15,7 +15,7 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
 from imgcodec.model_file.untrusted import as_tuples
 from imgcodec.priors.integer.trainable import calibrate, restore
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.storage import files
 from imgcodec.tokenizers.layers import ResidualBlock
@@ -45,7 +45,7 @@ class PhotoRecipe:
     """
 
     tokenizer: RVQConfig
-    prior: PriorConfig
+    prior: PhotoPriorConfig
     lambdas: Lambdas
     phases: tuple[PhotoPhase, ...]
     crop: int = 256
@@ -67,7 +67,7 @@ class PhotoRecipe:
 def photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
     """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say."""
     phases = tuple(PhotoPhase(**as_tuples(phase)) for phase in table.pop("phases"))
-    parts = {"tokenizer": RVQConfig, "prior": PriorConfig, "lambdas": Lambdas}
+    parts = {"tokenizer": RVQConfig, "prior": PhotoPriorConfig, "lambdas": Lambdas}
     built: dict[str, Any] = {name: kind(**as_tuples(table.pop(name, {}))) for name, kind in parts.items()}
     return PhotoRecipe(phases=phases, **built, **table)
 
@@ -84,7 +84,7 @@ def train_photo(
     """Trains through all phases; see `imgcodec.training.recipe.train`."""
     development = [centre(p, 512, recipe.crop) for p in held_out[:: max(1, len(held_out) // 8)]]
     data = Data(photographs, development, recipe.lambdas, recipe.crop, recipe.batch, recipe.seed, device)
-    model = Photo(ResidualVQ(recipe.tokenizer), Prior(recipe.prior))
+    model = Photo(ResidualVQ(recipe.tokenizer), PhotoPrior(recipe.prior))
     _initialize(model, data, start)
     model.to(device)
     run_phases(recipe.phases, model, folder, resume, lambda phase: train_phase(model, phase, data, folder, resume))

@@ -7,27 +7,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.exact import check_bounds, exact_arithmetic
 from imgcodec.priors.integer.trainable import export, unquantize
 from imgcodec.priors.raster.protocol import LOGIT_UNIT
-from imgcodec.profiles.raster.model import Prior, Tokenizer, grid_model
-from imgcodec.training.raster.objective import Grid, order0_lengths, rates, tokenize
+from imgcodec.profiles.raster.layout import TILE
+from imgcodec.profiles.raster.model import Prior, Tokenizer, raster_model_contents
+from imgcodec.training.raster.objective import RasterNetworks, order0_lengths, rates, tokenize
 
 
-def export_grid(profile: str, tokenizer: Tokenizer, prior: Prior, path: Path) -> Prior:
+def export_raster(profile: str, tokenizer: Tokenizer, prior: Prior, path: Path) -> Prior:
     """Writes the model file of a tokenizer and a calibrated prior; returns the exported prior."""
     exact = copy.deepcopy(prior)
     export(exact)
     check_bounds(exact)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(path, *grid_model(profile, tokenizer, exact))
+    save_model(path, *raster_model_contents(profile, tokenizer, exact))
     return exact
 
 
 @torch.no_grad()
-def compare_grid_rates(model: Grid, exact: Prior, tiles: Tensor, known: list[Tensor]) -> dict[str, Any]:
+def compare_raster_rates(model: RasterNetworks, exact: Prior, tiles: Tensor, known: list[Tensor]) -> dict[str, Any]:
     """Bits of the same tokens under the float prior, under its fake quantization and under the exported one; and under
     the frequencies of codes alone (order 0), counted in `known`, tokens (N, h, w) of training tiles by stage. tiles:
     uint8 (N, 3, 256, 256), to validate on."""

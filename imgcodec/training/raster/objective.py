@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.metrics.differentiable import ms_ssim
 from imgcodec.priors.integer.trainable import calibrate, quantizable
 from imgcodec.priors.raster.protocol import to_digits
 from imgcodec.priors.raster.sampling import sample
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import Prior, Tokenizer
 from imgcodec.tokenizers.init import tree_order
 from imgcodec.tokenizers.quantizers import VectorQuantizer
@@ -48,7 +48,7 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
-class GridPhase(Phase):
+class RasterPhase(Phase):
     """trains: the tokenizer, or the prior on tokens of the tokenizer as it then is. quantized: the prior trains with
     fake quantization, so that its export to integers loses next to nothing. batch, crop: 0 for the recipe's; a prior
     always sees whole tiles, 256 pixels a side. revive_every: steps after which codewords that none of them used are
@@ -68,7 +68,7 @@ class GridPhase(Phase):
 
 
 @dataclass(frozen=True)
-class GridData:
+class RasterData:
     """What a run trains on (uint8 (H, W, 3) photographs) and is validated on (tiles, uint8 (N, 3, 256, 256)).
 
     token_crops: tokens of so many random crops are kept and drawn from; 0 tokenizes new crops at every step.
@@ -91,7 +91,7 @@ class GridData:
         return random_crops(self.photographs, size, batch, rng).to(self.device)
 
 
-class Grid(nn.Module):
+class RasterNetworks(nn.Module):
     """Tokenizer and prior that belong together."""
 
     def __init__(self, tokenizer: Tokenizer, prior: Prior) -> None:
@@ -173,7 +173,7 @@ def tokenize(tokenizer: Tokenizer, crops: Tensor) -> list[Tensor]:
 class CropTokens:
     """Tokens of random crops by a tokenizer that holds still: of new crops at each step, or of a store of them."""
 
-    def __init__(self, tokenizer: Tokenizer, data: GridData) -> None:
+    def __init__(self, tokenizer: Tokenizer, data: RasterData) -> None:
         self.tokenizer, self.data = tokenizer, data
         self.store: list[Tensor] = []
         if data.token_crops:
@@ -199,7 +199,7 @@ class CropTokens:
         return tuple(stage[index].long() for stage in self.store)
 
 
-def train_tokenizer(model: Grid, phase: GridPhase, data: GridData, folder: Path, resume: bool) -> None:
+def train_tokenizer(model: RasterNetworks, phase: RasterPhase, data: RasterData, folder: Path, resume: bool) -> None:
     """Trains the tokenizer through one phase, and leaves the averaged weights in the model, codes in `tree_order`."""
     tokenizer = model.tokenizer
     model.requires_grad_(False)
@@ -232,7 +232,9 @@ def _group(name: str) -> str:
     return "slow" if any(part in name for part in SLOW) else "normal"
 
 
-def train_prior(model: Grid, phase: GridPhase, data: GridData, tokens: CropTokens, folder: Path, resume: bool) -> None:
+def train_prior(
+    model: RasterNetworks, phase: RasterPhase, data: RasterData, tokens: CropTokens, folder: Path, resume: bool
+) -> None:
     """Trains the prior through one phase on tokens of the tokenizer, and leaves the averaged weights in the model."""
     prior = model.prior
     model.eval().requires_grad_(False)
@@ -276,7 +278,7 @@ def rates(prior: Prior, tokens: list[Tensor], unit: float = 1) -> dict[str, floa
 
 
 @torch.no_grad()
-def validate_tokenizer(tokenizer: Tokenizer, data: GridData) -> Report:
+def validate_tokenizer(tokenizer: Tokenizer, data: RasterData) -> Report:
     """PSNR, perplexity of each stage's codes, and the bits a pixel that codes of their frequency take (order 0), the
     frequency in these few tiles: of many codes too little. `order0_lengths` is for what has to be right."""
     tokens = tokenize(tokenizer, data.tiles)
@@ -335,7 +337,7 @@ def order0_lengths(tokens: Tensor, known: Tensor, codes: int, digits: tuple[int,
 
 
 @torch.no_grad()
-def samples(model: Grid, count: int) -> Tensor:
+def samples(model: RasterNetworks, count: int) -> Tensor:
     """Pictures (count, 3, 256, 256) of tokens drawn from the prior, the same ones every time for the same weights."""
     sizes = [(side, side) for side in model.prior.sides]
     drawn = sample(model.prior, count, sizes, generator=torch.Generator().manual_seed(0))

@@ -9,30 +9,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
 from imgcodec.priors.integer.trainable import quantizable, restore
 from imgcodec.priors.raster.init import start_embeddings
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import (
-    build_grid_model,
     build_prior,
+    build_raster_model,
     build_tokenizer,
     check_pair,
-    profiles_of,
     round_as_stored,
 )
 from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.data import centre, random_crops
 from imgcodec.training.loop import run_phases
-from imgcodec.training.raster.export import compare_grid_rates, export_grid
+from imgcodec.training.raster.export import compare_raster_rates, export_raster
 from imgcodec.training.raster.objective import (
     CropTokens,
-    Grid,
-    GridData,
-    GridPhase,
     LossWeights,
+    RasterData,
+    RasterNetworks,
+    RasterPhase,
     calibrate_prior,
     train_prior,
     train_tokenizer,
@@ -45,7 +44,7 @@ SMALLEST_FOR_MS_SSIM = 161
 
 
 @dataclass(frozen=True)
-class GridRecipe:
+class RasterRecipe:
     """What `recipes/snac.toml` and its like say. phases run in order, those of the tokenizer first.
 
     tokenizer, prior: `kind` and the fields of that kind's configuration. token_crops: the prior trains on the tokens of
@@ -56,7 +55,7 @@ class GridRecipe:
     profile: str
     tokenizer: dict[str, Any]
     prior: dict[str, Any]
-    phases: tuple[GridPhase, ...]
+    phases: tuple[RasterPhase, ...]
     loss: LossWeights = field(default_factory=LossWeights)
     crop: int = TILE
     batch: int = 8
@@ -69,9 +68,6 @@ class GridRecipe:
         with torch.device("meta"):  # known now, not an hour later
             tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
         check_pair(tokenizer, prior)
-        names = [profile.name.lower() for profile in profiles_of(tokenizer, prior)]
-        if self.profile not in names:
-            raise ValueError(f"a model of these parts has the profile {' or '.join(names)}, not {self.profile!r}")
         crops = [phase.crop or self.crop for phase in self.phases if phase.trains == "tokenizer"]
         unit = tokenizer.strides[0] * max(tokenizer.scales)
         if any(crop % unit for crop in crops):
@@ -85,14 +81,14 @@ class GridRecipe:
             )
 
 
-def grid_recipe(table: dict[str, Any]) -> GridRecipe:
+def raster_recipe(table: dict[str, Any]) -> RasterRecipe:
     """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say."""
-    phases = tuple(GridPhase(**phase) for phase in table.pop("phases"))
-    return GridRecipe(phases=phases, loss=LossWeights(**table.pop("loss", {})), **table)
+    phases = tuple(RasterPhase(**phase) for phase in table.pop("phases"))
+    return RasterRecipe(phases=phases, loss=LossWeights(**table.pop("loss", {})), **table)
 
 
-def train_grid(
-    recipe: GridRecipe,
+def train_raster(
+    recipe: RasterRecipe,
     photographs: list[NDArray[np.uint8]],
     held_out: list[NDArray[np.uint8]],
     folder: Path,
@@ -101,11 +97,11 @@ def train_grid(
     device: torch.device,
 ) -> Path:
     """Trains through all phases; see `imgcodec.training.recipe.train`."""
-    data = GridData(
+    data = RasterData(
         photographs, _tiles(held_out).to(device), recipe.loss, recipe.crop, recipe.batch, recipe.seed,
         recipe.token_crops, recipe.mixed, device,
     )  # fmt: skip
-    model = Grid(build_tokenizer(recipe.tokenizer), build_prior(recipe.prior))
+    model = RasterNetworks(build_tokenizer(recipe.tokenizer), build_prior(recipe.prior))
     _initialize(model, data, start)
     model.to(device)
     stores: list[CropTokens] = []
@@ -117,7 +113,7 @@ def train_grid(
             stores.append(CropTokens(model.tokenizer.eval(), data))
         return stores[0]
 
-    def train(phase: GridPhase) -> None:
+    def train(phase: RasterPhase) -> None:
         if phase.trains == "tokenizer":
             train_tokenizer(model, phase, data, folder, resume)
             start_embeddings(model.prior, model.tokenizer.code_vectors())
@@ -135,14 +131,14 @@ def train_grid(
     if distributed.rank() == 0:
         known = [stage.cpu() for stage in tokens().many(ORDER0_CROPS)]
         model.cpu()
-        exact = export_grid(recipe.profile, model.tokenizer, model.prior, path)
-        report = compare_grid_rates(model, exact, data.tiles.cpu(), known)
+        exact = export_raster(recipe.profile, model.tokenizer, model.prior, path)
+        report = compare_raster_rates(model, exact, data.tiles.cpu(), known)
         files.write(folder / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
     distributed.wait_for_all(device)
     return path
 
 
-def _initialize(model: Grid, data: GridData, start: str | None) -> None:
+def _initialize(model: RasterNetworks, data: RasterData, start: str | None) -> None:
     """Gives the model its first weights, on the CPU."""
     if start is None:
         rng = np.random.default_rng(data.seed)
@@ -151,7 +147,7 @@ def _initialize(model: Grid, data: GridData, start: str | None) -> None:
     file = open_model(start)
     if file.config["profile"] == "photo":
         raise UsageError(f"The model {start} is of profile photo, which the recipe is not.")
-    shipped = build_grid_model(file, "cpu")
+    shipped = build_raster_model(file, "cpu")
     if shipped.tokenizer.config != model.tokenizer.config:
         raise UsageError(f"The model {start} has another tokenizer than the recipe.")
     model.tokenizer.load_state_dict(shipped.tokenizer.state_dict())

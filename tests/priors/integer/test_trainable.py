@@ -20,7 +20,7 @@ from imgcodec.priors.integer.trainable import (
     export,
     restore,
 )
-from imgcodec.priors.photo.transformer import Prior
+from imgcodec.priors.photo.transformer import PhotoPrior
 
 UNIT = 2.0**-exact.FRACTION
 seeds = st.integers(0, 2**32 - 1)
@@ -159,7 +159,7 @@ def test_the_integers_of_a_prior_say_what_its_floats_said():
 
 
 def test_restoring_an_export_gives_the_same_integers():
-    prior = Prior(CONFIG)
+    prior = PhotoPrior(CONFIG)
     restore(prior, exact_prior())
     again = deepcopy(prior)
     export(again)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
-from imgcodec.priors.photo.transformer import Prior, PriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.priors.photo.windows import pack
 
-CONFIG = PriorConfig(
+CONFIG = PhotoPriorConfig(
     width=8,
     hidden=12,
     heads=2,
@@ -27,10 +27,10 @@ ZERO = 511  # of 1023 codes
 
 
 @lru_cache
-def float_prior() -> Prior:
+def float_prior() -> PhotoPrior:
     """Random weights everywhere, calibrated on random tokens; not to be changed."""
     torch.manual_seed(1)
-    prior = Prior(CONFIG)
+    prior = PhotoPrior(CONFIG)
     with torch.no_grad():
         for layer in prior.modules():
             for parameter in layer.parameters(recurse=False):
@@ -48,7 +48,7 @@ def float_prior() -> Prior:
 
 
 @lru_cache
-def exact_prior() -> Prior:
+def exact_prior() -> PhotoPrior:
     """The same prior in integers."""
     prior = deepcopy(float_prior())
     export(prior)
@@ -70,7 +70,7 @@ def random_tokens(grid: tuple[int, int, int], seed: int) -> list[Tensor]:
 Step = tuple[int, int, int]  # stage, first group, phase
 
 
-def parameters(prior: Prior, tokens: list[Tensor], level: Tensor | int, stages: int = 2) -> dict[Step, Tensor]:
+def parameters(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int, stages: int = 2) -> dict[Step, Tensor]:
     """What the prior says at each step when the tokens are these, in the order of the steps."""
     seen: dict[Step, Tensor] = {}
 

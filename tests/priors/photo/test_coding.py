@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from priors.photo.small import CONFIG, GROUPS, ZERO, exact_prior, exactly, parameters, random_tokens
 
-from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
+from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.photo.coding import walk_tile
 from imgcodec.priors.photo.tables import fit_tables
-from imgcodec.priors.photo.transformer import PriorConfig
+from imgcodec.priors.photo.transformer import PhotoPriorConfig
 from imgcodec.priors.photo.windows import from_windows, pack, to_windows, unpack
 
 TABLES = fit_tables(np.zeros((1024, 50)))
@@ -213,6 +214,6 @@ def test_sizes_that_do_not_fit_together_are_refused(change):
         "slices": ((2, 2), (2, 2)),
         "attention": ((True, True), (False, True)),
     }
-    PriorConfig(**fitting)
+    PhotoPriorConfig(**fitting)
     with pytest.raises(ValueError):  # noqa: PT011
-        PriorConfig(**fitting | change)
+        PhotoPriorConfig(**fitting | change)

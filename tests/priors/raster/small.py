@@ -10,12 +10,12 @@ from imgcodec.priors.integer.trainable import calibrate, export
 from imgcodec.priors.integer.trainable_causal import Dense
 from imgcodec.priors.raster.pixelcnn import PixelCNN
 from imgcodec.priors.raster.protocol import Place, to_digits
-from imgcodec.priors.raster.transformer import RasterConfig, RasterTransformer
+from imgcodec.priors.raster.transformer import RasterTransformer, RasterTransformerConfig
 
 MAKERS = {
-    "raster": lambda: RasterTransformer(RasterConfig(12, 16, 2, 2, (5,), 300, (20, 16), 9)),
-    "stages": lambda: RasterTransformer(RasterConfig(12, 16, 3, 2, (1, 2, 4), 30, (6, 5), 512)),
-    "bits": lambda: RasterTransformer(RasterConfig(12, 16, 2, 1, (3, 3), 2**15, (32, 32, 32), 64)),
+    "raster": lambda: RasterTransformer(RasterTransformerConfig(12, 16, 2, 2, (5,), 300, (20, 16), 9)),
+    "stages": lambda: RasterTransformer(RasterTransformerConfig(12, 16, 3, 2, (1, 2, 4), 30, (6, 5), 512)),
+    "bits": lambda: RasterTransformer(RasterTransformerConfig(12, 16, 2, 1, (3, 3), 2**15, (32, 32, 32), 64)),
     "pixelcnn": lambda: PixelCNN(num_codes=300, latent_dim=8, image_size=6, num_blocks=2),
     "wide": lambda: PixelCNN(num_codes=7, latent_dim=4, image_size=5, num_blocks=2, kernel_size=5),
 }

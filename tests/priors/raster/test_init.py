@@ -7,13 +7,13 @@ from imgcodec.priors.integer.trainable import calibrate, export
 from imgcodec.priors.raster.init import digit_means, start_embeddings
 from imgcodec.priors.raster.pixelcnn import PixelCNN
 from imgcodec.priors.raster.protocol import LOGIT_UNIT, to_digits
-from imgcodec.priors.raster.transformer import RasterConfig, RasterTransformer
+from imgcodec.priors.raster.transformer import RasterTransformer, RasterTransformerConfig
 
 
 def raster(codes, digits, sides=(4,)):
     torch.manual_seed(0)
     return RasterTransformer(
-        RasterConfig(width=16, hidden=16, heads=2, blocks=1, sides=sides, codes=codes, digits=digits)
+        RasterTransformerConfig(width=16, hidden=16, heads=2, blocks=1, sides=sides, codes=codes, digits=digits)
     )
 
 

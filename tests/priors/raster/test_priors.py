@@ -27,7 +27,7 @@ from imgcodec.priors.integer.trainable import FLOAT, Operand, export, restore, u
 from imgcodec.priors.raster.logits import weights_of
 from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster.protocol import LOGIT_UNIT, from_digits, to_digits
-from imgcodec.priors.raster.transformer import RasterConfig
+from imgcodec.priors.raster.transformer import RasterTransformerConfig
 
 names = st.sampled_from(NAMES)
 seeds = st.integers(0, 2**32 - 1)
@@ -235,7 +235,7 @@ def test_gradients_reach_every_weight_of_a_new_prior():
 )  # fmt: skip
 def test_raster_priors_that_cannot_be(sizes):
     with pytest.raises(ValueError, match=r"."):
-        RasterConfig(**sizes)
+        RasterTransformerConfig(**sizes)
 
 
 @pytest.mark.parametrize("sizes", [{"num_codes": 1}, {"num_codes": 8192}, {"kernel_size": 4}, {"num_blocks": 0}])

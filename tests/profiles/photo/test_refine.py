@@ -1,4 +1,4 @@
-"""Effort: fewer bits and less distortion for the same quality, in files like all others."""
+"""Effort: fewer bits and less distortion at the same quality, in files like all others."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from imgcodec.codec import encode_picture, load_codec, tokenize
 from imgcodec.metrics.reference import psnr
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.photo.refine import MINDED, _Tile, floating_prior
+from imgcodec.profiles.photo.refine import METRIC_TERMS, _Tile, floating_prior
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -66,31 +66,32 @@ def test_bits_and_distortion_fall(codec: PhotoCodec, quality: float, tune: str) 
     assert tile.offer(found).cost < before
 
 
-def test_they_fall_in_real_files(model: Model, codec: PhotoCodec) -> None:
+def test_bits_and_distortion_fall_in_real_files(model: Model, codec: PhotoCodec) -> None:
     pixels = photograph(200, 300)
     tile = tile_of(codec, pixels, "psnr", 0, 60)
-    tile.offer(tile.start)  # which says what a decibel is worth
-    [(_, decibel)] = tile.minded
+    tile.offer(tile.start)  # which sets the weight of distortion
+    [(_, decibel)] = tile.metrics
     costs = []
     for effort in (1, 4):
         data = model.compress(pixels, quality=60, tune="psnr", effort=effort)
-        costs.append(8 * len(data) - tile.worth * decibel * psnr(pixels, np.asarray(model.decompress(data))))
+        quality = psnr(pixels, np.asarray(model.decompress(data)))
+        costs.append(8 * len(data) - tile.distortion_weight * decibel * quality)
     assert costs[1] < costs[0]
 
 
-def test_bits_are_those_of_the_file(model: Model, codec: PhotoCodec) -> None:
-    """But for what floating point, logistic distributions and a container make of them."""
+def test_the_rate_is_that_of_the_file(model: Model, codec: PhotoCodec) -> None:
+    """Up to what floating point, logistic distributions and a container add."""
     pixels = photograph(256, 384)
     tile = tile_of(codec, pixels, "psnr", 0, 80)
     with torch.no_grad():
-        bits, _ = tile.code_length(tile.start)
+        bits, _ = tile.rate(tile.start)
     tokens = tokenize(codec, pixels, 80, "psnr")
     section = next(s for s in container.read(model.write_tokens(tokens)).sections if s.stage == 1)
     assert float(bits) == pytest.approx(8 * len(section.data), rel=0.1)
 
 
 @pytest.mark.parametrize("tune", ["psnr", "visual"])
-def test_a_tile_is_decoded_as_it_will_be(model: Model, codec: PhotoCodec, tune: str) -> None:
+def test_a_tile_is_decoded_as_in_the_whole_picture(model: Model, codec: PhotoCodec, tune: str) -> None:
     """With what its neighbours put beyond its border."""
     pixels = np.concatenate([photograph(70, 512)] * 3, 1)[:, :1300]
     decoded = np.asarray(model.decompress(model.compress(pixels, quality=60, tune=tune))) / 255
@@ -103,7 +104,7 @@ def test_a_tile_is_decoded_as_it_will_be(model: Model, codec: PhotoCodec, tune: 
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 170), (165, 17), (170, 1030)])
-def test_any_size_decodes(model: Model, codec: PhotoCodec, size: tuple[int, int]) -> None:
+def test_pictures_of_any_size_are_refined_and_decode(model: Model, codec: PhotoCodec, size: tuple[int, int]) -> None:
     pixels = np.tile(photograph(*size), (1, 3, 1))[: size[0], : size[1]]
     for tune in ("psnr", "visual"):
         data = encode_picture(codec, Picture(pixels), 50, tune=tune, effort=2, verify=True).data
@@ -114,29 +115,31 @@ def test_any_size_decodes(model: Model, codec: PhotoCodec, size: tuple[int, int]
 
 
 @pytest.mark.parametrize(("size", "metrics"), [((161, 170), 3), ((160, 170), 2), ((8, 9), 2), ((7, 170), 1)])
-def test_a_small_tile_minds_what_can_be_measured_of_it(codec: PhotoCodec, size: tuple[int, int], metrics: int) -> None:
+def test_a_small_tile_has_the_metrics_that_it_is_large_enough_for(
+    codec: PhotoCodec, size: tuple[int, int], metrics: int
+) -> None:
     tile = tile_of(codec, photograph(*size), "visual", 0, 50)
-    assert len(tile.minded) == metrics
-    rises = [m.rise(0.5) for m in MINDED[Tune.VISUAL] if m.smallest <= min(size)]
-    assert sum(share * rise for (_, share), rise in zip(tile.minded, rises, strict=True)) == pytest.approx(1)
+    assert len(tile.metrics) == metrics
+    rises = [m.rise(0.5) for m in METRIC_TERMS[Tune.VISUAL] if m.smallest <= min(size)]
+    assert sum(share * rise for (_, share), rise in zip(tile.metrics, rises, strict=True)) == pytest.approx(1)
     before = tile.offer(tile.start).cost
     found = torch.from_numpy(tile.run(4).astype(np.float32) - tile.half)[None]
     assert tile.offer(found).cost <= before
 
 
-def test_efforts_out_of_range(model: Model) -> None:
+def test_efforts_out_of_range_are_refused(model: Model) -> None:
     pixels = photograph(20, 20)
     for effort in (0, 10, 2.0, 2.5, "3", None):
         with pytest.raises(UsageError, match=r"^The effort is .*\.$"):
             model.compress(pixels, effort=effort)  # type: ignore[arg-type]
     assert model.compress(pixels, effort=np.int64(1)) == model.compress(pixels)
-    grid = imgcodec.load_model(GOLDEN / "bsq.safetensors")
-    assert grid.compress(pixels, effort=1)
+    raster = imgcodec.load_model(GOLDEN / "bsq.safetensors")
+    assert raster.compress(pixels, effort=1)
     with pytest.raises(UsageError, match="no effort"):
-        grid.compress(pixels, effort=2)
+        raster.compress(pixels, effort=2)
 
 
-def test_the_option(model: Model, tmp_path: Path) -> None:
+def test_the_option_effort(model: Model, tmp_path: Path) -> None:
     Image.fromarray(photograph(64, 96)).save(tmp_path / "a.png")
     model_path = tmp_path / "two.safetensors"
     save_two_tunes(model_path)
@@ -152,7 +155,7 @@ def test_the_option(model: Model, tmp_path: Path) -> None:
     assert invoke_silent(*command, "-o", tmp_path / "x.nic", "-e", 10)[0] == 2
 
 
-def test_inside_inference_mode(model: Model, tmp_path: Path) -> None:
+def test_effort_works_inside_inference_mode(model: Model, tmp_path: Path) -> None:
     pixels = photograph(64, 64)
     path = tmp_path / "two.safetensors"
     save_two_tunes(path)

@@ -1,9 +1,10 @@
-"""Made the golden files of the models of one code a place, and adds new ones; see make.py, whose rules hold here.
+"""Made the golden files of the profile `raster`, and adds new ones; see make.py, whose rules hold here.
 
-    python tests/golden/make_family.py
+    python tests/golden/make_raster.py
 
-    snac, svqvae, bsq, pixelcnn .safetensors    a small model of each profile, trained for seconds on one photograph
-    family.json                                 what golden.json is for the first model
+    snac, svqvae, bsq, pixelcnn .safetensors    a small model of each kind, trained for seconds on one photograph
+    family.json                                 what golden.json is for the first model; frozen, like the name that its
+                                                note has for this script
 
 Each has files of an odd size, of two tiles, and of tokens that no picture has.
 """
@@ -24,13 +25,13 @@ from imgcodec import Model
 from imgcodec.priors.raster.init import start_embeddings
 from imgcodec.profiles.raster.model import build_prior, build_tokenizer, round_as_stored
 from imgcodec.tokens import Tokens
-from imgcodec.training.raster.export import export_grid
+from imgcodec.training.raster.export import export_raster
 from imgcodec.training.raster.objective import (
     CropTokens,
-    Grid,
-    GridData,
-    GridPhase,
     LossWeights,
+    RasterData,
+    RasterNetworks,
+    RasterPhase,
     calibrate_prior,
     train_prior,
     train_tokenizer,
@@ -78,22 +79,22 @@ def make_model(profile: str, path: Path) -> None:
     """A short training on one photograph."""
     torch.manual_seed(1)
     tokenizer, prior = MODELS[profile]
-    model = Grid(build_tokenizer(tokenizer), build_prior(prior))
+    model = RasterNetworks(build_tokenizer(tokenizer), build_prior(prior))
     photographs = [np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))]
     tile = torch.from_numpy(photographs[0][:256, :256].copy()).permute(2, 0, 1)[None]
     weights = LossWeights(commit=8.0 if tokenizer["kind"] == "vq" else 1.0)
-    data = GridData(photographs, tile, weights, crop=128, batch=2, token_crops=64, mixed=False)
+    data = RasterData(photographs, tile, weights, crop=128, batch=2, token_crops=64, mixed=False)
     model.tokenizer.start_from(data.crops(256, 64, 0).float() / 255)
     with tempfile.TemporaryDirectory() as folder:
-        phase = GridPhase("tokenizer", steps=60, rate=1e-3, warmup=5, average=0.9)
+        phase = RasterPhase("tokenizer", steps=60, rate=1e-3, warmup=5, average=0.9)
         train_tokenizer(model, phase, data, Path(folder), resume=False)
         round_as_stored(model.tokenizer)
         start_embeddings(model.prior, model.tokenizer.code_vectors())
         tokens = CropTokens(model.tokenizer.eval(), data)
-        phase = GridPhase("prior", steps=150, rate=3e-3, warmup=5, average=0.9, trains="prior")
+        phase = RasterPhase("prior", steps=150, rate=3e-3, warmup=5, average=0.9, trains="prior")
         train_prior(model, phase, data, tokens, Path(folder), resume=False)
     calibrate_prior(model.prior, tokens, batch=2)
-    export_grid(profile, model.tokenizer, model.prior, path)
+    export_raster(profile, model.tokenizer, model.prior, path)
 
 
 def random_tokens(like: Tokens, codes: int) -> Tokens:
@@ -126,7 +127,7 @@ def make_file(model: Model, profile: str, name: str) -> dict[str, object]:
 def main() -> None:
     index = FOLDER / "family.json"
     golden = json.loads(index.read_text()) if index.exists() else {
-        "note": "Frozen for ever: every later version decodes these files to these tokens. See make_family.py.",
+        "note": "Frozen for ever: every later version decodes these files to these tokens. See make_raster.py.",
         "models": {},
         "files": {},
     }  # fmt: skip

@@ -1,11 +1,11 @@
-"""Small untrained models of one code a place: every tokenizer with every prior that it goes with."""
+"""Small untrained models of the profile `raster`: every tokenizer with every prior that it goes with."""
 
 import torch
 from torch import nn
 
 from imgcodec.priors.integer.trainable import calibrate, export
-from imgcodec.profiles.raster.model import build_prior, build_tokenizer, grid_model, profiles_of
-from imgcodec.tokenizers.protocol import GridTokenizer
+from imgcodec.profiles.raster.model import build_prior, build_tokenizer, raster_model_contents
+from imgcodec.tokenizers.protocol import RasterTokenizer
 
 TOKENIZERS = {
     "snac": {"kind": "snac", "vq_strides": [4, 2, 1], "codebook_size": 64, "widths": [16, 8], "latent_dim": 16},
@@ -19,16 +19,16 @@ TOKENIZERS = {
 PAIRS = [("snac", "raster"), ("vq", "raster"), ("bsq", "raster"), ("vq", "pixelcnn"), ("bsq", "pixelcnn")]
 
 
-def small_tokenizer(kind: str) -> GridTokenizer:
-    """With weights that are not the start of any training: nothing in it is zero that could be."""
+def small_tokenizer(kind: str) -> RasterTokenizer:
+    """A tokenizer with noise on all weights, so that outputs depend on each."""
     torch.manual_seed(1)
     tokenizer = build_tokenizer(TOKENIZERS[kind])
     shake(tokenizer)
     return tokenizer.eval()
 
 
-def small_prior(kind: str, tokenizer: GridTokenizer) -> nn.Module:
-    """A prior for the tokens of a tokenizer, with integers in it."""
+def small_prior(kind: str, tokenizer: RasterTokenizer) -> nn.Module:
+    """A prior for the tokens of a tokenizer, exported to integers."""
     torch.manual_seed(2)
     sides = [256 // stride for stride in tokenizer.strides]
     if kind == "raster":
@@ -50,7 +50,7 @@ def small_prior(kind: str, tokenizer: GridTokenizer) -> nn.Module:
 
 @torch.no_grad()
 def shake(module: nn.Module) -> None:
-    """Noise on all weights, enough that outputs depend on everything."""
+    """Adds noise to all weights, in place."""
     for parameter in module.parameters():
         parameter.add_(torch.randn_like(parameter) * 0.1)
 
@@ -59,4 +59,4 @@ def small_model(tokenizer: str, prior: str):  # type: ignore[no-untyped-def]
     """Tensors and metadata of a model file."""
     built = small_tokenizer(tokenizer)
     module = small_prior(prior, built)
-    return grid_model(profiles_of(built, module)[0].name.lower(), built, module)
+    return raster_model_contents("raster", built, module)

@@ -2,28 +2,11 @@
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container, Salvage
-from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.bitstream.header import Header, Profile
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, rounded_area
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS
-
-LARGEST_TILE = 2**22
-"""Pixels that a tile may have, its sides rounded up to WINDOW: what the prior takes in memory grows with it."""
-
-GRID_TILE = 256
-"""Pixels: the side of every tile of the profiles with one code a place."""
-
-WINDOW = 256  # pixels: the side of the largest window that the prior of the `photo` profile looks around in
-
-STAGES = {
-    Profile.PHOTO: range(2, 3),
-    Profile.TINY: range(1, 2),
-    Profile.SNAC: range(1, 9),
-    Profile.SVQVAE: range(1, 2),
-    Profile.BSQ: range(1, 2),
-    Profile.PIXELCNN: range(1, 2),
-}
-"""Token sections that a tile may have, for each profile that can be decoded."""
+from imgcodec.profiles import PROFILES
 
 
 def read_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Container:
@@ -52,20 +35,11 @@ def check_decodable(file: Container, limits: Limits = DEFAULT_LIMITS) -> None:
 
 def check_header(header: Header) -> None:
     """The part of `check_decodable` that the header decides."""
-    stages = STAGES.get(header.profile)
-    if stages is None:
+    if header.profile not in PROFILES:
         raise InvalidFileError(
             f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
         )
-    if header.stage_count not in stages:
-        most = f"{stages[0]} to {stages[-1]}" if len(stages) > 1 else stages[0]
-        raise InvalidFileError(f"The file has {header.stage_count} stages, and those of its profile have {most}.")
-    if header.profile != Profile.PHOTO and header.tile_size != GRID_TILE:
-        raise InvalidFileError(
-            f"The file has tiles of {header.tile_size} pixels, and those of its profile have {GRID_TILE}."
-        )
-    _, _, width, height = header.tile_rectangle(0)
-    if rounded_area(width, height, WINDOW) > LARGEST_TILE:
-        raise InvalidFileError(
-            f"The file has tiles of {width} x {height} pixels, over the limit of {LARGEST_TILE} pixels."
-        )
+    try:
+        PROFILES[header.profile].layout.check(header)
+    except UsageError as error:
+        raise InvalidFileError(str(error)) from None
