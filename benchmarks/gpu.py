@@ -12,8 +12,8 @@ Needs `pip install 'imgcodec[bench]'`. Three things, with the model loaded and a
             does writing them again give the same bytes? how far are the pixels of the two apart?
 
 A share is the time inside a stage and not inside another one that it calls. The device is waited for wherever one ends
-or begins, which takes time of its own: speeds are measured without. `prior walk` has with it what tokens and parameters
-take to go to and fro; `elsewhere` is the container, and what Pillow does. The exit code is 1 if anything of `exact`
+or begins, which takes time of its own: speeds are measured without. `prior` includes copies of tokens and parameters
+between the devices; `elsewhere` is the container, and what Pillow does. The exit code is 1 if anything of `exact`
 but pixels within one grey level differs.
 """
 
@@ -38,9 +38,9 @@ from speed import photograph, timing
 import imgcodec
 from imgcodec.bitstream.entropy import RangeCoder, RangeDecoder, RangeEncoder
 from imgcodec.cli.bench import find_files
-from imgcodec.metrics.reference import Pixels
+from imgcodec.metrics.reference import RGBPixels
 from imgcodec.pictures import io as image
-from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.priors.photo.rdoq import RDOQEncoder
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.raster import codec as grid
 
@@ -49,12 +49,12 @@ QUALITIES = (10.0, 50.0, 90.0)
 STAGES: list[tuple[Any, str, str]] = [
     (photo, "analyse", "analysis"),
     (photo, "scale", "quantization"),
-    (photo, "walk_tile", "prior walk"),
+    (photo, "code_tile", "prior"),
     (photo, "synthesise", "synthesis"),
     (grid, "encode_windows", "analysis"),
-    (grid, "walk_tiles", "prior walk"),
+    (grid, "code_tiles", "prior"),
     (grid, "decode_windows", "synthesis"),
-    (ChoosingEncoder, "code", "entropy coder"),
+    (RDOQEncoder, "code", "entropy coder"),
     (RangeEncoder, "code", "entropy coder"),
     (RangeEncoder, "finish", "entropy coder"),
     (RangeDecoder, "code", "entropy coder"),
@@ -127,7 +127,7 @@ def waiting(device: str) -> Callable[[], None]:
     return torch.mps.synchronize if device == "mps" else lambda: None
 
 
-def speeds(model: imgcodec.Model, pictures: list[Pixels], arguments: argparse.Namespace) -> dict[str, Any]:
+def speeds(model: imgcodec.Model, pictures: list[RGBPixels], arguments: argparse.Namespace) -> dict[str, Any]:
     """Both ways, of pictures one after the other. Their sizes are all the same."""
     quality = arguments.quality if model.has_qualities else None
     files = [model.compress(pixels, quality) for pixels in pictures]  # this turn does not count
@@ -148,7 +148,7 @@ def speeds(model: imgcodec.Model, pictures: list[Pixels], arguments: argparse.Na
     return result
 
 
-def exactness(here: imgcodec.Model, there: imgcodec.Model, pictures: list[Pixels]) -> dict[str, Any]:
+def exactness(here: imgcodec.Model, there: imgcodec.Model, pictures: list[RGBPixels]) -> dict[str, Any]:
     """Files of one device on the other: `here` is the device under test, `there` the CPU."""
     other_tokens, other_bytes, same_file, difference, count = 0, 0, 0, 0, 0
     for pixels in pictures:

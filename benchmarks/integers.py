@@ -19,7 +19,7 @@ import imgcodec
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.priors.photo.windows import pack
+from imgcodec.priors.photo.windows import checkerboard_half
 
 GRID = (1, 16, 16)  # places of stage 0
 TURNS = 9
@@ -35,7 +35,11 @@ def in_float(exact: PhotoPrior) -> PhotoPrior:
 
 def seconds(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int) -> float:
     start = time.perf_counter()
-    prior(GRID, level, lambda stage, first, groups, _, phase: pack(tokens[stage][:, first : first + groups], phase))
+    prior(
+        GRID,
+        level,
+        lambda stage, first, groups, _, parity: checkerboard_half(tokens[stage][:, first : first + groups], parity),
+    )
     return time.perf_counter() - start
 
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 import imgcodec
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation.peers import JpegMatcher
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 from imgcodec.tokens import Stages
 
@@ -59,7 +59,7 @@ def main() -> int:
     return int(not all(model["exact"] for model in result["models"].values()))
 
 
-def measure(model: imgcodec.Model, pixels: Pixels, quality: float | None, matcher: JpegMatcher) -> dict[str, Any]:
+def measure(model: imgcodec.Model, pixels: RGBPixels, quality: float | None, matcher: JpegMatcher) -> dict[str, Any]:
     """One picture."""
     area = pixels.shape[0] * pixels.shape[1]
     start = time.perf_counter()

@@ -32,7 +32,7 @@ from speed import photograph
 import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.cli.bench import find_files
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo import codec as photo
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def measure(
-    model: imgcodec.Model, name: str, pixels: Pixels, tile_size: int, qualities: list[float]
+    model: imgcodec.Model, name: str, pixels: RGBPixels, tile_size: int, qualities: list[float]
 ) -> list[dict[str, Any]]:
     """A row for each quality."""
     with exact_arithmetic():

@@ -41,7 +41,7 @@ from imgcodec.bitstream import container
 from imgcodec.bitstream.header import QUALITY_UNIT
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation import peers
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 
 ASPECT = 4 / 3
@@ -64,7 +64,7 @@ sys.exit(code)
 """
 
 
-def photograph(files: list[Path], megapixels: float) -> Pixels:
+def photograph(files: list[Path], megapixels: float) -> RGBPixels:
     """A picture of so many megapixels (rounded down to whole rows) made of the pictures in `files`, side by side."""
     height = int(math.sqrt(megapixels * 1e6 / ASPECT))
     width = int(height * ASPECT)
@@ -130,7 +130,7 @@ class StageClock:
 
 
 def measure_ours(
-    direction: str, pixels: Pixels, data: bytes | None, arguments: argparse.Namespace
+    direction: str, pixels: RGBPixels, data: bytes | None, arguments: argparse.Namespace
 ) -> dict[str, object]:
     """One direction of ours, in a process of its own. `data` is the file to decode."""
     start = time.perf_counter()
@@ -157,12 +157,12 @@ def measure_ours(
     return figures | {"psnr": psnr(pixels, np.asarray(result))}
 
 
-def most_bytes(pixels: Pixels, bpp: float) -> int:
+def most_bytes(pixels: RGBPixels, bpp: float) -> int:
     """Of a file of `bpp` bits a pixel."""
     return int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
 
 
-def measure_peer(format: str, pixels: Pixels, arguments: argparse.Namespace) -> dict[str, object]:
+def measure_peer(format: str, pixels: RGBPixels, arguments: argparse.Namespace) -> dict[str, object]:
     """Pillow's codec; AVIF and JPEG XL use all cores, JPEG one."""
     picture, repeat = Image.fromarray(pixels), arguments.repeat
 
@@ -191,7 +191,7 @@ def measure_peer(format: str, pixels: Pixels, arguments: argparse.Namespace) -> 
     }
 
 
-def timing(work: Callable[[], object], pixels: Pixels, repeat: int) -> dict[str, object]:
+def timing(work: Callable[[], object], pixels: RGBPixels, repeat: int) -> dict[str, object]:
     """Seconds of each turn, and megapixels a second by their median."""
     seconds = []
     for _ in range(repeat):

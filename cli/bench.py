@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not
     from imgcodec.evaluation.bd import BdRate
     from imgcodec.evaluation.bench import Comparison, Mean, Report, Sample
     from imgcodec.evaluation.peers import Codec
-    from imgcodec.metrics.reference import Pixels
+    from imgcodec.metrics.reference import RGBPixels
 
 DEFAULT_QUALITIES = "5,15,25,35,50,65,80,95"
 DASH = "-"
@@ -130,7 +130,7 @@ def load_codecs(
 
     model = load_model(model_name, device)
 
-    def decompress(data: bytes) -> "Pixels":
+    def decompress(data: bytes) -> "RGBPixels":
         return np.asarray(model.decompress(data).convert("RGB"))
 
     if not model.has_qualities:
@@ -157,7 +157,7 @@ def measure(run: Callable[..., "Report"], paths: list[Path], codec: "Codec", ste
     with Progress(console=Console(stderr=True), transient=True, disable=not on_terminal()) as progress:
         task = progress.add_task("", total=steps * len(paths))
 
-        def pictures() -> Iterator[tuple[str, "Pixels"]]:
+        def pictures() -> Iterator[tuple[str, "RGBPixels"]]:
             readable = 0
             for path in paths:
                 progress.update(task, description=path.name.replace("[", r"\["))

@@ -19,7 +19,7 @@ from typing import TypeVar
 from imgcodec.evaluation import peers
 from imgcodec.evaluation.bd import USUAL_RATES, BdRate, Range, bd_rate
 from imgcodec.evaluation.peers import Codec, JpegMatch, JpegMatcher
-from imgcodec.metrics.reference import Pixels, Reference, to_db
+from imgcodec.metrics.reference import Reference, RGBPixels, to_db
 
 METRICS = ("psnr", "ms_ssim_db", "ssimulacra2")
 
@@ -106,7 +106,7 @@ class Report:
 
 
 def run(
-    images: Iterable[tuple[str, Pixels]],
+    images: Iterable[tuple[str, RGBPixels]],
     codec: Codec,
     *,
     rates: Range = USUAL_RATES,

@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeCoder
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.photo.coding import walk_tile
+from imgcodec.priors.photo.coding import code_tile
 from imgcodec.profiles.photo.codec import PhotoCodec, prior_quality
 from imgcodec.tokenizers.rvq import STRIDES
 from imgcodec.tokens import Tokens, stage_places
 
 
-class CodeLength(RangeCoder):
+class CodeLengthCounter(RangeCoder):
     """Takes values as an encoder does, and only adds up `bits`: -log2 of every probability, and all plain bits."""
 
     def __init__(self, tables: FrequencyTables) -> None:
@@ -42,9 +42,9 @@ def stage_bits(codec: PhotoCodec, tokens: Tokens) -> list[float]:
     for index in range(tokens.header.tile_count):
         places = stage_places(tokens.header.tile_rectangle(index), STRIDES)
         tile = [s[:, y, x] for s, (y, x) in zip(tokens.stages, places, strict=True)]
-        coders = [CodeLength(codec.photo.tables) for _ in tile]
+        coders = [CodeLengthCounter(codec.photo.tables) for _ in tile]
         with exact_arithmetic():
             zero = codec.photo.tokenizer.config.codes // 2
-            walk_tile(codec.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(tokens.header), tile, zero)
+            code_tile(codec.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(tokens.header), tile, zero)
         total = [t + c.bits for t, c in zip(total, coders, strict=True)]
     return total

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, features
 
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 
 # Qualities that draw the JPEG curve from 0.1 to 3 bits per pixel on photographs.
 JPEG_QUALITIES = (2, 5, 10, 16, 25, 35, 50, 65, 78, 87, 92)
@@ -21,33 +21,33 @@ class Codec:
 
     name: str
     qualities: tuple[float, ...]
-    compress: Callable[[Pixels, float], bytes]
-    decompress: Callable[[bytes], Pixels]
+    compress: Callable[[RGBPixels, float], bytes]
+    decompress: Callable[[bytes], RGBPixels]
 
 
-def _save(pixels: Pixels, format: str, **options: object) -> bytes:
+def _save(pixels: RGBPixels, format: str, **options: object) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format, **options)
     return file.getvalue()
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes) -> RGBPixels:
     """The RGB pixels of any file that Pillow reads."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
 
 
-def jpeg(pixels: Pixels, quality: float) -> bytes:
+def jpeg(pixels: RGBPixels, quality: float) -> bytes:
     """Baseline JPEG with chroma at half resolution (4:2:0) and optimized Huffman tables. Quality 0 to 100, rounded."""
     return _save(pixels, "JPEG", quality=round(quality), subsampling="4:2:0", optimize=True)
 
 
-def webp(pixels: Pixels, quality: float) -> bytes:
+def webp(pixels: RGBPixels, quality: float) -> bytes:
     """Lossy WebP as Pillow makes it by default. Quality 0 to 100, rounded."""
     return _save(pixels, "WEBP", quality=round(quality))
 
 
-def avif(pixels: Pixels, quality: float) -> bytes:
+def avif(pixels: RGBPixels, quality: float) -> bytes:
     """AVIF as Pillow makes it by default (libaom, speed 6, 4:2:0, all cores). Quality 0 to 100, rounded."""
     return _save(pixels, "AVIF", quality=round(quality))
 
@@ -79,7 +79,7 @@ class JpegMatcher:
 
     LOWEST, HIGHEST = 1, 100
 
-    def __init__(self, original: Pixels) -> None:
+    def __init__(self, original: RGBPixels) -> None:
         """`original`: uint8 (H, W, 3)."""
         self._original = original
         self._tried: dict[int, JpegMatch] = {}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.small import BSQ_SMALL, pictures, psnr
 
-from imgcodec.tokenizers.bsq import BinaryDigits, BSQConfig, BSQTokenizer, best_width
+from imgcodec.tokenizers.bsq import BinaryDigits, BSQConfig, BSQTokenizer, best_range
 from imgcodec.tokenizers.quantizers import bits_to_index, index_to_bits
 
 
@@ -19,7 +19,7 @@ def tokenizer(config=BSQ_SMALL):
 @pytest.fixture(scope="module")
 def started():
     made = tokenizer()
-    made.start_from(pictures(24))
+    made.init_from_data(pictures(24))
     return made
 
 
@@ -31,7 +31,7 @@ def test_any_multiple_of_the_stride_comes_back_in_its_size(rows, columns, batch)
         [tokens] = made.encode(torch.rand(batch, 3, 16 * rows, 16 * columns))
         assert tokens.shape == (batch, rows, columns)
         assert tokens.dtype == torch.int64
-        assert 0 <= tokens.min() <= tokens.max() < made.codes == 2**9
+        assert 0 <= tokens.min() <= tokens.max() < made.codebook_size == 2**9
         assert made.decode([tokens]).shape == (batch, 3, 16 * rows, 16 * columns)
 
 
@@ -46,7 +46,7 @@ def test_bits_of_a_coordinate_count_its_intervals(bits):
 def test_with_one_bit_a_coordinate_it_is_the_papers_quantizer(monkeypatch):
     """Zhao et al. 2024: u = v / |v|, sign(u) / sqrt(L), straight through to u, and a linear map back."""
     made = tokenizer(BSQConfig(bits_of=(1,) * 18, latent_dim=24, widths=(8, 6), synthesis_blocks=(1, 1)))
-    made.start_from(pictures(24))
+    made.init_from_data(pictures(24))
     pixels = pictures(2, seed=5)
     v = made.analysis(pixels).detach() * made.digits.scale.detach()[:, None, None]
     seen = []
@@ -150,13 +150,13 @@ def test_a_few_steps_of_training_help(started):
 
 def test_width_of_equal_intervals():
     uniform = torch.linspace(-1, 1, 10001)
-    assert 0.8 < float(best_width(uniform, 4)) < 1.2  # all of it; candidates are a few per cent to forty apart
+    assert 0.8 < float(best_range(uniform, 4)) < 1.2  # all of it; candidates are a few per cent to forty apart
 
 
 def test_the_size_of_the_recipe():
     made = BSQTokenizer(BSQConfig())
     assert made.strides == (16,)
-    assert made.codes == 2**18
+    assert made.codebook_size == 2**18
     assert 1.2e6 < sum(p.numel() for p in made.parameters()) < 1.7e6
 
 

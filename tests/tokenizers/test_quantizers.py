@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from vector_quantize_pytorch import LFQ, VectorQuantize
 
-from imgcodec.tokenizers.init import start_quantizer
+from imgcodec.tokenizers.init import init_quantizer
 from imgcodec.tokenizers.quantizers import (
     BinarySphericalQuantizer,
     VectorQuantizer,
@@ -123,7 +123,7 @@ def test_the_start_knows_how_large_a_latent_was(l2_norm):
     torch.manual_seed(4)
     made = VectorQuantizer(10, 256, 3, l2_norm)
     points = (torch.randn(4000, 2) * torch.rand(4000, 1) * 4) @ torch.randn(2, 10) + torch.randn(10)
-    start_quantizer(made, points)
+    init_quantizer(made, points)
     with torch.no_grad():
         image = points.T.reshape(1, 10, 40, 100)
         error = (made.lookup(made.encode(image)) - image).square().mean()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.priors.photo.windows import pack
+from imgcodec.priors.photo.windows import checkerboard_half
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
 SMALL = {"channels": (3, 5), "codes": 21, "levels": 4, "width_coarse": 8, "width_fine": 4}
@@ -42,7 +42,7 @@ def test_the_codeword_is_the_nearest(seed, codebooks, stage):
 
 def nearest_tokens(made, latent, level):
     """What an encoder writes that does not mind the rate."""
-    coarse, fine = made.scale_latent(latent, level)
+    coarse, fine = made.scaled_residuals(latent, level)
     return [coarse.long() + made.config.codes // 2, made._nearest(1, fine)]
 
 
@@ -90,19 +90,19 @@ def test_training_sees_what_an_encoder_is_given():
     """With codebooks that are lattices, as in training."""
     made = ResidualVQ(RVQConfig(**SMALL | {"codes": 1023})).requires_grad_(False)
     latent, level = torch.randn(2, 5, 4, 4) * 2, torch.tensor([0.0, 2.5])
-    given = made.relax(latent, level)
-    for ours, encoder in zip(given, made.scale_latent(latent, level), strict=True):
+    given = made.ste_residuals(latent, level)
+    for ours, encoder in zip(given, made.scaled_residuals(latent, level), strict=True):
         assert torch.allclose(ours, encoder, atol=1e-5)
     tokens = [t.round() for t in given]
     centred = [t.long() + 511 for t in tokens]
-    assert torch.allclose(made.reconstruct(tokens, level), made.dequantize(centred, level), atol=1e-5)
+    assert torch.allclose(made.dequantize_lattice(tokens, level), made.dequantize(centred, level), atol=1e-5)
 
 
 def test_training_passes_gradients_through_its_tokens():
     made = ResidualVQ(RVQConfig(**SMALL))
     latent, level = torch.randn(1, 5, 4, 4, requires_grad=True), torch.tensor([1.0])
-    tokens = made.relax(latent, level)
-    (tokens[1].sum() + made.reconstruct(tokens, level).square().sum()).backward()
+    tokens = made.ste_residuals(latent, level)
+    (tokens[1].sum() + made.dequantize_lattice(tokens, level).square().sum()).backward()
     assert latent.grad is not None
     assert latent.grad.abs().sum() > 0
     assert made.log_gain[1].grad[1].abs().sum() > 0
@@ -147,8 +147,8 @@ def test_the_transforms_are_within_their_budget():
 
 
 def test_the_prior_is_within_its_budget():
-    def code(stage, first, groups, parameters, phase):
-        return pack(torch.zeros(1, groups, *((8, 8), (32, 32))[stage]), phase)
+    def code(stage, first, groups, parameters, parity):
+        return checkerboard_half(torch.zeros(1, groups, *((8, 8), (32, 32))[stage]), parity)
 
     prior = PhotoPrior(PhotoPriorConfig()).requires_grad_(False)
     assert 5_000 < multiplications(lambda: prior((1, 8, 8), torch.zeros(1), code)) / 512**2 <= 10_000

@@ -18,7 +18,7 @@ def tokenizer(config=SNAC_SMALL):
 @pytest.fixture(scope="module")
 def started():
     made = tokenizer()
-    made.start_from(pictures(24))
+    made.init_from_data(pictures(24))
     return made
 
 
@@ -30,7 +30,7 @@ def test_any_multiple_of_the_stride_comes_back_in_its_size(rows, columns, batch)
     with torch.no_grad():
         tokens = made.encode(torch.rand(batch, 3, 64 * rows, 64 * columns))
         assert [t.shape for t in tokens] == [(batch, rows * n, columns * n) for n in (1, 2, 4)]
-        assert all(t.dtype == torch.int64 and 0 <= t.min() and t.max() < made.codes for t in tokens)  # noqa: SIM300
+        assert all(t.dtype == torch.int64 and 0 <= t.min() and t.max() < made.codebook_size for t in tokens)  # noqa: SIM300
         for stages in (1, 2, 3):
             assert made.decode(tokens[:stages]).shape == (batch, 3, 64 * rows, 64 * columns)
 
@@ -38,7 +38,7 @@ def test_any_multiple_of_the_stride_comes_back_in_its_size(rows, columns, batch)
 def test_strides_are_those_of_the_recipe():
     made = SNAC(SNACConfig())
     assert made.strides == (128, 64, 32, 16)
-    assert made.codes == 4096
+    assert made.codebook_size == 4096
     assert 0.8e6 < sum(p.numel() for p in made.parameters()) < 1.1e6
 
 
@@ -107,13 +107,14 @@ def test_a_few_steps_of_training_help(started):
     assert errors[-1] < 0.9 * errors[0]
 
 
-def test_revival_reaches_every_stage(started):
+def test_every_stage_counts_and_revives_its_codes(started):
     made = tokenizer()
     made.load_state_dict(started.state_dict())
     made(pictures(2, seed=3))
     unused = [int((q.used == 0).sum()) for q in made.quantizers]
-    moved = [min(n, tokens.numel()) for n, tokens in zip(unused, made.encode(pictures(2, seed=3)), strict=True)]
-    assert made.revive() == sum(moved) > 0
+    latents = [tokens.numel() for tokens in made.encode(pictures(2, seed=3))]
+    assert [q.revive() for q in made.quantizers] == [min(*n) for n in zip(unused, latents, strict=True)]
+    assert sum(unused) > 0
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from imgcodec.training.raster.objective import (
     RasterNetworks,
     RasterPhase,
     TokenizerObjective,
-    code_length,
+    cross_entropy_bits,
     order0,
     order0_lengths,
     train_prior,
@@ -160,7 +160,7 @@ def test_tokens_of_new_crops_or_of_stored_ones(recipe: RasterRecipe, data: Raste
 def test_code_length_of_a_prior_that_knows_nothing_is_that_of_its_digits(recipe: RasterRecipe) -> None:
     prior = small_networks(recipe).prior  # its last layer starts at zero
     tokens = [torch.randint(0, 16, (2, side, side)) for side in prior.sides]
-    lengths = code_length(prior, tokens)
+    lengths = cross_entropy_bits(prior, tokens)
     for bits, stage in zip(lengths, tokens, strict=True):
         torch.testing.assert_close(bits, torch.full((2,), 4.0 * stage[0].numel()))
 

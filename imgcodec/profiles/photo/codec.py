@@ -11,8 +11,8 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
-from imgcodec.priors.photo.coding import walk_tile
-from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.priors.photo.coding import code_tile
+from imgcodec.priors.photo.rdoq import RDOQEncoder
 from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
@@ -92,7 +92,7 @@ class PhotoCodec:
 
         def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
             # stage 0 is settled: stage 1 is what it leaves
-            return ChoosingEncoder(tables, slices[stage], worth[place]) if stage else RangeEncoder(tables)
+            return RDOQEncoder(tables, slices[stage], worth[place]) if stage else RangeEncoder(tables)
 
         return self._encode(header, values, coder)
 
@@ -132,7 +132,7 @@ class PhotoCodec:
             coders = [coder(stage, place) for stage, place in enumerate(places)]
             tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
             with exact_arithmetic():
-                done = walk_tile(
+                done = code_tile(
                     self.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(header), tile, self._zero
                 )
             for stage, (y, x), tokens in zip(written, places, done, strict=True):
@@ -153,7 +153,7 @@ class PhotoCodec:
             places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
             with exact_arithmetic():
-                tile = walk_tile(self.photo.prior, coders, sizes, prior_quality(header), None, self._zero)
+                tile = code_tile(self.photo.prior, coders, sizes, prior_quality(header), None, self._zero)
             for stage, (y, x), tokens in zip(stages, places, tile, strict=False):
                 stage[:, y, x] = tokens
 

@@ -35,13 +35,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
+from imgcodec.metrics.definitions import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE
 from imgcodec.metrics.differentiable import ms_ssim_db, psnr, ssimulacra2
-from imgcodec.metrics.reference import MsSsim
-from imgcodec.metrics.ssimulacra2 import SMALLEST_SIDE
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.priors.photo.windows import pack, unpack
+from imgcodec.priors.photo.windows import checkerboard_half, join_slices
 from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import analyse, scale
 from imgcodec.speed import reduced_precision
@@ -60,26 +59,27 @@ filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metri
 
 
 @dataclass(frozen=True)
-class _Minded:
-    """A metric of pixels (B, 3, H, W) that is minded: its share in the distortion, by how much it rises along the
-    curve when the bits double, at qualities 0 and 100, and the smallest side of a picture that has it."""
+class MetricTerm:
+    """A term of the distortion. metric: of pixels (B, 3, H, W). share: in the distortion. doubling: by how much the
+    metric rises along the codec's own curve when the bits double, at qualities 0 and 100. min_side: of pictures that
+    have it, in pixels."""
 
     metric: Callable[[Tensor, Tensor], Tensor]
     share: float
     doubling: tuple[float, float]
-    smallest: int = 1
+    min_side: int = 1
 
     def rise(self, part: float) -> float:
         """By how much it rises at a quality, given as a part of the range."""
         return float(np.interp(part, (0, 1), self.doubling))
 
 
-PSNR = _Minded(psnr, 1.0, (1.8, 4.6))
-MINDED = {
+PSNR = MetricTerm(psnr, 1.0, (1.8, 4.6))
+METRIC_TERMS = {
     Tune.PSNR: (PSNR,),
     Tune.VISUAL: (
-        _Minded(ms_ssim_db, 0.65, (2.1, 3.7), MsSsim.SMALLEST_SIDE),
-        _Minded(ssimulacra2, 0.3, (34.0, 8.0), SMALLEST_SIDE),
+        MetricTerm(ms_ssim_db, 0.65, (2.1, 3.7), MS_SSIM_MIN_SIDE),
+        MetricTerm(ssimulacra2, 0.3, (34.0, 8.0), SSIMULACRA2_MIN_SIDE),
         replace(PSNR, share=0.05),  # keeps colours and flat places where they are
     ),
 }
@@ -148,9 +148,9 @@ class _Tile:
         self.half = photo.tokenizer.config.codes // 2
         self.level = torch.tensor([photo.level(header)], device=device)
         part = header.quality / QUALITY_MAX
-        minded = [m for m in MINDED[header.tune] if m.smallest <= min(tile.width, tile.height)]
-        shares = sum(m.share for m in minded)
-        self.minded = [(m.metric, m.share / shares / m.rise(part)) for m in minded]
+        terms = [t for t in METRIC_TERMS[header.tune] if t.min_side <= min(tile.width, tile.height)]
+        shares = sum(t.share for t in terms)
+        self.terms = [(t.metric, t.share / shares / t.rise(part)) for t in terms]
         self.decibel = 1 / PSNR.rise(part)
         self.synthesis = photo.synthesis(header.tune)
 
@@ -252,13 +252,13 @@ class _Tile:
         total = torch.zeros((), device=tokens.device)
         own: list[list[Tensor]] = [[], [], []]
 
-        def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
+        def code(stage: int, first: int, groups: int, parameters: Tensor, parity: int) -> Tensor:
             nonlocal total
             mean, scale = parameters.float().chunk(2, 1)
-            value = pack(given[stage][:, first : first + groups], phase)
+            value = checkerboard_half(given[stage][:, first : first + groups], parity)
             if stage == 1:  # the bits of stage 0 do not change
                 fixed = value.detach()
-                total = total + (logistic_bits(fixed, mean, scale) * pack(self.coded, phase)).sum()
+                total = total + (logistic_bits(fixed, mean, scale) * checkerboard_half(self.coded, parity)).sum()
                 with torch.no_grad():
                     for change, kept in zip((-1, 0, 1), own, strict=True):
                         kept.append(logistic_bits(fixed + change, mean, scale))
@@ -266,7 +266,7 @@ class _Tile:
 
         self.soft(self.grid, self.level, code)
         rows, columns = tokens.shape[2:]
-        wholes = [torch.cat([unpack(b, w) for b, w in zip(o[::2], o[1::2], strict=True)], 1) for o in own]
+        wholes = [join_slices(halves) for halves in own]
         return total, [whole[:, :, :rows, :columns] for whole in wholes]
 
     def decode(self, tokens: Tensor) -> Tensor:
@@ -275,7 +275,8 @@ class _Tile:
         below, right = self.around.shape[2] - self.row - rows, self.around.shape[3] - self.column - columns
         fine = self.around + F.pad(tokens, (self.column, right, self.row, below))
         indices = [stage.detach() + self.half for stage in (self.coarse, fine)]
-        exact, near = tokenizer.dequantize(indices, self.level), tokenizer.reconstruct([self.coarse, fine], self.level)
+        exact = tokenizer.dequantize(indices, self.level)
+        near = tokenizer.dequantize_lattice([self.coarse, fine], self.level)
         decoded = self.synthesis(straight_through(exact, near), self.level % tokenizer.config.levels).float()
         return decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # nobody sees what is beyond
 
@@ -286,7 +287,7 @@ class _Tile:
             self.error = max(float((decoded - self.pixels).square().sum()), 1e-10 * decoded.numel())
         decoded.requires_grad_()
         total, gradient = 0.0, torch.zeros_like(decoded)
-        for metric, share in self.minded:
+        for metric, share in self.terms:
             loss = -metric(self.pixels, decoded).sum() * (share * self.worth)
             gradient += torch.autograd.grad(loss, decoded)[0]
             total += float(loss.detach())

@@ -16,7 +16,7 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.raster.coding import walk_tiles
+from imgcodec.priors.raster.coding import code_tiles
 from imgcodec.priors.raster.sampling import sample
 from imgcodec.profiles.raster.model import GridModel
 from imgcodec.profiles.raster.windows import decode_windows, encode_windows
@@ -96,7 +96,7 @@ class GridCodec:
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
-        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codes)
+        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codebook_size)
 
     def write(self, tokens: Tokens) -> list[Section]:
         """Tiles of one size at a time."""
@@ -110,7 +110,9 @@ class GridCodec:
             ]
             coders = [[RangeEncoder(None) for _ in values] for _ in tiles]
             with exact_arithmetic():
-                walk_tiles(self.grid.prior, coders, [v.shape[1:] for v in values], values, self.grid.tokenizer.codes)
+                code_tiles(
+                    self.grid.prior, coders, [v.shape[1:] for v in values], values, self.grid.tokenizer.codebook_size
+                )
             sections += [
                 Section(SectionType.TOKENS, stage, tile, coder.finish())
                 for tile, streams in zip(tiles, coders, strict=True)
@@ -131,7 +133,7 @@ class GridCodec:
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places[0]]
             coders = [[RangeDecoder(None, stream) for stream in streams[t]] for t in batch]
             with exact_arithmetic():
-                found = walk_tiles(self.grid.prior, coders, sizes, None, self.grid.tokenizer.codes)
+                found = code_tiles(self.grid.prior, coders, sizes, None, self.grid.tokenizer.codebook_size)
             for number, at in enumerate(places):
                 for stage, (y, x), values in zip(stages, at, found, strict=False):
                     stage[0, y, x] = values[number]
@@ -165,7 +167,7 @@ class GridCodec:
         with exact_arithmetic():
             tokens = sample(self.grid.prior, count, sizes, drawing.temperature, drawing.top_k, generator, given)
         # digits may spell a number that is no code
-        stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
+        stages = [stage.clamp(max=tokenizer.codebook_size - 1).to("cpu", torch.int32).numpy() for stage in tokens]
         return [Tokens(header, [s[i : i + 1] for s in stages]) for i in range(count)]
 
     @cached_property

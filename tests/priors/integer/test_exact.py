@@ -18,8 +18,8 @@ from imgcodec.priors.integer.exact import (
     BoundError,
     ExactAttention,
     ExactDepthwise,
+    ExactLevelTable,
     ExactLinear,
-    ExactRows,
     ExactTokenCurve,
     check_bounds,
     exact_arithmetic,
@@ -148,7 +148,7 @@ def test_attention_takes_each_picture_of_a_batch_on_its_own():
 def test_rows(seed, levels, quality):
     rng = np.random.default_rng(seed)
     rows = random_numbers(rng, (levels, 5))
-    result = ExactRows(rows)(quality)
+    result = ExactLevelTable(rows)(quality)
     assert result.shape == (1, 5, 1, 1)
     assert result.flatten().tolist() == page.interpolated(rows.long().tolist(), quality)
 
@@ -156,7 +156,7 @@ def test_rows(seed, levels, quality):
 @pytest.mark.parametrize("quality", [0, 12800, 25600])
 def test_rows_at_a_level_are_its_row(quality):
     rows = torch.tensor([[1.0, -7], [3, 5], [-9, 2**23]])
-    assert ExactRows(rows)(quality).flatten().tolist() == rows[quality // 12800].tolist()
+    assert ExactLevelTable(rows)(quality).flatten().tolist() == rows[quality // 12800].tolist()
 
 
 @given(st.lists(st.integers(-600, 600), min_size=1, max_size=20), st.sampled_from([1, 2]))
@@ -226,10 +226,10 @@ def test_the_largest_sums_within_the_bound_are_exact(inputs, positive):
         attention(fractions=(4, 4, 9)),
         attention(channels=256, fractions=(-2, 0, 4)),
         attention(weight=128.0),
-        ExactRows(torch.tensor([[0.5], [0.0]])),
-        ExactRows(torch.tensor([[float(LIMIT)], [0.0]])),
-        ExactRows(torch.tensor([[math.nan], [0.0]])),
-        nn.Sequential(*[ExactRows(torch.full((2, 1), LIMIT / 4)) for _ in range(4)]),
+        ExactLevelTable(torch.tensor([[0.5], [0.0]])),
+        ExactLevelTable(torch.tensor([[float(LIMIT)], [0.0]])),
+        ExactLevelTable(torch.tensor([[math.nan], [0.0]])),
+        nn.Sequential(*[ExactLevelTable(torch.full((2, 1), LIMIT / 4)) for _ in range(4)]),
     ],
 )
 def test_weights_that_could_be_inexact_are_refused(layer):
@@ -238,7 +238,7 @@ def test_weights_that_could_be_inexact_are_refused(layer):
 
 
 def test_bounds_of_layers_add_up():
-    rows = ExactRows(torch.tensor([[-5.0], [3.0]]))
+    rows = ExactLevelTable(torch.tensor([[-5.0], [3.0]]))
     assert check_bounds(nn.Sequential(rows, linear(weight=2.0, bias=10.0, shift=2.0), rows)) == 5 + 66
 
 

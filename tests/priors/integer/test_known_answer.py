@@ -86,7 +86,7 @@ def test_products_are_tried_over_the_whole_range(monkeypatch):
     def spy(x, weight, bias, padding=0, groups=1):
         out = conv2d(x, weight, bias, padding=padding, groups=groups)
         ends = float(x.min()), float(x.max())
-        largest = exact.LARGEST_POSITIVE_OPERAND if ends[0] == 0 else exact.LARGEST_OPERAND
+        largest = exact.MAX_POSITIVE_OPERAND if ends[0] == 0 else exact.MAX_OPERAND
         signed = weight if ends[0] == 0 else weight.abs()
         reached = (out - bias[:, None, None]).amax((0, 2, 3)) / (signed.clamp(min=0).flatten(1).sum(1) * largest)
         seen.append((ends, float(reached.max())))
@@ -94,7 +94,7 @@ def test_products_are_tried_over_the_whole_range(monkeypatch):
 
     with exact.exact_arithmetic():
         monkeypatch.setattr(F, "conv2d", spy)
-        outputs = list(known_answer._products(prior))
+        outputs = list(known_answer._photo_layers(prior))
     assert len(seen) >= 15
     assert len(outputs) > len(seen)  # attention has no convolutions here
     assert {ends for ends, _ in seen} == {(-127.0, 127.0), (0.0, 255.0)}
@@ -163,6 +163,6 @@ def test_rows_are_tried_over_the_whole_range(monkeypatch):
     with exact.exact_arithmetic():
         monkeypatch.setattr(F, "linear", spy)
         monkeypatch.setattr(ExactCausalAttention, "mix", mix_spy)
-        list(known_answer._rows(prior))
+        list(known_answer._raster_layers(prior))
     assert ends == {(-127.0, 127.0), (0.0, 255.0)}
     assert mixed == [(4 * 127**2, 512 * 127)]

@@ -12,9 +12,9 @@ from imgcodec.priors.integer import exact, trainable
 from imgcodec.priors.integer.trainable import (
     Attention,
     Depthwise,
+    LevelTable,
     Linear,
     Operand,
-    Rows,
     TokenCurve,
     calibrate,
     export,
@@ -87,7 +87,7 @@ def test_attention_is_close_to_its_integers():
 @given(seeds, st.integers(0, 25600))
 def test_rows(seed, quality):
     torch.manual_seed(seed)
-    layer = Rows(5, 3).requires_grad_(False)
+    layer = LevelTable(5, 3).requires_grad_(False)
     nn.init.normal_(layer.rows)
     level = torch.tensor([quality / 25600 * 4])
     error = layer.export()(quality) * UNIT - layer(level)
@@ -140,7 +140,7 @@ def test_calibration_takes_the_unit_with_the_least_error():
 
 def test_export_leaves_integers_only():
     prior = exact_prior()
-    kinds = (Linear, Depthwise, Attention, Rows, TokenCurve, Operand)
+    kinds = (Linear, Depthwise, Attention, LevelTable, TokenCurve, Operand)
     assert not [module for module in prior.modules() if isinstance(module, kinds)]
     assert not list(prior.parameters())
     assert all(torch.equal(tensor, tensor.round()) for tensor in prior.state_dict().values())

@@ -9,18 +9,18 @@ from priors.photo.small import CONFIG, GROUPS, ZERO, exact_prior, exactly, param
 
 from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.photo.coding import walk_tile
+from imgcodec.priors.photo.coding import code_tile
 from imgcodec.priors.photo.tables import fit_tables
 from imgcodec.priors.photo.transformer import PhotoPriorConfig
-from imgcodec.priors.photo.windows import from_windows, pack, to_windows, unpack
+from imgcodec.priors.photo.windows import checkerboard_half, from_windows, join_checkerboard, to_windows
 
 TABLES = fit_tables(np.zeros((1024, 50)))
 GRID = (1, 4, 4)  # two windows each way
 STEPS = [
-    (stage, sum(CONFIG.slices[stage][:index]), phase)
+    (stage, sum(CONFIG.slices[stage][:index]), parity)
     for stage in range(2)
     for index in range(len(CONFIG.slices[stage]))
-    for phase in (0, 1)
+    for parity in (0, 1)
 ]
 seeds = st.integers(0, 2**32 - 1)
 
@@ -28,13 +28,13 @@ seeds = st.integers(0, 2**32 - 1)
 def write(tokens, quality, prior=None):
     coders = [RangeEncoder(TABLES) for _ in tokens]
     with exact_arithmetic():
-        walk_tile(prior or exact_prior(), coders, [t.shape[1:] for t in tokens], quality, tokens, ZERO)
+        code_tile(prior or exact_prior(), coders, [t.shape[1:] for t in tokens], quality, tokens, ZERO)
     return [coder.finish() for coder in coders]
 
 
 def read(data, sizes, quality):
     with exact_arithmetic():
-        return walk_tile(exact_prior(), [RangeDecoder(TABLES, d) for d in data], sizes, quality, None, ZERO)
+        return code_tile(exact_prior(), [RangeDecoder(TABLES, d) for d in data], sizes, quality, None, ZERO)
 
 
 @st.composite
@@ -93,7 +93,7 @@ def test_a_token_that_no_codebook_knows_is_refused():
     with exact_arithmetic():  # an encoder that is not checked
         coders = [RangeEncoder(TABLES) for _ in tokens]
         with pytest.raises(InvalidFileError, match="no codebook knows"):
-            walk_tile(exact_prior(), coders, [(1, 1), (1, 1)], 0, tokens, ZERO)
+            code_tile(exact_prior(), coders, [(1, 1), (1, 1)], 0, tokens, ZERO)
 
 
 # Causality
@@ -163,14 +163,14 @@ def test_threads_do_not_matter():
 
 
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 1))
-def test_packing(batch, channels, rows, columns, phase):
+def test_checkerboard(batch, channels, rows, columns, parity):
     x = torch.arange(batch * channels * rows * columns * 4.0).reshape(batch, channels, 2 * rows, 2 * columns)
-    colours = [pack(x, 0), pack(x, 1)]
-    assert torch.equal(unpack(*colours), x)
+    halves = [checkerboard_half(x, 0), checkerboard_half(x, 1)]
+    assert torch.equal(join_checkerboard(*halves), x)
     y, across = torch.meshgrid(torch.arange(2 * rows), torch.arange(2 * columns), indexing="ij")
-    places = (y + across) % 2 == phase
+    places = (y + across) % 2 == parity
     # row after row, from left to right
-    assert torch.equal(colours[phase].flatten(2), x.flatten(2)[:, :, places.flatten()])
+    assert torch.equal(halves[parity].flatten(2), x.flatten(2)[:, :, places.flatten()])
 
 
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, RangeDecoder
-from imgcodec.priors.photo.rate import choose_tokens
-from imgcodec.priors.photo.rdoq import ChoosingEncoder, slice_weight
+from imgcodec.priors.photo.rate import rdo_quantize
+from imgcodec.priors.photo.rdoq import RDOQEncoder, slice_weight
 from imgcodec.priors.photo.tables import HALF, UNIT, integer_weights, logistic_tables
 
 PROBABILITIES, SHIFT = logistic_tables()
@@ -33,7 +33,7 @@ def cost(tokens, values, table, weight):
 def test_choice_costs_no_more_than_rounding(seed, call):
     values, table = drawn(seed)
     worth = np.random.default_rng(seed).uniform(0.3, 2, (20, 40)).astype(np.float32)
-    coder = ChoosingEncoder(TABLES, SLICES, worth)
+    coder = RDOQEncoder(TABLES, SLICES, worth)
     for _ in range(call):
         coder.code(values[:0], table[:0])
     chosen = coder.code(values, table)
@@ -49,10 +49,10 @@ def test_choice_costs_no_more_than_rounding(seed, call):
 def test_training_chooses_as_the_encoder_does():
     values, table = drawn(7, widest=30)
     weight = slice_weight(0, 32, 32)
-    chosen = ChoosingEncoder(TABLES, (32,), np.ones((20, 40), np.float32)).code(values, table)
+    chosen = RDOQEncoder(TABLES, (32,), np.ones((20, 40), np.float32)).code(values, table)
     mean = torch.from_numpy((table % UNIT - UNIT // 2) / UNIT).float()
     scale = torch.from_numpy(table // UNIT / UNIT).float()
-    trained = choose_tokens(torch.from_numpy(values), mean, scale, weight).numpy()
+    trained = rdo_quantize(torch.from_numpy(values), mean, scale, weight).numpy()
     # tables round probabilities to 2**-24, so that far out the two may see it differently
     assert np.mean(trained != chosen) < 0.01
     assert np.mean(chosen != np.rint(values)) > 0.02

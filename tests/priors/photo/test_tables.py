@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from imgcodec.bitstream import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.entropy import TOTAL
 from imgcodec.priors.photo import tables
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.tables import (
     HALF,
     SCALES,
-    TOTAL,
     UNIT,
     centre_and_table,
     fit_tables,
@@ -60,7 +60,7 @@ def test_logistic_tables_are_centred_where_the_mean_is():
 def test_values_cost_what_the_training_loss_says(mean, scale):
     frequencies = fit_tables(np.zeros((SCALES * UNIT, SYMBOLS)))
     rng = np.random.default_rng(1)
-    width = tables.SMALLEST_WIDTH * np.exp(scale / 8)
+    width = tables.MIN_WIDTH * np.exp(scale / 8)
     values = np.round(rng.logistic(mean / UNIT, width, 40000)).astype(np.int32)
     centre, table = centre_and_table(np.full(values.shape, mean), np.full(values.shape, scale))
     encoder = RangeEncoder(frequencies)

@@ -13,7 +13,7 @@ from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
 from imgcodec.priors.integer import exact_causal
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster import logits
-from imgcodec.priors.raster.coding import walk_tiles
+from imgcodec.priors.raster.coding import code_tiles
 from imgcodec.priors.raster.logits import weights_of
 from imgcodec.priors.raster.protocol import to_digits
 
@@ -24,14 +24,16 @@ sides = st.integers(1, 6)
 def write(prior, tokens):
     coders = [[RangeEncoder(None) for _ in tokens] for _ in tokens[0]]
     with exact_arithmetic():
-        back = walk_tiles(prior, coders, [t.shape[1:] for t in tokens], tokens, prior.codes)
+        back = code_tiles(prior, coders, [t.shape[1:] for t in tokens], tokens, prior.codebook_size)
     assert all(np.array_equal(a, b) for a, b in zip(tokens, back, strict=True))
     return [[coder.finish() for coder in tile] for tile in coders]
 
 
 def read(prior, data, sizes):
     with exact_arithmetic():
-        return walk_tiles(prior, [[RangeDecoder(None, d) for d in tile] for tile in data], sizes, None, prior.codes)
+        return code_tiles(
+            prior, [[RangeDecoder(None, d) for d in tile] for tile in data], sizes, None, prior.codebook_size
+        )
 
 
 def tiles(prior, batch, rows, columns, seed):
@@ -77,14 +79,14 @@ def test_a_damaged_stream_gives_other_tokens_or_an_error(name, seed, at, flips):
         back = read(prior, data, [t.shape[1:] for t in tokens])
     except InvalidFileError:
         return
-    assert all(t.min() >= 0 and t.max() < prior.codes for t in back)
+    assert all(t.min() >= 0 and t.max() < prior.codebook_size for t in back)
 
 
 def test_a_token_that_no_codebook_knows_is_refused():
     prior = exact_prior("raster")  # 300 codes, digits for 320
     tokens = [np.full((1, 1, 1), 310)]
     with exact_arithmetic(), pytest.raises(InvalidFileError, match="no codebook knows"):
-        walk_tiles(prior, [[RangeEncoder(None)]], [(1, 1)], tokens, 300)
+        code_tiles(prior, [[RangeEncoder(None)]], [(1, 1)], tokens, 300)
 
     class Done(Exception):
         pass
@@ -98,7 +100,7 @@ def test_a_token_that_no_codebook_knows_is_refused():
 
     coder = RangeEncoder(None)
     with exact_arithmetic(), pytest.raises(Done):
-        prior.walk(1, [(1, 1)], code)
+        prior.step_through(1, [(1, 1)], code)
     with pytest.raises(InvalidFileError, match="no codebook knows"):
         read(prior, [[coder.finish()]], [(1, 1)])
 

@@ -14,7 +14,7 @@ from priors.raster.small import (
     quantized,
     random_tokens,
     sizes_of,
-    walked,
+    stepped_logits,
 )
 from torch import nn
 
@@ -50,8 +50,8 @@ def pairs(a, b):
 def test_walking_gives_the_integers_of_all_at_once(name, batch, rows, columns, seed):
     prior = exact_prior(name)
     tokens = random_tokens(prior, batch, sizes_of(prior, rows, columns), seed)
-    together, walk = exactly(prior, tokens), exactly(walked, prior, tokens)
-    for a, b in pairs(together, walk):
+    together, stepped = exactly(prior, tokens), exactly(stepped_logits, prior, tokens)
+    for a, b in pairs(together, stepped):
         assert torch.equal(a, b)
         assert torch.equal(a, a.round())
 
@@ -61,7 +61,7 @@ def test_walking_gives_the_integers_of_all_at_once(name, batch, rows, columns, s
 def test_walking_gives_the_floats_of_all_at_once(name, batch, rows, columns, seed):
     prior = in_float(name)
     tokens = random_tokens(prior, batch, sizes_of(prior, rows, columns), seed)
-    for a, b in pairs(prior(tokens), walked(prior, tokens)):
+    for a, b in pairs(prior(tokens), stepped_logits(prior, tokens)):
         assert torch.allclose(a, b, atol=1e-4)
 
 
@@ -69,7 +69,7 @@ def test_walking_gives_the_floats_of_all_at_once(name, batch, rows, columns, see
 def test_the_first_stages_can_be_walked_alone(name):
     prior = exact_prior(name)
     tokens = random_tokens(prior, 2, sizes_of(prior, 9, 9), 4)
-    for a, b in pairs(exactly(prior, tokens)[:1], exactly(walked, prior, tokens[:1])):
+    for a, b in pairs(exactly(prior, tokens)[:1], exactly(stepped_logits, prior, tokens[:1])):
         assert torch.equal(a, b)
 
 
@@ -102,7 +102,7 @@ def test_a_token_changes_no_weights_up_to_its_own(name, rows, columns, seed, dat
         index -= tokens[stage].numel()
         stage += 1
     changed = [t.clone() for t in tokens]
-    changed[stage].view(-1)[index] = data.draw(st.integers(0, prior.codes - 1))
+    changed[stage].view(-1)[index] = data.draw(st.integers(0, prior.codebook_size - 1))
     after = flat(prior, exactly(prior, changed))
     old, new = (to_digits(t[stage].view(-1)[index], prior.digits).tolist() for t in (tokens, changed))
     # of the token itself, a digit may change those of the digits after it
@@ -125,7 +125,9 @@ def test_every_token_but_the_last_changes_what_comes_after(name):
             changed = [t.clone() for t in tokens]
             noticed = False
             for step in (1, 2, 3):  # integers may hide one change
-                changed[stage].view(-1)[index] = (grid.view(-1)[index] + step * prior.codes // 4) % prior.codes
+                changed[stage].view(-1)[index] = (
+                    grid.view(-1)[index] + step * prior.codebook_size // 4
+                ) % prior.codebook_size
                 after = flat(prior, exactly(prior, changed))
                 noticed |= any(
                     not torch.equal(a, b)
@@ -253,7 +255,7 @@ def test_tiles_that_cannot_be(name):
         wrong.append([(1, 1), (2, 1)])
     for sizes in wrong:
         with pytest.raises(ValueError, match="token"):
-            prior.walk(1, sizes, lambda place, logits: logits.argmax(1))
+            prior.step_through(1, sizes, lambda place, logits: logits.argmax(1))
 
 
 def test_a_pixelcnn_is_made_as_its_paper_says():

@@ -23,7 +23,7 @@ def test_a_seed_gives_the_same_tokens(name, make):
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
     assert [t.shape for t in first] == [(3, *size) for size in sizes]
-    assert all(t.min() >= 0 and t.max() < prior.codes for t in first)
+    assert all(t.min() >= 0 and t.max() < prior.codebook_size for t in first)
 
 
 @pytest.mark.parametrize("name", NAMES)

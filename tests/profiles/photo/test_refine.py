@@ -17,7 +17,7 @@ from imgcodec.codec import Model, load_model
 from imgcodec.metrics.reference import psnr
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.photo.refine import MINDED, _Tile, floating_prior, real_values
+from imgcodec.profiles.photo.refine import METRIC_TERMS, _Tile, floating_prior, real_values
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_they_fall_in_real_files(model: Model) -> None:
     pixels = photograph(200, 300)
     tile = tile_of(model, pixels, "psnr", 0, 60)
     tile.offer(tile.start)  # which says what a decibel is worth
-    [(_, decibel)] = tile.minded
+    [(_, decibel)] = tile.terms
     costs = []
     for effort in (1, 4):
         data = model.compress(pixels, 60, "psnr", effort)
@@ -100,9 +100,9 @@ def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(("size", "metrics"), [((161, 170), 3), ((160, 170), 2), ((8, 9), 2), ((7, 170), 1)])
 def test_a_small_tile_minds_what_can_be_measured_of_it(model: Model, size: tuple[int, int], metrics: int) -> None:
     tile = tile_of(model, photograph(*size), "visual", 0, 50)
-    assert len(tile.minded) == metrics
-    rises = [m.rise(0.5) for m in MINDED[Tune.VISUAL] if m.smallest <= min(size)]
-    assert sum(share * rise for (_, share), rise in zip(tile.minded, rises, strict=True)) == pytest.approx(1)
+    assert len(tile.terms) == metrics
+    rises = [m.rise(0.5) for m in METRIC_TERMS[Tune.VISUAL] if m.min_side <= min(size)]
+    assert sum(share * rise for (_, share), rise in zip(tile.terms, rises, strict=True)) == pytest.approx(1)
     before = tile.offer(tile.start).cost
     found = torch.from_numpy(tile.run(4).astype(np.float32) - tile.half)[None]
     assert tile.offer(found).cost <= before
