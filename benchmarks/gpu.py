@@ -42,7 +42,7 @@ from imgcodec.metrics.reference import RGBPixels
 from imgcodec.pictures import io as image
 from imgcodec.priors.photo.rdoq import RDOQEncoder
 from imgcodec.profiles.photo import codec as photo
-from imgcodec.profiles.raster import codec as grid
+from imgcodec.profiles.raster import codec as raster
 
 SMALL = 512, 768  # rows, columns
 QUALITIES = (10.0, 50.0, 90.0)
@@ -51,9 +51,9 @@ STAGES: list[tuple[Any, str, str]] = [
     (photo, "scale", "quantization"),
     (photo, "code_tile", "prior"),
     (photo, "synthesise", "synthesis"),
-    (grid, "encode_windows", "analysis"),
-    (grid, "code_tiles", "prior"),
-    (grid, "decode_windows", "synthesis"),
+    (raster, "encode_windows", "analysis"),
+    (raster, "code_tiles", "prior"),
+    (raster, "decode_windows", "synthesis"),
     (RDOQEncoder, "code", "entropy coder"),
     (RangeEncoder, "code", "entropy coder"),
     (RangeEncoder, "finish", "entropy coder"),

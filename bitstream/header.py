@@ -29,15 +29,26 @@ Kind = TypeVar("Kind", bound=IntEnum)
 
 
 class Profile(IntEnum):
-    """The family of codec that made the tokens. 8 is reserved (see `docs/format.md`)."""
+    """How tokens are laid out in a file; the codebook id says whose they are. 8 is reserved (see `docs/format.md`)."""
 
     PHOTO = 1
-    TINY = 2
     SEMANTIC = 3
-    SNAC = 4
-    SVQVAE = 5
-    BSQ = 6
-    PIXELCNN = 7
+    RASTER = 4
+
+
+# The first files had a number for each pair of a tokenizer and a prior, whose tokens were all laid out alike. These
+# numbers are retired: they are read for ever, and never written or given away again.
+RETIRED_PROFILES = dict.fromkeys((2, 5, 6, 7), Profile.RASTER)
+RETIRED_NAMES = dict.fromkeys(("tiny", "snac", "svqvae", "bsq", "pixelcnn"), Profile.RASTER)
+
+
+def profile_named(name: str) -> Profile:
+    """The profile that a model file, a recipe or a shard of tokens names, perhaps by a retired name. Raises ValueError
+    for any other name."""
+    known = RETIRED_NAMES | {profile.name.lower(): profile for profile in Profile}
+    if name not in known:
+        raise ValueError(f"its profile {name!r:.40} is not known")
+    return known[name]
 
 
 class Tune(IntEnum):
@@ -69,7 +80,7 @@ class Header:
 
     width, height: pixels, 1 .. 2**32 - 1 (readers set limits of their own).
     colour_mode, bit_depth: of the original picture; the depth in bits a sample, 1 .. 16.
-    profile, tune: which codec, and what it aimed at.
+    profile, tune: how tokens are laid out, and what the encoder aimed at.
     quality: units of 1/256, 0 .. 25600; 37.5 is 9600.
     tile_size: side of a square tile in pixels, a multiple of 64 up to 16320; 0 means that the picture is one tile.
     stage_count: token sections a tile has, 0 .. 255.
@@ -166,7 +177,7 @@ def read_header(cursor: Cursor) -> Header:
     check_checksum(cursor, start, "header")
     # Only now: a number that makes no sense in an intact header is news about the file, not about its transport.
     colour_mode = _known(ColourMode, picture >> 4, "colour mode")
-    profile = _known(Profile, codec >> 4, "profile")
+    profile = RETIRED_PROFILES.get(codec >> 4) or _known(Profile, codec >> 4, "profile")
     tune = _known(Tune, codec & 15, "tune")
     bit_depth = (picture & 15) + 1
     try:

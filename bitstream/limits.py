@@ -1,7 +1,7 @@
 """What a reader is willing to take on. `docs/format.md`, section 3.2, has the table.
 
 All of it is checked before memory of the size in question is taken and before a network runs: here the size of the
-picture, in `container.py` the sections, in `decodable.py` what a model would be asked for.
+picture, in `container.py` the sections, in `imgcodec/profiles` what a model would be asked for.
 """
 
 from dataclasses import dataclass

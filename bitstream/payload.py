@@ -21,7 +21,7 @@ LARGE = 2**20
 NOISY = 1 / 8  # of its size is left after the quick level
 
 
-def pack(data: bytes) -> bytes:
+def pack_bytes(data: bytes) -> bytes:
     """`data` as one zstandard frame that states its content size."""
     if len(data) <= LARGE:
         return _frame(data, HIGHEST)
@@ -29,8 +29,8 @@ def pack(data: bytes) -> bytes:
     return quick if len(quick) > NOISY * len(data) else _frame(data, HIGH)
 
 
-def unpack(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
-    """What `pack` was given. Raises InvalidFileError for a damaged frame and for one of more than `limit` bytes."""
+def unpack_bytes(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
+    """The inverse of `pack_bytes`. Raises InvalidFileError for a damaged frame, and for more than `limit` bytes."""
     unpacked_size(data, limit)  # the library would believe the frame and allocate what it states
     try:
         return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit, allow_extra_data=False)
@@ -39,7 +39,8 @@ def unpack(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
 
 
 def unpacked_size(data: bytes, limit: int) -> int:
-    """How many bytes `unpack` would give. Raises InvalidFileError where the frame does not say, or says too much."""
+    """How many bytes a frame unpacks to, as it states. Raises InvalidFileError where it states none, or more than
+    `limit`."""
     try:
         size: int = zstandard.frame_content_size(data)
     except zstandard.ZstdError:
@@ -51,12 +52,12 @@ def unpacked_size(data: bytes, limit: int) -> int:
 
 def pack_alpha(alpha: NDArray[np.uint8]) -> bytes:
     """Alpha (H, W), 0 transparent to 255 opaque, as the data of its section."""
-    return pack(np.diff(alpha, axis=1, prepend=np.uint8(0)).tobytes())
+    return pack_bytes(np.diff(alpha, axis=1, prepend=np.uint8(0)).tobytes())
 
 
 def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     """Alpha (height, width) from the data of its section. Raises InvalidFileError where it is not that size."""
-    rows = unpack(data, width * height)
+    rows = unpack_bytes(data, width * height)
     if len(rows) != width * height:
         raise InvalidFileError("The alpha section does not have the size of the picture.")
     differences = np.frombuffer(rows, np.uint8).reshape(height, width)
@@ -69,7 +70,7 @@ def pack_density(density: tuple[int, int]) -> bytes:
 
 
 def unpack_density(data: bytes) -> tuple[int, int]:
-    """What `pack_density` was given. Raises InvalidFileError for anything else."""
+    """The inverse of `pack_density`. Raises InvalidFileError for data that hold no density."""
     cursor = Cursor(data)
     density = cursor.varint("the density"), cursor.varint("the density")
     if cursor.left or 0 in density:

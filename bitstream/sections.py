@@ -14,11 +14,11 @@ from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header
 from imgcodec.bitstream.limits import Limits
 from imgcodec.bitstream.payload import (
-    pack,
     pack_alpha,
+    pack_bytes,
     pack_density,
-    unpack,
     unpack_alpha,
+    unpack_bytes,
     unpack_density,
     unpacked_size,
 )
@@ -68,7 +68,7 @@ class PictureSection:
 
 
 def _unpack_bytes(data: bytes, _: Header) -> bytes:
-    return unpack(data)
+    return unpack_bytes(data)
 
 
 def _limit_metadata(data: bytes, _: Header, limits: Limits) -> None:
@@ -95,10 +95,10 @@ def _limit_density(data: bytes, _header: Header, _limits: Limits) -> None:
 
 # In the order of writing.
 PICTURE_SECTIONS = {
-    SectionType.ICC: PictureSection("icc", pack, _unpack_bytes, _limit_metadata, is_needed=True, is_first=True),
+    SectionType.ICC: PictureSection("icc", pack_bytes, _unpack_bytes, _limit_metadata, is_needed=True, is_first=True),
     SectionType.ALPHA: PictureSection("alpha", pack_alpha, _unpack_alpha, _limit_alpha, is_needed=True),
-    SectionType.EXIF: PictureSection("exif", pack, _unpack_bytes, _limit_metadata),
-    SectionType.XMP: PictureSection("xmp", pack, _unpack_bytes, _limit_metadata),
+    SectionType.EXIF: PictureSection("exif", pack_bytes, _unpack_bytes, _limit_metadata),
+    SectionType.XMP: PictureSection("xmp", pack_bytes, _unpack_bytes, _limit_metadata),
     SectionType.DENSITY: PictureSection("density", pack_density, _unpack_density, _limit_density),
 }
 

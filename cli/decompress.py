@@ -32,9 +32,9 @@ def decompress(
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
     from imgcodec.bitstream import container
-    from imgcodec.bitstream.decodable import check_header, read_decodable
     from imgcodec.pictures import io as image
     from imgcodec.pictures import sections
+    from imgcodec.profiles.decodable import check_header, read_decodable
     from imgcodec.storage import files
 
     lenient = allow_damaged or allow_partial

@@ -21,7 +21,7 @@ def info(
 ) -> None:
     """Show every field of the header, and every section with its bytes, share and bits per pixel."""
     from imgcodec.bitstream import container
-    from imgcodec.bitstream.decodable import check_decodable
+    from imgcodec.profiles.decodable import check_decodable
     from imgcodec.storage import files
 
     limits = Limits(pixels=max_pixels)

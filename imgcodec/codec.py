@@ -23,7 +23,6 @@ from PIL import Image
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container
-from imgcodec.bitstream.decodable import check_header, read_decodable
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
@@ -35,6 +34,7 @@ from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
 from imgcodec.profiles import load_codec
+from imgcodec.profiles.decodable import check_header, read_decodable
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Drawing, Stages, TokenCodec, Tokens

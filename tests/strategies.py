@@ -4,7 +4,9 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from imgcodec.bitstream import ColourMode, FrequencyTables, Header, Profile, Section, SectionType, Tune
+from imgcodec.bitstream.entropy import FrequencyTables
+from imgcodec.bitstream.header import ColourMode, Header, Profile, Tune
+from imgcodec.bitstream.sections import Section, SectionType
 
 TOTAL = 2**24
 

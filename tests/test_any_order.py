@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import imgcodec
-from imgcodec.bitstream import Header, container
+from imgcodec.bitstream import container
+from imgcodec.bitstream.header import Header
 from imgcodec.codec import Model
 from imgcodec.model_file.find import installed_models
 from imgcodec.tokenizers.rvq import STRIDES

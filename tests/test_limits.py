@@ -11,13 +11,17 @@ import pytest
 from PIL import Image
 
 from imgcodec import InvalidFileError, codec
-from imgcodec.bitstream import Limits, Profile, Section, SectionType, container, pack, write
-from imgcodec.bitstream.decodable import LARGEST_TILE, check_decodable, check_header, read_decodable
-from imgcodec.bitstream.header import Header, write_header
-from imgcodec.bitstream.limits import check_size, largest_token_section
+from imgcodec.bitstream import container
+from imgcodec.bitstream.container import write
+from imgcodec.bitstream.header import Header, Profile, write_header
+from imgcodec.bitstream.limits import Limits, check_size, largest_token_section
+from imgcodec.bitstream.payload import pack_bytes
+from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures import io as image
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections
+from imgcodec.profiles.decodable import check_decodable, check_header, read_decodable
+from imgcodec.profiles.layout import LARGEST_TILE
 from imgcodec.storage import files
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -86,17 +90,17 @@ def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch
 def test_what_unpacks_to_too_much_is_refused_before_a_model_is_looked_for(monkeypatch, kind):
     monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     limit = 7500 if kind == SectionType.ALPHA else 2**24
-    bomb = pack(bytes(limit + 1))
+    bomb = pack_bytes(bytes(limit + 1))
     assert len(bomb) < 2000
-    for data in (bomb, pack(bytes(limit))[:2], b"no frame"):
+    for data in (bomb, pack_bytes(bytes(limit))[:2], b"no frame"):
         file = write(FILE.header, [*FILE.sections, Section(kind, 0, 0, data)])
         assert "compressed section" in refusal(codec.decompress, file)
-    check_decodable(container.read(write(FILE.header, [*FILE.sections, Section(kind, 0, 0, pack(bytes(limit)))])))
+    check_decodable(container.read(write(FILE.header, [*FILE.sections, Section(kind, 0, 0, pack_bytes(bytes(limit)))])))
 
 
 def test_alpha_of_another_size_is_refused_before_a_model_is_looked_for(monkeypatch):
     monkeypatch.setattr(codec, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
-    data = write(FILE.header, [*FILE.sections, Section(SectionType.ALPHA, 0, 0, pack(bytes(7499)))])
+    data = write(FILE.header, [*FILE.sections, Section(SectionType.ALPHA, 0, 0, pack_bytes(bytes(7499)))])
     assert "alpha section does not have the size" in refusal(codec.decompress, data)
 
 
@@ -136,7 +140,7 @@ def test_nothing_is_made_of_the_size_that_a_refused_file_asks_for(tiny_model):
         write_header(header_of(2**32 - 1, 2**32 - 1)),
         write_header(header_of(1, 2**28, 64)),
         write(header_of(2**14, 2**14), tokens),
-        write(FILE.header, [*FILE.sections, Section(SectionType.ICC, 0, 0, pack(bytes(2**24 + 1)))]),
+        write(FILE.header, [*FILE.sections, Section(SectionType.ICC, 0, 0, pack_bytes(bytes(2**24 + 1)))]),
     ]
     tracemalloc.start()
     try:

@@ -11,8 +11,8 @@ from PIL import Image
 
 import imgcodec
 from imgcodec import InvalidFileError, Tokens, codec
-from imgcodec.bitstream import Section, SectionType, container
-from imgcodec.bitstream.sections import PICTURE_SECTIONS
+from imgcodec.bitstream import container
+from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
 from imgcodec.pictures import io as image
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.tokenizers.transforms import BLOCK

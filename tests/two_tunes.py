@@ -8,7 +8,7 @@ import torch
 from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.trainable import LevelTable, export, restore
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.profiles.photo.model import load_photo_model, photo_model
+from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
 
 
@@ -28,4 +28,4 @@ def save_two_tunes(path: Path) -> None:
         if isinstance(layer, LevelTable):
             layer.rows.data[len(layer.rows) // 2 :].add_(0.2)
     export(prior)
-    save_model(path, *photo_model(tokenizer, prior, tiny.tables, tiny.lambdas))
+    save_model(path, *photo_model_contents(tokenizer, prior, tiny.tables, tiny.lambdas))

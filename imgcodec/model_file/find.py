@@ -14,11 +14,11 @@ from imgcodec.storage import files
 
 LARGEST_FILE = 2**28  # bytes
 TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
-"""The types of tensors that models have, as safetensors and as torch call them."""
+"""Types of tensors, by the names of safetensors: those of torch."""
 
 
 class Version(NamedTuple):
-    """A file as it is now: another one that is put at its path has another size or time."""
+    """A file at a path, told from another one that is put there later by its size in bytes and its time."""
 
     path: Path
     size: int
@@ -82,7 +82,7 @@ def id_of_file(version: Version) -> bytes:
 
 
 def codebook_id(config: str, tensors: Iterable[tuple[str, str, tuple[int, ...], Any]]) -> bytes:
-    """First 8 bytes of the SHA-256 of the configuration and, by name, of every tensor's name, type, shape and
+    """The first 8 bytes of the SHA-256 of the configuration and, by name, of every tensor's name, type, shape and
     little-endian bytes."""
     digest = hashlib.sha256(config.encode())
     for name, type_, shape, data in sorted(tensors, key=lambda tensor: tensor[0]):

@@ -1,4 +1,4 @@
-"""Integer priors and model files: what a file says of a prior, and the prior that it says it of."""
+"""Integer priors in model files: the types of their tensors, and a prior built from them."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar

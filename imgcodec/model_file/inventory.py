@@ -1,4 +1,4 @@
-"""What there is to know of a model file: its metadata, its tensors, its card, and whether it works."""
+"""The facts of a model file: its metadata, its tensors, its card, and whether it works."""
 
 import re
 from collections.abc import Callable
@@ -21,8 +21,8 @@ ID_ROW = re.compile(r"\|\s*id\s*\|\s*`?([0-9a-f]{16})`?\s*\|")
 
 @dataclass(frozen=True)
 class Card:
-    """What the page beside a model file says. purpose: its heading, ``# `name`, purpose``. bpp: the lowest and highest
-    rate in the column of that name. id: of a row ``| id | `0123456789abcdef` |``."""
+    """The page beside a model file. purpose: of its heading, ``# `name`, purpose``. bpp: the lowest and highest
+    rate in the column of that name. id: of its row ``| id | `0123456789abcdef` |``."""
 
     purpose: str | None = None
     bpp: tuple[float, float] | None = None
@@ -31,8 +31,8 @@ class Card:
 
 @dataclass(frozen=True)
 class Facts:
-    """config: the part of the file's metadata that says what is built. parameters: numbers in the tensors of each part.
-    id: computed from the file."""
+    """What a model file says of itself. id: computed from the file, 16 hexadecimal digits. profile: as the file names
+    it. parameters: numbers in the tensors of each of `PARTS`."""
 
     name: str
     path: Path
@@ -45,7 +45,7 @@ class Facts:
 
 
 def describe(name_or_path: str) -> Facts:
-    """Raises ModelNotFoundError, and InvalidFileError for what is no model file."""
+    """The facts of a model. Raises ModelNotFoundError, and InvalidFileError for what is no model file."""
     path = find_model(name_or_path)
     try:
         file = open_model(str(path))
@@ -66,7 +66,7 @@ def check(model: Facts, load_model: Callable[[Path], object]) -> None:
     used here.
     """
     if model.card.id not in (None, model.id):
-        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}")
+        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}.")
     try:
         load_model(model.path)
     except CodecError as error:
@@ -74,7 +74,7 @@ def check(model: Facts, load_model: Callable[[Path], object]) -> None:
 
 
 def _card(path: Path) -> Card:
-    """What a card says; nothing where there is none."""
+    """The card at a path; an empty one where there is none."""
     if not path.is_file():
         return Card()
     try:

@@ -1,5 +1,4 @@
-"""Tensors and configurations in safetensors files, which may come from strangers: what is in them is checked before
-anything of its size is built."""
+"""Untrusted input: tensors and configurations of model files, checked before anything of their size is built."""
 
 import typing
 from collections.abc import Iterator, Mapping
@@ -14,8 +13,9 @@ from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.model_file.find import TYPES
+from imgcodec.storage import files
 
-LARGEST_SIZE = 2**13  # of any number in a configuration: channels, codes, blocks
+LARGEST_NUMBER = 2**18  # in a configuration: no model has more codes, channels or layers
 LONGEST_LIST = 64
 
 Config = TypeVar("Config")
@@ -26,31 +26,31 @@ def read_tensors(path: Path, largest: int) -> tuple[dict[str, Tensor], dict[str,
     used here. Raises CodecError."""
     try:
         if path.stat().st_size > largest:
-            raise CodecError(f"{path.name} is too large to be a model")
+            raise CodecError(f"{path.name} is too large to be a model.")
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
-            strange = {file.get_slice(name).get_dtype() for name in names} - TYPES.keys()
-            if strange:
-                raise CodecError(f"{path.name} is not a sound imgcodec model: no model has tensors of {min(strange)}")
+            unknown = {file.get_slice(name).get_dtype() for name in names} - TYPES.keys()
+            if unknown:
+                raise CodecError(f"The model {path.name} is not sound: no model has tensors of {min(unknown)}.")
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CodecError(f"{path.name} is not a safetensors file: {error}") from error
+        raise CodecError(f"{path.name} is not a safetensors file: {files.reason(error)}.") from error
 
 
 @contextmanager
-def soundness(name: str) -> Iterator[None]:
-    """Whatever goes wrong inside becomes a CodecError: the model is not sound."""
+def as_model_error(name: str) -> Iterator[None]:
+    """Turns what a model file of this name can raise while it is checked and built into a CodecError."""
     try:
         yield
     except KeyError as error:
-        raise CodecError(f"{name} is not a sound imgcodec model: {error} is missing") from error
+        raise CodecError(f"The model {name} is not sound: {error} is missing.") from error
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
-        raise CodecError(f"{name} is not a sound imgcodec model: {error}") from error
+        raise CodecError(f"The model {name} is not sound: {files.reason(error).rstrip('.')}.") from error
 
 
 def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Gives a tokenizer that was built on the meta device the tensors of a file. Raises ValueError or KeyError where
-    they do not fit."""
+    """Gives a tokenizer that was built on the meta device the tensors of a file; int8 weights are multiplied by their
+    scales, (outputs, 1, ...). Raises ValueError or KeyError where they do not fit."""
     state = {n: checked(tensors, f"tokenizer.{n}", t.shape) for n, t in tokenizer.state_dict().items()}
     for name in state:
         if f"tokenizer.{name}.scale" in tensors:
@@ -60,7 +60,7 @@ def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def checked(tensors: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
-    """A tensor of a file, in float32. Raises ValueError where it has another shape."""
+    """A tensor of a file, in float32. Raises ValueError where it has another shape, KeyError where it is missing."""
     tensor = tensors[name]
     if tensor.shape != shape:
         raise ValueError(f"{name} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
@@ -76,42 +76,33 @@ def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
     return {key: convert(value) for key, value in config.items()}
 
 
-def sizes(config: dict[str, Any]) -> dict[str, Any]:
-    """A part of a configuration, as tuples. Raises ValueError for anything in it but whole numbers, 0 to LARGEST_SIZE,
-    and lists of at most LONGEST_LIST: what is built from them takes no more memory or time than a model does."""
-
-    def check(value: Any) -> None:
-        if isinstance(value, list):
-            if len(value) > LONGEST_LIST:
-                raise ValueError(f"its configuration has a list of {len(value)}")
-            for item in value:
-                check(item)
-        elif not isinstance(value, int) or not 0 <= value <= LARGEST_SIZE:
-            raise ValueError(f"its configuration has {value!r:.40} where sizes of 0 to {LARGEST_SIZE} belong")
-
-    check(list(config.values()))
-    return as_tuples(config)
-
-
 def checked_config(kind: type[Config], values: Any) -> Config:
-    """A flat configuration from JSON, with lists back to tuples. Raises ValueError where a value is not of its field's
-    type, TypeError where fields are missing or unknown; the dataclass itself checks ranges."""
+    """A configuration from JSON, with lists back to tuples.
+
+    Raises ValueError where a value is not of its field's type, a number is negative or over `LARGEST_NUMBER`, or a list
+    is longer than `LONGEST_LIST`, TypeError where fields are missing; the dataclass itself checks what fits together.
+    """
     types = typing.get_type_hints(kind)
-    if not isinstance(values, dict) or not set(values) <= {field.name for field in fields(kind)}:  # type: ignore[arg-type]
-        raise ValueError("its configuration has other fields than there are")
+    if not isinstance(values, dict):
+        raise ValueError(f"a part of its configuration is {values!r:.40} instead of an object")
+    unknown = values.keys() - {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown:
+        raise ValueError(f"its configuration has an unknown field {min(unknown):.40}")
     return kind(**{name: _checked(name, types[name], value) for name, value in values.items()})
 
 
 def _checked(name: str, type_: Any, value: Any) -> Any:
     if typing.get_origin(type_) is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"{name} is {value!r:.40} instead of a list")
+        if not isinstance(value, list) or len(value) > LONGEST_LIST:
+            raise ValueError(f"{name} is {value!r:.40} instead of a list of at most {LONGEST_LIST}")
         inner = typing.get_args(type_)
         if inner[-1] is not Ellipsis and len(inner) != len(value):
             raise ValueError(f"{name} has {len(value)} values instead of {len(inner)}")
         return tuple(_checked(name, inner[0], item) for item in value)
     if type_ is float and type(value) is int:
-        return float(value)
+        value = float(value)
     if type(value) is not type_:
         raise ValueError(f"{name} is {value!r:.40} instead of {type_.__name__}")
+    if type_ in (int, float) and not 0 <= value <= LARGEST_NUMBER:
+        raise ValueError(f"{name} is {value!r:.40}, and must be from 0 to {LARGEST_NUMBER}")
     return value

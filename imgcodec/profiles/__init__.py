@@ -1,9 +1,12 @@
-"""The profiles of files, a folder each. A new one is a folder here and a row of `PROFILES`."""
+"""The profiles of files, a folder each. A new one is a number in the header, a folder here and a row of `PROFILES`."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgcodec.bitstream.header import Profile
+from imgcodec.bitstream.header import Profile, profile_named
+from imgcodec.profiles.layout import Layout
+from imgcodec.profiles.photo import layout as photo
+from imgcodec.profiles.raster import layout as raster
 
 if TYPE_CHECKING:  # these bring torch, for which `imgcodec info` does not wait
     import torch
@@ -20,37 +23,35 @@ def _photo(file: "ModelFile", device: "torch.device") -> "TokenCodec":
 
 
 def _raster(file: "ModelFile", device: "torch.device") -> "TokenCodec":
-    from imgcodec.profiles.raster.codec import GridCodec
-    from imgcodec.profiles.raster.model import build_grid_model
+    from imgcodec.profiles.raster.codec import RasterCodec
+    from imgcodec.profiles.raster.model import build_raster_model
 
-    return GridCodec(build_grid_model(file, device))
+    return RasterCodec(build_raster_model(file, device))
 
 
 class Row(NamedTuple):
-    """load: a model file and a device -> its codec; raises CodecError for a file that is not sound. has_qualities: a
-    file has one of many rates, which its header tells; else quality and tune are zeros there."""
+    """layout: what its files have in common. has_qualities: a file has one of many rates, which its header tells; else
+    quality and tune are zeros there. load: a model file and a device -> its codec; raises CodecError for a file that is
+    not sound."""
 
-    load: Callable[["ModelFile", "torch.device"], "TokenCodec"]
+    layout: Layout
     has_qualities: bool
+    load: Callable[["ModelFile", "torch.device"], "TokenCodec"]
 
 
 PROFILES = {
-    Profile.PHOTO: Row(_photo, has_qualities=True),
-    Profile.TINY: Row(_raster, has_qualities=False),
-    Profile.SNAC: Row(_raster, has_qualities=False),
-    Profile.SVQVAE: Row(_raster, has_qualities=False),
-    Profile.BSQ: Row(_raster, has_qualities=False),
-    Profile.PIXELCNN: Row(_raster, has_qualities=False),
+    Profile.PHOTO: Row(photo.LAYOUT, True, _photo),
+    Profile.RASTER: Row(raster.LAYOUT, False, _raster),
 }
 
 
 def load_codec(file: "ModelFile", device: "torch.device") -> "TokenCodec":
     """The codec of a model file. Raises CodecError if the file is not sound, of no known profile, or if this machine's
     arithmetic fails its known-answer test."""
-    from imgcodec.model_file.untrusted import soundness
+    from imgcodec.model_file.untrusted import as_model_error
 
-    name = file.config["profile"]
-    with soundness(file.name):
-        if name not in {profile.name.lower() for profile in PROFILES}:
-            raise ValueError(f"its profile {name!r:.40} is not known")
-    return PROFILES[Profile[name.upper()]].load(file, device)
+    with as_model_error(file.name):
+        profile = profile_named(file.config["profile"])
+        if profile not in PROFILES:
+            raise ValueError(f"its profile {profile.name.lower()!r} is not known")
+    return PROFILES[profile].load(file, device)

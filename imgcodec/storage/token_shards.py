@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from imgcodec.bitstream.decodable import check_header
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError, UsageError
-from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Tune
+from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Tune, profile_named
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, PLACE, check_size, rounded_area
 from imgcodec.storage import files
 from imgcodec.tokens import Tokens
@@ -166,11 +165,10 @@ def _header(picture: dict[str, Any], id: bytes, max_pixels: int) -> Header:
     if not all(type(number) is int for number in numbers.values()):
         raise TypeError("its numbers are not whole")
     header = Header(
-        **numbers, colour_mode=ColourMode[picture["colour_mode"].upper()], profile=Profile[picture["profile"].upper()],
+        **numbers, colour_mode=ColourMode[picture["colour_mode"].upper()], profile=profile_named(picture["profile"]),
         tune=Tune[picture["tune"].upper()], quality=round(picture["quality"] * QUALITY_UNIT), codebook_id=id,
     )  # fmt: skip
     check_size(header.width, header.height, max_pixels)
-    check_header(header)
     return header
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import Profile, profile_named
 from imgcodec.training import distributed
 from imgcodec.training.data import load_photographs
 from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
@@ -20,13 +21,9 @@ def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
     return photo_recipe(table)
 
 
-READERS: dict[str, Callable[[dict[str, Any]], PhotoRecipe | RasterRecipe]] = {
-    "photo": _photo_recipe,
-    "tiny": raster_recipe,
-    "snac": raster_recipe,
-    "svqvae": raster_recipe,
-    "bsq": raster_recipe,
-    "pixelcnn": raster_recipe,
+READERS: dict[Profile, Callable[[dict[str, Any]], PhotoRecipe | RasterRecipe]] = {
+    Profile.PHOTO: _photo_recipe,
+    Profile.RASTER: raster_recipe,
 }
 
 
@@ -36,9 +33,9 @@ def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | RasterRecipe:
         table = tomllib.loads(path.read_text())
         for setting in settings:
             _set(table, setting)
-        profile = table.setdefault("profile", "photo")
+        profile = profile_named(table.setdefault("profile", "photo"))
         if profile not in READERS:
-            raise ValueError(f"there is no profile {profile!r} to train")
+            raise ValueError(f"there is no profile {profile.name.lower()!r} to train")
         return READERS[profile](table)
     except OSError as error:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error

@@ -9,23 +9,22 @@ from hypothesis import strategies as st
 from reader import nic_reader
 from strategies import contents, headers
 
-from imgcodec.bitstream import (
-    ColourMode,
-    Container,
-    Header,
-    InvalidFileError,
-    Limits,
-    Profile,
-    Section,
-    SectionType,
-    Tune,
-    UsageError,
-    read,
-    salvage,
-    write,
-)
+from imgcodec.bitstream.container import Container, read, salvage, write
 from imgcodec.bitstream.cursor import Cursor, varint
-from imgcodec.bitstream.header import SIGNATURE, checksum, write_header
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import (
+    RETIRED_PROFILES,
+    SIGNATURE,
+    ColourMode,
+    Header,
+    Profile,
+    Tune,
+    checksum,
+    profile_named,
+    write_header,
+)
+from imgcodec.bitstream.limits import Limits
+from imgcodec.bitstream.sections import Section, SectionType
 
 HEADER = Header(
     width=300,
@@ -185,6 +184,26 @@ def test_unknown_numbers_in_the_header_are_refused():
         changed = bytearray(body)
         changed[picture + offset] = value
         assert word in refusal(bytes(changed) + checksum(bytes(changed)))
+
+
+@pytest.mark.parametrize("number", RETIRED_PROFILES)
+def test_retired_numbers_of_profiles_are_read_as_raster_and_never_written(number):
+    assert number not in list(Profile)
+    body = bytearray(write_header(replace(HEADER, profile=Profile.RASTER))[:-4])
+    body[8 + 1 + 2 + 2 + 1] = number << 4
+    header = bytes(body) + checksum(bytes(body))
+    file = read(header + SMALL_FILE[len(header) :])
+    assert file.header.profile == Profile.RASTER
+    assert nic_reader.read(header + SMALL_FILE[len(header) :]).profile == Profile.RASTER
+    assert write_header(file.header) == write_header(replace(HEADER, profile=Profile.RASTER)) != header
+
+
+@pytest.mark.parametrize("name", ["", "jpeg", "PHOTO", "Raster"])
+def test_profiles_have_names_and_retired_names(name):
+    assert profile_named("photo") == Profile.PHOTO
+    assert {profile_named(old) for old in ("raster", "tiny", "snac", "svqvae", "bsq", "pixelcnn")} == {Profile.RASTER}
+    with pytest.raises(ValueError, match="is not known"):
+        profile_named(name)
 
 
 @pytest.mark.parametrize("tile_size", [0, 64])

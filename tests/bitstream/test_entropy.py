@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from reader import nic_reader
 from strategies import TOTAL, calls, frequency_tables
 
-from imgcodec.bitstream import FrequencyTables, InvalidFileError, RangeDecoder, RangeEncoder, UsageError
+from imgcodec.bitstream.entropy import FrequencyTables, RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
 
 PAGE_TABLES = FrequencyTables(
     np.array([[4194303, 8388607, 3145727, 1048575], [1048575, 13631487, 1048575, 1048575]], np.uint32),

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader import nic_reader
 
-from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder, UsageError
+from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
 
 TOTAL = 2**24
 seeds = st.integers(0, 2**32 - 1)

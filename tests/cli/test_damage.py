@@ -8,7 +8,10 @@ import pytest
 from in_process import invoke
 from PIL import Image
 
-from imgcodec.bitstream import RangeEncoder, Section, SectionType, container, pack_alpha
+from imgcodec.bitstream import container
+from imgcodec.bitstream.entropy import RangeEncoder
+from imgcodec.bitstream.payload import pack_alpha
+from imgcodec.bitstream.sections import Section, SectionType
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -10,7 +10,8 @@ from PIL import Image
 from two_tunes import save_two_tunes
 
 import imgcodec
-from imgcodec.bitstream import Tune, container
+from imgcodec.bitstream import container
+from imgcodec.bitstream.header import Tune
 from imgcodec.codec import Model
 from imgcodec.metrics.reference import psnr
 from imgcodec.profiles.photo.codec import PhotoCodec

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from fuzz.structure import EXIF, XMP, Part, Parts, put_together, take_apart
 
-from imgcodec.bitstream import Profile, pack
 from imgcodec.bitstream.cursor import varint
+from imgcodec.bitstream.payload import pack_bytes
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-TILE, STAGES, CODEC = 4, 5, 1  # places in `Parts.fields`
+TILE, STAGES, CODEC = 4, 5, 1  # positions in `Parts.fields`
+OTHER_PROFILES = range(2, 8)  # numbers that are not given away are refused with the header
 
 
 def seeds() -> Iterator[tuple[str, bytes]]:
@@ -18,16 +19,16 @@ def seeds() -> Iterator[tuple[str, bytes]]:
     for path in sorted(GOLDEN.glob("*.nic")):
         yield path.stem, path.read_bytes()
     plain = take_apart((GOLDEN / "odd-size.nic").read_bytes())
-    metadata = tuple(Part(kind, 0, 0, pack(data)) for kind, data in ((129, EXIF), (130, XMP)))
-    yield "metadata", put_together(_with(plain, Part(128, 0, 0, pack(bytes(range(200)))), *metadata))
-    yield "alpha-and-metadata", put_together(_with(plain, Part(2, 0, 0, pack(bytes(100 * 75))), *metadata))
+    metadata = tuple(Part(kind, 0, 0, pack_bytes(data)) for kind, data in ((129, EXIF), (130, XMP)))
+    yield "metadata", put_together(_with(plain, Part(128, 0, 0, pack_bytes(bytes(range(200)))), *metadata))
+    yield "alpha-and-metadata", put_together(_with(plain, Part(2, 0, 0, pack_bytes(bytes(100 * 75))), *metadata))
     yield "density", put_together(_with(plain, Part(131, 0, 0, varint(11811) + varint(11811))))
     yield "unknown-optional", put_together(_with(plain, Part(200, 7, 9, b"of tomorrow")))
     yield "unknown-critical", put_together(_with(plain, Part(100, 0, 0, b"")))
     yield "four-tiles", put_together(_tiled(plain))
     yield "empty-tokens", put_together(replace(plain, sections=tuple(replace(s, data=b"") for s in plain.sections)))
-    for profile in (Profile.TINY, Profile.SEMANTIC):
-        yield profile.name.lower(), put_together(_field(plain, CODEC, profile << 4))
+    for number in OTHER_PROFILES:
+        yield f"profile-{number}", put_together(_field(plain, CODEC, number << 4))
     yield "no-stages", put_together(replace(_field(plain, STAGES, 0), sections=plain.sections[-1:]))
 
 

@@ -7,9 +7,9 @@ made, and `mutate` changes fields, sections and lengths in the ways that bytes d
 from dataclasses import dataclass, replace
 from random import Random
 
-from imgcodec.bitstream import pack
 from imgcodec.bitstream.cursor import VARINT_MAX, varint
 from imgcodec.bitstream.header import SIGNATURE, VERSION, checksum
+from imgcodec.bitstream.payload import pack_bytes
 
 SIDES = (1, 2, 3, 15, 16, 17, 63, 64, 65, 100, 127, 128, 129, 255, 1024, 16384, 16385, 2**14 * 64, 2**28, VARINT_MAX)
 TILES = (0, 0, 0, 1, 2, 3, 16, 255)  # units of 64 pixels
@@ -145,7 +145,7 @@ def _new_extras(parts: Parts, random: Random) -> Parts:
     size = parts.width * parts.height + random.choice((0, 0, 0, 0, 1))
     found = {kind: random.choice(BLOCKS) + random.randbytes(random.choice((0, 0, 40))) for kind in (128, 129, 130)}
     found[2] = random.randbytes(min(size, 64)).ljust(min(size, 2**16), random.choice((b"\0", b"\1")))
-    extras = [Part(kind, 0, 0, pack(data)) for kind, data in found.items() if random.random() < 0.5]
+    extras = [Part(kind, 0, 0, pack_bytes(data)) for kind, data in found.items() if random.random() < 0.5]
     end = [part for part in parts.sections if part.kind == 0]
     return replace(parts, sections=(*tokens, *extras, *end))
 

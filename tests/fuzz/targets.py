@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from fuzz.structure import mend
 
-from imgcodec.bitstream import CodecError, InvalidFileError, ModelNotFoundError, container
-from imgcodec.bitstream.decodable import check_decodable, read_decodable
+from imgcodec.bitstream import container
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
+from imgcodec.profiles.decodable import check_decodable, read_decodable
 
 if TYPE_CHECKING:
     from imgcodec.codec import Model

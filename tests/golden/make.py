@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 import imgcodec
-from imgcodec.bitstream import FrequencyTables, container
+from imgcodec.bitstream import container
+from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.codec import Model
 from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as images
@@ -36,7 +37,7 @@ from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.profiles.photo.model import photo_model
+from imgcodec.profiles.photo.model import photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
 from imgcodec.training.photo.export import symbol_counts
@@ -102,7 +103,7 @@ def make_model(path: Path) -> None:
     export(model.prior)
     check_bounds(model.prior)
     counts = symbol_counts(model.tokenizer, model.prior, photographs, 60, rng)
-    tensors, metadata = photo_model(model.tokenizer, model.prior, narrow_tables(counts), (0.0008, 0.1))
+    tensors, metadata = photo_model_contents(model.tokenizer, model.prior, narrow_tables(counts), (0.0008, 0.1))
     save_model(path, tensors, metadata | {"note": "Frozen for ever, with the files beside it: see make.py."})
 
 

@@ -1,4 +1,4 @@
-"""Model files from strangers: whatever header and configuration say, a refusal in one sentence, in little memory."""
+"""Untrusted model files: whatever header and configuration say, a refusal in one sentence, in little memory."""
 
 import json
 import struct
@@ -45,6 +45,7 @@ def refusal(folder: Path, data: bytes) -> str:
     with pytest.raises(CodecError, match="hostile") as caught:
         load_photo_model(str(path))
     assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
     return str(caught.value)
 
 

@@ -205,6 +205,7 @@ def test_unsound_models_are_refused(contents, saved, what):
     with pytest.raises(CodecError, match="changed") as refusal:
         load_photo_model(saved(*contents))
     assert "\n" not in str(refusal.value)
+    assert str(refusal.value).endswith(".")
 
 
 @pytest.mark.parametrize(

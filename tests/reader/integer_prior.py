@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import add, mul
 
-from reader.nic_reader import File, RangeDecoder, cumulative_counts, read, read_call
+from reader.nic_reader import PHOTO, File, RangeDecoder, cumulative_counts, read, read_call
 
 Place = list[int]
 Grid = list[list[Place]]
@@ -302,7 +302,7 @@ def read_tokens(data: bytes, model: Model) -> list[Grid]:
     """The tokens of a file, `[stage][group][row][column]`."""
     file = read(data)
     tunes = model.config["prior"].get("tunes", 1)
-    if file.profile != 1 or file.stages != 2 or file.tune >= tunes or file.codebook_id != model.id():
+    if file.profile != PHOTO or file.stages != 2 or file.tune >= tunes or file.codebook_id != model.id():
         raise ValueError("not a file of this model")
     stages = empty_tokens(model, file.width, file.height)
     for tile in range(file.tile_count):

@@ -11,6 +11,8 @@ from itertools import accumulate
 SIGNATURE = bytes.fromhex("8F4E49430D0A1A0A")
 END, TOKENS, ALPHA = 0, 1, 2
 KNOWN = {END, TOKENS, ALPHA, 128, 129, 130, 131}
+PHOTO, SEMANTIC, RASTER = 1, 3, 4
+RETIRED = (2, 5, 6, 7)  # numbers of profiles, read as RASTER
 
 
 @dataclass
@@ -122,7 +124,7 @@ def read(data: bytes) -> File:
         height=height,
         colour_mode=picture >> 4,
         bit_depth=(picture & 15) + 1,
-        profile=codec >> 4,
+        profile=RASTER if codec >> 4 in RETIRED else codec >> 4,
         tune=codec & 15,
         quality=quality,
         tile_size=64 * tile_units,
@@ -130,8 +132,10 @@ def read(data: bytes) -> File:
         codebook_id=codebook_id,
         sections=[],
     )
-    if 0 in (width, height) or file.colour_mode > 1 or file.profile not in (1, 2, 3, 4, 5, 6, 7) or file.tune > 1:
+    if 0 in (width, height) or file.colour_mode > 1 or file.tune > 1:
         raise ValueError("impossible header")
+    if file.profile not in (PHOTO, SEMANTIC, RASTER):
+        raise ValueError("unknown profile")
     area = rounded_area(width, height)
     if quality > 25600 or width * height > 2**28 or area > 2**29 + 2**22 or stages * file.tile_count > 2**16:
         raise ValueError("over a limit")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_family_recipe import SMALL_SNAC
+from small_raster_recipe import SMALL_SNAC
 
 import imgcodec
 from imgcodec import UsageError

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from small_family_recipe import SMALL_SNAC
+from small_raster_recipe import SMALL_SNAC
 
 import imgcodec
 from imgcodec import UsageError
@@ -243,9 +243,8 @@ def test_models_of_the_shipped_recipes_are_small() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("profile='bsq'", "a model of these parts has the profile snac"),
-        ("profile='jpeg'", "there is no profile 'jpeg'"),
-        ("tokenizer.kind='x'", "there is no tokenizer 'x'"),
+        ("profile='jpeg'", "its profile 'jpeg' is not known"),
+        ("tokenizer.kind='x'", "there is no raster tokenizer 'x'"),
         ("prior.sides=[2, 4]", "do not go together"),
         ("prior.codes=9", "do not go together: there are 16 codes"),
         ("crop=100", "multiples of 64"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from family import small_tokenizer
+from raster_models import small_tokenizer
 from safetensors.torch import save_file
 
 from imgcodec.profiles.raster.model import build_prior

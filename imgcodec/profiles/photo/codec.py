@@ -13,6 +13,7 @@ from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.photo.coding import code_tile
 from imgcodec.priors.photo.rdoq import RDOQEncoder
+from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
@@ -108,6 +109,7 @@ class PhotoCodec:
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
+        LAYOUT.check(tokens.header)
         places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))
         shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self.photo.tokenizer.config.channels, places, strict=True)]
         check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)

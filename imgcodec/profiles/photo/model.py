@@ -10,8 +10,8 @@ from torch import Tensor
 from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.header import QUALITY_MAX, Header, Tune
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
-from imgcodec.model_file.model import FORMAT, ModelFile, open_model, settle
-from imgcodec.model_file.untrusted import fill, sizes, soundness
+from imgcodec.model_file.model import FORMAT, ModelFile, move_and_self_test, open_model
+from imgcodec.model_file.untrusted import as_model_error, checked_config, fill
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.photo.tables import SCALES, UNIT
@@ -22,7 +22,10 @@ from imgcodec.tokenizers.transforms import Synthesis
 
 @dataclass
 class PhotoModel:
-    """Tokenizer, integer prior and frequency tables that belong together, under one id."""
+    """Tokenizer, integer prior and frequency tables that belong together, on a device.
+
+    lambdas: bits per squared error, of what qualities 0 and 100 were trained for.
+    """
 
     name: str
     id: bytes
@@ -33,34 +36,34 @@ class PhotoModel:
     lambdas: tuple[float, float]
 
     def level(self, header: Header) -> float:
-        """The level of a header's quality; those of the visual tune follow those of the other."""
+        """The level of a header's quality, a real number; levels of the visual tune follow those of the other."""
         levels = self.tokenizer.config.levels
         return header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
 
     def synthesis(self, tune: Tune) -> Synthesis:
-        """That of a tune."""
+        """The synthesis of a tune."""
         visual = self.tokenizer.visual
         return self.tokenizer.synthesis if visual is None or tune == Tune.PSNR else visual
 
 
 def load_photo_model(name_or_path: str, device: torch.device | str = "cpu") -> PhotoModel:
-    """Reads, checks and builds a model.
+    """The model of that name or path.
 
-    Raises ModelNotFoundError if there is no such model, CodecError if the file is no sound model of this profile or if
-    this machine's arithmetic fails the known-answer test.
+    Raises ModelNotFoundError where there is none, CodecError if the file is no sound model of this profile or if this
+    machine's arithmetic fails the known-answer test.
     """
     return build_photo_model(open_model(name_or_path), device)
 
 
 def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel:
-    """As `load_photo_model`, of a file that is read already."""
+    """The model of a file. Raises CodecError as `load_photo_model`."""
     config, tensors = file.config, file.tensors
-    with soundness(file.name):
+    with as_model_error(file.name):
         if config["profile"] != "photo":
-            raise ValueError("unknown format or profile")
+            raise ValueError("its profile is not photo")
         with torch.device("meta"):  # no memory before the shapes are known to be right
-            tokenizer = ResidualVQ(RVQConfig(**sizes(config["tokenizer"])))
-            prior = PhotoPrior(PhotoPriorConfig(**sizes(config["prior"])))
+            tokenizer = ResidualVQ(checked_config(RVQConfig, config["tokenizer"]))
+            prior = PhotoPrior(checked_config(PhotoPriorConfig, config["prior"]))
         fill(tokenizer, tensors)
         tokenizer.check_codebooks()
         prior = exact_prior(prior, config["fractions"], tensors)
@@ -72,11 +75,11 @@ def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel
             raise ValueError("tokenizer, prior and tables do not belong together")
         if prior.config.tunes != 1 + tokenizer.config.visual:
             raise ValueError("tokenizer and prior have different tunes")
-    target = settle(file, tokenizer, prior, device)
+    target = move_and_self_test(file, tokenizer, prior, device)
     return PhotoModel(file.name, file.id, tokenizer, prior, tables, target, lambdas)
 
 
-def photo_model(
+def photo_model_contents(
     tokenizer: ResidualVQ, prior: PhotoPrior, tables: FrequencyTables, lambdas: tuple[float, float]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. lambdas: what qualities 0
@@ -95,9 +98,9 @@ def photo_model(
 
 
 def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:
-    """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks),
-    bfloat16 for the weights of the nets, float32 for the few that are cheap. Weights of the visual synthesis, whose
-    pictures need not be near in decibels, are int8 with a scale for each output."""
+    """A tokenizer's tensor in the type that a model file stores: float16 where 11 bits matter (linear paths,
+    codebooks), bfloat16 for the weights of the nets, float32 for the few that are cheap. Weights of the visual
+    synthesis, where decibels matter less, are int8 with a scale per output."""
     if name.startswith("codebooks") or name.endswith("linear.weight"):
         return {name: tensor.half()}
     if tensor.dim() != 4:

@@ -1,1 +1,1 @@
-"""The profiles with one code a place, which go through the prior in raster order: snac, svqvae, pixelcnn, bsq."""
+"""The profile `raster`: one token per position, coded in raster order. Its models are snac, svqvae, pixelcnn, bsq."""

@@ -1,4 +1,4 @@
-"""The profiles of one code a place at work: one rate, tiles of 256 pixels that go through the prior as batches."""
+"""The `raster` profile at work: one rate, tiles of 256 pixels that go through the prior in batches."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
@@ -18,39 +17,40 @@ from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.coding import code_tiles
 from imgcodec.priors.raster.sampling import sample
-from imgcodec.profiles.raster.model import GridModel
+from imgcodec.profiles.raster.layout import LAYOUT, TILE
+from imgcodec.profiles.raster.model import RasterModel
 from imgcodec.profiles.raster.windows import decode_windows, encode_windows
 from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
 
 BATCH = 128
-"""Tiles that go through the prior at once: what it remembers of them takes some 100 MB."""
+"""Tiles that go through the prior at once: its caches for them take some 100 MB."""
 
 
 @dataclass(frozen=True)
-class GridCodec:
+class RasterCodec:
     """See `imgcodec.tokens.TokenCodec`."""
 
-    grid: GridModel
+    raster: RasterModel
 
     @property
     def name(self) -> str:
-        return self.grid.name
+        return self.raster.name
 
     @property
     def id(self) -> bytes:
-        return self.grid.id
+        return self.raster.id
 
     @property
     def profile(self) -> Profile:
-        return self.grid.profile
+        return Profile.RASTER
 
     @property
     def stage_count(self) -> int:
-        return len(self.grid.tokenizer.strides)
+        return len(self.raster.tokenizer.strides)
 
     @property
     def scales(self) -> tuple[int, ...]:
-        return self.grid.tokenizer.scales
+        return self.raster.tokenizer.scales
 
     @property
     def tunes(self) -> list[Tune]:
@@ -72,34 +72,35 @@ class GridCodec:
         if quality is not None:
             raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
         return Header(
-            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=self.grid.profile,
+            width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=Profile.RASTER,
             tune=Tune.PSNR, quality=0, tile_size=TILE, stage_count=self.stage_count, codebook_id=self.id,
         )  # fmt: skip
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterable[NDArray[np.int32]]:
-        """The tokens: there is nothing to choose any more."""
+        """The tokens of each stage: nothing is left to choose."""
         with exact_arithmetic():  # no TF32
-            return encode_windows(self.grid.tokenizer, pixels, self.grid.device)
+            return encode_windows(self.raster.tokenizer, pixels, self.raster.device)
 
     def encode(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> tuple[Tokens, list[Section]]:
-        """As they are."""
+        """The tokens of the analysis, unchanged."""
         tokens = self.choose(header, analysis)
         return tokens, self.write(tokens)
 
     def choose(self, header: Header, analysis: Iterable[NDArray[np.int32]]) -> Tokens:
-        """Without the prior, which has no say in it."""
+        """The tokens of the analysis; the prior is not asked."""
         return Tokens(header, list(analysis))
 
     def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-        """There is nothing to choose."""
+        """The same tokens: there is nothing to choose."""
         return tokens
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
-        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.grid.tokenizer.codebook_size)
+        LAYOUT.check(tokens.header)
+        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.raster.tokenizer.codebook_size)
 
     def write(self, tokens: Tokens) -> list[Section]:
-        """Tiles of one size at a time."""
+        """In batches of tiles of equal size."""
         header = tokens.header
         sections = []
         for tiles in _batches(header, range(header.tile_count)):
@@ -108,11 +109,10 @@ class GridCodec:
                 np.stack([stage[0, y, x] for y, x in at])
                 for stage, at in zip(tokens.stages, zip(*places, strict=True), strict=True)
             ]
+            sizes = [v.shape[1:] for v in values]
             coders = [[RangeEncoder(None) for _ in values] for _ in tiles]
             with exact_arithmetic():
-                code_tiles(
-                    self.grid.prior, coders, [v.shape[1:] for v in values], values, self.grid.tokenizer.codebook_size
-                )
+                code_tiles(self.raster.prior, coders, sizes, values, self.raster.tokenizer.codebook_size)
             sections += [
                 Section(SectionType.TOKENS, stage, tile, coder.finish())
                 for tile, streams in zip(tiles, coders, strict=True)
@@ -121,28 +121,28 @@ class GridCodec:
         return sections
 
     def empty(self, header: Header) -> Stages:
-        """The codes of gray."""
+        """The codes of a gray picture, in every position."""
         whole = self._places(Rectangle(0, 0, header.width, header.height))
         return [np.full((1, y.stop, x.stop), code, np.int32) for (y, x), code in zip(whole, self._gray, strict=True)]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
-        """Tiles of one size at a time."""
+        """In batches of tiles of equal size."""
         streams = dict(zip(tiles, data, strict=True))
         for batch in _batches(header, tiles):
             places = [self._places(header.tile_rectangle(t)) for t in batch]
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places[0]]
             coders = [[RangeDecoder(None, stream) for stream in streams[t]] for t in batch]
             with exact_arithmetic():
-                found = code_tiles(self.grid.prior, coders, sizes, None, self.grid.tokenizer.codebook_size)
+                found = code_tiles(self.raster.prior, coders, sizes, None, self.raster.tokenizer.codebook_size)
             for number, at in enumerate(places):
                 for stage, (y, x), values in zip(stages, at, found, strict=False):
                     stage[0, y, x] = values[number]
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
-        """In windows that overlap."""
+        """In overlapping windows (`imgcodec.profiles.raster.windows`)."""
         size = (tokens.header.height, tokens.header.width)
         with exact_arithmetic():
-            return decode_windows(self.grid.tokenizer, tokens.stages, size, scale, self.grid.device)
+            return decode_windows(self.raster.tokenizer, tokens.stages, size, scale, self.raster.device)
 
     def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
         """See `Model.generate`."""
@@ -151,7 +151,7 @@ class GridCodec:
             raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
         if count < 1 or not 0 <= drawing.seed < 2**63:
             raise UsageError("There must be one picture or more, and a seed from 0 to 2^63 - 1.")
-        tokenizer = self.grid.tokenizer
+        tokenizer = self.raster.tokenizer
         header = self.header(size, None, None)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
         given = None
@@ -165,24 +165,24 @@ class GridCodec:
             given = [torch.from_numpy(k.astype(np.int64)) for k in kept]
         generator = torch.Generator().manual_seed(drawing.seed)
         with exact_arithmetic():
-            tokens = sample(self.grid.prior, count, sizes, drawing.temperature, drawing.top_k, generator, given)
-        # digits may spell a number that is no code
+            tokens = sample(self.raster.prior, count, sizes, drawing.temperature, drawing.top_k, generator, given)
+        # digits may spell a number beyond the last code
         stages = [stage.clamp(max=tokenizer.codebook_size - 1).to("cpu", torch.int32).numpy() for stage in tokens]
         return [Tokens(header, [s[i : i + 1] for s in stages]) for i in range(count)]
 
     @cached_property
     def _gray(self) -> list[int]:
-        """For each stage, the code in the middle of a gray window: there is none that stands for nothing."""
+        """For each stage, the code in the middle of a gray window: no code stands for "unknown"."""
         gray = np.full((TILE, TILE, 3), 128, np.uint8)
         return [int(stage[0, stage.shape[1] // 2, stage.shape[2] // 2]) for stage in self.analyse(gray)]
 
     def _places(self, tile: Rectangle) -> Places:
-        strides = self.grid.tokenizer.strides
+        strides = self.raster.tokenizer.strides
         return stage_places(tile, strides, whole=strides[0])
 
 
 def _batches(header: Header, tiles: Sequence[int]) -> Iterator[list[int]]:
-    """Tiles of equal size, as many at a time as go through the prior at once."""
+    """The tiles in batches of equal size, at most `BATCH` each."""
     by_size = defaultdict(list)
     for tile in tiles:
         _, _, width, height = header.tile_rectangle(tile)

@@ -1,4 +1,4 @@
-"""A model of one code a place: tokenizer and integer prior, under one id. The other kind is `photo`."""
+"""A model of the profile `raster`: tokenizer and integer prior, under one id."""
 
 import json
 from collections.abc import Mapping
@@ -8,16 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Profile
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
-from imgcodec.model_file.model import FORMAT, ModelFile, settle
-from imgcodec.model_file.untrusted import checked_config, fill, soundness
+from imgcodec.model_file.model import FORMAT, ModelFile, move_and_self_test
+from imgcodec.model_file.untrusted import as_model_error, checked_config, fill
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster.transformer import RasterTransformer, RasterTransformerConfig
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.tokenizers.bsq import BSQConfig, BSQTokenizer
 from imgcodec.tokenizers.snac import SNAC, SNACConfig
 from imgcodec.tokenizers.vq import ScalableVQVAE, VQConfig
@@ -27,33 +26,29 @@ Prior = RasterTransformer | PixelCNN
 
 
 @dataclass
-class GridModel:
-    """Tokenizer and integer prior that belong together."""
+class RasterModel:
+    """Tokenizer and integer prior that belong together, on a device."""
 
     name: str
     id: bytes
-    profile: Profile
     tokenizer: Tokenizer
     prior: Prior
     device: torch.device
 
 
-def build_grid_model(file: ModelFile, device: torch.device | str) -> GridModel:
+def build_raster_model(file: ModelFile, device: torch.device | str) -> RasterModel:
     """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
     test."""
-    with soundness(file.name):
-        profile = Profile[file.config["profile"].upper()]
+    with as_model_error(file.name):
         parts = file.config["tokenizer"], file.config["prior"]
         with torch.device("meta"):  # no memory before the shapes are known to be right
             tokenizer, prior = build_tokenizer(parts[0]), build_prior(parts[1])
-        if profile not in profiles_of(tokenizer, prior):
-            raise ValueError(f"its profile {profile.name.lower()} is not that of its tokenizer and prior")
         check_pair(tokenizer, prior)
         fill(tokenizer, file.tensors)
         prior = exact_prior(prior, file.config["fractions"], file.tensors)
         exact.check_bounds(prior)
-    target = settle(file, tokenizer, prior, device)
-    return GridModel(file.name, file.id, profile, tokenizer, prior, target)
+    target = move_and_self_test(file, tokenizer, prior, device)
+    return RasterModel(file.name, file.id, tokenizer, prior, target)
 
 
 def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
@@ -67,11 +62,11 @@ def build_tokenizer(config: Mapping[str, Any]) -> Tokenizer:
         case "bsq":
             return BSQTokenizer(checked_config(BSQConfig, fields))
         case kind:
-            raise ValueError(f"there is no tokenizer {kind!r}")
+            raise ValueError(f"there is no raster tokenizer {kind!r}")
 
 
 def build_prior(config: Mapping[str, Any]) -> Prior:
-    """A prior, as `build_tokenizer`."""
+    """A prior from `kind` and the fields of its configuration. Raises ValueError or TypeError for others."""
     fields = dict(config)
     match fields.pop("kind"):
         case "raster":
@@ -79,7 +74,7 @@ def build_prior(config: Mapping[str, Any]) -> Prior:
         case "pixelcnn":
             return PixelCNN(checked_config(PixelCNNConfig, fields))
         case kind:
-            raise ValueError(f"there is no prior {kind!r} for tokens of one code a place")
+            raise ValueError(f"there is no raster prior {kind!r}")
 
 
 def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
@@ -96,21 +91,8 @@ def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
         )
 
 
-def profiles_of(tokenizer: Tokenizer, prior: Prior) -> tuple[Profile, ...]:
-    """What files of this pair may say they are."""
-    match tokenizer, prior:
-        case SNAC(), _:
-            return (Profile.SNAC,)
-        case BSQTokenizer(), _:
-            return (Profile.BSQ, Profile.TINY)
-        case _, PixelCNN():
-            return (Profile.PIXELCNN,)
-        case _:
-            return (Profile.SVQVAE,)
-
-
 def kind_of(module: Tokenizer | Prior) -> str:
-    """What a recipe and a model file call it."""
+    """The `kind` that recipes and model files call it by."""
     match module:
         case SNAC():
             return "snac"
@@ -124,12 +106,9 @@ def kind_of(module: Tokenizer | Prior) -> str:
             return "pixelcnn"
 
 
-def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. Raises UsageError for a
-    profile that is not theirs."""
-    known = [p.name.lower() for p in profiles_of(tokenizer, prior)]
-    if profile not in known:
-        raise UsageError(f"A model of these parts has the profile {' or '.join(known)}, not {profile}.")
+def raster_model_contents(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a model file, from a trained tokenizer and an exported prior. profile: `raster`, or one
+    of its retired names."""
     tensors = {f"tokenizer.{n}": _stored(n, t) for n, t in tokenizer.state_dict().items()}
     tensors |= {f"prior.{n}": stored_integer(n, t) for n, t in prior.state_dict().items()}
     config = {
@@ -142,7 +121,7 @@ def grid_model(profile: str, tokenizer: Tokenizer, prior: Prior) -> tuple[dict[s
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
-    """A tokenizer's tensor in the type that the file has: float16 where 11 bits matter (linear paths, codebooks,
+    """A tokenizer's tensor in the type that a model file stores: float16 where 11 bits matter (linear paths, codebooks,
     projections), bfloat16 for other weights, float32 for the few that are cheap."""
     if tensor.dim() < 2:
         return tensor.float()
@@ -151,6 +130,6 @@ def _stored(name: str, tensor: Tensor) -> Tensor:
 
 @torch.no_grad()
 def round_as_stored(tokenizer: Tokenizer) -> None:
-    """Gives a tokenizer the weights that it will have when it is read from a model file."""
+    """Rounds a tokenizer's weights, in place, to those that it will have when it is read from a model file."""
     for name, tensor in tokenizer.state_dict().items():
         tensor.copy_(_stored(name, tensor))

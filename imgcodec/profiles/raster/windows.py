@@ -1,7 +1,7 @@
-"""Pictures of any size through transforms that see windows: cut with an overlap, blended back without seams.
+"""Pictures of any size through transforms of fixed windows: cut with an overlap, blended back without seams.
 
-Windows lie on whole places of the coarsest stage. Each token is taken from one window, as far from that window's border
-as it can be; each pixel in an overlap is a mean of both windows, weighted by a ramp from one to the other.
+Windows begin and end at multiples of the coarsest stride. Each token is taken from one window, as far from that
+window's border as it can be; each pixel in an overlap is the mean of both windows, weighted by a linear ramp.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,8 @@ Span = tuple[int, int]
 def encode_windows(
     tokenizer: RasterTokenizer, pixels: NDArray[np.uint8], device: torch.device
 ) -> list[NDArray[np.int32]]:
-    """Pixels uint8 (H, W, 3) -> the tokens of each stage, (1, rows, columns), whole places of stage 0."""
+    """Pixels uint8 (H, W, 3) -> tokens int32 (1, rows, columns) of each stage, H and W rounded up to multiples of the
+    coarsest stride."""
     whole = tokenizer.strides[0]
     height, width = (-(-length // whole) * whole for length in pixels.shape[:2])
     stages = [np.empty((1, height // s, width // s), np.int32) for s in tokenizer.strides]
@@ -33,11 +34,11 @@ def encode_windows(
         for batch in _batches(across):
             windows = torch.stack([_window(pixels, rows, across[i]) for i in batch]).to(device)
             tokens = tokenizer.encode(windows.permute(0, 3, 1, 2).float().div_(255))
-            for place, i in enumerate(batch):
+            for position, i in enumerate(batch):
                 for stage, found, stride in zip(stages, tokens, tokenizer.strides, strict=True):
                     (y0, y1), (x0, x1) = (tuple(n // stride for n in k) for k in (keep_rows, kept_across[i]))
                     top, left = y0 - rows[0] // stride, x0 - across[i][0] // stride
-                    part = found[place, top : top + y1 - y0, left : left + x1 - x0]
+                    part = found[position, top : top + y1 - y0, left : left + x1 - x0]
                     stage[0, y0:y1, x0:x1] = part.to("cpu", torch.int32).numpy()
     return stages
 
@@ -49,7 +50,7 @@ def decode_windows(
     scale: int,
     device: torch.device,
 ) -> NDArray[np.uint8]:
-    """Tokens of all stages, or of the first, (1, rows, columns) -> pixels uint8 (scale * H, scale * W, 3).
+    """Tokens (1, rows, columns) of all stages, or of the first of them -> pixels uint8 (scale * H, scale * W, 3).
 
     size: (H, W).
     """
@@ -57,12 +58,12 @@ def decode_windows(
     height, width = (-(-length // whole) * whole for length in size)
     down, across = spans(height, whole), spans(width, whole)
     pixels = np.empty((scale * size[0], scale * size[1], 3), np.uint8)
-    above = np.empty((0, scale * width, 3), np.float32)  # what the band before shares with this one
+    above = np.empty((0, scale * width, 3), np.float32)  # the overlap with the band above
     for number, (top, bottom) in enumerate(down):
         done = (down[number + 1][0] if number + 1 < len(down) else bottom) - top
         below = np.empty((scale * (bottom - top - done), scale * width, 3), np.float32)
         ramp = (np.arange(len(above), dtype=np.float32)[:, None, None] + 0.5) / max(1, len(above))
-        before = np.empty((scale * (bottom - top), 0, 3), np.float32)  # and the window before
+        before = np.empty((scale * (bottom - top), 0, 3), np.float32)  # the overlap with the window before
         for index, picture in _decoded(tokenizer, stages, (top, bottom), across, scale, device):
             left, right = across[index]
             ready = (across[index + 1][0] if index + 1 < len(across) else right) - left
@@ -73,8 +74,8 @@ def decode_windows(
             part = picture[:, : scale * ready]
             part[: len(above)] = part[: len(above)] * ramp + above[:, columns] * (1 - ramp)
             below[:, columns] = part[scale * done :]
-            place = pixels[scale * top : scale * (top + done), columns]
-            place[:] = np.rint(part[: len(place), : place.shape[1]] * 255).clip(0, 255).astype(np.uint8)
+            region = pixels[scale * top : scale * (top + done), columns]
+            region[:] = np.rint(part[: len(region), : region.shape[1]] * 255).clip(0, 255).astype(np.uint8)
         above = below
     return pixels
 
@@ -87,7 +88,7 @@ def _decoded(
     scale: int,
     device: torch.device,
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The windows of a band from left to right: number, and pixels (h, w, 3) in 0..1, not clamped."""
+    """The decoded windows of a band from left to right: index, and pixels (h, w, 3) in 0..1, not clamped."""
     for batch in _batches(across):
         columns = [across[i] for i in batch]
         tokens = [
@@ -100,7 +101,7 @@ def _decoded(
 
 
 def spans(length: int, whole: int) -> list[Span]:
-    """Where windows begin and end on a length that is a multiple of `whole`; no place lies in three of them."""
+    """Where windows begin and end on a length that is a multiple of `whole`; no position lies in three of them."""
     overlap = -(-OVERLAP // whole) * whole
     window = max(-(-WINDOW // whole) * whole, 4 * overlap)
     starts = range(0, max(1, length - overlap), window - overlap)
@@ -108,13 +109,14 @@ def spans(length: int, whole: int) -> list[Span]:
 
 
 def _kept(windows: list[Span], whole: int) -> list[Span]:
-    """The part of each window whose tokens count: they meet about the middle of each overlap, on whole places."""
+    """The part of each window whose tokens are kept: parts meet near the middle of each overlap, at a multiple of
+    `whole`."""
     cuts = [right[0] + (left[1] - right[0]) // (2 * whole) * whole for left, right in pairwise(windows)]
     return list(zip([windows[0][0], *cuts], [*cuts, windows[-1][1]], strict=True))
 
 
 def _ramps(windows: list[Span], index: int, scale: int) -> NDArray[np.float32]:
-    """The weight of each column of a window: 1, but for the ramps over what it shares with its neighbours."""
+    """The weight of each column of a window: 1, with ramps where it overlaps its neighbours."""
     start, end = windows[index]
     weight = np.ones(scale * (end - start), np.float32)
     if index:
@@ -127,7 +129,7 @@ def _ramps(windows: list[Span], index: int, scale: int) -> NDArray[np.float32]:
 
 
 def _batches(windows: list[Span]) -> Iterator[list[int]]:
-    """Numbers of windows of equal size, a few at a time."""
+    """Indices of windows, in batches of equal size, at most `BATCH` each."""
     same: list[int] = []
     for i, (start, end) in enumerate(windows):
         if same and (len(same) == BATCH or end - start != windows[same[0]][1] - windows[same[0]][0]):
@@ -138,13 +140,13 @@ def _batches(windows: list[Span]) -> Iterator[list[int]]:
 
 
 def _window(pixels: NDArray[np.uint8], rows: Span, columns: Span) -> Tensor:
-    """uint8 (h, w, 3); beyond the picture its last row and column are repeated."""
+    """A window of a picture, uint8 (h, w, 3); beyond the picture its last row and column are repeated."""
     part = pixels[rows[0] : rows[1], columns[0] : columns[1]]
     missing = (0, rows[1] - rows[0] - part.shape[0]), (0, columns[1] - columns[0] - part.shape[1]), (0, 0)
     return torch.from_numpy(np.pad(part, missing, mode="edge"))
 
 
 def _tokens(stage: NDArray[np.int32], stride: int, rows: Span, columns: list[Span], device: torch.device) -> Tensor:
-    """The tokens of windows side by side, int64 (windows, h, w)."""
+    """The tokens of windows in one band, int64 (windows, h, w)."""
     parts = [stage[0, rows[0] // stride : rows[1] // stride, x0 // stride : x1 // stride] for x0, x1 in columns]
     return torch.from_numpy(np.stack(parts).astype(np.int64)).to(device)

@@ -19,7 +19,7 @@ from imgcodec.priors.photo.tables import HALF, SCALES, UNIT, centre_and_table, f
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import checkerboard_half
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.photo.model import load_photo_model, photo_model
+from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
 from imgcodec.training.photo.objective import Lambdas, PhotoNetworks, bits_and_tokens
@@ -36,7 +36,7 @@ def export_photo(
     counts = symbol_counts(model.tokenizer, exact, photographs, crops, np.random.default_rng(seed))
     path.parent.mkdir(parents=True, exist_ok=True)
     tables = fit_tables(counts)
-    save_model(path, *photo_model(model.tokenizer, exact, tables, (lambdas.lowest, lambdas.highest)))
+    save_model(path, *photo_model_contents(model.tokenizer, exact, tables, (lambdas.lowest, lambdas.highest)))
 
 
 @torch.no_grad()

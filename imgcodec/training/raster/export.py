@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.model_file.model import save_model
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import exported, unquantize
 from imgcodec.priors.raster.protocol import LOGIT_UNIT
-from imgcodec.profiles.raster.model import Prior, Tokenizer, grid_model
+from imgcodec.profiles.raster.layout import TILE
+from imgcodec.profiles.raster.model import Prior, Tokenizer, raster_model_contents
 from imgcodec.training.raster.objective import RasterNetworks, order0_lengths, rates, tokenize
 
 
@@ -20,7 +20,7 @@ def export_raster(profile: str, tokenizer: Tokenizer, prior: Prior, path: Path) 
     """Writes the model file of a tokenizer and a calibrated prior; returns the exported prior."""
     exact = exported(prior)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(path, *grid_model(profile, tokenizer, exact))
+    save_model(path, *raster_model_contents(profile, tokenizer, exact))
     return exact
 
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.metrics.differentiable import ms_ssim
 from imgcodec.priors.integer.trainable import calibrate, quantizable
 from imgcodec.priors.raster.protocol import to_digits
 from imgcodec.priors.raster.sampling import sample
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import Prior, Tokenizer
 from imgcodec.tokenizers.init import tree_order
 from imgcodec.tokenizers.quantizers import VectorQuantizer

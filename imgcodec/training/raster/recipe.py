@@ -8,18 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.decodable import GRID_TILE as TILE
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.metrics.definitions import MS_SSIM_MIN_SIDE
 from imgcodec.model_file.model import open_model
 from imgcodec.priors.integer.trainable import quantizable, restore
 from imgcodec.priors.raster.init import init_embeddings
+from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import (
-    build_grid_model,
     build_prior,
+    build_raster_model,
     build_tokenizer,
     check_pair,
-    profiles_of,
     round_as_stored,
 )
 from imgcodec.training.data import centre_crop, random_crops
@@ -65,9 +64,6 @@ class RasterRecipe:
         with torch.device("meta"):  # so that it is refused now, not an hour later
             tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
         check_pair(tokenizer, prior)
-        names = [profile.name.lower() for profile in profiles_of(tokenizer, prior)]
-        if self.profile not in names:
-            raise ValueError(f"a model of these parts has the profile {' or '.join(names)}, not {self.profile!r}")
         crops = [phase.crop or self.crop for phase in self.phases if phase.trains == "tokenizer"]
         unit = tokenizer.strides[0] * max(tokenizer.scales)
         if any(crop % unit for crop in crops):
@@ -144,7 +140,7 @@ def _initialize(model: RasterNetworks, data: RasterData, start: str | None) -> N
     file = open_model(start)
     if file.config["profile"] == "photo":
         raise UsageError(f"The model {start} is of profile photo, which the recipe is not.")
-    shipped = build_grid_model(file, "cpu")
+    shipped = build_raster_model(file, "cpu")
     if shipped.tokenizer.config != model.tokenizer.config:
         raise UsageError(f"The model {start} has another tokenizer than the recipe.")
     model.tokenizer.load_state_dict(shipped.tokenizer.state_dict())

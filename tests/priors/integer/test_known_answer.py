@@ -74,7 +74,7 @@ def test_a_broken_machine_is_refused(machine, kind):
     load_photo_model(TINY)
     for fault in FAULTS:
         machine(kind, fault)
-        with pytest.raises(CodecError, match="this machine computes tiny differently"):
+        with pytest.raises(CodecError, match="This machine computes tiny differently"):
             load_photo_model(TINY)
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from priors.photo.small import CONFIG, GROUPS, ZERO, exact_prior, exactly, parameters, random_tokens
 
-from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
+from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.photo.coding import code_tile
 from imgcodec.priors.photo.tables import fit_tables

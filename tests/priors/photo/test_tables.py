@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from imgcodec.bitstream import RangeDecoder, RangeEncoder
-from imgcodec.bitstream.entropy import TOTAL
+from imgcodec.bitstream.entropy import TOTAL, RangeDecoder, RangeEncoder
 from imgcodec.priors.photo import tables
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.tables import (

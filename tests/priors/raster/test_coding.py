@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of
 
-from imgcodec.bitstream import InvalidFileError, RangeDecoder, RangeEncoder
+from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.integer import exact_causal
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster import logits

@@ -4,7 +4,7 @@ import pytest
 import torch
 from priors.raster.small import NAMES, exact_prior, in_float, random_tokens, sizes_of
 
-from imgcodec.bitstream import UsageError
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.sampling import sample
 

@@ -113,10 +113,10 @@ def test_efforts_out_of_range(model: Model) -> None:
     for effort in (0, 10, 2.0, 2.5, "3", None, True):
         with pytest.raises(UsageError, match="between 1 and 9"):
             model.compress(pixels, effort=effort)  # type: ignore[arg-type]
-    grid = load_model("tests/golden/bsq.safetensors")
-    assert grid.compress(pixels, effort=1)
+    raster = load_model("tests/golden/bsq.safetensors")
+    assert raster.compress(pixels, effort=1)
     with pytest.raises(UsageError, match="no effort"):
-        grid.compress(pixels, effort=2)
+        raster.compress(pixels, effort=2)
 
 
 def test_the_option(model: Model, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-"""Small untrained models of one code a place: every tokenizer with every prior that it goes with."""
+"""Small untrained models of the profile `raster`: every tokenizer with every prior that it goes with."""
 
 import torch
 from torch import nn
 
 from imgcodec.priors.integer.trainable import calibrate, export
-from imgcodec.profiles.raster.model import build_prior, build_tokenizer, grid_model, profiles_of
+from imgcodec.profiles.raster.model import build_prior, build_tokenizer, raster_model_contents
 from imgcodec.tokenizers.protocol import RasterTokenizer
 
 TOKENIZERS = {
@@ -20,7 +20,7 @@ PAIRS = [("snac", "raster"), ("vq", "raster"), ("bsq", "raster"), ("vq", "pixelc
 
 
 def small_tokenizer(kind: str) -> RasterTokenizer:
-    """With weights that are not the start of any training: nothing in it is zero that could be."""
+    """A tokenizer with noise on all weights, so that outputs depend on each."""
     torch.manual_seed(1)
     tokenizer = build_tokenizer(TOKENIZERS[kind])
     shake(tokenizer)
@@ -28,7 +28,7 @@ def small_tokenizer(kind: str) -> RasterTokenizer:
 
 
 def small_prior(kind: str, tokenizer: RasterTokenizer) -> nn.Module:
-    """A prior for the tokens of a tokenizer, with integers in it."""
+    """A prior for the tokens of a tokenizer, exported to integers."""
     torch.manual_seed(2)
     sides = [256 // stride for stride in tokenizer.strides]
     if kind == "raster":
@@ -51,7 +51,7 @@ def small_prior(kind: str, tokenizer: RasterTokenizer) -> nn.Module:
 
 @torch.no_grad()
 def shake(module: nn.Module) -> None:
-    """Noise on all weights, enough that outputs depend on everything."""
+    """Adds noise to all weights, in place."""
     for parameter in module.parameters():
         parameter.add_(torch.randn_like(parameter) * 0.1)
 
@@ -60,4 +60,4 @@ def small_model(tokenizer: str, prior: str):  # type: ignore[no-untyped-def]
     """Tensors and metadata of a model file."""
     built = small_tokenizer(tokenizer)
     module = small_prior(prior, built)
-    return grid_model(profiles_of(built, module)[0].name.lower(), built, module)
+    return raster_model_contents("raster", built, module)

@@ -1,5 +1,5 @@
 """Sections 4.6 and 7 of `docs/format.md`, written from that page alone, in plain Python integers: logits and weights of
-the priors over one code a place.
+the raster priors.
 
 As `integer_prior`: no numpy, no torch, and no float but in the tables.
 """
@@ -146,8 +146,8 @@ def pixelcnn(prior: Prior, tokens: list[list[list[int]]]) -> list[list[list[int]
     rows, columns = range(len(tokens[0])), range(len(tokens[0][0]))
     zero = [0] * width
 
-    def at(grid: list[list[list[int]]], r: int, c: int) -> list[int]:
-        return grid[r][c] if r in rows and c in columns else zero
+    def at(features: list[list[list[int]]], r: int, c: int) -> list[int]:
+        return features[r][c] if r in rows and c in columns else zero
 
     embedded = [[prior.table("tokens", t) for t in row] for row in tokens[0]]
     v = [[at(embedded, r - 1, c) for c in columns] for r in rows]

@@ -1,9 +1,10 @@
-"""Made the golden files of the models of one code a place, and adds new ones; see make.py, whose rules hold here.
+"""Made the golden files of the profile `raster`, and adds new ones; see make.py, whose rules hold here.
 
-    python tests/golden/make_family.py
+    python tests/golden/make_raster.py
 
-    snac, svqvae, bsq, pixelcnn .safetensors    a small model of each profile, trained for seconds on one photograph
-    family.json                                 what golden.json is for the first model
+    snac, svqvae, bsq, pixelcnn .safetensors    a small model of each kind, trained for seconds on one photograph
+    family.json                                 what golden.json is for the first model; frozen, like the name that its
+                                                note has for this script
 
 Each has files of an odd size, of two tiles, and of tokens that no picture has.
 """

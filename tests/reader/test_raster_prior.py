@@ -1,11 +1,11 @@
-"""The page's priors over one code a place give the logits and weights of the program's."""
+"""The raster priors, written from the specification alone, give the logits and weights of the program."""
 
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of, stepped_logits
-from reader import sequence_prior as page
+from reader import raster_prior as page
 
 from imgcodec.priors.integer.exact import exact_arithmetic, operand_fractions
 from imgcodec.priors.raster.logits import weights_of
