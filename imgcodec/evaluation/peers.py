@@ -1,4 +1,4 @@
-"""The classical codecs that Pillow brings, to measure ours against: JPEG, and WebP and AVIF where Pillow has them."""
+"""The classical codecs of Pillow, to compare ours with: JPEG, and WebP and AVIF where Pillow has them."""
 
 import io
 from collections.abc import Callable
@@ -17,7 +17,7 @@ AVIF_QUALITIES = (4, 8, 16, 26, 36, 46, 56, 66, 76, 86)
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec under test: two functions, and the qualities at which its curve is drawn."""
+    """A codec under test: two functions, and the qualities of the points of its curve."""
 
     name: str
     qualities: tuple[float, ...]
@@ -75,7 +75,7 @@ class JpegMatch:
 
 
 class JpegMatcher:
-    """Finds, for one picture, the JPEG quality that gives a wanted PSNR. What it tries it remembers."""
+    """Finds the JPEG quality that gives one picture a wanted PSNR. It keeps the results of what it has tried."""
 
     LOWEST, HIGHEST = 1, 100
 
@@ -96,7 +96,7 @@ class JpegMatcher:
         low, high = self.LOWEST, self.HIGHEST
         if not self._at(low).psnr <= wanted <= self._at(high).psnr:
             return None
-        while high - low > 1:  # PSNR rises with quality, but for steps far smaller than a unit of quality makes
+        while high - low > 1:  # PSNR rises with quality, up to differences far smaller than a step of quality makes
             middle = (low + high) // 2
             low, high = (middle, high) if self._at(middle).psnr <= wanted else (low, middle)
         return min(self._at(low), self._at(high), key=lambda match: abs(match.psnr - wanted))

@@ -41,7 +41,7 @@ def test_the_codeword_is_the_nearest(seed, codebooks, stage):
 
 
 def nearest_tokens(made, latent, level):
-    """What an encoder writes that does not mind the rate."""
+    """The tokens of an encoder without RDOQ."""
     coarse, fine = made.scaled_residuals(latent, level)
     return [coarse.long() + made.config.codes // 2, made._nearest(1, fine)]
 
@@ -59,7 +59,7 @@ def test_quantization_errs_by_half_a_step(level):
     assert float(error[inside].max()) <= 0.95 + 1e-4
 
 
-def test_each_stage_codes_what_the_earlier_ones_left():
+def test_each_stage_codes_the_residual_of_the_earlier_ones():
     made, level = tokenizer(), torch.tensor([1.5])
     latent = torch.randn(1, 5, 4, 8) + 3
     tokens = nearest_tokens(made, latent, level)
@@ -86,7 +86,7 @@ def test_gains_are_interpolated_between_levels():
         assert torch.allclose(gain[0, :, 0, 0].log(), expected, atol=1e-6)
 
 
-def test_training_sees_what_an_encoder_is_given():
+def test_training_has_the_residuals_of_the_encoder():
     """With codebooks that are lattices, as in training."""
     made = ResidualVQ(RVQConfig(**SMALL | {"codes": 1023})).requires_grad_(False)
     latent, level = torch.randn(2, 5, 4, 4) * 2, torch.tensor([0.0, 2.5])
@@ -128,7 +128,7 @@ def test_transforms_of_any_batch_and_size():
     assert made.synthesis(latent, torch.tensor([0.5, 3])).shape == (2, 3, 64, 128)
 
 
-# What they cost, at the sizes that are shipped
+# What they cost, at the default sizes
 
 
 def multiplications(run):

@@ -20,7 +20,7 @@ def tokenizer(config=VQ_SMALL):
 
 
 @pytest.fixture(scope="module")
-def started():
+def initialised():
     made = tokenizer()
     made.init_from_data(pictures(16, 32))
     return made
@@ -39,18 +39,18 @@ def test_scales_are_exact_sizes(rows, columns, batch):
         assert torch.equal(made.decode(tokens, scale), pictures[scale])
 
 
-def test_calling_it_gives_a_reconstruction_and_four_losses(started):
+def test_calling_it_gives_a_reconstruction_and_four_losses(initialised):
     pixels = pictures(2, 32, seed=9)
-    reconstruction, (vq, commit, entropy, usage) = started(pixels)
+    reconstruction, (vq, commit, entropy, usage) = initialised(pixels)
     assert reconstruction.shape == pixels.shape
     assert vq > 0
     assert torch.allclose(commit, 0.25 * vq)
     assert entropy < 0
     assert 0 < usage <= 1
-    assert torch.allclose(started.decode(started.encode(pixels)), reconstruction, atol=1e-4)
+    assert torch.allclose(initialised.decode(initialised.encode(pixels)), reconstruction, atol=1e-4)
 
 
-def test_the_largest_defaults_are_those_of_the_paper():
+def test_the_default_sizes_are_those_of_the_paper():
     with torch.device("meta"):
         made = ScalableVQVAE(VQConfig())
     assert made.strides == (16,)
@@ -70,29 +70,29 @@ def test_four_levels_are_stride_8():
         made.decode(tokens, 2)
 
 
-def test_larger_pictures_start_as_enlargements(started):
-    tokens = started.encode(pictures(1, 32, seed=9))
+def test_larger_pictures_are_enlargements_before_training(initialised):
+    tokens = initialised.encode(pictures(1, 32, seed=9))
     with torch.no_grad():
-        decoded = started.decode_scales(tokens)
+        decoded = initialised.decode_scales(tokens)
     for scale in (2, 4):
         assert torch.equal(decoded[scale], F.interpolate(decoded[1], scale_factor=scale, mode="bicubic"))
 
 
-def test_heads_learn_from_larger_pictures_and_the_encoder_from_those_of_its_size(started):
-    started.zero_grad()
+def test_heads_learn_from_larger_pictures_and_the_encoder_from_those_of_its_size(initialised):
+    initialised.zero_grad()
     pixels = pictures(2, 32, seed=3)
-    decoded, losses = started(pixels)
+    decoded, losses = initialised(pixels)
     decoded.square().mean().backward(retain_graph=True)
     reached = ["picture.weight", "linear_in.weight", "encoder.out.weight"]
-    assert all(started.get_parameter(name).grad.abs().sum() > 0 for name in reached)
-    assert started.heads[0].weight.grad is None
-    assert started.quantizer.codebook.grad is None
+    assert all(initialised.get_parameter(name).grad.abs().sum() > 0 for name in reached)
+    assert initialised.heads[0].weight.grad is None
+    assert initialised.quantizer.codebook.grad is None
     losses.vq.backward()
-    assert started.quantizer.codebook.grad.abs().sum() > 0
-    larger = started.decode_scales(started.encode(pixels))
+    assert initialised.quantizer.codebook.grad.abs().sum() > 0
+    larger = initialised.decode_scales(initialised.encode(pixels))
     assert [picture.shape[-1] for picture in larger.values()] == [32, 64, 128]
     (larger[2].square().mean() + larger[4].square().mean()).backward()
-    assert all(head.weight.grad.abs().sum() > 0 for head in started.heads)
+    assert all(head.weight.grad.abs().sum() > 0 for head in initialised.heads)
 
 
 def test_gradients_pass_straight_to_the_first_layer():
@@ -101,12 +101,12 @@ def test_gradients_pass_straight_to_the_first_layer():
     assert made.encoder.trunk[0].weight.grad.abs().sum() > 0
 
 
-def test_the_start_is_a_picture(started):
+def test_initialised_from_data_it_decodes_to_pictures(initialised):
     pixels = pictures(4, 32, seed=7)
     with torch.no_grad():
-        decoded = started.eval().decode(started.encode(pixels))
+        decoded = initialised.eval().decode(initialised.encode(pixels))
     assert psnr(decoded, pixels) > psnr(pixels.mean((2, 3), keepdim=True), pixels) + 2
-    assert len(started.encode(pixels)[0].unique()) > 12
+    assert len(initialised.encode(pixels)[0].unique()) > 12
 
 
 def test_dropout_only_trains():

@@ -85,7 +85,7 @@ def test_attention_is_close_to_its_integers():
 
 
 @given(seeds, st.integers(0, 25600))
-def test_rows(seed, quality):
+def test_level_table(seed, quality):
     torch.manual_seed(seed)
     layer = LevelTable(5, 3).requires_grad_(False)
     nn.init.normal_(layer.rows)
@@ -129,10 +129,10 @@ def test_weights_are_coarser_where_sums_would_be_inexact():
 
 def test_calibration_takes_the_unit_with_the_least_error():
     layer = Linear(1, 1, positive=True)
-    spread = torch.linspace(-3, 3, 20001).reshape(1, 1, -1, 1)
+    ramp = torch.linspace(-3, 3, 20001).reshape(1, 1, -1, 1)
     assert layer.operand.fraction == trainable.FLOAT
-    assert torch.equal(layer.operand(spread), spread.relu())
-    calibrate(layer, lambda: layer(spread))
+    assert torch.equal(layer.operand(ramp), ramp.relu())
+    calibrate(layer, lambda: layer(ramp))
     assert layer.operand.fraction == 6  # 255 / 64 = 3.98 holds all; 255 / 128 = 1.99 does not
     assert layer.quantized
     assert layer.operand.observe is None
@@ -147,9 +147,9 @@ def test_export_leaves_integers_only():
     assert exact.check_bounds(prior) < exact.LIMIT
 
 
-def test_the_integers_of_a_prior_say_what_its_floats_said():
-    """To a sixteenth of a token or two, or a tenth of how much the parameters spread. (Random weights amplify what is
-    lost on the way, trained ones do not: a model's card has what the integers cost it.)"""
+def test_the_integers_of_a_prior_predict_what_its_floats_did():
+    """To a sixteenth of a token or two, or a tenth of the deviation of the parameters. (Random weights amplify rounding
+    errors, trained ones do not: a model's card says what the integers cost it.)"""
     tokens = random_tokens((1, 4, 4), 77)
     fake = parameters(float_prior(), tokens, torch.tensor([1.3]))
     integers = exactly(lambda: parameters(exact_prior(), tokens, round(1.3 / 2 * 25600)))

@@ -1,4 +1,4 @@
-"""A small prior with random weights, in float and in integers, and what its walks say."""
+"""A small prior with random weights, in float and in integers, and the parameters that it predicts."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -55,10 +55,10 @@ def exact_prior() -> PhotoPrior:
     return prior
 
 
-def random_tokens(grid: tuple[int, int, int], seed: int) -> list[Tensor]:
+def random_tokens(size: tuple[int, int, int], seed: int) -> list[Tensor]:
     """Centred tokens of both stages on whole windows, (B, groups, h, w): mostly small, some over the whole range."""
     rng = np.random.default_rng(seed)
-    batch, height, width = grid
+    batch, height, width = size
     tokens = []
     for groups, window, factor in zip(GROUPS, (CONFIG.windows[0], CONFIG.windows[0] * 4), (1, 4), strict=True):
         shape = (batch, groups, -(-factor * height // window) * window, -(-factor * width // window) * window)
@@ -71,7 +71,7 @@ Step = tuple[int, int, int]  # stage, first group, parity
 
 
 def parameters(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int, stages: int = 2) -> dict[Step, Tensor]:
-    """What the prior says at each step when the tokens are these, in the order of the steps."""
+    """The parameters of each step when the tokens are these, in the order of the steps."""
     seen: dict[Step, Tensor] = {}
 
     def code(stage: int, first: int, groups: int, numbers: Tensor, parity: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Frequency tables: the right one is chosen, and what is in it costs what it should."""
+"""Frequency tables: parameters choose the right one, and its symbols cost what they should."""
 
 from fractions import Fraction
 
@@ -56,7 +56,7 @@ def test_logistic_tables_are_centred_where_the_mean_is():
 
 
 @pytest.mark.parametrize(("mean", "scale"), [(0, 0), (5, 10), (-30, 20), (8, 32), (100, 45), (-7, 63)])
-def test_values_cost_what_the_training_loss_says(mean, scale):
+def test_values_cost_what_the_training_loss_charges(mean, scale):
     frequencies = fit_tables(np.zeros((SCALES * UNIT, SYMBOLS)))
     rng = np.random.default_rng(1)
     width = tables.MIN_WIDTH * np.exp(scale / 8)

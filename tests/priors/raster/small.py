@@ -1,4 +1,4 @@
-"""Small priors over one code a place, with random weights, in float, with fake quantization and in integers."""
+"""Small raster priors with random weights, in float, with fake quantization and in integers."""
 
 from copy import deepcopy
 from functools import lru_cache
@@ -63,15 +63,15 @@ def exact_prior(name: str) -> nn.Module:
 
 
 def stepped_logits(prior, tokens: list[Tensor]) -> list[list[Tensor]]:
-    """The logits that a walk over these tokens gives, in the form of `forward`."""
+    """The logits of `step_through` over these tokens, in the form of `forward`."""
     sizes = [tuple(t.shape[1:]) for t in tokens]
     result = [
         [torch.full((len(t), v, *size), torch.nan) for v in prior.digits] for t, size in zip(tokens, sizes, strict=True)
     ]
 
-    def code(place: DigitPosition, logits: Tensor) -> Tensor:
-        result[place.stage][place.digit][:, :, place.row, place.column] = logits
-        return to_digits(tokens[place.stage][:, place.row, place.column], prior.digits)[:, place.digit]
+    def code(at: DigitPosition, logits: Tensor) -> Tensor:
+        result[at.stage][at.digit][:, :, at.row, at.column] = logits
+        return to_digits(tokens[at.stage][:, at.row, at.column], prior.digits)[:, at.digit]
 
     back = prior.step_through(len(tokens[0]), sizes, code)
     assert all(torch.equal(a, b) for a, b in zip(back, tokens, strict=True))

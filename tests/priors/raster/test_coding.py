@@ -1,4 +1,4 @@
-"""Tokens to bytes and back with the priors over one code a place, and from logits to weights."""
+"""Tokens to bytes and back with the raster priors, and from logits to weights."""
 
 from decimal import Decimal, localcontext
 
@@ -52,7 +52,7 @@ def test_what_is_written_comes_back(name, batch, rows, columns, seed):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tile_alone_is_what_it_is_among_others(name):
+def test_a_tile_alone_is_coded_as_in_a_batch(name):
     prior = exact_prior(name)
     tokens = tiles(prior, 3, 9, 9, 3)
     assert write(prior, tokens)[1:2] == write(prior, [t[1:2] for t in tokens])
@@ -92,10 +92,10 @@ def test_a_token_that_no_codebook_knows_is_refused():
     class Done(Exception):
         pass
 
-    def code(place, numbers):  # a writer who does not look
-        digit = to_digits(torch.tensor([310]), prior.digits)[:, place.digit]
+    def code(at, numbers):  # an encoder without checks
+        digit = to_digits(torch.tensor([310]), prior.digits)[:, at.digit]
         coder.code_weights(digit.numpy(), weights_of(numbers.long().numpy()))
-        if place.digit == 1:
+        if at.digit == 1:
             raise Done
         return digit
 

@@ -1,4 +1,4 @@
-"""Embedded tokens start from what codes stand for."""
+"""Token embeddings are initialised from the vectors of the codes."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def vectors(codes, seed=0, size=5):
     return torch.randn(codes, size, generator=generator) * torch.logspace(1, -1, size) + 7
 
 
-def test_rows_of_all_stages_come_by_one_projection():
+def test_all_stages_have_one_projection():
     prior = raster(64, (8, 8), sides=(2, 4))
     before = prior.tokens.weight[-1].clone()
     first, second = vectors(64), 0.3 * vectors(64, seed=1)
@@ -35,7 +35,7 @@ def test_rows_of_all_stages_come_by_one_projection():
     assert torch.allclose(known @ solved, rows[:-1], atol=1e-3)
 
 
-def test_pixelcnn_takes_them_too_and_fewer_vectors_than_codes():
+def test_pixelcnn_takes_fewer_vectors_than_codes():
     torch.manual_seed(0)
     prior = PixelCNN(num_codes=12, latent_dim=8, image_size=4, num_blocks=1)
     before = prior.tokens.weight[10:].clone()
@@ -44,7 +44,7 @@ def test_pixelcnn_takes_them_too_and_fewer_vectors_than_codes():
     assert torch.equal(prior.tokens.weight[10:], before)
 
 
-def test_where_a_vector_is_a_sum_over_digits_so_are_the_embeddings():
+def test_digit_means_of_sums_over_digits_are_their_terms():
     digits = (4, 2, 3)
     parts = [torch.randn(values, 5) for values in digits]
     of_codes = to_digits(torch.arange(24), digits)
@@ -56,7 +56,7 @@ def test_where_a_vector_is_a_sum_over_digits_so_are_the_embeddings():
     assert torch.allclose(back, whole, atol=1e-5)
 
 
-def test_codes_too_many_for_a_table_are_embedded_by_digits():
+def test_large_codebooks_are_embedded_digit_by_digit():
     prior = raster(2**15, (32, 32, 32))
     assert not prior.whole
     init_embeddings(prior, [vectors(2**15)])
@@ -64,7 +64,7 @@ def test_codes_too_many_for_a_table_are_embedded_by_digits():
     assert len(prior.tokens.weight) == 97
 
 
-def test_such_rows_survive_export_to_integers():
+def test_initial_embeddings_survive_export_to_integers():
     """With outliers of eight deviations, and coordinates that are a hundredth of others."""
     prior = raster(256, (16, 16))
     meaning = vectors(256)
