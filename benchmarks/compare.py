@@ -21,7 +21,7 @@ from imgcodec.evaluation.bd import bd_rate
 from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 
-RATES = (0.05, 1.5)  # bits a pixel that are compared
+RATES = (0.05, 1.5)  # bits per pixel that are compared
 
 
 def main() -> int:
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def mean_point(model: imgcodec.Model, pictures: list[RGBPixels], quality: float, tune: str) -> tuple[float, float]:
-    """Bits a pixel and PSNR, both as means over the pictures."""
+    """Bits per pixel and PSNR, both as means over the pictures."""
     points = []
     for pixels in pictures:
         data = model.compress(pixels, quality, tune)

@@ -2,8 +2,8 @@
 
     python benchmarks/low.py kodak/ photo bsq runs/tiny/tiny.safetensors -o benchmarks/results/low.json
 
-Every codec with qualities takes the largest file of at most `--bpp` bits a pixel that it can make of a picture; where
-its smallest is larger, that one. Models of one rate are what they are. Figures are means over the pictures.
+Every codec with qualities makes the largest file of at most `--bpp` bits per pixel, or its smallest one where that is
+larger. Models of one rate have that rate. Figures are means over the pictures.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> int:
 def measure(
     codec: Callable[[RGBPixels, int], Coded], pixels: RGBPixels, bpp: float
 ) -> tuple[float, float, float, float]:
-    """Bits a pixel, PSNR, MS-SSIM (0..1) and SSIMULACRA 2 of one picture."""
+    """Bits per pixel, PSNR, MS-SSIM (0..1) and SSIMULACRA 2 of one picture."""
     area = pixels.shape[0] * pixels.shape[1]
     size, back = codec(pixels, int(bpp * area / 8))
     return 8 * size / area, psnr(pixels, back), MsSsim(pixels)(back), Ssimulacra2(pixels)(back)

@@ -3,10 +3,10 @@
     python benchmarks/speed.py kodak/ -o benchmarks/speed.json
 
 The photograph (12 megapixels unless told otherwise) is put together from the pictures of a directory, so that it has
-the detail of real ones. Every codec is given the highest quality at which it takes at most `--bpp` bits a pixel for it.
-Each direction of ours runs in a process of its own, with the model loaded and after one turn
-that does not count; its peak memory is that process's, with Python, torch and the model. Then the commands are timed
-whole, from their start to their end, on the first picture of the directory.
+the detail of real ones. Every codec is given the highest quality at which it takes at most `--bpp` bits per pixel for
+it. Each direction of ours runs in a process of its own, with the model loaded and after one turn that does not count;
+its peak memory is that process's, with Python, torch and the model. Then the commands are timed whole, from their start
+to their end, on the first picture of the directory.
 
 A machine that is doing something else gives other figures: the file says how many cores there were, not whether they
 were free.
@@ -158,7 +158,7 @@ def measure_ours(
 
 
 def most_bytes(pixels: RGBPixels, bpp: float) -> int:
-    """Of a file of `bpp` bits a pixel."""
+    """Of a file of `bpp` bits per pixel."""
     return int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
 
 
@@ -192,7 +192,7 @@ def measure_peer(format: str, pixels: RGBPixels, arguments: argparse.Namespace) 
 
 
 def timing(work: Callable[[], object], pixels: RGBPixels, repeat: int) -> dict[str, object]:
-    """Seconds of each turn, and megapixels a second by their median."""
+    """Seconds of each turn, and megapixels per second by their median."""
     seconds = []
     for _ in range(repeat):
         start = time.perf_counter()
