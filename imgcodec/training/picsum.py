@@ -41,11 +41,11 @@ AGAIN = {408, 425, 429, 500, 502, 503, 504}  # HTTP states that may pass
 
 
 class _GoneError(CodecError):
-    """The server has no such thing, now or later."""
+    """The server does not have it, now or later."""
 
 
 class _TransientError(Exception):
-    """What another try may change. seconds: that the server asks to wait."""
+    """An error that may pass. seconds: how long the server asks to wait."""
 
     def __init__(self, reason: str, seconds: float = 0) -> None:
         super().__init__(reason)
@@ -63,9 +63,10 @@ def download(
 ) -> int:
     """Pictures `picsum-ID-SIZE.jpg` and `manifest.jsonl` in a folder; returns how many had to be fetched.
 
-    seed: which pictures of the list. Those that are there and whole are not fetched again. complain: told of pictures
-    that the server lists and does not have, which others are taken for, and of files that are fetched anew. Raises
-    UsageError for a base that is no web address, CodecError in any other case but `count` whole pictures.
+    seed: chooses the pictures from the list. Pictures that are there and whole are not fetched again. complain: called
+    with a sentence for each picture that the server lists and does not have, which is replaced by another, and for each
+    file that is fetched again. Raises UsageError for a base that is no web address, CodecError unless `count` whole
+    pictures are there.
     """
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", base):
         raise UsageError(f"--url takes an address that begins with http:// or https://, not {base!r}.")
@@ -81,7 +82,7 @@ def download(
             if there == count:
                 break
             try:
-                fetched += _keep(target, entry, size, base.rstrip("/"), complain)
+                fetched += _ensure(target, entry, size, base.rstrip("/"), complain)
             except _GoneError as error:
                 complain(f"Skipped picture {entry['id']}: {error}")
                 continue
@@ -97,8 +98,8 @@ def download(
     return fetched
 
 
-def _keep(target: Path, entry: dict[str, str], size: int, base: str, complain: Callable[[str], None]) -> bool:
-    """Has a picture and its line of the manifest in the folder; returns whether it had to be fetched."""
+def _ensure(target: Path, entry: dict[str, str], size: int, base: str, complain: Callable[[str], None]) -> bool:
+    """Ensures that a picture and its line of the manifest are there; returns whether it had to be fetched."""
     path = target / f"picsum-{entry['id']}-{size}.jpg"
     address = f"{base}/id/{entry['id']}/{size}/{size}"
     data, fetched = None, False

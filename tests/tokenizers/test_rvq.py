@@ -116,9 +116,23 @@ def test_codebooks_that_the_search_could_miss_are_refused(code, offset):
         made.check_codebooks()
 
 
-def test_an_even_number_of_codes_has_no_zero():
-    with pytest.raises(ValueError, match="odd"):
-        RVQConfig(codes=20)
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("codes", 20, "odd"),
+        ("codes", 2**13 + 1, "codes in a codebook"),
+        ("codebooks", (96, 2000), "in all of them"),
+        ("channels", (0, 5), "a channel"),
+        ("levels", 0, "a level"),
+        ("width_fine", 0, "wide"),
+        ("width_coarse", 10**6, "wide"),
+        ("analysis_blocks", (65, 1), "blocks"),
+        ("synthesis_blocks", (1, -1), "blocks"),
+    ],
+)
+def test_impossible_sizes_are_refused(field, value, reason):
+    with pytest.raises(ValueError, match=reason):
+        RVQConfig(**{field: value})
 
 
 def test_transforms_of_any_batch_and_size():

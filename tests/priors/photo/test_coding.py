@@ -13,7 +13,7 @@ from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.photo.coding import code_tile
 from imgcodec.priors.photo.tables import fit_tables
 from imgcodec.priors.photo.transformer import PhotoPriorConfig
-from imgcodec.priors.photo.windows import checkerboard_half, from_windows, join_checkerboard, to_windows
+from imgcodec.priors.photo.windows import checkerboard_half, from_windows, join_checkerboard, join_slices, to_windows
 
 TABLES = fit_tables(np.zeros((1024, 50)))
 SIZE = (1, 4, 4)  # two windows each way
@@ -168,6 +168,8 @@ def test_checkerboard(batch, channels, rows, columns, parity):
     x = torch.arange(batch * channels * rows * columns * 4.0).reshape(batch, channels, 2 * rows, 2 * columns)
     halves = [checkerboard_half(x, 0), checkerboard_half(x, 1)]
     assert torch.equal(join_checkerboard(*halves), x)
+    slices = [checkerboard_half(part, p) for part in x.split(1, 1) for p in (0, 1)]
+    assert torch.equal(join_slices(slices), x)
     y, across = torch.meshgrid(torch.arange(2 * rows), torch.arange(2 * columns), indexing="ij")
     positions = (y + across) % 2 == parity
     # row after row, from left to right
