@@ -1,4 +1,4 @@
-"""The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen as they are written."""
+"""The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen by rate and distortion."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from imgcodec.priors.photo.coding import code_tile
 from imgcodec.priors.photo.rdoq import RDOQEncoder
 from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.model import PhotoModel
-from imgcodec.profiles.photo.tiling import Piece, analyse, scale, synthesise
+from imgcodec.profiles.photo.tiling import Piece, analyse, quantize_latent, synthesise
 from imgcodec.tokenizers.rvq import STRIDES
 from imgcodec.tokens import Drawing, Places, Stages, Tokens, check_shapes, stage_places
 
 TILE_SIZE = 1024
-"""Pixels. Tokens see nothing beyond their tile; so a damaged one costs no other, and memory does not grow."""
+"""Pixels. No context crosses a tile's border: a damaged tile costs no other, and memory does not grow."""
 
 DEFAULT_QUALITY = 50.0
 
@@ -67,7 +67,8 @@ class PhotoCodec:
         colour_mode: ColourMode = ColourMode.RGB,
         bit_depth: int = 8,
     ) -> Header:
-        """Quality 0..100, 50 by default; for the eye, where the model can. Raises UsageError for another quality."""
+        """Quality 0..100, 50 by default; tune visual by default, where the model has it. Raises UsageError for another
+        quality."""
         quality = DEFAULT_QUALITY if quality is None else quality
         if not 0 <= quality <= 100:
             raise UsageError(f"The quality is {quality:g}, and must be between 0 and 100.")
@@ -79,26 +80,26 @@ class PhotoCodec:
         )  # fmt: skip
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
-        """Each piece when it is asked for."""
+        """The latent, in pieces, each computed when it is asked for."""
         return analyse(self.photo.tokenizer, pixels, self.photo.device)
 
     def encode(self, header: Header, analysis: Iterable[Piece]) -> tuple[Tokens, list[Section]]:
-        """The encoder chooses the tokens of stage 1 as it writes them."""
+        """The tokens of stage 1 are chosen while they are written, by rate and distortion."""
         size = (header.height, header.width)
         with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            values, worth = scale(
+            values, distortion_weight = quantize_latent(
                 self.photo.tokenizer, analysis, size, self.photo.level(header), header.tune == Tune.VISUAL
             )
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
-        def coder(stage: int, place: tuple[slice, slice]) -> RangeEncoder:
-            # stage 0 is settled: stage 1 is what it leaves
-            return RDOQEncoder(tables, slices[stage], worth[place]) if stage else RangeEncoder(tables)
+        def coder(stage: int, region: tuple[slice, slice]) -> RangeEncoder:
+            # stage 0 is rounded already: stage 1 is its residual
+            return RDOQEncoder(tables, slices[stage], distortion_weight[region]) if stage else RangeEncoder(tables)
 
         return self._encode(header, values, coder)
 
     def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
-        """There is no choosing without writing."""
+        """The tokens that `encode` writes: they are chosen while they are written."""
         return self.encode(header, analysis)[0]
 
     def refine(self, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
@@ -115,7 +116,7 @@ class PhotoCodec:
         check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)
 
     def write(self, tokens: Tokens) -> list[Section]:
-        """As they are."""
+        """The sections of these tokens, unchanged."""
         return self._encode(tokens.header, tokens.stages, lambda *_: RangeEncoder(self.photo.tables))[1]
 
     def _encode(
@@ -124,9 +125,9 @@ class PhotoCodec:
         stages: Stages,
         coder: Callable[[int, tuple[slice, slice]], RangeEncoder],
     ) -> tuple[Tokens, list[Section]]:
-        """Tokens, or real numbers for a coder that chooses, -> the tokens that were written, and their sections.
+        """Tokens, or real numbers for an encoder that rounds them, -> the tokens that were written, and their sections.
 
-        coder: makes one for a stage and the rows and columns of a tile in it.
+        coder: makes the encoder of a stage for the rows and columns of a tile in it.
         """
         written, sections = [np.empty(s.shape, np.int16) for s in stages], []
         for index in range(header.tile_count):
@@ -143,13 +144,13 @@ class PhotoCodec:
         return Tokens(header, written), sections
 
     def empty(self, header: Header) -> Stages:
-        """Nothing but zero codewords: they add nothing to the latent, and decode to flat gray."""
+        """Zero codewords in every position: they decode to flat gray."""
         whole = _places(Rectangle(0, 0, header.width, header.height))
         groups = self.photo.tokenizer.config.channels
         return [np.full((g, y.stop, x.stop), self._zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
-        """One tile after the other."""
+        """One tile after the other, on its own."""
         for index, streams in zip(tiles, data, strict=True):
             coders = [RangeDecoder(self.photo.tables, stream) for stream in streams]
             places = _places(header.tile_rectangle(index))
@@ -160,7 +161,7 @@ class PhotoCodec:
                 stage[:, y, x] = tokens
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
-        """By the synthesis of the header's tune; `scale` is 1."""
+        """With the synthesis of the header's tune; `scale` is 1."""
         header, tokenizer = tokens.header, self.photo.tokenizer
         synthesis = self.photo.synthesis(header.tune)
         size = (header.height, header.width)
@@ -168,7 +169,7 @@ class PhotoCodec:
             return synthesise(tokenizer, synthesis, tokens.stages, size, self.photo.level(header), self.photo.device)
 
     def generate(self, count: int, size: tuple[int, int], drawing: Drawing) -> list[Tokens]:
-        """Raises UsageError: its prior expects tokens, but was never taught to make up a picture of them."""
+        """Raises UsageError: its prior was not trained to generate pictures."""
         raise UsageError(f"The model {self.name} does not generate pictures.")
 
     @property
@@ -177,7 +178,7 @@ class PhotoCodec:
 
 
 def prior_quality(header: Header) -> int:
-    """What the prior is told of quality and tune."""
+    """Quality and tune as one number, as the prior takes them."""
     return header.quality + header.tune * TUNE_UNITS
 
 

@@ -1,6 +1,6 @@
-"""Where an error shows: the eye finds it in a smooth sky, and hardly in foliage.
+"""Contrast masking: the eye finds an error in a smooth sky, and hardly in foliage.
 
-SSIM says so by dividing through the local variance. Measured by the derivative of MS-SSIM and SSIMULACRA 2.1 (see
+SSIM models it by dividing by the local variance. Measured by the derivative of MS-SSIM and SSIMULACRA 2.1 (see
 `imgcodec.training.photo.visual`) on 24 photographs, an error in blocks of 16 x 16 pixels with hardly any contrast
 counts five times as much as one in the busiest. The encoder of the visual tune chooses tokens with that in mind; a
 decoder need not know.
@@ -18,7 +18,7 @@ HIGHEST, KNEE, SLOPE = 1.65, 170.0, 0.62  # fitted to what was measured; the kne
 
 @torch.inference_mode()
 def importance(tokenizer: ResidualVQ, latent: Tensor) -> Tensor:
-    """Latent (B, C, h, w) -> what an error is worth at each place (B, h, w), 1 for medium contrast."""
+    """Latent (B, C, h, w) -> the weight (B, h, w) of a squared error at each position; 1 at medium contrast."""
     basis = tokenizer.synthesis.linear.weight[:, :, 0, 0].unflatten(0, (3, BLOCK**2))  # colour, pixel, channel
     luma = torch.einsum("k,kpc->pc", torch.tensor(LUMA, device=basis.device), basis)
     contrast = (luma - luma.mean(0)).square().mean(0) * 255**2

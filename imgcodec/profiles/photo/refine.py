@@ -1,27 +1,28 @@
-"""Effort: tokens that an encoder has chosen, chosen again with what gradients know of their neighbours.
+"""Effort: an encoder's tokens, improved by gradients that know of their neighbours.
 
-The walk chooses each token by its own bits and its own error (`imgcodec.priors.photo.rdoq`). But a token is also
+The encoder chooses each token by its own bits and its own error (`imgcodec.priors.photo.rdoq`). But a token is also
 context for those after it, its error is decoded together with its neighbours', and no metric is a sum over tokens. All
 of that is in the gradient of
 
     bits + distortion
 
 by the tokens, through the prior (in floating point) and through the synthesis. So in each round every token is offered
-one step up or down, for what it would add: its own bits, exactly, and the rest to second order,
+one step up or down, at the estimated cost
 
     change of its own bits + step * gradient + curvature,   step = 1 or -1,
 
-and the most promising are taken. If bits and distortion together fell, the next round starts there; if not, at the same
-tokens again, and with more curvature for steps that were not tried yet (as Levenberg 1944 and Marquardt 1963). Either
-way there are gradients at both ends of those that were, so from then on their curvature is known: half of what the
-gradient changed by. MS-SSIM and SSIMULACRA 2 are so far from quadratic that most of the gain is in that.
+exact for its own bits and of second order for the rest, and the most promising steps are taken. If bits and distortion
+together fell, the next round starts there; if not, at the same tokens again, with more curvature for steps that were
+not tried yet (Levenberg 1944, Marquardt 1963). Either way there are gradients at both ends of the steps that were
+tried, so from then on their curvature is known: half of the change of the gradient. MS-SSIM and SSIMULACRA 2 are so far
+from quadratic that most of the gain is in that.
 
-Distortion is in the bits that it is worth. Along the codec's own curve each metric rises by so much when the bits
+Distortion is measured in bits. Along the codec's own rate-distortion curve each metric rises by so much when the bits
 double; that much of it is worth as many bits as the tile had at first, times log 2 because changes are small. So all
 metrics have one unit.
 
-What comes out are tokens like all others: a decoder does not know. Encoders differ from machine to machine here as they
-do in their transforms, by what rounding does to a gradient.
+The result are tokens like all others: a decoder cannot tell. What is chosen differs between machines, as it does in the
+transforms, by what rounding does to a gradient.
 """
 
 import math
@@ -42,27 +43,30 @@ from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import checkerboard_half, join_slices
 from imgcodec.profiles.photo.model import PhotoModel
-from imgcodec.profiles.photo.tiling import analyse, scale
+from imgcodec.profiles.photo.tiling import analyse, quantize_latent
 from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.layers import straight_through
 from imgcodec.tokenizers.rvq import POOL, STRIDES
 from imgcodec.tokens import Stages, Tokens, stage_places
 
 ROUNDS = 2  # for each effort above the first
-TAKEN = 0.5  # of all steps that promise to save anything, the best
+TAKEN = 0.5  # the share of steps taken, the best, of all that promise to save anything
 CURVATURE = 0.4  # of steps that were not tried yet, times that of squared error
 SMALLEST_CURVATURE = 0.5
-BOLDER, CAREFUL = 0.85, 1.3  # times the curvature of untried steps, after a round that saved or did not
+BOLDER, CAREFUL = 0.85, 1.3  # factors of the curvature of untried steps, after a round that saved or did not
 REACH = 0.75
-"""Steps that a token may be away from what is there; the walk's own choice may stay further. Where all were free, skies
-filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
+"""Quantization steps that a token may be away from the real value; the encoder's own choice may be further. Without
+this bound skies filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
 
 
 @dataclass(frozen=True)
 class MetricTerm:
-    """A term of the distortion. metric: of pixels (B, 3, H, W). share: in the distortion. doubling: by how much the
-    metric rises along the codec's own curve when the bits double, at qualities 0 and 100. min_side: of pictures that
-    have it, in pixels."""
+    """A metric's part in the distortion.
+
+    metric: of original and decoded pixels (B, 3, H, W). share: of the distortion. doubling: by how much the metric
+    rises along the rate-distortion curve when the bits double, at qualities 0 and 100. min_side: the smallest side, in
+    pixels, of a picture that it can be measured of.
+    """
 
     metric: Callable[[Tensor, Tensor], Tensor]
     share: float
@@ -70,7 +74,7 @@ class MetricTerm:
     min_side: int = 1
 
     def rise(self, part: float) -> float:
-        """By how much it rises at a quality, given as a part of the range."""
+        """By how much the metric rises when the bits double, at a quality in 0..1."""
         return float(np.interp(part, (0, 1), self.doubling))
 
 
@@ -87,9 +91,9 @@ METRIC_TERMS = {
 
 @torch.inference_mode(False)
 def refine(photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], effort: int) -> Tokens:
-    """Tokens of pixels uint8 (H, W, 3) -> tokens of less bits + distortion, in `ROUNDS` rounds for each effort over 1.
+    """Tokens of pixels uint8 (H, W, 3) -> tokens of lower bits + distortion, tile by tile.
 
-    Tile by tile.
+    effort: 2 to 9, `ROUNDS` rounds for each above 1.
     """
     soft = floating_prior(photo)
     stages = [stage.copy() for stage in tokens.stages]
@@ -111,15 +115,19 @@ def floating_prior(photo: PhotoModel) -> PhotoPrior:
 
 
 def real_values(photo: PhotoModel, header: Header, pixels: NDArray[np.uint8]) -> NDArray[np.float16]:
-    """What the tokens of stage 1 are chosen for, (groups, rows, columns), centred, in steps."""
+    """The centred latents of stage 1 before they are rounded to tokens, (groups, rows, columns), in quantization
+    steps."""
     pieces = analyse(photo.tokenizer, pixels, photo.device)
-    return scale(photo.tokenizer, pieces, pixels.shape[:2], photo.level(header), masked=False)[0][1]
+    return quantize_latent(photo.tokenizer, pieces, pixels.shape[:2], photo.level(header), masked=False)[0][1]
 
 
 @dataclass(frozen=True)
 class _Offer:
-    """Tokens, what they cost in bits of bits and distortion, and of each what one less or one more would add to its own
-    bits, and the gradient of all the rest."""
+    """Tokens (1, groups, rows, columns) and what is known there.
+
+    cost: bits + distortion, in bits. less, more: what one step down or up would add to each token's own bits. gradient:
+    of everything else in the cost.
+    """
 
     tokens: Tensor
     cost: float
@@ -129,7 +137,7 @@ class _Offer:
 
 
 class _Tile:
-    """The search in one tile. Tokens are centred floats here; those of stage 0 stay.
+    """The search in one tile. Tokens are centred floats here; those of stage 0 are frozen.
 
     The tile's pixels depend on a margin of tokens around it, which are those that the neighbours have at the time.
     """
@@ -148,9 +156,9 @@ class _Tile:
         self.half = photo.tokenizer.config.codes // 2
         self.level = torch.tensor([photo.level(header)], device=device)
         part = header.quality / QUALITY_MAX
-        terms = [t for t in METRIC_TERMS[header.tune] if t.min_side <= min(tile.width, tile.height)]
-        shares = sum(t.share for t in terms)
-        self.terms = [(t.metric, t.share / shares / t.rise(part)) for t in terms]
+        terms = [term for term in METRIC_TERMS[header.tune] if term.min_side <= min(tile.width, tile.height)]
+        shares = sum(term.share for term in terms)
+        self.metrics = [(term.metric, term.share / shares / term.rise(part)) for term in terms]
         self.decibel = 1 / PSNR.rise(part)
         self.synthesis = photo.synthesis(header.tune)
 
@@ -173,7 +181,7 @@ class _Tile:
         first, self.start = self.centred(stages, tile)
         rows, columns = self.start.shape[2:]
         self.around[:, :, self.row : self.row + rows, self.column : self.column + columns] = 0
-        self.grid = (1, *first.shape[2:])
+        self.shape = (1, *first.shape[2:])
         window = soft.config.windows[0]
         height, width = (-(-n // window) * window for n in first.shape[2:])
         self.first = F.pad(first, up_to(first, height, width))
@@ -184,11 +192,11 @@ class _Tile:
         value = torch.from_numpy(values[:, y, x]).to(device).float()[None]
         self.least = torch.maximum(self.least, torch.minimum(self.start, (value - REACH).ceil()))
         self.most = torch.minimum(self.most, torch.maximum(self.start, (value + REACH).floor()))
-        # the first offer says: what e times the bits would be more, and the squared error
-        self.worth = self.error = 0.0
+        # set by the first offer: the bits that e times the bits would be more, and the squared error
+        self.distortion_weight = self.error = 0.0
 
     def centred(self, stages: Stages, part: Rectangle) -> tuple[Tensor, Tensor]:
-        """Tokens of both stages in a part of the picture, (1, groups, rows, columns), 0 for the zero codeword."""
+        """Centred tokens (1, groups, rows, columns) of both stages in a part of the picture."""
         found = (
             s[:, y, x] - np.int16(self.half) for s, (y, x) in zip(stages, stage_places(part, STRIDES), strict=True)
         )
@@ -196,7 +204,7 @@ class _Tile:
         return coarse, fine
 
     def run(self, rounds: int) -> NDArray[np.int16]:
-        """The best tokens of stage 1 that were found, (groups, rows, columns), as indices."""
+        """The best tokens of stage 1 that were found, codebook indices (groups, rows, columns)."""
         best = self.offer(self.start)
         curvature = self.first_curvature()
         tried = torch.zeros_like(curvature, dtype=torch.bool)
@@ -220,21 +228,21 @@ class _Tile:
         return (best.tokens[0] + self.half).to("cpu", torch.int16).numpy()
 
     def first_curvature(self) -> Tensor:
-        """Half the second derivative of the distortion by each token, if it were PSNR alone: the linear path of the
-        synthesis is all but orthonormal, so a step in a token is as large in pixels as in the latent."""
+        """Half the second derivative of the distortion by each token, as if it were PSNR alone: the linear path of the
+        synthesis is nearly orthonormal, so a step is as large in pixels as in the latent."""
         step = 1 / self.photo.tokenizer.gain(1, self.level)
-        square = self.worth * self.decibel * 10 / math.log(10) / self.error
+        square = self.distortion_weight * self.decibel * 10 / math.log(10) / self.error
         return (CURVATURE * square * step.square()).expand_as(self.start)
 
     def offer(self, tokens: Tensor) -> _Offer:
-        """What tokens (1, groups, rows, columns) cost, and what steps away from them promise.
+        """The cost of tokens (1, groups, rows, columns), and of steps away from them.
 
-        What is kept for gradients takes the most memory here, so no two parts keep theirs at the same time: the tile is
-        decoded once for the metrics and once more for the way back from them."""
+        Activations that are kept for gradients take the most memory here, so no two parts keep theirs at the same time:
+        the tile is decoded once for the metrics and once more to go back through."""
         tokens = tokens.detach().requires_grad_()
         with torch.enable_grad():
             with reduced_precision(self.photo.device):
-                bits, own = self.code_length(tokens)
+                bits, own = self.rate(tokens)
             (context,) = torch.autograd.grad(bits, tokens)
             with torch.no_grad(), reduced_precision(self.photo.device):
                 seen = self.decode(tokens)
@@ -245,9 +253,9 @@ class _Tile:
         less, here, more = own
         return _Offer(tokens.detach(), float(bits.detach()) + distortion, less - here, more - here, context + error)
 
-    def code_length(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Bits of the tokens, with the gradient of those that they are context for; and of each, without one, if it
-        were one less, as it is, or one more."""
+    def rate(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The bits of all tokens, whose gradient is that of the tokens they are context for; and the bits of each
+        token, without a gradient, if it were one less, as it is, and one more."""
         given = [self.first, F.pad(tokens, self.padding)]
         total = torch.zeros((), device=tokens.device)
         own: list[list[Tensor]] = [[], [], []]
@@ -264,7 +272,7 @@ class _Tile:
                         kept.append(logistic_bits(fixed + change, mean, scale))
             return value
 
-        self.soft(self.grid, self.level, code)
+        self.soft(self.shape, self.level, code)
         rows, columns = tokens.shape[2:]
         wholes = [join_slices(halves) for halves in own]
         return total, [whole[:, :, :rows, :columns] for whole in wholes]
@@ -278,22 +286,22 @@ class _Tile:
         exact = tokenizer.dequantize(indices, self.level)
         near = tokenizer.dequantize_lattice([self.coarse, fine], self.level)
         decoded = self.synthesis(straight_through(exact, near), self.level % tokenizer.config.levels).float()
-        return decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # nobody sees what is beyond
+        return decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # what is outside is not shown
 
     def distortion(self, decoded: Tensor, bits: float) -> tuple[float, Tensor]:
-        """What the error of the decoded tile (1, 3, rows, columns) is worth, in bits, and its gradient."""
-        if not self.worth:
-            self.worth = bits * math.log(2)
+        """The distortion of the decoded tile (1, 3, rows, columns), in bits, and its gradient."""
+        if not self.distortion_weight:
+            self.distortion_weight = bits * math.log(2)
             self.error = max(float((decoded - self.pixels).square().sum()), 1e-10 * decoded.numel())
         decoded.requires_grad_()
         total, gradient = 0.0, torch.zeros_like(decoded)
-        for metric, share in self.terms:
-            loss = -metric(self.pixels, decoded).sum() * (share * self.worth)
+        for metric, share in self.metrics:
+            loss = -metric(self.pixels, decoded).sum() * (share * self.distortion_weight)
             gradient += torch.autograd.grad(loss, decoded)[0]
             total += float(loss.detach())
         return total, gradient
 
 
 def up_to(x: Tensor, rows: int, columns: int) -> tuple[int, int, int, int]:
-    """The padding of the last two dimensions."""
+    """The padding, right and below, that gives the last two dimensions this size."""
     return (0, columns - x.shape[3], 0, rows - x.shape[2])

@@ -1,7 +1,7 @@
-"""Transforms over pictures of any size, in pieces that fit in the cache, with no seams.
+"""Transforms over pictures of any size, in pieces that fit into the processor's cache, without seams.
 
-A piece is computed with a margin of what its result can depend on, and the margin is cut off: the result is that of the
-whole picture at once, to float rounding.
+A piece is computed with a margin as wide as its receptive field, and the margin is cut off: the result is that of the
+whole picture at once, up to float rounding.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ PIECE = 8 * STRIDES[0]
 
 @dataclass(frozen=True)
 class Piece:
-    """Latent (1, C, h, w) of a part of the picture, and where that is, in pixels."""
+    """The latent (1, C, h, w) of a part of the picture, whose top left corner is at (top, left) in pixels."""
 
     top: int
     left: int
@@ -31,7 +31,8 @@ class Piece:
 
 
 def analyse(tokenizer: ResidualVQ, pixels: NDArray[np.uint8], device: torch.device) -> Iterator[Piece]:
-    """Pixels uint8 (H, W, 3) -> the latent, whole places of stage 0, in pieces. It is the same for all qualities."""
+    """Pixels uint8 (H, W, 3) -> the latent, in pieces, of a picture padded to multiples of the coarsest stride. It is
+    the same for all qualities."""
     height, width = pixels.shape[:2]
     margin = tokenizer.analysis.halo * BLOCK
     for top, left, bottom, right in _pieces(height, width):
@@ -42,32 +43,36 @@ def analyse(tokenizer: ResidualVQ, pixels: NDArray[np.uint8], device: torch.devi
         x = torch.from_numpy(np.pad(piece, padding, mode="edge")).to(device).permute(2, 0, 1)[None]
         with torch.inference_mode(), reduced_precision(device):
             latent = tokenizer.analysis(x.float().div_(255))
-        place = (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK
-        yield Piece(top, left, _cut(latent, *place))
+        region = (top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK
+        yield Piece(top, left, _crop(latent, *region))
 
 
 @torch.inference_mode()
-def scale(
+def quantize_latent(
     tokenizer: ResidualVQ, pieces: Iterable[Piece], size: tuple[int, int], level: float, masked: bool
 ) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
-    """The pieces of a picture of size (H, W) -> its centred tokens, not rounded yet, (groups, ceil(H / stride),
-    ceil(W / stride)) of each stage; those of stage 0 are whole numbers, because stage 1 is what they leave. And what an
-    error is worth at each place of stage 1: the same everywhere, or, where `masked`, what it is worth to the eye."""
+    """The pieces of a picture of size (H, W) -> centred tokens before they are chosen, and the weight of errors.
+
+    Tokens: float16 (groups, ceil(H / stride), ceil(W / stride)) of each stage. Those of stage 0 are rounded, because
+    stage 1 is the residual; those of stage 1 are real numbers, which the encoder rounds. Weights: float32 (rows,
+    columns), of squared errors at each position of stage 1; 1 everywhere, or `importance` where `masked`.
+    """
     channels = tokenizer.config.channels
     tokens = [
         np.empty((c, -(-size[0] // s), -(-size[1] // s)), np.float16) for c, s in zip(channels, STRIDES, strict=True)
     ]
-    worth = np.ones(tokens[1].shape[1:], np.float32)
+    distortion_weight = np.ones(tokens[1].shape[1:], np.float32)
     for piece in pieces:
         if masked:
-            seen = importance(tokenizer, piece.latent)[0].cpu().numpy()
-            place = worth[piece.top // BLOCK :, piece.left // BLOCK :][: seen.shape[0], : seen.shape[1]]
-            place[:] = seen[: place.shape[0], : place.shape[1]]
+            weight = importance(tokenizer, piece.latent)[0].cpu().numpy()
+            region = distortion_weight[piece.top // BLOCK :, piece.left // BLOCK :]
+            region = region[: weight.shape[0], : weight.shape[1]]
+            region[:] = weight[: region.shape[0], : region.shape[1]]
         levels = torch.tensor([level], device=piece.latent.device)
         for stage, stride, found in zip(tokens, STRIDES, tokenizer.scaled_residuals(piece.latent, levels), strict=True):
-            place = stage[:, piece.top // stride :, piece.left // stride :][:, : found.shape[2], : found.shape[3]]
-            place[:] = found[0, :, : place.shape[1], : place.shape[2]].half().cpu().numpy()
-    return tokens, worth
+            region = stage[:, piece.top // stride :, piece.left // stride :][:, : found.shape[2], : found.shape[3]]
+            region[:] = found[0, :, : region.shape[1], : region.shape[2]].half().cpu().numpy()
+    return tokens, distortion_weight
 
 
 @torch.inference_mode()
@@ -84,7 +89,7 @@ def synthesise(
     pixels = np.empty((height, width, 3), np.uint8)
     levels = torch.tensor([level], device=device)
     zero = tokenizer.config.codes // 2
-    margin = -(-synthesis.halo // POOL) * STRIDES[0]  # whole places of every stage
+    margin = -(-synthesis.halo // POOL) * STRIDES[0]  # a multiple of every stride
     for top, left, bottom, right in _pieces(height, width):
         y0, x0 = max(0, top - margin), max(0, left - margin)
         y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
@@ -97,22 +102,23 @@ def synthesise(
         latent = tokenizer.dequantize(piece, levels)
         with reduced_precision(device):
             decoded = synthesis(latent.contiguous(memory_format=torch.channels_last), levels % tokenizer.config.levels)
-        place = pixels[top:bottom, left:right]
-        decoded = _cut(decoded, top - y0, left - x0, place.shape[0], place.shape[1])
-        place[:] = decoded[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        region = pixels[top:bottom, left:right]
+        decoded = _crop(decoded, top - y0, left - x0, region.shape[0], region.shape[1])
+        region[:] = decoded[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
     return pixels
 
 
 def _pieces(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
-    """(top, left, bottom, right) of pieces that cover the picture padded up to the largest stride."""
+    """(top, left, bottom, right), in pixels, of pieces that cover the picture padded to the coarsest stride."""
     for top in range(0, height, PIECE):
         for left in range(0, width, PIECE):
             yield top, left, min(top + PIECE, _up(height)), min(left + PIECE, _up(width))
 
 
 def _up(length: int) -> int:
+    """A length rounded up to a multiple of the coarsest stride."""
     return -(-length // STRIDES[0]) * STRIDES[0]
 
 
-def _cut(x: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+def _crop(x: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
     return x[:, :, top : top + height, left : left + width]

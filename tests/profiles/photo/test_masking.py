@@ -1,4 +1,4 @@
-"""What an error is worth: most where nothing happens, least where much does."""
+"""The weight of errors: highest where contrast is low, lowest where it is high."""
 
 import numpy as np
 import torch
@@ -7,27 +7,28 @@ from numpy.typing import NDArray
 from imgcodec.codec import Model
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.profiles.photo.masking import HIGHEST, importance
-from imgcodec.profiles.photo.tiling import analyse, scale
+from imgcodec.profiles.photo.tiling import analyse, quantize_latent
 
 
-def worth_of(model: Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def weights_of(model: Model, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     assert isinstance(model.codec, PhotoCodec)
     tokenizer = model.codec.photo.tokenizer
-    return scale(tokenizer, analyse(tokenizer, pixels, torch.device("cpu")), pixels.shape[:2], 1.0, masked=True)[1]
+    pieces = analyse(tokenizer, pixels, torch.device("cpu"))
+    return quantize_latent(tokenizer, pieces, pixels.shape[:2], 1.0, masked=True)[1]
 
 
-def test_flat_places_are_worth_more_than_busy_ones(tiny_model: Model) -> None:
+def test_errors_in_flat_regions_weigh_more_than_in_busy_ones(tiny_model: Model) -> None:
     pixels = np.full((64, 700, 3), 128, np.uint8)
     wave = (100 * np.sin(np.arange(700) * 2 * np.pi / 16)).astype(int)
     pixels[:, 352:] = (128 + wave[352:])[None, :, None]
-    worth = worth_of(tiny_model, pixels)
-    assert worth.shape == (4, 44)
-    assert (worth > 0).all()
-    assert (worth <= HIGHEST).all()
-    assert worth[:, :20].min() > 1.5 * worth[:, 24:].max()
+    weights = weights_of(tiny_model, pixels)
+    assert weights.shape == (4, 44)
+    assert (weights > 0).all()
+    assert (weights <= HIGHEST).all()
+    assert weights[:, :20].min() > 1.5 * weights[:, 24:].max()
 
 
-def test_it_is_the_contrast_of_luma(tiny_model: Model) -> None:
+def test_the_weight_is_highest_without_contrast(tiny_model: Model) -> None:
     assert isinstance(tiny_model.codec, PhotoCodec)
     tokenizer = tiny_model.codec.photo.tokenizer
     nothing = importance(tokenizer, torch.zeros(1, tokenizer.config.channels[1], 2, 3))

@@ -1,4 +1,4 @@
-"""Effort: fewer bits and less distortion for the same quality, in files like all others."""
+"""Effort: fewer bits and less distortion at the same quality, in files like all others."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from imgcodec.profiles.photo.refine import METRIC_TERMS, _Tile, floating_prior, 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    """A small one, of both tunes."""
+    """A small model of both tunes."""
     path = tmp_path_factory.mktemp("refine") / "two.safetensors"
     save_two_tunes(path)
     return load_model(str(path))
@@ -50,31 +50,32 @@ def test_bits_and_distortion_fall(model: Model, quality: float, tune: str) -> No
     assert tile.offer(found).cost < before
 
 
-def test_they_fall_in_real_files(model: Model) -> None:
+def test_bits_and_distortion_fall_in_real_files(model: Model) -> None:
     pixels = photograph(200, 300)
     tile = tile_of(model, pixels, "psnr", 0, 60)
-    tile.offer(tile.start)  # which says what a decibel is worth
-    [(_, decibel)] = tile.terms
+    tile.offer(tile.start)  # which sets the weight of distortion
+    [(_, decibel)] = tile.metrics
     costs = []
     for effort in (1, 4):
         data = model.compress(pixels, 60, "psnr", effort)
-        costs.append(8 * len(data) - tile.worth * decibel * psnr(pixels, np.asarray(model.decompress(data))))
+        quality = psnr(pixels, np.asarray(model.decompress(data)))
+        costs.append(8 * len(data) - tile.distortion_weight * decibel * quality)
     assert costs[1] < costs[0]
 
 
-def test_bits_are_those_of_the_file(model: Model) -> None:
-    """But for what floating point, logistic distributions and a container make of them."""
+def test_the_rate_is_that_of_the_file(model: Model) -> None:
+    """Up to what floating point, logistic distributions and a container add."""
     pixels = photograph(256, 384)
     tile = tile_of(model, pixels, "psnr", 0, 80)
     with torch.no_grad():
-        bits, _ = tile.code_length(tile.start)
+        bits, _ = tile.rate(tile.start)
     tokens = model.tokenize(pixels, 80, "psnr")
     section = next(s for s in container.read(model.write_tokens(tokens)).sections if s.stage == 1)
     assert float(bits) == pytest.approx(8 * len(section.data), rel=0.1)
 
 
 @pytest.mark.parametrize("tune", ["psnr", "visual"])
-def test_a_tile_is_decoded_as_it_will_be(model: Model, tune: str) -> None:
+def test_a_tile_is_decoded_as_in_the_whole_picture(model: Model, tune: str) -> None:
     """With what its neighbours put beyond its border."""
     pixels = np.concatenate([photograph(70, 512)] * 3, 1)[:, :1300]
     decoded = np.asarray(model.decompress(model.compress(pixels, 60, tune))) / 255
@@ -87,7 +88,7 @@ def test_a_tile_is_decoded_as_it_will_be(model: Model, tune: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 170), (165, 17), (170, 1030)])
-def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
+def test_pictures_of_any_size_are_refined_and_decode(model: Model, size: tuple[int, int]) -> None:
     pixels = np.tile(photograph(*size), (1, 3, 1))[: size[0], : size[1]]
     for tune in ("psnr", "visual"):
         data = model.compress_picture(Picture(pixels), 50, tune, effort=2, verify=True)
@@ -98,17 +99,19 @@ def test_any_size_decodes(model: Model, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(("size", "metrics"), [((161, 170), 3), ((160, 170), 2), ((8, 9), 2), ((7, 170), 1)])
-def test_a_small_tile_minds_what_can_be_measured_of_it(model: Model, size: tuple[int, int], metrics: int) -> None:
+def test_a_small_tile_has_the_metrics_that_it_is_large_enough_for(
+    model: Model, size: tuple[int, int], metrics: int
+) -> None:
     tile = tile_of(model, photograph(*size), "visual", 0, 50)
-    assert len(tile.terms) == metrics
+    assert len(tile.metrics) == metrics
     rises = [m.rise(0.5) for m in METRIC_TERMS[Tune.VISUAL] if m.min_side <= min(size)]
-    assert sum(share * rise for (_, share), rise in zip(tile.terms, rises, strict=True)) == pytest.approx(1)
+    assert sum(share * rise for (_, share), rise in zip(tile.metrics, rises, strict=True)) == pytest.approx(1)
     before = tile.offer(tile.start).cost
     found = torch.from_numpy(tile.run(4).astype(np.float32) - tile.half)[None]
     assert tile.offer(found).cost <= before
 
 
-def test_efforts_out_of_range(model: Model) -> None:
+def test_efforts_out_of_range_are_refused(model: Model) -> None:
     pixels = photograph(20, 20)
     for effort in (0, 10, 2.0, 2.5, "3", None, True):
         with pytest.raises(UsageError, match="between 1 and 9"):
@@ -119,7 +122,7 @@ def test_efforts_out_of_range(model: Model) -> None:
         raster.compress(pixels, effort=2)
 
 
-def test_the_option(model: Model, tmp_path: Path) -> None:
+def test_the_option_effort(model: Model, tmp_path: Path) -> None:
     Image.fromarray(photograph(64, 96)).save(tmp_path / "a.png")
     model_path = tmp_path / "two.safetensors"
     save_two_tunes(model_path)
@@ -135,7 +138,7 @@ def test_the_option(model: Model, tmp_path: Path) -> None:
     assert invoke_silent(*command, "-o", tmp_path / "x.nic", "-e", 10)[0] == 2
 
 
-def test_inside_inference_mode(model: Model, tmp_path: Path) -> None:
+def test_effort_works_inside_inference_mode(model: Model, tmp_path: Path) -> None:
     pixels = photograph(64, 64)
     path = tmp_path / "two.safetensors"
     save_two_tunes(path)

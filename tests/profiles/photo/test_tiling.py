@@ -1,4 +1,4 @@
-"""Pieces: pictures of any size, with no seams."""
+"""Transforms in pieces give what they give for the whole picture."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from imgcodec import speed
-from imgcodec.profiles.photo.tiling import PIECE, analyse, scale, synthesise
+from imgcodec.profiles.photo.tiling import PIECE, analyse, quantize_latent, synthesise
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
 CPU = torch.device("cpu")
@@ -55,12 +55,12 @@ def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, size):
     padded = np.pad(pixels, ((0, up(height) - height), (0, up(width) - width), (0, 0)), mode="edge")
     latent = tokenizer.analysis(torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255)
     whole = tokenizer.scaled_residuals(latent, torch.tensor([LEVEL]))
-    pieces, _ = scale(tokenizer, analyse(tokenizer, pixels, CPU), size, LEVEL, masked=False)
+    pieces, _ = quantize_latent(tokenizer, analyse(tokenizer, pixels, CPU), size, LEVEL, masked=False)
     for stride, expected, values in zip((64, 16), whole, pieces, strict=True):
         rows, columns = -(-height // stride), -(-width // stride)
         assert values.shape == (expected.shape[1], rows, columns)
         error = np.abs(values - expected[0, :, :rows, :columns].numpy())
-        # a coarse value between two tokens may go either way, and what it leaves with it
+        # a coarse value between two tokens may be rounded either way, and its residual follows
         assert np.mean(error > 0.01) < 0.002
 
 
