@@ -1,6 +1,6 @@
-"""Folders of pictures as tar shards, in the manner of webdataset: members are named by number, one sample a picture.
+"""Tar shards of folders of pictures, as webdataset has them: members are named by number, one sample per picture.
 
-Shards of the same files, seed and sizes are the same bytes wherever they are made.
+The same files, seed and sizes give the same bytes on every machine.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from imgcodec.storage import files, folders
 
 MANIFEST = "manifest.jsonl"
 OURS = re.compile(r"[a-z][a-z0-9_]*-\d{6}\.tar|manifest\.jsonl")
-EVERYTHING = "pictures"  # the name of shards without a split
+WITHOUT_SPLIT = "pictures"  # the name of the shards then
 RECORD = tarfile.RECORDSIZE
 BLOCK = tarfile.BLOCKSIZE
 END = 2 * BLOCK
@@ -36,14 +36,14 @@ SIGNATURES = (
 
 @dataclass
 class Packed:
-    """What was packed: pictures and bytes by shard, and how many files were skipped."""
+    """shards: bytes of each. pictures: number in each part of the split. skipped: number of files."""
 
     shards: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
 
 
-def pack(
+def pack_pictures(
     sources: list[tuple[str, Path]],
     target: Path,
     shard_bytes: int,
@@ -56,11 +56,11 @@ def pack(
     """Writes shards `NAME-000000.tar` and `manifest.jsonl`, whole or not at all.
 
     sources: names and paths, as of `folders.files_below`. shares: of the pictures, by name; None for all in one.
-    complain: told of each file that is not a whole picture, which is left out. A picture in a format that
-    `load_photographs` does not take is stored as PNG. Raises CodecError where there is no picture or nothing can be
-    written, UsageError for a picture larger than a shard.
+    complain: called with a sentence for each file that is not a whole picture, which is skipped. A picture in a format
+    that `load_photographs` does not take is stored as PNG. Raises CodecError where there is no picture or nothing can
+    be written, UsageError for a picture larger than a shard.
     """
-    parts = folders.split(sources, shares or {EVERYTHING: 1.0}, seed)
+    parts = folders.split(sources, shares or {WITHOUT_SPLIT: 1.0}, seed)
     with folders.whole_folder(target, force, OURS) as folder:
         done = Packed()
         lines: list[str] = []
@@ -118,7 +118,7 @@ class _Shards:
         return f"{self.part}-{len(self.sizes) - 1:06d}.tar"
 
     def add(self, name: str, data: bytes) -> bool:
-        """Whether there is a shard that it fits into, which it is written to."""
+        """Writes a member to the current shard or a new one; returns False if it is too large for any."""
         needed = BLOCK + _rounded(len(data), BLOCK)
         if _rounded(needed + END, RECORD) > self.limit:
             return False
@@ -134,7 +134,7 @@ class _Shards:
         return True
 
     def finish(self) -> None:
-        """Ends the shard that is being written, and has it on the disk."""
+        """Completes the shard that is being written, and flushes it to the disk."""
         if self.tar is not None and self.file is not None:
             self.tar.close()
             self.file.flush()
