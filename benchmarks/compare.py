@@ -18,10 +18,10 @@ from machine import describe
 import imgcodec
 from imgcodec.cli.bench import find_files, parse_qualities
 from imgcodec.evaluation.bd import bd_rate
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 
-RATES = (0.05, 1.5)  # bits a pixel that are compared
+RATES = (0.05, 1.5)  # bits per pixel that are compared
 
 
 def main() -> int:
@@ -51,8 +51,8 @@ def main() -> int:
     return 0
 
 
-def mean_point(model: imgcodec.Model, pictures: list[Pixels], quality: float, tune: str) -> tuple[float, float]:
-    """Bits a pixel and PSNR, both as means over the pictures."""
+def mean_point(model: imgcodec.Model, pictures: list[RGBPixels], quality: float, tune: str) -> tuple[float, float]:
+    """Bits per pixel and PSNR, both as means over the pictures."""
     points = []
     for pixels in pictures:
         data = model.compress(pixels, quality=quality, tune=tune)

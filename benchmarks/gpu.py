@@ -5,15 +5,15 @@
 
 Needs `pip install 'imgcodec[bench]'`. Three things, with the model loaded and after a turn of each that does not count:
 
-    large   megapixels a second, both ways, of one photograph of 12 megapixels (put together as in `speed.py`)
+    large   megapixels per second, both ways, of one photograph of 12 megapixels (put together as in `speed.py`)
     batch   the same of 64 pictures of 768 x 512, one after the other: the API has no batches of pictures, so this is
             what a server gets that does not share its GPU among threads
     exact   files written on the device and read on the CPU, and the other way round: are tokens those that were chosen?
             does writing them again give the same bytes? how far are the pixels of the two apart?
 
 A share is the time inside a stage and not inside another one that it calls. The device is waited for wherever one ends
-or begins, which takes time of its own: speeds are measured without. `prior walk` has with it what tokens and parameters
-take to go to and fro; `elsewhere` is the container, and what Pillow does. The exit code is 1 if anything of `exact`
+or begins, which takes time of its own: speeds are measured without. `prior` includes copies of tokens and parameters
+between the devices; `elsewhere` is the container, and what Pillow does. The exit code is 1 if anything of `exact`
 but pixels within one grey level differs.
 """
 
@@ -39,9 +39,9 @@ import imgcodec
 from imgcodec.bitstream.entropy import RangeCoder, RangeDecoder, RangeEncoder
 from imgcodec.cli.bench import find_files
 from imgcodec.codec import detokenize, load_codec, read_tokens, tokenize, write_tokens
-from imgcodec.metrics.reference import Pixels
+from imgcodec.metrics.reference import RGBPixels
 from imgcodec.pictures import io as image
-from imgcodec.priors.photo.rdoq import ChoosingEncoder
+from imgcodec.priors.photo.rdoq import RDOQEncoder
 from imgcodec.profiles.decodable import read_decodable
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.raster import codec as raster
@@ -52,12 +52,12 @@ QUALITIES = (10.0, 50.0, 90.0)
 STAGES: list[tuple[Any, str, str]] = [
     (photo, "analyse", "analysis"),
     (photo, "scale", "quantization"),
-    (photo, "walk_tile", "prior walk"),
+    (photo, "code_tile", "prior"),
     (photo, "synthesise", "synthesis"),
     (raster, "encode_windows", "analysis"),
-    (raster, "walk_tiles", "prior walk"),
+    (raster, "code_tiles", "prior"),
     (raster, "decode_windows", "synthesis"),
-    (ChoosingEncoder, "code", "entropy coder"),
+    (RDOQEncoder, "code", "entropy coder"),
     (RangeEncoder, "code", "entropy coder"),
     (RangeEncoder, "finish", "entropy coder"),
     (RangeDecoder, "code", "entropy coder"),
@@ -130,7 +130,7 @@ def waiting(device: str) -> Callable[[], None]:
     return torch.mps.synchronize if device == "mps" else lambda: None
 
 
-def speeds(model: imgcodec.Model, pictures: list[Pixels], arguments: argparse.Namespace) -> dict[str, Any]:
+def speeds(model: imgcodec.Model, pictures: list[RGBPixels], arguments: argparse.Namespace) -> dict[str, Any]:
     """Both ways, of pictures one after the other. Their sizes are all the same."""
     quality = arguments.quality if model.has_qualities else None
     files = [model.compress(pixels, quality=quality) for pixels in pictures]  # this turn does not count
@@ -151,7 +151,7 @@ def speeds(model: imgcodec.Model, pictures: list[Pixels], arguments: argparse.Na
     return result
 
 
-def exactness(here: TokenCodec, there: TokenCodec, pictures: list[Pixels]) -> dict[str, Any]:
+def exactness(here: TokenCodec, there: TokenCodec, pictures: list[RGBPixels]) -> dict[str, Any]:
     """Files of one device on the other: `here` is the device under test, `there` the CPU."""
     other_tokens, other_bytes, same_file, difference, count = 0, 0, 0, 0, 0
     for pixels in pictures:

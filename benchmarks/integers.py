@@ -2,7 +2,7 @@
 
     python benchmarks/integers.py [--model photo] -o benchmarks/results/integers.json
 
-One tile of 1024 x 1024 pixels, the whole walk without the coder, in turns; the medians.
+One tile of 1024 x 1024 pixels, the whole prior without the coder, in turns; the medians.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from torch import Tensor
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.priors.photo.windows import pack
+from imgcodec.priors.photo.windows import checkerboard_half
 from imgcodec.profiles.photo.model import load_photo_model
 
-GRID = (1, 16, 16)  # places of stage 0
+SIZE = (1, 16, 16)  # batch, rows and columns of stage 0
 TURNS = 9
 
 
@@ -35,7 +35,11 @@ def in_float(exact: PhotoPrior) -> PhotoPrior:
 
 def seconds(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int) -> float:
     start = time.perf_counter()
-    prior(GRID, level, lambda stage, first, groups, _, phase: pack(tokens[stage][:, first : first + groups], phase))
+    prior(
+        SIZE,
+        level,
+        lambda stage, first, groups, _, parity: checkerboard_half(tokens[stage][:, first : first + groups], parity),
+    )
     return time.perf_counter() - start
 
 
@@ -48,7 +52,7 @@ def main() -> None:
     floating = in_float(exact)
     torch.manual_seed(1)
     stages = zip(exact.config.slices, (1, 4), strict=True)
-    sizes = [(sum(slices), factor * GRID[1], factor * GRID[2]) for slices, factor in stages]
+    sizes = [(sum(slices), factor * SIZE[1], factor * SIZE[2]) for slices, factor in stages]
     tokens = [torch.randint(-3, 4, (1, *size)).float() for size in sizes]
     times: dict[str, list[float]] = {"integers": [], "float32": []}
     for _ in range(TURNS):

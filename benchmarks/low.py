@@ -2,8 +2,8 @@
 
     python benchmarks/low.py kodak/ photo bsq runs/tiny/tiny.safetensors -o benchmarks/results/low.json
 
-Every codec with qualities takes the largest file of at most `--bpp` bits a pixel that it can make of a picture; where
-its smallest is larger, that one. Models of one rate are what they are. Figures are means over the pictures.
+Every codec with qualities makes the largest file of at most `--bpp` bits per pixel, or its smallest one where that is
+larger. Models of one rate have that rate. Figures are means over the pictures.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from PIL import Image
 import imgcodec
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation.peers import avif, decode
-from imgcodec.metrics.reference import MsSsim, Pixels, psnr, to_db
+from imgcodec.metrics.reference import MsSsim, RGBPixels, psnr, to_db
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 from imgcodec.pictures import io as image
 
-Coded = tuple[int, Pixels]  # bytes of the file, and the picture that it shows
+Coded = tuple[int, RGBPixels]  # bytes of the file, and the picture that it shows
 
 
 def main() -> int:
@@ -35,7 +35,7 @@ def main() -> int:
     arguments = parser.parse_args()
 
     pictures = [image.load(path).pixels for path in find_files(arguments.directory)]
-    codecs: dict[str, Callable[[Pixels, int], Coded]] = {"avif": avif_within, "avif, halved": halved_avif_within}
+    codecs: dict[str, Callable[[RGBPixels, int], Coded]] = {"avif": avif_within, "avif, halved": halved_avif_within}
     for name_or_path in arguments.models:
         model = imgcodec.load_model(name_or_path)
         codecs[model.name] = ours(model)
@@ -51,14 +51,16 @@ def main() -> int:
     return 0
 
 
-def measure(codec: Callable[[Pixels, int], Coded], pixels: Pixels, bpp: float) -> tuple[float, float, float, float]:
-    """Bits a pixel, PSNR, MS-SSIM (0..1) and SSIMULACRA 2 of one picture."""
+def measure(
+    codec: Callable[[RGBPixels, int], Coded], pixels: RGBPixels, bpp: float
+) -> tuple[float, float, float, float]:
+    """Bits per pixel, PSNR, MS-SSIM (0..1) and SSIMULACRA 2 of one picture."""
     area = pixels.shape[0] * pixels.shape[1]
     size, back = codec(pixels, int(bpp * area / 8))
     return 8 * size / area, psnr(pixels, back), MsSsim(pixels)(back), Ssimulacra2(pixels)(back)
 
 
-def avif_within(pixels: Pixels, most: int) -> Coded:
+def avif_within(pixels: RGBPixels, most: int) -> Coded:
     """By bisection: files grow with quality."""
     low, high = 0, 101
     data = avif(pixels, low)
@@ -69,7 +71,7 @@ def avif_within(pixels: Pixels, most: int) -> Coded:
     return len(data), decode(data)
 
 
-def halved_avif_within(pixels: Pixels, most: int) -> Coded:
+def halved_avif_within(pixels: RGBPixels, most: int) -> Coded:
     """Lanczos both ways."""
     height, width = pixels.shape[:2]
     whole = Image.fromarray(pixels)
@@ -78,10 +80,10 @@ def halved_avif_within(pixels: Pixels, most: int) -> Coded:
     return size, np.asarray(Image.fromarray(back).resize((width, height), Image.Resampling.LANCZOS))
 
 
-def ours(model: imgcodec.Model) -> Callable[[Pixels, int], Coded]:
+def ours(model: imgcodec.Model) -> Callable[[RGBPixels, int], Coded]:
     """Of the default tune."""
 
-    def code(pixels: Pixels, most: int) -> Coded:
+    def code(pixels: RGBPixels, most: int) -> Coded:
         data = model.compress(pixels, quality=0) if model.has_qualities else model.compress(pixels)
         if model.has_qualities and len(data) <= most:
             data = model.compress(pixels, target_size=most)

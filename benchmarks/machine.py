@@ -1,4 +1,4 @@
-"""What a figure was measured on: machine, versions, commit. Every benchmark writes it beside its figures."""
+"""The conditions of a measurement: machine, versions, commit. Every benchmark writes them beside its figures."""
 
 import os
 import platform

@@ -3,9 +3,9 @@
     python benchmarks/memory.py kodak/ -o benchmarks/results/memory.json
 
 The photographs are put together as for `speed.py`. Each direction runs once, in a process of its own that is given the
-pixels or the file; its peak is that of the whole process, with Python, torch and the model. `base` is what a process
-has that has only loaded the model, `effort` what encoding with effort 2 takes, for each tune: it goes tile by tile, so
-a picture of several tiles says it for all.
+pixels or the file; its peak is that of the whole process, with Python, torch and the model. `base` is a process
+that has only loaded the model, `effort` one that encodes with effort 2, for each tune: effort works tile by tile, so
+the size of the picture hardly matters.
 """
 
 import argparse

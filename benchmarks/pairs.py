@@ -6,13 +6,13 @@ Every model, a name or a file, compresses and decompresses the first three pictu
 
     exact           the file decodes to the tokens that were chosen, and writing those again gives the same file
     bpp, psnr       of the whole file
-    seconds         each way, the model loaded; the first picture of a model comes after a turn that does not count
-    order_0         what the tokens would cost if each were coded by how often it comes in this picture and stage (for
-                    `photo`: in this group of it), with nobody counting the bits of such a table; in bits a pixel
-    under_order_0   by how much the real file is smaller than that, in percent. The bar for every prior is 10
-    jpeg            the JPEG file whose PSNR is nearest, its bits a pixel, and ours over its; none out of JPEG's range
+    seconds         each way, the model loaded; the first picture of a model is coded twice, the first time not counted
+    order_0         the cost of the tokens if each were coded by its frequency in this picture and stage (for `photo`:
+                    in this group of it), without the bits of the frequencies themselves; in bits per pixel
+    under_order_0   by how much the real file is smaller than that, in percent; a prior should reach 10
+    jpeg            the JPEG file whose PSNR is nearest, its bits per pixel, and ours over its; none out of JPEG's range
 
-Order 0 of a small picture flatters itself: the more codes there are, the more of its tables it would have to send.
+Order 0 is too low for small pictures: the more codes there are, the more frequencies it would have to send.
 """
 
 import argparse
@@ -30,7 +30,7 @@ import imgcodec
 from imgcodec.cli.bench import find_files
 from imgcodec.codec import load_codec, tokenize
 from imgcodec.evaluation.peers import JpegMatcher
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 from imgcodec.tokens import Stages, TokenCodec
 
@@ -61,7 +61,7 @@ def main() -> int:
     return int(not all(model["exact"] for model in result["models"].values()))
 
 
-def measure(codec: TokenCodec, pixels: Pixels, quality: float | None, matcher: JpegMatcher) -> dict[str, Any]:
+def measure(codec: TokenCodec, pixels: RGBPixels, quality: float | None, matcher: JpegMatcher) -> dict[str, Any]:
     """One picture."""
     model = imgcodec.Model(codec)
     area = pixels.shape[0] * pixels.shape[1]

@@ -1,4 +1,4 @@
-"""What tiles cost, and whether one sees them: the same pictures with tiles and as one tile.
+"""The cost of tiles, and whether they are visible: the same pictures with tiles and as one tile.
 
     python benchmarks/seams.py kodak/ --count 6 --large photographs/ -o benchmarks/results/seams.json
 
@@ -7,13 +7,13 @@ Of those in `--large` a photograph of 12 megapixels is made (as in `speed.py`) t
 
 For each picture and quality: bytes of the whole file with tiles, over those without, and the same of what the coder
 wrote (the rest is the frames of sections); PSNR with tiles, less that without; and at the borders of tiles, compared
-with everywhere else, with tiles and at the same places without them:
+with everywhere else, with tiles and at the same positions without them:
 
     mse     mean squared error within 8 pixels of a border, over that elsewhere: what tiles cost the pixels beside them
     step    mean squared difference of the error from one side of a border to the other, over that between any other two
-            neighbours: what an eye would see as an edge that the picture does not have
+            neighbours: visible as an edge that the picture does not have
 
-A picture has more detail in some places than in others, so these two say something only beside those without tiles.
+Detail varies over a picture, so these two are to be compared with those without tiles.
 One tile of 12 megapixels is over the limit of what decoders accept, so nothing is read back here: tokens are
 synthesised as the encoder chose them.
 """
@@ -32,7 +32,7 @@ from speed import photograph
 from imgcodec.bitstream import container
 from imgcodec.cli.bench import find_files
 from imgcodec.codec import detokenize, header_of, load_codec
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo import codec as photo
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def measure(
-    codec: TokenCodec, name: str, pixels: Pixels, tile_size: int, qualities: list[float]
+    codec: TokenCodec, name: str, pixels: RGBPixels, tile_size: int, qualities: list[float]
 ) -> list[dict[str, Any]]:
     """A row for each quality."""
     with exact_arithmetic():

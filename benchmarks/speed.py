@@ -3,10 +3,10 @@
     python benchmarks/speed.py kodak/ -o benchmarks/speed.json
 
 The photograph (12 megapixels unless told otherwise) is put together from the pictures of a directory, so that it has
-the detail of real ones. Every codec is given the highest quality at which it takes at most `--bpp` bits a pixel for it.
-Each direction of ours runs in a process of its own, with the model loaded and after one turn
-that does not count; its peak memory is that process's, with Python, torch and the model. Then the commands are timed
-whole, from their start to their end, on the first picture of the directory.
+the detail of real ones. Every codec is given the highest quality at which it takes at most `--bpp` bits per pixel for
+it. Each direction of ours runs in a process of its own, with the model loaded and after one turn that does not count;
+its peak memory is that process's, with Python, torch and the model. Then the commands are timed whole, from their start
+to their end, on the first picture of the directory.
 
 A machine that is doing something else gives other figures: the file says how many cores there were, not whether they
 were free.
@@ -39,7 +39,7 @@ import imgcodec
 from imgcodec import bitstream
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation import peers
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
 
 ASPECT = 4 / 3
@@ -62,7 +62,7 @@ sys.exit(code)
 """
 
 
-def photograph(files: list[Path], megapixels: float) -> Pixels:
+def photograph(files: list[Path], megapixels: float) -> RGBPixels:
     """A picture of so many megapixels (rounded down to whole rows) made of the pictures in `files`, side by side."""
     height = int(math.sqrt(megapixels * 1e6 / ASPECT))
     width = int(height * ASPECT)
@@ -128,7 +128,7 @@ class StageClock:
 
 
 def measure_ours(
-    direction: str, pixels: Pixels, data: bytes | None, arguments: argparse.Namespace
+    direction: str, pixels: RGBPixels, data: bytes | None, arguments: argparse.Namespace
 ) -> dict[str, object]:
     """One direction of ours, in a process of its own. `data` is the file to decode."""
     start = time.perf_counter()
@@ -154,12 +154,12 @@ def measure_ours(
     return figures | {"psnr": psnr(pixels, np.asarray(result))}
 
 
-def most_bytes(pixels: Pixels, bpp: float) -> int:
-    """Of a file of `bpp` bits a pixel."""
+def most_bytes(pixels: RGBPixels, bpp: float) -> int:
+    """Of a file of `bpp` bits per pixel."""
     return int(bpp * pixels.shape[0] * pixels.shape[1] / 8)
 
 
-def measure_peer(format: str, pixels: Pixels, arguments: argparse.Namespace) -> dict[str, object]:
+def measure_peer(format: str, pixels: RGBPixels, arguments: argparse.Namespace) -> dict[str, object]:
     """Pillow's codec; AVIF and JPEG XL use all cores, JPEG one."""
     picture, repeat = Image.fromarray(pixels), arguments.repeat
 
@@ -188,8 +188,8 @@ def measure_peer(format: str, pixels: Pixels, arguments: argparse.Namespace) -> 
     }
 
 
-def timing(work: Callable[[], object], pixels: Pixels, repeat: int) -> dict[str, object]:
-    """Seconds of each turn, and megapixels a second by their median."""
+def timing(work: Callable[[], object], pixels: RGBPixels, repeat: int) -> dict[str, object]:
+    """Seconds of each turn, and megapixels per second by their median."""
     seconds = []
     for _ in range(repeat):
         start = time.perf_counter()

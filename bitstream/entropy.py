@@ -92,6 +92,14 @@ class FrequencyTables:
         return self._models[table]
 
 
+def complete_weights(weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Whole numbers (n, V) from 0 whose rows sum to at most 2**24 - V -> the same array, with what is missing from that
+    sum added to the first of the largest weights of each row."""
+    missing = TOTAL - weights.shape[1] - weights.sum(1)
+    weights[np.arange(len(weights)), weights.argmax(1)] += missing
+    return weights
+
+
 class RangeCoder(ABC):
     """The part that encoder and decoder share: the order in which everything is sent.
 

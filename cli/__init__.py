@@ -21,6 +21,7 @@ import imgcodec
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.cli import bench, compress, data, decompress, generate, info, models, tokenize, train, verify
 from imgcodec.cli.options import say
+from imgcodec.waiting import wait_passively
 
 Parameters = ParamSpec("Parameters")
 
@@ -29,6 +30,7 @@ DEBUG = "IMGCODEC_DEBUG"
 
 def main() -> None:
     """The entry point of the `imgcodec` command."""
+    wait_passively()
     # torch makes some 100,000 objects when it is imported, and looking for rings among them takes a tenth of a second.
     gc.set_threshold(100_000)
     raw = getattr(sys.stdout, "buffer", None)

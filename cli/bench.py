@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not
     from imgcodec.evaluation.bd import BdRate
     from imgcodec.evaluation.bench import Comparison, Mean, Report, Sample
     from imgcodec.evaluation.peers import Codec
-    from imgcodec.metrics.reference import Pixels
+    from imgcodec.metrics.reference import RGBPixels
 
 DEFAULT_QUALITIES = "5,15,25,35,50,65,80,95"
 DASH = "-"
@@ -130,7 +130,7 @@ def load_codecs(
 
     model = load_model(model_name, device=device)
 
-    def decompress(data: bytes) -> "Pixels":
+    def decompress(data: bytes) -> "RGBPixels":
         return np.asarray(model.decompress(data).convert("RGB"))
 
     if not model.has_qualities:
@@ -140,7 +140,7 @@ def load_codecs(
         return [Codec(name, (0,), lambda pixels, _: model.compress(pixels, tune=tune, effort=effort), decompress)]
 
     def tuned(tune: str, name: str) -> Codec:
-        def compress(pixels: "Pixels", quality: float) -> bytes:
+        def compress(pixels: "RGBPixels", quality: float) -> bytes:
             return model.compress(pixels, quality=quality, tune=tune, effort=effort)
 
         return Codec(name, qualities or parse_qualities(DEFAULT_QUALITIES), compress, decompress)
@@ -159,7 +159,7 @@ def measure(run: Callable[..., "Report"], paths: list[Path], codec: "Codec", ste
     with Progress(console=Console(stderr=True), transient=True, disable=not on_terminal()) as progress:
         task = progress.add_task("", total=steps * len(paths))
 
-        def pictures() -> Iterator[tuple[str, "Pixels"]]:
+        def pictures() -> Iterator[tuple[str, "RGBPixels"]]:
             readable = 0
             for path in paths:
                 progress.update(task, description=path.name.replace("[", r"\["))

@@ -57,7 +57,7 @@ def pack(
         prefix = f"{folder.resolve().name}/" if len(folders) > 1 else ""
         sources += [(prefix + name, path) for name, path in reading.files_below(folder, say)]
     with counting("Packing", len(sources)) as advance:
-        done = shards.pack(sources, output, shard_bytes, shares, seed, force, say, advance)
+        done = shards.pack_pictures(sources, output, shard_bytes, shares, seed, force, say, advance)
     counts = ", ".join(f"{count} {name}" for name, count in done.pictures.items())
     skipped = f", {done.skipped} files skipped" if done.skipped else ""
     say(f"{output}: {counts} in {len(done.shards)} shards of {sum(done.shards.values())} bytes{skipped}")

@@ -23,6 +23,7 @@ except ModuleNotFoundError as error:
         "`pip install -e .`, or run Python in another folder."
     ) from None
 
+
 if TYPE_CHECKING:
     from imgcodec.api import (
         ImageLike,
@@ -78,6 +79,7 @@ def __getattr__(name: str) -> object:
     """Brings what it takes time to import when it is first asked for (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import_module("imgcodec.waiting").wait_passively()
     value = getattr(import_module(f"imgcodec.{_ROOMS.get(name, 'api')}"), name)
     globals()[name] = value
     return value

@@ -12,7 +12,7 @@ is done between pixels and sections differs from profile to profile, and is a `T
 functions for users are in `imgcodec.api`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -102,6 +102,9 @@ def encode_picture(
     check_effort(codec, effort)
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
     analysis = codec.analyse(picture.pixels)
+    if target:
+        with exact_arithmetic():
+            analysis = list(analysis)  # one for all qualities that are tried
     extras = picture_sections(picture)
 
     def encode_at(quality: float | None) -> tuple[Tokens, bytes]:
@@ -112,24 +115,28 @@ def encode_picture(
     if target is None:
         (tokens, data), reached = encode_at(quality), None
     else:
-        with exact_arithmetic():
-            analysis = list(analysis)  # one for all qualities
-        files: dict[float, tuple[Tokens, bytes]] = {}
-        figures: dict[float, float] = {}
-        nearness = fidelity(target, picture.pixels) if target.metric in ("psnr", "ssimulacra2") else None
-
-        def measure(quality: float) -> float:
-            tokens, data = files[quality] = encode_at(quality)
-            figures[quality] = nearness(detokenize(codec, tokens)) if nearness else len(data)
-            return figures[quality]
-
-        found = find_quality(target, picture.width * picture.height, measure)
-        (tokens, data), reached = files[found], figures[found]
+        tokens, data, reached = _meet(target, codec, picture, encode_at)
     if verify:
         check_file(codec, data, tokens, picture)
     header = tokens.header
     known_quality = header.quality / QUALITY_UNIT if codec.has_qualities else None
     return EncodeResult(data, header, known_quality, reached, tuple(picture.notes))
+
+
+def _meet(
+    target: RateTarget, codec: TokenCodec, picture: Picture, encode_at: Callable[[float], tuple[Tokens, bytes]]
+) -> tuple[Tokens, bytes, float]:
+    """Tokens and bytes of the file that meets a target, and its figure: bytes, dB or points."""
+    tried: dict[float, tuple[Tokens, bytes, float]] = {}
+    nearness = fidelity(target, picture.pixels) if target.metric in ("psnr", "ssimulacra2") else None
+
+    def measure(quality: float) -> float:
+        tokens, data = encode_at(quality)
+        figure = nearness(detokenize(codec, tokens)) if nearness else len(data)
+        tried[quality] = tokens, data, figure
+        return figure
+
+    return tried[find_quality(target, picture.width * picture.height, measure)]
 
 
 def check_effort(codec: TokenCodec, effort: int) -> None:

@@ -32,17 +32,18 @@ def small_prior(kind: str, tokenizer: RasterTokenizer) -> nn.Module:
     torch.manual_seed(2)
     sides = [256 // stride for stride in tokenizer.strides]
     if kind == "raster":
-        digits = {64: [8, 8], 100: [10, 10], 256: [16, 16]}[tokenizer.codes]
+        digits = {64: [8, 8], 100: [10, 10], 256: [16, 16]}[tokenizer.codebook_size]
         prior = build_prior({
             "kind": "raster", "width": 16, "hidden": 24, "heads": 2, "blocks": 2, "sides": sides,
-            "codes": tokenizer.codes, "digits": digits,
+            "codes": tokenizer.codebook_size, "digits": digits,
         })  # fmt: skip
     else:
         prior = build_prior({
-            "kind": "pixelcnn", "num_codes": tokenizer.codes, "latent_dim": 12, "image_size": sides[0], "num_blocks": 2,
+            "kind": "pixelcnn", "num_codes": tokenizer.codebook_size, "latent_dim": 12, "image_size": sides[0],
+            "num_blocks": 2,
         })  # fmt: skip
     shake(prior)
-    tokens = [torch.randint(0, tokenizer.codes, (2, side, side)) for side in sides]
+    tokens = [torch.randint(0, tokenizer.codebook_size, (2, side, side)) for side in sides]
     calibrate(prior, lambda: prior(tokens))
     export(prior)
     return prior

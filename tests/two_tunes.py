@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from imgcodec.model_file.model import save_model
-from imgcodec.priors.integer.trainable import Rows, export, restore
+from imgcodec.priors.integer.trainable import LevelTable, export, restore
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
@@ -25,7 +25,7 @@ def save_two_tunes(path: Path) -> None:
     prior = PhotoPrior(replace(tiny.prior.config, tunes=2))
     restore(prior, tiny.prior)
     for layer in prior.modules():
-        if isinstance(layer, Rows):
+        if isinstance(layer, LevelTable):
             layer.rows.data[len(layer.rows) // 2 :].add_(0.2)
     export(prior)
     save_model(path, *photo_model_contents(tokenizer, prior, tiny.tables, tiny.lambdas))

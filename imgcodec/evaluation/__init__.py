@@ -1,2 +1,1 @@
-"""How good the codec is, in figures: metrics, Bjøntegaard rates, the codecs to compare with, and the bench that uses
-them."""
+"""Measuring the codec: Bjøntegaard rates, the codecs to compare with, ideal code lengths, and the bench."""

@@ -1,4 +1,4 @@
-"""The Bjøntegaard rate difference: how many more bits (or fewer, below zero) one curve needs than another.
+"""The Bjøntegaard rate difference: how many per cent more bits one curve needs than another, below zero if fewer.
 
 log10 of the rate is interpolated over quality by PCHIP, and the two curves' difference is averaged over the qualities
 that BOTH reach inside a range of rates. (Bjøntegaard, VCEG-M33, 2001, fitted one polynomial of the third degree to four
@@ -17,17 +17,17 @@ Curve = Iterable[tuple[float, float]]  # (rate in bits per pixel, quality in any
 Range = tuple[float, float]
 
 USUAL_RATES: Range = (0.1, 1.0)  # bits per pixel
-LITTLE_OVERLAP = 0.25  # below this a remark says so
+LITTLE_OVERLAP = 0.25  # smaller ones are remarked on
 
 
 @dataclass(frozen=True)
 class BdRate:
-    """The difference, and what it stands on. `percent` and `interval` are None where the curves share no quality."""
+    """The difference, and its basis. `percent` and `interval` are None where the curves share no quality."""
 
     percent: float | None  # -30.0: the tested curve needs 30 % fewer bits than the anchor
     interval: Range | None  # the qualities that were compared, in the metric's unit
     overlap: float  # that interval's share, 0..1, of the shorter of the two curves' own spans inside the range of rates
-    remark: str  # a word to print beside the figure where it stands on little or nothing; usually empty
+    remark: str  # to print beside a figure with little or no basis; usually empty
 
 
 def bd_rate(anchor: Curve, test: Curve, rates: Range | None = USUAL_RATES) -> BdRate:

@@ -5,9 +5,9 @@
                            size, bpp        metrics against the    a Comparison: BD-rates against JPEG,
                                             original, seconds        of one image or of the means
 
-Conventions. Bits per pixel count every byte of the file. PSNR and SSIMULACRA2 in all are the mean of the images'
-values; MS-SSIM in all is the mean, then taken to dB. BD-rate in all is that of these mean curves. Each metric's figures
-in all are over the images that are large enough for it.
+Conventions. Bits per pixel count every byte of the file. The PSNR and SSIMULACRA2 of all images are means of their
+values; MS-SSIM is averaged first and then converted to dB. The BD-rate of all images is that of these mean curves. Each
+metric is averaged over the images that are large enough for it.
 """
 
 import time
@@ -19,11 +19,11 @@ from typing import TypeVar
 from imgcodec.evaluation import peers
 from imgcodec.evaluation.bd import USUAL_RATES, BdRate, Range, bd_rate
 from imgcodec.evaluation.peers import Codec, JpegMatch, JpegMatcher
-from imgcodec.metrics.reference import Pixels, Reference, to_db
+from imgcodec.metrics.reference import Reference, RGBPixels, to_db
 
 METRICS = ("psnr", "ms_ssim_db", "ssimulacra2")
 
-_FAST = 0.25  # seconds: what takes less is timed more than once, and the best time counts
+_FAST = 0.25  # seconds: work that takes less is timed several times, and the best time counts
 _TRIES = 3
 
 Result = TypeVar("Result")
@@ -46,7 +46,7 @@ class Sample:
     ssimulacra2: float | None
     encode_seconds: float
     decode_seconds: float
-    jpeg: JpegMatch | None = None  # the JPEG with the same PSNR; None where JPEG has none, and for JPEG itself
+    jpeg: JpegMatch | None = None  # the JPEG with the same PSNR; None where there is none, and for JPEG itself
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class JpegTotal:
 
     @property
     def saving(self) -> float:
-        """The share of JPEG's bytes that the codec under test does without; below zero where it needs more."""
+        """The share of JPEG's bytes that the codec under test saves; below zero where it needs more."""
         return 1 - self.bytes_of_ours / self.bytes
 
 
@@ -106,23 +106,23 @@ class Report:
 
 
 def run(
-    images: Iterable[tuple[str, Pixels]],
+    images: Iterable[tuple[str, RGBPixels]],
     codec: Codec,
     *,
     rates: Range = USUAL_RATES,
     advance: Callable[[], None] = lambda: None,
     jpeg: Sequence[Sample] = (),
 ) -> Report:
-    """Measure `codec` and JPEG on `images`, (name, uint8 (H, W, 3)) each, of which one at a time is held in memory.
+    """Measures `codec` and JPEG on `images`, (name, uint8 (H, W, 3)) each, one at a time in memory.
 
-    jpeg: the JPEG samples of an earlier report on the same images, to be taken over. `advance` is called after each
-    coded picture: `steps(codec)` times for an image, less those that are taken over. Raises ValueError without images,
-    or when the codec gives back a picture of another size; errors of the codec itself come through.
+    jpeg: the JPEG samples of an earlier report on the same images, to be used again. advance: called after each coded
+    picture, `steps(codec)` times per image without those of `jpeg`. Raises ValueError without images, or when the codec
+    returns a picture of another size; errors of the codec itself are passed on.
     """
     samples: list[Sample] = []
     jpeg_samples = list(jpeg)
     for name, pixels in images:
-        if not samples:  # what a codec sets up at its first call is no part of its speed
+        if not samples:  # a codec's first call, with what it sets up, is not timed
             codec.decompress(codec.compress(pixels, codec.qualities[0]))
         reference = Reference(pixels)
         matcher = JpegMatcher(pixels)
@@ -151,14 +151,14 @@ def run(
 
 
 def steps(codec: Codec) -> int:
-    """How often `run` codes an image, which is how often it calls `advance`."""
+    """How many times `run` codes each image, and calls `advance`."""
     return len(codec.qualities) + len(peers.JPEG.qualities)
 
 
 def measure(
     name: str, reference: Reference, codec: Codec, quality: float, matcher: JpegMatcher | None = None
 ) -> Sample:
-    """Code one picture at one quality, decode it and score it; with a matcher, find the JPEG of the same PSNR too."""
+    """Codes one picture at one quality, decodes and scores it; with a matcher, finds the JPEG of the same PSNR, too."""
     height, width = reference.original.shape[:2]
     data, encode_seconds = _timed(lambda: codec.compress(reference.original, quality))
     decoded, decode_seconds = _timed(lambda: codec.decompress(data))
@@ -182,7 +182,7 @@ def measure(
 
 
 def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    """What `work` gives, and its seconds by the clock: the best of three where it is fast."""
+    """The result of `work`, and its seconds by the clock: the best of three where it is fast."""
     best = float("inf")
     for _ in range(_TRIES):
         start = time.perf_counter()
@@ -230,9 +230,9 @@ def _mean(samples: Sequence[Sample]) -> Mean:
 
 
 def worse_than_jpeg(samples: Sequence[Sample], jpeg_samples: Sequence[Sample]) -> dict[str, list[float]]:
-    """The images whose file is larger than the JPEG of the same PSNR, and at which qualities it is.
+    """The images with files larger than the JPEG of the same PSNR, and the qualities of these files.
 
-    Where JPEG has none of the same PSNR, because it is better at its worst, one that is smaller and no worse counts.
+    Where even the worst JPEG has a higher PSNR, a smaller JPEG with a PSNR at least as high counts.
     """
     worse: dict[str, list[float]] = {}
     for sample in samples:

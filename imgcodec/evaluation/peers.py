@@ -1,4 +1,4 @@
-"""The classical codecs that Pillow brings, to measure ours against: JPEG, and WebP and AVIF where Pillow has them."""
+"""The classical codecs of Pillow, to compare ours with: JPEG, and WebP and AVIF where Pillow has them."""
 
 import io
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, features
 
-from imgcodec.metrics.reference import Pixels, psnr
+from imgcodec.metrics.reference import RGBPixels, psnr
 
 # Qualities that draw the JPEG curve from 0.1 to 3 bits per pixel on photographs.
 JPEG_QUALITIES = (2, 5, 10, 16, 25, 35, 50, 65, 78, 87, 92)
@@ -17,37 +17,37 @@ AVIF_QUALITIES = (4, 8, 16, 26, 36, 46, 56, 66, 76, 86)
 
 @dataclass(frozen=True)
 class Codec:
-    """A codec under test: two functions, and the qualities at which its curve is drawn."""
+    """A codec under test: two functions, and the qualities of the points of its curve."""
 
     name: str
     qualities: tuple[float, ...]
-    compress: Callable[[Pixels, float], bytes]
-    decompress: Callable[[bytes], Pixels]
+    compress: Callable[[RGBPixels, float], bytes]
+    decompress: Callable[[bytes], RGBPixels]
 
 
-def _save(pixels: Pixels, format: str, **options: object) -> bytes:
+def _save(pixels: RGBPixels, format: str, **options: object) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, format, **options)
     return file.getvalue()
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes) -> RGBPixels:
     """The RGB pixels of any file that Pillow reads."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
 
 
-def jpeg(pixels: Pixels, quality: float) -> bytes:
+def jpeg(pixels: RGBPixels, quality: float) -> bytes:
     """Baseline JPEG with chroma at half resolution (4:2:0) and optimized Huffman tables. Quality 0 to 100, rounded."""
     return _save(pixels, "JPEG", quality=round(quality), subsampling="4:2:0", optimize=True)
 
 
-def webp(pixels: Pixels, quality: float) -> bytes:
+def webp(pixels: RGBPixels, quality: float) -> bytes:
     """Lossy WebP as Pillow makes it by default. Quality 0 to 100, rounded."""
     return _save(pixels, "WEBP", quality=round(quality))
 
 
-def avif(pixels: Pixels, quality: float) -> bytes:
+def avif(pixels: RGBPixels, quality: float) -> bytes:
     """AVIF as Pillow makes it by default (libaom, speed 6, 4:2:0, all cores). Quality 0 to 100, rounded."""
     return _save(pixels, "AVIF", quality=round(quality))
 
@@ -75,11 +75,11 @@ class JpegMatch:
 
 
 class JpegMatcher:
-    """Finds, for one picture, the JPEG quality that gives a wanted PSNR. What it tries it remembers."""
+    """Finds the JPEG quality that gives one picture a wanted PSNR. It keeps the results of what it has tried."""
 
     LOWEST, HIGHEST = 1, 100
 
-    def __init__(self, original: Pixels) -> None:
+    def __init__(self, original: RGBPixels) -> None:
         """`original`: uint8 (H, W, 3)."""
         self._original = original
         self._tried: dict[int, JpegMatch] = {}
@@ -96,7 +96,7 @@ class JpegMatcher:
         low, high = self.LOWEST, self.HIGHEST
         if not self._at(low).psnr <= wanted <= self._at(high).psnr:
             return None
-        while high - low > 1:  # PSNR rises with quality, but for steps far smaller than a unit of quality makes
+        while high - low > 1:  # PSNR rises with quality, up to differences far smaller than a step of quality makes
             middle = (low + high) // 2
             low, high = (middle, high) if self._at(middle).psnr <= wanted else (low, middle)
         return min(self._at(low), self._at(high), key=lambda match: abs(match.psnr - wanted))

@@ -1,22 +1,41 @@
-"""Perceptual distances that have gradients: MS-SSIM and SSIMULACRA 2.1, as `imgcodec.metrics.reference` measures them.
+"""Metrics with gradients, in torch: PSNR, MS-SSIM and SSIMULACRA 2.1 as `imgcodec.metrics.reference` has them.
 
-Same definitions and constants; float32, batches, and every root kept away from zero, where its gradient has no end.
+Differences: float32, batches, and arguments of roots are kept away from zero, where their gradient is infinite.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imgcodec.metrics.reference import MsSsim
-from imgcodec.metrics.ssimulacra2 import OPSIN, OPSIN_BIAS, SCALES, SMALLEST_SIDE, STRUCTURE_C2, WEIGHTS, blur_taps
+from imgcodec.metrics.definitions import (
+    MS_SSIM_K1,
+    MS_SSIM_K2,
+    MS_SSIM_RADIUS,
+    MS_SSIM_SIGMA,
+    MS_SSIM_WEIGHTS,
+    OPSIN,
+    OPSIN_BIAS,
+    SRGB_LINEAR_END,
+    SRGB_OFFSET,
+    SRGB_POWER,
+    SRGB_SLOPE,
+    SSIMULACRA2_C2,
+    SSIMULACRA2_MIN_SIDE,
+    SSIMULACRA2_SCALES,
+    SSIMULACRA2_WEIGHTS,
+    blur_taps,
+    scaled_xyb,
+    ssimulacra2_error,
+    ssimulacra2_score,
+)
 
 
 def visual_loss(pixels: Tensor, decoded: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Pixels (B, 3, H, W) in 0..1 and what they are decoded to -> the loss and its parts.
+    """The loss of the visual tune. Pixels (B, 3, H, W) in 0..1 and their reconstruction -> the loss and its parts.
 
-    A doubling of the rate is worth about 3.2 dB of MS-SSIM (-10 log10(1 - x)), 25 points of SSIMULACRA 2.1 and 3.3 dB
-    of PSNR, one rate with another (`imgcodec.profiles.photo.refine` has them by quality): in these units the parts add
-    up. The share of PSNR keeps colours and flat places where they are.
+    When the rate doubles, MS-SSIM (-10 log10(1 - x)) rises by about 3.2 dB, SSIMULACRA 2.1 by 25 points and PSNR by 3.3
+    dB, averaged over rates (`imgcodec.profiles.photo.refine` has them by quality). So each is divided by that, and they
+    are added. The part of PSNR preserves colours and flat areas.
     """
     decoded = decoded.float()
     with torch.autocast(pixels.device.type, enabled=False):
@@ -43,19 +62,19 @@ def ms_ssim_db(pixels: Tensor, decoded: Tensor) -> Tensor:
 
 def ms_ssim(original: Tensor, distorted: Tensor) -> Tensor:
     """Multi-scale SSIM (Wang et al. 2003) of pixels (B, 3, H, W) in 0..1, sides of at least 161 pixels: (B,)."""
-    c1, c2 = 0.01**2, 0.03**2
-    position = torch.arange(-5.0, 6.0, device=original.device)
-    taps = torch.exp(-(position**2) / (2 * 1.5**2))
+    c1, c2 = MS_SSIM_K1**2, MS_SSIM_K2**2
+    position = torch.arange(-MS_SSIM_RADIUS, MS_SSIM_RADIUS + 1.0, device=original.device)
+    taps = torch.exp(-(position**2) / (2 * MS_SSIM_SIGMA**2))
     taps = taps / taps.sum()
     result = torch.ones_like(original[:, :, 0, 0])
-    for scale, weight in enumerate(MsSsim.WEIGHTS):
+    for scale, weight in enumerate(MS_SSIM_WEIGHTS):
         if scale:
             original, distorted = (_halve_with_zeros(x) for x in (original, distorted))
         planes = torch.cat([original, distorted, original**2, distorted**2, original * distorted], 1)
         mean_o, mean_d, square_o, square_d, product = _filter(planes, taps, 0).chunk(5, 1)
         variance_o, variance_d = square_o - mean_o**2, square_d - mean_d**2
         value = (2 * (product - mean_o * mean_d) + c2) / (variance_o + variance_d + c2)
-        if scale == len(MsSsim.WEIGHTS) - 1:
+        if scale == len(MS_SSIM_WEIGHTS) - 1:
             value = value * (2 * mean_o * mean_d + c1) / (mean_o**2 + mean_d**2 + c1)
         result = result * value.mean((2, 3)).clamp(min=1e-4) ** weight
     return result.mean(1)
@@ -66,8 +85,8 @@ def ssimulacra2(original: Tensor, distorted: Tensor) -> Tensor:
     taps = torch.from_numpy(blur_taps()).to(original)
     linear_o, linear_d = _to_linear(original), _to_linear(distorted)
     norms = []
-    for scale in range(SCALES):
-        if min(linear_o.shape[2:]) < SMALLEST_SIDE:
+    for scale in range(SSIMULACRA2_SCALES):
+        if min(linear_o.shape[2:]) < SSIMULACRA2_MIN_SIDE:
             break
         if scale:
             linear_o, linear_d = (
@@ -75,9 +94,9 @@ def ssimulacra2(original: Tensor, distorted: Tensor) -> Tensor:
             )
         norms.append(_norms(_xyb(linear_o), _xyb(linear_d), taps))
     flat = torch.stack(norms, 2).flatten(1)  # channel, scale, norm, map
-    error = (flat @ torch.from_numpy(WEIGHTS[: flat.shape[1]]).to(flat)) * 0.9562382616834844
-    error = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3
-    return 100 - 10 * error.clamp(min=1e-3) ** 0.6276336467831387
+    error: Tensor = ssimulacra2_error(flat @ torch.from_numpy(SSIMULACRA2_WEIGHTS[: flat.shape[1]]).to(flat))
+    score: Tensor = ssimulacra2_score(error.clamp(min=1e-3))
+    return score
 
 
 def _norms(original: Tensor, distorted: Tensor, taps: Tensor) -> Tensor:
@@ -85,7 +104,7 @@ def _norms(original: Tensor, distorted: Tensor, taps: Tensor) -> Tensor:
     planes = torch.cat([original, distorted, original**2, distorted**2, original * distorted], 1)
     mean_o, mean_d, square_o, square_d, product = _filter(planes, taps, len(taps) // 2).chunk(5, 1)
     variance_o, variance_d, covariance = square_o - mean_o**2, square_d - mean_d**2, product - mean_o * mean_d
-    structure = (2 * covariance + STRUCTURE_C2) / (variance_o + variance_d + STRUCTURE_C2)
+    structure = (2 * covariance + SSIMULACRA2_C2) / (variance_o + variance_d + SSIMULACRA2_C2)
     luminance = 1 - (mean_o - mean_d) ** 2
     edges = (1 + (distorted - mean_d).abs()) / (1 + (original - mean_o).abs()) - 1
     maps = torch.stack([(1 - luminance * structure).relu(), edges.relu(), (-edges).relu()], 2)
@@ -93,6 +112,7 @@ def _norms(original: Tensor, distorted: Tensor, taps: Tensor) -> Tensor:
 
 
 def _filter(x: Tensor, taps: Tensor, padding: int) -> Tensor:
+    """A separable filter along the rows and columns of (B, C, H, W), padded with zeros."""
     channels = x.shape[1]
     kernel = taps.expand(channels, 1, 1, -1)
     x = F.conv2d(x, kernel, padding=(0, padding), groups=channels)
@@ -106,12 +126,12 @@ def _halve_with_zeros(x: Tensor) -> Tensor:
 
 def _to_linear(srgb: Tensor) -> Tensor:
     x = srgb.clamp(0, 1)
-    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp(min=0.04) + 0.055) / 1.055) ** 2.4)
+    power = ((x.clamp(min=0.04) + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_POWER
+    return torch.where(x <= SRGB_LINEAR_END, x / SRGB_SLOPE, power)
 
 
 def _xyb(linear: Tensor) -> Tensor:
     bias = float(OPSIN_BIAS)
     opsin = torch.from_numpy(OPSIN).to(linear)[:, :, None, None]
     long, medium, short = ((F.conv2d(linear, opsin) + bias).clamp(min=1e-6) ** (1 / 3) - bias ** (1 / 3)).unbind(1)
-    x, y = (long - medium) / 2, (long + medium) / 2
-    return torch.stack([14 * x + 0.42, y + 0.01, short - y + 0.55], 1)
+    return torch.stack(scaled_xyb(long, medium, short), 1)

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from imgcodec.model_file.untrusted import checked
 from imgcodec.priors.integer import exact
-from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense, ExactTable
-from imgcodec.priors.integer.trainable import Attention, Depthwise, Linear, Rows, TokenCurve
-from imgcodec.priors.integer.trainable_causal import CausalAttention, Dense, Gate, Table
+from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense, ExactEmbedding
+from imgcodec.priors.integer.trainable import Attention, Depthwise, LevelTable, Linear, TokenCurve
+from imgcodec.priors.integer.trainable_causal import CausalAttention, Dense, Embedding, Gate
 
 AnyPrior = TypeVar("AnyPrior", bound=nn.Module)
 
@@ -54,9 +54,9 @@ def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[
                         dense(f"{name}.project", child.project), dense(f"{name}.merge", child.merge),
                         (query, key, value), child.heads, child.context,
                     )  # fmt: skip
-                case Table():
+                case Embedding():
                     weight = take(f"{name}.weight", child.weight.shape)
-                    exact_layer = ExactTable(weight, take(f"{name}.shift", child.weight.shape[1:]), child.uses)
+                    exact_layer = ExactEmbedding(weight, take(f"{name}.shift", child.weight.shape[1:]), child.uses)
                 case Gate():
                     exact_layer = child.export()
                 case Linear():
@@ -69,8 +69,8 @@ def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[
                         linear(f"{name}.project", child.project), linear(f"{name}.merge", child.merge),
                         take(f"{name}.position", child.position.shape), (query, key, value), child.window,
                     )  # fmt: skip
-                case Rows():
-                    exact_layer = exact.ExactRows(take(f"{name}.rows", child.rows.shape), child.tunes)
+                case LevelTable():
+                    exact_layer = exact.ExactLevelTable(take(f"{name}.rows", child.rows.shape), child.tunes)
                 case TokenCurve():
                     exact_layer = child.export()
                 case _:

@@ -1,4 +1,4 @@
-"""The few layers that the transforms are made of."""
+"""Layers of the transforms."""
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
 
 
 def zero_init(layer: nn.Conv2d) -> nn.Conv2d:
-    """The layer with weights and bias at zero: a network that ends in it starts as no change at all."""
+    """The layer with weights and bias at zero: a net that ends in it adds nothing at first."""
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -1,7 +1,8 @@
-"""What the tokenizers with one learned code a place have in common: SNAC, the scalable VQ-VAE, BSQ.
+"""What the raster tokenizers have in common: SNAC, the scalable VQ-VAE and BSQ.
 
-Unlike `photo`, which has hundreds of small ordered tokens at every place, these have one of many codes there, without
-any order among them. Their tokens are int64 tensors (B, h, w), one a stage, coarse strides first.
+At each position of a stage they have one token, which names one of many codes in no particular order. (`photo` has
+hundreds of tokens at each position, small ordered integers.) Tokens are int64 tensors (B, h, w), one per stage, coarse
+strides first.
 """
 
 from typing import NamedTuple, Protocol
@@ -12,9 +13,9 @@ from torch import Tensor
 class Losses(NamedTuple):
     """What a quantizer adds to the reconstruction loss; scalars.
 
-    vq: moves codewords to latents (0 where codebooks are fixed or follow a moving average). commit: moves latents to
-    codewords. entropy: low where latents are close to one codeword and all codewords are used. usage: the perplexity
-    of the codes in this batch, as a share of the codebook; for reports, without a gradient.
+    vq: moves codewords to latents (0 where codebooks are fixed). commit: moves latents to codewords. entropy: low where
+    latents are close to one codeword and all codewords are used. usage: the perplexity of the codes in this batch, as a
+    share of the codebook; for reports, without a gradient.
     """
 
     vq: Tensor
@@ -24,15 +25,15 @@ class Losses(NamedTuple):
 
 
 class RasterTokenizer(Protocol):
-    """A pure `nn.Module` of this shape. H and W are multiples of `strides[0]`.
+    """The interface of a tokenizer, a pure `nn.Module`. H and W are multiples of `strides[0]`.
 
-    strides: pixels a token is wide and high, by stage, each a multiple of the next.
-    codes: tokens are 0..codes-1, in every stage. At most 2**18.
-    scales: how many times its size a picture can be decoded at.
+    strides: width and height of a token in pixels, by stage, each a multiple of the next.
+    codebook_size: tokens are 0..codebook_size - 1 in every stage. At most 2**18.
+    scales: the multiples of its size that a picture can be decoded at.
     """
 
     strides: tuple[int, ...]
-    codes: int
+    codebook_size: int
     scales: tuple[int, ...]
 
     def encode(self, pixels: Tensor) -> list[Tensor]:
@@ -42,7 +43,7 @@ class RasterTokenizer(Protocol):
         """Tokens of the first stages, at least one -> pixels (B, 3, scale * H, scale * W), not clamped."""
 
     def code_vectors(self) -> list[Tensor]:
-        """What each code stands for, by stage: (codes, n). Codes of near vectors look alike."""
+        """The vector that each code is decoded to, by stage: (codebook_size, n). Near vectors look alike."""
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
-        """For training: pixels (B, 3, H, W) -> what they are decoded to at scale 1, and the losses."""
+        """For training: pixels (B, 3, H, W) -> their reconstruction at scale 1, and the losses."""

@@ -1,7 +1,7 @@
-"""The two quantizers with one code a place: a learned codebook, and signs on the sphere, which need none.
+"""The quantizers of the raster tokenizers: a learned codebook, and binary spherical quantization, which needs none.
 
 Both take latents (B, channels, h, w), give tokens int64 (B, h, w), pass gradients straight through, and compute in
-float32 under any autocast: which codeword is nearest must not hang on three decimal digits.
+float32 under any autocast: bfloat16 has three decimal digits, too few to find the nearest codeword with.
 """
 
 from typing import NamedTuple
@@ -13,10 +13,11 @@ from torch.nn import functional as F
 from imgcodec.tokenizers.layers import straight_through
 from imgcodec.tokenizers.protocol import Losses
 
-MOST_BITS = 18
-SEARCHED_AT_ONCE = 2048  # latents, which makes 128 MiB of similarities with 16384 codes
-MOST_IN_ENTROPY = 512  # latents; the entropy of a batch is about as well known from these as from all of them
-TINY = 1e-5  # probabilities below it have no gradient of entropy, as in vector-quantize-pytorch
+MAX_BITS = 18
+MAX_CODEBOOK_SIZE = 2**MAX_BITS
+SEARCH_CHUNK = 2048  # latents that are searched for at once: 128 MiB of similarities with 16384 codes
+ENTROPY_SAMPLES = 512  # latents; they estimate the entropy of a batch about as well as all of them would
+MIN_PROBABILITY = 1e-5  # the entropy of smaller ones has no gradient, as in vector-quantize-pytorch
 
 
 class Quantized(NamedTuple):
@@ -28,32 +29,32 @@ class Quantized(NamedTuple):
 
 
 class VectorQuantizer(nn.Module):
-    """Nearest of `codes` learned codewords in a space of few dimensions, which a projection leads to and another leads
-    back from (ViT-VQGAN, Yu et al. 2022; DAC and SNAC do the same).
+    """The nearest of `codebook_size` learned codewords, in a space of few dimensions between two linear projections
+    (ViT-VQGAN, Yu et al. 2022; DAC and SNAC do the same).
 
-    l2_norm: latents and codewords are normalised, so that the nearest is the one of the smallest angle. The angle alone
-    does not know how large a latent was: each codeword has a learned `gain` that it is multiplied with afterwards.
-    Where the projection has a bias, magnitudes become angles, and gain restores them (`imgcodec.tokenizers.init`).
+    l2_norm: latents and codewords are normalised, so that the nearest has the smallest angle. An angle does not say how
+    large a latent was: codewords are multiplied with a learned `gain` each afterwards. Where the projection has a bias,
+    magnitudes become angles, and the gain restores them (`imgcodec.tokenizers.init`).
 
-    temperature: of the softmax of squared distances that the entropy loss is made of. Narrow clouds of latents need a
-    low one.
+    temperature: of the softmax of squared distances that the entropy loss is made of; low for latents that lie close
+    together.
 
     Codewords learn from the vq loss. In training mode `used` counts how often each was the nearest since the last
-    `revive`, which the training loop calls every so many steps: it puts codewords that nobody used where latents of the
-    last batch were. No random numbers are in it, counts are summed over processes, and latents are those of process 0,
-    so that it does the same in every run and every process of it. (Processes must have batches of one size.)
+    `revive`, which the training loop calls every so many steps: it moves codewords that were never the nearest to
+    latents of the last batch. It draws no random numbers, sums the counts over processes and takes the latents of
+    process 0, so it does the same in every run and in every process. (Processes must have batches of one size.)
     """
 
     def __init__(
-        self, channels: int, codes: int, dimensions: int, l2_norm: bool = True, temperature: float = 0.01
+        self, channels: int, codebook_size: int, dimensions: int, l2_norm: bool = True, temperature: float = 0.01
     ) -> None:
         super().__init__()
-        self.codes, self.l2_norm, self.temperature = codes, l2_norm, temperature
+        self.codebook_size, self.l2_norm, self.temperature = codebook_size, l2_norm, temperature
         self.project_in = nn.Conv2d(channels, dimensions, 1)
         self.project_out = nn.Conv2d(dimensions, channels, 1)
-        self.codebook = nn.Parameter(torch.randn(codes, dimensions) / dimensions**0.5)
-        self.gain = nn.Parameter(torch.ones(codes), requires_grad=l2_norm)
-        self.register_buffer("used", torch.zeros(codes))
+        self.codebook = nn.Parameter(torch.randn(codebook_size, dimensions) / dimensions**0.5)
+        self.gain = nn.Parameter(torch.ones(codebook_size), requires_grad=l2_norm)
+        self.register_buffer("used", torch.zeros(codebook_size))
         self.used: Tensor
         self._recent: Tensor | None = None  # latents of the last batch in training mode (n, dimensions)
 
@@ -68,13 +69,13 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     def code_vectors(self) -> Tensor:
-        """What each code is decoded to, (codes, channels)."""
-        tokens = torch.arange(self.codes, device=self.codebook.device)
+        """What each code is decoded to, (codebook_size, channels)."""
+        tokens = torch.arange(self.codebook_size, device=self.codebook.device)
         return self.lookup(tokens[None, None])[0, :, 0].T
 
     @torch.no_grad()
     def reorder(self, order: Tensor) -> None:
-        """Makes what was code order[i] (codes,) code i; what is decoded stays the same."""
+        """Makes code order[i], of (codebook_size,), code i; what is decoded stays the same."""
         for tensor in (self.codebook, self.gain, self.used):
             tensor.copy_(tensor[order.to(tensor.device)])
 
@@ -84,7 +85,7 @@ class VectorQuantizer(nn.Module):
             tokens = self._nearest(z)
             words = F.embedding(tokens, self.codewords())
             vq, commit = F.mse_loss(words, z.detach()), F.mse_loss(z, words.detach())
-            counts = torch.bincount(tokens.flatten(), minlength=self.codes).float()
+            counts = torch.bincount(tokens.flatten(), minlength=self.codebook_size).float()
             entropy = z.new_zeros(())
             if self.training:
                 entropy = self._entropy(z.flatten(0, 2))
@@ -100,12 +101,13 @@ class VectorQuantizer(nn.Module):
             return F.normalize(z, dim=-1) if self.l2_norm else z
 
     def codewords(self) -> Tensor:
-        """(codes, dimensions), before gain."""
+        """(codebook_size, dimensions), before the gain."""
         return F.normalize(self.codebook, dim=-1) if self.l2_norm else self.codebook
 
     @torch.no_grad()
     def revive(self) -> int:
-        """How many codewords it has moved. To be called in all processes or in none."""
+        """Moves codewords that were not used to latents of the last batch; returns how many. To be called in all
+        processes or in none."""
         dead = (self.used == 0).nonzero()[:, 0]
         self.used.zero_()
         if self._recent is None or not len(dead):
@@ -113,10 +115,10 @@ class VectorQuantizer(nn.Module):
         recent = self._recent.contiguous()
         if _processes() > 1:
             distributed.broadcast(recent, 0)
-        dead = dead[: len(recent)]  # two codewords at one place would be one
-        places = torch.linspace(0, len(recent) - 1, len(dead), device=recent.device).round().long()
-        nearest = self._nearest(recent[places])
-        self.codebook[dead] = recent[places]
+        dead = dead[: len(recent)]  # two equal codewords would be one
+        chosen = recent[torch.linspace(0, len(recent) - 1, len(dead), device=recent.device).round().long()]
+        nearest = self._nearest(chosen)
+        self.codebook[dead] = chosen
         self.gain[dead] = self.gain[nearest]
         return len(dead)
 
@@ -124,12 +126,12 @@ class VectorQuantizer(nn.Module):
     def _nearest(self, z: Tensor) -> Tensor:
         words = self.codewords()
         bias = words.square().sum(1) / 2 if not self.l2_norm else torch.zeros_like(words[:, 0])
-        pieces = z.reshape(-1, z.shape[-1]).split(SEARCHED_AT_ONCE)
+        pieces = z.reshape(-1, z.shape[-1]).split(SEARCH_CHUNK)
         return torch.cat([torch.addmm(-bias, piece, words.T).argmax(1) for piece in pieces]).reshape(z.shape[:-1])
 
     def _entropy(self, z: Tensor) -> Tensor:
         """Mean entropy of each latent's soft assignment minus the entropy of their mean, in nats."""
-        z = z[:: -(-len(z) // MOST_IN_ENTROPY)]
+        z = z[:: -(-len(z) // ENTROPY_SAMPLES)]
         words = self.codewords()
         distances = z.square().sum(1, keepdim=True) - 2 * z @ words.T + words.square().sum(1)
         assignment = (-distances / self.temperature).softmax(1)
@@ -145,19 +147,20 @@ class VectorQuantizer(nn.Module):
 
 
 class BinarySphericalQuantizer(nn.Module):
-    """Latents (B, bits, h, w), normalised, then their signs / sqrt(bits): corners of a cube on the sphere (BSQ, Zhao et
-    al. 2024). It has no parameters; the first channel is the highest bit of a token.
+    """Binary spherical quantization (BSQ, Zhao et al. 2024): latents (B, bits, h, w) are normalised, then replaced by
+    their signs / sqrt(bits), the corners of a cube inside the sphere. No parameters; the first channel is the highest
+    bit of a token.
 
     inverse_temperature: of the soft assignment to corners, softmax(2 * inverse_temperature * u . corner), whose bits
     are independent: each is set with probability sigmoid(4 * inverse_temperature * u_i / sqrt(bits)). So the entropy of
     one latent's assignment is the sum over bits. That of the mean over the batch is bounded by the sum over bits,
-    which is what is used here, as in the paper: 2**18 probabilities never exist.
+    which is used here, as in the paper: no tensor has 2**18 probabilities.
     """
 
     def __init__(self, bits: int, inverse_temperature: float = 10.0) -> None:
         super().__init__()
-        if not 1 <= bits <= MOST_BITS:
-            raise ValueError(f"there may be 1 to {MOST_BITS} bits, not {bits}")
+        if not 1 <= bits <= MAX_BITS:
+            raise ValueError(f"there may be 1 to {MAX_BITS} bits, not {bits}")
         self.bits, self.inverse_temperature = bits, inverse_temperature
 
     def encode(self, latent: Tensor) -> Tensor:
@@ -205,11 +208,11 @@ def sum_of_losses(losses: list[Losses]) -> Losses:
 
 
 def _entropy_of(probabilities: Tensor) -> Tensor:
-    return -(probabilities * probabilities.clamp(min=TINY).log()).sum(-1)
+    return -(probabilities * probabilities.clamp(min=MIN_PROBABILITY).log()).sum(-1)
 
 
 def _binary_entropy(p: Tensor) -> Tensor:
-    return -(p * p.clamp(min=TINY).log() + (1 - p) * (1 - p).clamp(min=TINY).log())
+    return -(p * p.clamp(min=MIN_PROBABILITY).log() + (1 - p) * (1 - p).clamp(min=MIN_PROBABILITY).log())
 
 
 def _perplexity(counts: Tensor) -> Tensor:

@@ -1,82 +1,94 @@
-"""The transforms between pixels and latents of stride 16: nets that `photo` has, too, and transforms of SNAC and BSQ,
-which are those of `photo` without levels.
+"""The transforms between pixels and latents of stride 16, which `photo`, SNAC and BSQ have.
 
-A transform is a linear path over blocks of 16x16 pixels, which starts as their Karhunen-Loeve transform, plus
-convolutions that start as nothing.
+A transform is the sum of a linear path over blocks of 16x16 pixels, which starts as their Karhunen-Loeve transform, and
+of a convolutional net whose last layer starts at zero. Nets have a part with stride 16 and a part with stride 8, in
+this order in all tuples of widths and blocks.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.layers import ResidualBlock, zero_init
+from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, zero_init
 
 BLOCK = 16
 
-
-def analysis_net(channels: int, widths: tuple[int, int], blocks: tuple[int, int], kernel: int) -> nn.Sequential:
-    """Pixels (B, 3, H, W), H and W multiples of 16 -> (B, channels, H/16, W/16), nothing at first.
-
-    widths, blocks: of the parts with stride 16 and 8. kernel: of the second convolutions at stride 16.
-    """
-    coarse, fine = widths
-    return nn.Sequential(
-        nn.PixelUnshuffle(8),
-        nn.Conv2d(3 * 64, fine, 1),
-        *[ResidualBlock(fine, 3) for _ in range(blocks[1])],
-        nn.PixelUnshuffle(2),
-        nn.Conv2d(4 * fine, coarse, 1),
-        *[ResidualBlock(coarse, kernel) for _ in range(blocks[0])],
-        zero_init(nn.Conv2d(coarse, channels, 1)),
-    )
+# No model needs more, and untrusted configurations are checked before anything of their size is built.
+MAX_WIDTH = 2**12
+MAX_BLOCKS = 64
 
 
-def fine_net(widths: tuple[int, int], blocks: int) -> nn.Sequential:
-    """(B, widths[0], h, w) -> pixels (B, 3, 16h, 16w), nothing at first."""
-    coarse, fine = widths
-    return nn.Sequential(
-        nn.Conv2d(coarse, 4 * fine, 1),
-        nn.PixelShuffle(2),
-        *[ResidualBlock(fine, 3) for _ in range(blocks)],
-        zero_init(nn.Conv2d(fine, 3 * 64, 1)),
-        nn.PixelShuffle(8),
-    )
+def check_transforms(channels: int, widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+    """Raises ValueError for transforms with layers too narrow or too wide, or with too many of them."""
+    if min(channels, *widths) < 1 or max(channels, *widths) > MAX_WIDTH:
+        raise ValueError(f"latents and layers may be 1 to {MAX_WIDTH} wide")
+    if min(blocks) < 0 or max(blocks) > MAX_BLOCKS:
+        raise ValueError(f"a transform may have {MAX_BLOCKS} blocks of each kind")
 
 
-class BlockAnalysis(nn.Module):
-    """Pixels (B, 3, H, W) in 0..1, H and W multiples of 16 -> latent (B, channels, H/16, W/16), the first `linear`
-    channels of it linear path and net, the others net alone.
+class Analysis(nn.Module):
+    """Pixels (B, 3, H, W) in 0..1, H and W multiples of 16 -> latent (B, channels, H/16, W/16).
 
-    widths, blocks: of the parts with stride 16 and 8.
+    kernel: of the second convolutions at stride 16. halo: latents beyond a tile's border that its latents depend on.
     """
 
-    def __init__(self, linear: int, channels: int, widths: tuple[int, int], blocks: tuple[int, int]) -> None:
+    def __init__(self, channels: int, widths: tuple[int, int], blocks: tuple[int, int], kernel: int = 3) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(3, linear, BLOCK, stride=BLOCK)
-        self.net = analysis_net(channels, widths, blocks, 3)
+        (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
+        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks
+        self.linear = nn.Conv2d(3, channels, BLOCK, stride=BLOCK)
+        self.net = nn.Sequential(
+            nn.PixelUnshuffle(8),
+            nn.Conv2d(3 * 64, fine, 1),
+            *[ResidualBlock(fine, 3) for _ in range(fine_blocks)],
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(4 * fine, coarse, 1),
+            *[ResidualBlock(coarse, kernel) for _ in range(coarse_blocks)],
+            zero_init(nn.Conv2d(coarse, channels, 1)),
+        )
 
     def forward(self, pixels: Tensor) -> Tensor:
-        with torch.autocast(pixels.device.type, enabled=False):  # its precision is the ceiling of what is decoded
-            linear = self.linear(pixels.float() - 0.5)
-        net = self.net(pixels - 0.5).float()
-        return F.pad(linear, (0, 0, 0, 0, 0, net.shape[1] - linear.shape[1])) + net
+        return self.linear_path(pixels) + self.net(pixels - 0.5).float()
+
+    def linear_path(self, pixels: Tensor) -> Tensor:
+        """In float32 always: its precision is the ceiling of the whole codec."""
+        with torch.autocast(pixels.device.type, enabled=False):
+            return self.linear(pixels.float() - 0.5)
 
 
-class BlockSynthesis(nn.Module):
-    """Latent (B, channels, h, w) -> pixels (B, 3, 16h, 16w), not clamped."""
+class Synthesis(nn.Module):
+    """Latent (B, channels, h, w), and the level (B,) where there are levels -> pixels (B, 3, 16h, 16w), not clamped.
 
-    def __init__(self, channels: int, widths: tuple[int, int], blocks: tuple[int, int]) -> None:
+    kernel: of the second convolutions at stride 16. levels: of quality; each has a bias of its own, 0 at first. halo:
+    latents beyond a tile's border that its pixels depend on.
+    """
+
+    def __init__(
+        self, channels: int, widths: tuple[int, int], blocks: tuple[int, int], kernel: int = 3, levels: int = 0
+    ) -> None:
         super().__init__()
-        coarse = widths[0]
+        (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
+        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks
         self.linear = nn.Conv2d(channels, 3 * BLOCK * BLOCK, 1)
         self.input_scale = nn.Parameter(torch.ones(channels))
         self.input = nn.Conv2d(channels, coarse, 1)
-        self.coarse = nn.Sequential(*[ResidualBlock(coarse, 3) for _ in range(blocks[0])])
+        if levels:
+            self.level = nn.Parameter(torch.zeros(levels, coarse))
+        self.coarse = nn.Sequential(*[ResidualBlock(coarse, kernel) for _ in range(coarse_blocks)])
         self.refine = zero_init(nn.Conv2d(coarse, channels, 1))
-        self.fine = fine_net(widths, blocks[1])
+        self.fine = nn.Sequential(
+            nn.Conv2d(coarse, 4 * fine, 1),
+            nn.PixelShuffle(2),
+            *[ResidualBlock(fine, 3) for _ in range(fine_blocks)],
+            zero_init(nn.Conv2d(fine, 3 * 64, 1)),
+            nn.PixelShuffle(8),
+        )
 
-    def forward(self, latent: Tensor) -> Tensor:
-        x = self.coarse(self.input(latent * self.input_scale[:, None, None]))
+    def forward(self, latent: Tensor, level: Tensor | None = None) -> Tensor:
+        x = self.input(latent * self.input_scale[:, None, None])
+        if level is not None:
+            x = x + interpolate_levels(self.level, level)
+        x = self.coarse(x)
         refined = latent + self.refine(x)
         with torch.autocast(x.device.type, enabled=False):
             linear = F.pixel_shuffle(self.linear(refined.float()), BLOCK)

@@ -1,1 +1,1 @@
-"""How the shipped weights are made. Imports the models; the models never import it."""
+"""The training of the shipped weights. It imports the models; the models never import it."""

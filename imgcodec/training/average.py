@@ -1,4 +1,4 @@
-"""The averaged weights of a run that is not over, small enough to be kept: another machine can go on from them.
+"""The averaged weights of an unfinished run, in a file small enough to keep, so that another machine can continue it.
 
 python -m imgcodec.training.average runs/photo/main.safetensors recipes/photo-average.safetensors
 imgcodec train recipes/photo.toml --start recipes/photo-average.safetensors --data ...
@@ -20,7 +20,7 @@ PREFIX = "average."
 
 
 def write_average(checkpoint: Path, path: Path) -> None:
-    """Takes the averaged weights out of a checkpoint: bfloat16 for the weights of nets, float16 for linear paths, whose
+    """Writes the averaged weights of a checkpoint: bfloat16 for the weights of nets, float16 for linear paths, whose
     precision is the ceiling of the codec, float32 for the rest, which is small."""
     with safe_open(checkpoint, framework="pt") as file:
         names = [name for name in file.keys() if name.startswith(PREFIX)]  # noqa: SIM118, it is no dict
@@ -35,7 +35,7 @@ def write_average(checkpoint: Path, path: Path) -> None:
 
 
 def is_average(path: Path) -> bool:
-    """Whether a file is what `write_average` wrote."""
+    """Whether `write_average` wrote this file."""
     try:
         with safe_open(path, framework="pt") as file:
             return (file.metadata() or {}).get("format") == FORMAT
@@ -45,13 +45,13 @@ def is_average(path: Path) -> bool:
 
 @torch.no_grad()
 def load_average(path: Path, model: nn.Module) -> None:
-    """Gives a model the weights in such a file. Raises UsageError where they are those of another one."""
+    """Loads such a file into a model. Raises UsageError for the weights of a model of other sizes."""
     parameters = dict(model.named_parameters())
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118
             tensor = file.get_tensor(name)
             if name not in parameters or parameters[name].shape != tensor.shape:
-                raise UsageError(f"The weights in {path} are of other sizes than the recipe.")
+                raise UsageError(f"The weights in {path} have other sizes than the recipe.")
             parameters[name].copy_(tensor)
 
 

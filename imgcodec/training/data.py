@@ -1,4 +1,4 @@
-"""Photographs for training: tar shards or folders in, random crops out."""
+"""Photographs for training: from tar shards or folders to random crops."""
 
 import tarfile
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff"}
 
 
 def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
-    """All pictures of the tar files and folders, uint8 (H, W, 3), at least `smallest` pixels each way.
+    """All pictures of the tar files and folders with sides of at least `smallest` pixels, uint8 (H, W, 3).
 
-    Held in memory: two thousand crops of 512 x 512 take 1.5 GB. Raises UsageError where there is none,
-    and for a shard or a picture that is damaged.
+    They stay in memory: two thousand crops of 512 x 512 take 1.5 GB. Raises UsageError where there is none, and for a
+    damaged shard or picture.
     """
     photographs = []
     for source in sources:
@@ -27,7 +27,7 @@ def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
             if Path(name).suffix.lower() not in SUFFIXES:
                 continue
             try:
-                pixels = image.load(data).pixels  # with its limits: pictures to train on come from strangers, too
+                pixels = image.load(data).pixels  # with its limits: training data are untrusted input, too
             except InvalidFileError as error:
                 raise UsageError(f"{name} in {source} is not a whole picture.") from error
             if min(pixels.shape[:2]) >= smallest:
@@ -53,7 +53,7 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def random_crops(photographs: list[np.ndarray], size: int, batch: int, rng: np.random.Generator) -> Tensor:
-    """uint8 (batch, 3, size, size), channels last in memory: every photograph equally likely, half of them mirrored."""
+    """uint8 (batch, 3, size, size), channels last in memory. Photographs are equally likely, half of them mirrored."""
     crops = np.empty((batch, size, size, 3), np.uint8)
     for crop in crops:
         photograph = photographs[rng.integers(len(photographs))]
@@ -64,8 +64,8 @@ def random_crops(photographs: list[np.ndarray], size: int, batch: int, rng: np.r
     return torch.from_numpy(crops).permute(0, 3, 1, 2)
 
 
-def centre(pixels: NDArray[np.uint8], side: int, multiple: int) -> NDArray[np.uint8]:
-    """The middle of a picture, sides a multiple of `multiple` and at most `side`."""
+def centre_crop(pixels: NDArray[np.uint8], side: int, multiple: int) -> NDArray[np.uint8]:
+    """The middle of a picture, with sides of at most `side`, multiples of `multiple`."""
     height, width = (min(side, n) // multiple * multiple for n in pixels.shape[:2])
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     return pixels[top : top + height, left : left + width]

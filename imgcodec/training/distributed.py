@@ -1,5 +1,5 @@
-"""Several processes that train one model, each on crops of its own: what torchrun's environment says, and the few words
-that the processes exchange besides gradients. With one process, every function here does nothing.
+"""Training one model in several processes, each on crops of its own: the environment of torchrun, and what processes
+exchange besides gradients. With one process, every function here does nothing.
 
     torchrun --nproc-per-node 2 -m imgcodec train recipes/snac.toml --data ... -o runs/snac
 """
@@ -17,8 +17,8 @@ from imgcodec.devices import resolve_device
 
 CPU = torch.device("cpu")
 
-PATIENCE = timedelta(hours=3)
-"""How long a process waits for the first one, which validates, saves and exports alone."""
+TIMEOUT = timedelta(hours=3)
+"""How long processes wait for the first one, which validates, saves and exports alone."""
 
 
 def choose_device(device: torch.device | str) -> torch.device:
@@ -33,67 +33,69 @@ def choose_device(device: torch.device | str) -> torch.device:
 
 
 @contextmanager
-def processes(device: torch.device) -> Iterator[None]:
-    """Joins the other processes, where torchrun has started some, and leaves them at the end."""
+def process_group(device: torch.device) -> Iterator[None]:
+    """Inside, the processes that torchrun has started form a group, if there are several."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield
     finally:
         distributed.destroy_process_group()
 
 
-def several() -> bool:
+def is_distributed() -> bool:
+    """Whether there are several processes."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
 def rank() -> int:
-    """The number of this process. Number 0 logs, validates and saves."""
-    return distributed.get_rank() if several() else 0
+    """The number of this process, from 0. The first one logs, validates and saves."""
+    return distributed.get_rank() if is_distributed() else 0
 
 
-def average_gradients(objective: nn.Module, device: torch.device) -> nn.Module:
-    """The same module, whose gradients are averaged over the processes as they are computed (DistributedDataParallel).
+def data_parallel(objective: nn.Module, device: torch.device) -> nn.Module:
+    """The module with gradients that are averaged over the processes as they are computed (DistributedDataParallel).
 
-    Buffers are left alone: those that training changes are sums over the processes already."""
-    if not several():
+    Buffers stay as they are: those that training changes are sums over the processes already."""
+    if not is_distributed():
         return objective
     from torch.nn.parallel import DistributedDataParallel
 
     index = [device.index] if device.type == "cuda" else None
-    # not every step uses every layer: there are scales that take turns, and paths that a phase leaves out at first
+    # not every step uses every layer: scales take turns, and a phase may leave out the analysis net at first
     return DistributedDataParallel(objective, index, broadcast_buffers=False, find_unused_parameters=True)
 
 
 @torch.no_grad()
-def share(tensors: list[Tensor]) -> None:
-    """Gives every process the tensors of the first one."""
-    if several():
+def broadcast_tensors(tensors: list[Tensor]) -> None:
+    """Copies the tensors of the first process to all others."""
+    if is_distributed():
         for tensor in tensors:
             distributed.broadcast(tensor, 0)
 
 
-def agree(minutes: float, stop: bool, device: torch.device) -> tuple[float, bool]:
-    """The longest running time of all processes, and whether any was asked to stop: they end at the same step."""
-    if not several():
+def synchronize(minutes: float, stop: bool, device: torch.device) -> tuple[float, bool]:
+    """The longest running time of all processes, and whether any of them should stop, so that all end at one step."""
+    if not is_distributed():
         return minutes, stop
-    said = torch.tensor([minutes, float(stop)], dtype=torch.float64, device=device)
-    distributed.all_reduce(said, distributed.ReduceOp.MAX)
-    return float(said[0]), bool(said[1] > 0)
+    state = torch.tensor([minutes, float(stop)], dtype=torch.float64, device=device)
+    distributed.all_reduce(state, distributed.ReduceOp.MAX)
+    return float(state[0]), bool(state[1] > 0)
 
 
-def of_first(number: float, device: torch.device) -> float:
-    """What the first process says."""
-    if not several():
+def from_first(number: float, device: torch.device) -> float:
+    """The number that the first process has."""
+    if not is_distributed():
         return number
-    said = torch.tensor(number, dtype=torch.float64, device=device)
-    distributed.broadcast(said, 0)
-    return float(said)
+    shared = torch.tensor(number, dtype=torch.float64, device=device)
+    distributed.broadcast(shared, 0)
+    return float(shared)
 
 
 def wait_for_all(device: torch.device) -> None:
-    agree(0.0, False, device)
+    """Returns when all processes have called it."""
+    synchronize(0.0, False, device)

@@ -29,12 +29,13 @@ LOG_EVERY = 100
 
 @dataclass(frozen=True)
 class Phase:
-    """How long and how fast. The phase ends after `steps` or after `minutes` of running time, whichever is first.
+    """How long and how fast to train. A phase ends after `steps` or `minutes` of running time, whichever is first.
 
-    rate: learning rate of AdamW. slow, fast: factors on it for the groups of parameters that a recipe names slow
-    (linear paths) and fast (the prior). matrix_rate: where it is not 0, SOAP (Vyas et al. 2024) at this rate trains
-    the parameters that a recipe names matrices, and AdamW the others. Rates warm up for `warmup` steps, stay, and from
-    `decay_from` (a fraction of the phase) fall to `final` times what they were: along a line, or along half a cosine.
+    rate: learning rate of AdamW. slow, fast: factors on it for the parameter groups of these names (linear paths are
+    slow, the prior is fast). matrix_rate: if not 0, SOAP (Vyas et al. 2024) trains the parameter group "matrix" at this
+    rate, and AdamW the others. Rates warm up for `warmup` steps, stay, and from `decay_from` (a fraction of the phase)
+    fall to `final` times their value: along a line, or along half a cosine. average: decay of the moving average of the
+    weights. validate_every: steps.
     """
 
     name: str
@@ -59,34 +60,35 @@ class Phase:
             raise ValueError(f"a phase is called {self.name!r}, which takes letters, digits, - and _")
 
     def schedule_at(self, step: int, minutes: float) -> float:
-        """What every rate is multiplied by."""
+        """The factor on all learning rates."""
         left = min(1.0, (1 - self.progress(step, minutes)) / max(1e-9, 1 - self.decay_from))
         if self.schedule == "cosine":
             left = (1 - math.cos(math.pi * left)) / 2
         return min(1.0, (step + 1) / max(1, self.warmup)) * (self.final + (1 - self.final) * left)
 
     def progress(self, step: int, minutes: float) -> float:
+        """The finished fraction of the phase, 0..1."""
         return min(1.0, max(step / self.steps, minutes / self.minutes))
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a validation finds: figures, and pictures (3, H, W) in 0..1, by name."""
+    """The result of a validation: figures, and pictures (3, H, W) in 0..1, by name."""
 
     figures: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Run:
-    """A phase under way: parameters, optimizer, the moving average of weights, and where they are saved."""
+    """The state of a phase: parameters, optimizers, the moving average of the weights, and its checkpoint."""
 
     def __init__(self, phase: Phase, model: nn.Module, group: Callable[[str], str], folder: Path) -> None:
-        """group: gives 'slow', 'normal', 'fast' or 'matrix' for a parameter's name."""
+        """group: maps a parameter's name to 'slow', 'normal', 'fast' or 'matrix'."""
         self.phase, self.model, self.folder = phase, model, folder
         self.named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        # what training changes without a gradient: the counts of how often a code was used, for example
-        kept = model.state_dict(keep_vars=True)
-        self.buffers = {n: b for n, b in model.named_buffers() if n in kept}
+        # what training changes without a gradient, like the counts of used codes
+        persistent = model.state_dict(keep_vars=True)
+        self.buffers = {n: b for n, b in model.named_buffers() if n in persistent}
         self.device = next(iter(self.named.values())).device
         self.optimizers = optimizers(phase, {n: group(n) for n in self.named}, self.named)
         self.averaged = {n: p.detach().clone() for n, p in self.named.items()}
@@ -99,12 +101,12 @@ class Run:
         return self.folder / f"{self.phase.name}.safetensors"
 
     def resume(self) -> bool:
-        """Goes on from the checkpoint, if there is one: the next step is the one that would have come next."""
+        """Loads the checkpoint, if there is one, so that training continues with the very next step."""
         if not self.checkpoint.exists():
             return False
         with safe_open(self.checkpoint, framework="pt") as file:
-            told = json.loads(file.metadata()["state"])
-            self.step, self.minutes, self.usual_norm = told["step"], told["minutes"], told["usual_norm"]
+            state = json.loads(file.metadata()["state"])
+            self.step, self.minutes, self.usual_norm = state["step"], state["minutes"], state["usual_norm"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
         torch.set_rng_state(tensors["rng"])
         with torch.no_grad():
@@ -114,11 +116,11 @@ class Run:
                 parameter.copy_(tensors[f"model.{name}"])
                 self.averaged[name].copy_(tensors[f"average.{name}"])
         for index, optimizer in enumerate(self.optimizers):
-            load_optimizer(optimizer, told["optimizers"][index], tensors, f"optimizer{index}.")
+            load_optimizer(optimizer, state["optimizers"][index], tensors, f"optimizer{index}.")
         return True
 
     def save(self) -> None:
-        """Writes the checkpoint whole or not at all; of several processes, the first one does."""
+        """Writes the checkpoint, whole or not at all; only in the first process."""
         if distributed.rank():
             return
         tensors = {"rng": torch.get_rng_state()} | {f"buffer.{n}": b for n, b in self.buffers.items()}
@@ -129,15 +131,13 @@ class Run:
             parts, others = optimizer_state(optimizer, f"optimizer{index}.")
             tensors |= parts
             numbers.append(others)
-        told = {"step": self.step, "minutes": self.minutes, "usual_norm": self.usual_norm, "optimizers": numbers}
-        data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(told)})
+        state = {"step": self.step, "minutes": self.minutes, "usual_norm": self.usual_norm, "optimizers": numbers}
+        data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)})
         files.write(self.checkpoint, data, force=True)
 
     def update(self, loss: Tensor) -> bool:
-        """One optimizer step, unless the gradient is not finite or ten times the usual. Returns whether it was taken.
-
-        One step in thousands has such a gradient, and with Adam's short memory it can undo an hour.
-        """
+        """An optimizer step, unless the gradient is not finite or has ten times the usual norm. Returns whether it was
+        taken. One step in thousands has such a gradient, and it can undo an hour of training."""
         schedule = self.phase.schedule_at(self.step, self.minutes)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
@@ -158,7 +158,7 @@ class Run:
         return taken
 
     def swap_average(self) -> None:
-        """Exchanges the weights with their moving average (call it twice to be back)."""
+        """Exchanges the weights with their moving average; a second call undoes it."""
         with torch.no_grad():
             for name, parameter in self.named.items():
                 current = parameter.detach().clone()
@@ -175,9 +175,9 @@ def run_phase(
 ) -> None:
     """Trains to the end of the phase and leaves the averaged weights in the model.
 
-    objective(progress, *batch(step)) -> loss and scalars to log, "loss" among them; progress is 0 to 1. Its parameters
-    are those of `run`; if there are several processes, each has a batch of its own and gradients are averaged.
-    after_step(step): what else changes weights, in the same way in every process. SIGINT and SIGTERM save and leave.
+    objective(progress, *batch(step)) -> loss and scalars to log, "loss" among them; progress is 0..1. Its parameters
+    are those of `run`. Each process has batches of its own, and gradients are averaged. after_step(step): may change
+    weights, in the same way in every process. SIGINT and SIGTERM save and raise KeyboardInterrupt.
     """
     phase, stop, asked = run.phase, False, False
 
@@ -185,11 +185,11 @@ def run_phase(
         nonlocal asked
         asked = True
 
-    distributed.share([*run.named.values(), *run.averaged.values(), *run.buffers.values()])
+    distributed.broadcast_tensors([*run.named.values(), *run.averaged.values(), *run.buffers.values()])
     handlers = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
     log = Log(run)
     objective.train()
-    averaging = distributed.average_gradients(objective, run.device)
+    averaging = distributed.data_parallel(objective, run.device)
     saved, skipped, recent = run.minutes, 0, []
     usual_loss = math.inf
     try:
@@ -199,16 +199,18 @@ def run_phase(
             skipped += not run.update(loss)
             after_step(run.step)
             run.step += 1
-            run.minutes, stop = distributed.agree(run.minutes + (time.monotonic() - began) / 60, asked, run.device)
+            run.minutes, stop = distributed.synchronize(
+                run.minutes + (time.monotonic() - began) / 60, asked, run.device
+            )
             recent.append({k: v.detach() for k, v in figures.items()})
             if run.step % LOG_EVERY == 0:
                 mean = {k: float(torch.stack([f[k].float() for f in recent]).mean()) for k in figures}
                 log.figures(mean, f"{run.minutes:.1f} min", f"skipped {skipped}")
-                # all processes look at the loss of the first one, or only some would leave
-                seen = distributed.of_first(mean["loss"], run.device)
-                if seen > usual_loss + 2 * abs(usual_loss):
+                # all processes look at the loss of the first one, or only some would stop
+                loss_of_first = distributed.from_first(mean["loss"], run.device)
+                if loss_of_first > usual_loss + 2 * abs(usual_loss):
                     raise CodecError("The training has diverged: resume from the checkpoint with a lower rate.")
-                usual_loss, recent = seen, []
+                usual_loss, recent = loss_of_first, []
             if run.step % phase.validate_every == 0 and distributed.rank() == 0:
                 log.report(_validate_average(run, objective, validate))
             if run.minutes - saved > phase.save_every_minutes and run.step % LOG_EVERY == 0:  # loss just looked at
@@ -235,7 +237,7 @@ def _validate_average(run: Run, objective: nn.Module, validate: Callable[[], Rep
 
 
 class Log:
-    """Where figures and pictures of a phase go: TensorBoard and stderr, from the first process only."""
+    """Writes figures and pictures of a phase to TensorBoard and stderr; only in the first process."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.writer = run, None
@@ -271,8 +273,8 @@ AnyPhase = TypeVar("AnyPhase", bound=Phase)
 def run_phases(
     phases: Sequence[AnyPhase], model: nn.Module, folder: Path, resume: bool, train: Callable[[AnyPhase], None]
 ) -> None:
-    """Trains phase after phase, each from the averaged weights of the one before; with `resume`, those that are
-    finished are read back instead."""
+    """Trains phase after phase, each from the averaged weights of the one before; with `resume`, the weights of
+    finished phases are read instead."""
     for phase in phases:
         finished = folder / f"{phase.name}-weights.safetensors"
         if resume and finished.exists():
@@ -283,3 +285,13 @@ def run_phases(
             state = {n: t.cpu().contiguous() for n, t in model.state_dict().items()}
             files.write(finished, save(state), force=True)
         distributed.wait_for_all(next(model.parameters()).device)
+
+
+def export_model(path: Path, device: torch.device, export: Callable[[Path], dict[str, Any]]) -> Path:
+    """The end of a training: `export` writes the model file and returns what goes to export.json beside it; in the
+    first process only, for which the others wait. Returns the path."""
+    if distributed.rank() == 0:
+        report = export(path)
+        files.write(path.parent / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
+    distributed.wait_for_all(device)
+    return path

@@ -10,15 +10,14 @@ from torch.optim import Optimizer
 if TYPE_CHECKING:
     from imgcodec.training.loop import Phase
 
-LARGEST_BASIS = 600
-"""SOAP turns dimensions of up to this size into the eigenbasis of their gradients. Larger ones stay as they are."""
+MAX_BASIS = 600
+"""SOAP rotates dimensions of up to this size into the eigenbasis of their gradients, and leaves larger ones as they
+are."""
 
 
 def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Tensor]) -> list[Optimizer]:
-    """AdamW and, where the phase has a rate for matrices, SOAP. Every group of parameters knows its `full_rate`.
-
-    groups: 'slow', 'normal', 'fast' or 'matrix' for the name of each parameter in `named`.
-    """
+    """AdamW and, where the phase has a rate for matrices, SOAP. Their parameter groups have a `full_rate` each, the
+    learning rate without schedule. groups: 'slow', 'normal', 'fast' or 'matrix' by the names in `named`."""
     rates = {"slow": phase.slow * phase.rate, "normal": phase.rate, "fast": phase.fast * phase.rate}
     members: dict[str, list[Tensor]] = {name: [] for name in (*rates, "matrix")}
     for name, parameter in named.items():
@@ -38,7 +37,7 @@ def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Te
                 betas=(0.95, 0.95),
                 weight_decay=0,
                 precondition_frequency=10,
-                max_precondition_dim=LARGEST_BASIS,
+                max_precondition_dim=MAX_BASIS,
                 merge_dims=True,
             )
         )
@@ -46,7 +45,7 @@ def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Te
 
 
 def optimizer_state(optimizer: Optimizer, prefix: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimizer's state: tensors by name, and what JSON can hold."""
+    """An optimizer's state: tensors by name, and the rest for JSON."""
     state = optimizer.state_dict()
     tensors: dict[str, Tensor] = {}
     others: dict[str, Any] = {}
@@ -55,7 +54,7 @@ def optimizer_state(optimizer: Optimizer, prefix: str) -> tuple[dict[str, Tensor
             name = f"{prefix}{index}.{key}"
             if isinstance(value, Tensor):
                 tensors[name] = value
-            elif isinstance(value, list):  # SOAP's matrices, one a dimension; an empty list where there is none
+            elif isinstance(value, list):  # SOAP's matrices, one per dimension; an empty list where there is none
                 others[name] = [isinstance(m, Tensor) for m in value]
                 tensors |= {f"{name}.{i}": m for i, m in enumerate(value) if isinstance(m, Tensor)}
             else:
@@ -65,7 +64,7 @@ def optimizer_state(optimizer: Optimizer, prefix: str) -> tuple[dict[str, Tensor
 
 
 def load_optimizer(optimizer: Optimizer, others: Mapping[str, Any], tensors: Mapping[str, Tensor], prefix: str) -> None:
-    """Gives a new optimizer the state that `optimizer_state` told."""
+    """Gives a new optimizer the state that `optimizer_state` returned."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     def place(name: str, value: Any) -> None:
@@ -75,7 +74,7 @@ def load_optimizer(optimizer: Optimizer, others: Mapping[str, Any], tensors: Map
     for name, tensor in tensors.items():
         if name.startswith(prefix) and name.count(".") == prefix.count(".") + 1:
             parameter = parameters[int(name.removeprefix(prefix).split(".")[0])]
-            # AdamW's fused form takes for granted that a moment lies in memory as its parameter does
+            # fused AdamW takes for granted that a moment has the memory layout of its parameter
             moment = torch.empty_like(parameter) if tensor.shape == parameter.shape else tensor.to(parameter.device)
             place(name, moment.copy_(tensor))
     for name, value in others.items():

@@ -3,8 +3,8 @@
     GET /v2/list?page=1&limit=100   [{"id": "0", "author": "...", "url": "https://unsplash.com/...", ...}, ...]
     GET /id/0/256/256               a redirection to a JPEG of 256 x 256
 
-A server is a stranger: sizes, times and redirections have limits, and what comes is kept only if it is a picture of the
-size that was asked for. What fails in passing is tried again.
+A server's answers are untrusted input: sizes, times and redirections have limits, and an answer is kept only if it is a
+picture of the requested size. Requests that fail for passing reasons are tried again.
 """
 
 import hashlib
@@ -41,12 +41,12 @@ PIECE = 2**16
 AGAIN = {408, 425, 429, 500, 502, 503, 504}  # HTTP states that may pass
 
 
-class _Gone(CodecError):
-    """The server has no such thing, now or later."""
+class _GoneError(CodecError):
+    """The server does not have it, now or later."""
 
 
-class _Passing(Exception):
-    """What another try may change. seconds: that the server asks to wait."""
+class _TransientError(Exception):
+    """An error that may pass. seconds: how long the server asks to wait."""
 
     def __init__(self, reason: str, seconds: float = 0) -> None:
         super().__init__(reason)
@@ -64,9 +64,10 @@ def download(
 ) -> int:
     """Pictures `picsum-ID-SIZE.jpg` and `manifest.jsonl` in a folder; returns how many had to be fetched.
 
-    seed: which pictures of the list. Those that are there and whole are not fetched again. complain: told of pictures
-    that the server lists and does not have, which others are taken for, and of files that are fetched anew. Raises
-    UsageError for a base that is no web address, CodecError in any other case but `count` whole pictures.
+    seed: chooses the pictures from the list. Pictures that are there and whole are not fetched again. complain: called
+    with a sentence for each picture that the server lists and does not have, which is replaced by another, and for each
+    file that is fetched again. Raises UsageError for a base that is no web address, CodecError unless `count` whole
+    pictures are there.
     """
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", base):
         raise UsageError(f"--url takes an address that begins with http:// or https://, not {base!r}.")
@@ -79,8 +80,8 @@ def download(
             if there == count:
                 break
             try:
-                fetched += _keep(target, entry, size, base.rstrip("/"), complain)
-            except _Gone as error:
+                fetched += _ensure(target, entry, size, base.rstrip("/"), complain)
+            except _GoneError as error:
                 complain(f"Skipped picture {entry['id']}: {error}")
                 continue
             there += 1
@@ -95,8 +96,8 @@ def download(
     return fetched
 
 
-def _keep(target: Path, entry: dict[str, str], size: int, base: str, complain: Callable[[str], None]) -> bool:
-    """Has a picture and its line of the manifest in the folder; returns whether it had to be fetched."""
+def _ensure(target: Path, entry: dict[str, str], size: int, base: str, complain: Callable[[str], None]) -> bool:
+    """Ensures that a picture and its line of the manifest are there; returns whether it had to be fetched."""
     path = target / f"picsum-{entry['id']}-{size}.jpg"
     address = f"{base}/id/{entry['id']}/{size}/{size}"
     data, fetched = None, False
@@ -179,7 +180,7 @@ def _entries(answer: bytes) -> list[dict[str, str]]:
 def _get(address: str, limit: int, check: Callable[[bytes], None]) -> bytes:
     """What is at an address. check: raises InvalidFileError for an answer that is not what was wanted.
 
-    Raises CodecError when the last try has failed, _Gone at once where there is nothing."""
+    Raises CodecError when the last try has failed, _GoneError at once where there is nothing."""
     pause, reason = PAUSE, ""
     for attempt in range(TRIES):
         try:
@@ -188,8 +189,8 @@ def _get(address: str, limit: int, check: Callable[[bytes], None]) -> bytes:
             return data
         except InvalidFileError as error:
             reason, wait = f"its answer is not what it should be: {_clause(str(error))}", pause
-        except _Passing as passing:
-            reason, wait = _clause(str(passing)), max(pause, passing.seconds)
+        except _TransientError as transient:
+            reason, wait = _clause(str(transient)), max(pause, transient.seconds)
         if attempt < TRIES - 1:
             time.sleep(min(wait, LONGEST_PAUSE) * random.uniform(0.75, 1))  # not all clients at once
             pause *= 2
@@ -210,25 +211,29 @@ def _get_once(address: str, limit: int) -> bytes:
                 if len(data) > limit:
                     raise CodecError(f"{_host(address)} sends more than the limit of {limit} bytes.")
                 if time.monotonic() > deadline:
-                    raise _Passing(f"it took more than {DEADLINE:g} s")
+                    raise _TransientError(f"it took more than {DEADLINE:g} s")
             if expected >= 0 and len(data) != expected:
-                raise _Passing(f"its answer was cut after {len(data)} of {expected} bytes")
+                raise _TransientError(f"its answer was cut after {len(data)} of {expected} bytes")
             return bytes(data)
     except urllib.error.HTTPError as error:
         with error:
             if error.code in AGAIN:
                 asked = error.headers.get("Retry-After") or ""
-                raise _Passing(f"HTTP {error.code}", float(asked) if re.fullmatch(r"\d{1,6}", asked) else 0) from None
+                raise _TransientError(
+                    f"HTTP {error.code}", float(asked) if re.fullmatch(r"\d{1,6}", asked) else 0
+                ) from None
             said = f"{_host(address)} says HTTP {error.code}"
-            raise (_Gone if error.code in (404, 410) else CodecError)(f"{said}: {error.reason}.") from None
+            raise (_GoneError if error.code in (404, 410) else CodecError)(f"{said}: {error.reason}.") from None
     except TimeoutError:
-        raise _Passing(f"no answer for {TIMEOUT:g} s") from None
+        raise _TransientError(f"no answer for {TIMEOUT:g} s") from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError):
-            raise _Passing(f"no answer for {TIMEOUT:g} s") from None
-        raise _Passing(files.reason(error.reason) if isinstance(error.reason, OSError) else str(error.reason)) from None
+            raise _TransientError(f"no answer for {TIMEOUT:g} s") from None
+        raise _TransientError(
+            files.reason(error.reason) if isinstance(error.reason, OSError) else str(error.reason)
+        ) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _Passing(files.reason(error) or type(error).__name__) from None
+        raise _TransientError(files.reason(error) or type(error).__name__) from None
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):

@@ -1,4 +1,4 @@
-"""A recipe (TOML) and pictures in, a model file out."""
+"""From a recipe (TOML) and pictures to a model file."""
 
 import re
 import tomllib
@@ -56,15 +56,15 @@ def train(
     start: str | None,
     device: torch.device | str = "cpu",
 ) -> Path:
-    """Trains through all phases, writes the model file into `folder`, and what the export to integers costs in bits
-    into export.json. Returns the path of the model.
+    """Trains all phases, and writes the model file and export.json, the bits that the export to integers costs, into
+    `folder`. Returns the path of the model.
 
     sources: tar shards and folders of pictures. validation: a folder; without it, the first 8 pictures of the sources
-    are held out. resume: goes on from the checkpoints in `folder`; finished phases are not run again. start: a model to
-    go on from, instead of what the recipe starts from. device: cpu, cuda, mps or auto.
+    are held out. resume: continues from the checkpoints in `folder`; finished phases are not trained again. start: a
+    model to start from, instead of the initialisation from data. device: cpu, cuda, mps or auto.
     """
-    place = distributed.choose_device(device)
-    with distributed.processes(place):
+    chosen = distributed.choose_device(device)
+    with distributed.process_group(chosen):
         torch.manual_seed(recipe.seed)
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
@@ -75,9 +75,9 @@ def train(
             raise UsageError("The first 8 pictures are held out of the data, and there are no more.")
         match recipe:
             case PhotoRecipe():
-                return train_photo(recipe, photographs, held_out, folder, resume, start, place)
+                return train_photo(recipe, photographs, held_out, folder, resume, start, chosen)
             case RasterRecipe():
-                return train_raster(recipe, photographs, held_out, folder, resume, start, place)
+                return train_raster(recipe, photographs, held_out, folder, resume, start, chosen)
 
 
 def _set(table: dict[str, Any], setting: str) -> None:

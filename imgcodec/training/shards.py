@@ -1,6 +1,6 @@
-"""Folders of pictures as tar shards, in the manner of webdataset: one sample per picture, named by its number.
+"""Tar shards of folders of pictures, as webdataset has them: members are named by number, one sample per picture.
 
-Shards of the same files, seed and sizes are the same bytes wherever they are made.
+The same files, seed and sizes give the same bytes on every machine.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from imgcodec.storage.shards import ShardWriter, output_names, write_manifest
 
 SUFFIX = "tar"
 OUTPUT = output_names(SUFFIX)
-EVERYTHING = "pictures"  # the name of shards without a split
+WITHOUT_SPLIT = "pictures"  # the name of the shards then
 RECORD = tarfile.RECORDSIZE
 BLOCK = tarfile.BLOCKSIZE
 END = 2 * BLOCK
@@ -37,14 +37,14 @@ SIGNATURES = (
 
 @dataclass
 class Packed:
-    """What was packed: pictures and bytes by shard, and how many files were skipped."""
+    """shards: bytes of each. pictures: number in each part of the split. skipped: number of files."""
 
     shards: dict[str, int] = field(default_factory=dict)
     pictures: dict[str, int] = field(default_factory=dict)
     skipped: int = 0
 
 
-def pack(
+def pack_pictures(
     sources: list[tuple[str, Path]],
     target: Path,
     shard_bytes: int,
@@ -57,11 +57,11 @@ def pack(
     """Writes shards `NAME-000000.tar` and `manifest.jsonl`, whole or not at all.
 
     sources: names and paths, as of `folders.files_below`. shares: of the pictures, by name; None for all in one.
-    complain: told of each file that is not a whole picture, which is left out. A picture in a format that
-    `load_photographs` does not take is stored as PNG. Raises CodecError where there is no picture or nothing can be
-    written, UsageError for a picture larger than a shard.
+    complain: called with a sentence for each file that is not a whole picture, which is skipped. A picture in a format
+    that `load_photographs` does not take is stored as PNG. Raises CodecError where there is no picture or nothing can
+    be written, UsageError for a picture larger than a shard.
     """
-    parts = folders.split(sources, shares or {EVERYTHING: 1.0}, seed)
+    parts = folders.split(sources, shares or {WITHOUT_SPLIT: 1.0}, seed)
     with folders.whole_folder(target, force, OUTPUT) as folder:
         done = Packed()
         lines: list[str] = []

@@ -5,7 +5,7 @@ import json
 from statistics import fmean
 
 import pytest
-from evaluation.pictures import Pixels, waves
+from evaluation.pictures import RGBPixels, waves
 
 from imgcodec.evaluation import bench, peers
 from imgcodec.evaluation.peers import Codec
@@ -15,7 +15,7 @@ SAME = dataclasses.replace(peers.JPEG, name="same")
 LARGE, OTHER, SMALL = ("large", waves(180, 200)), ("other", waves(170, 260)), ("small", waves(90, 120))
 
 
-def padded(pixels: Pixels, quality: float) -> bytes:
+def padded(pixels: RGBPixels, quality: float) -> bytes:
     """JPEG with a quarter more bytes, which its decoder does not mind."""
     data = peers.jpeg(pixels, quality)
     return data + bytes(len(data) // 4)

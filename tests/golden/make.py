@@ -34,15 +34,15 @@ from imgcodec.pictures.io import Picture
 from imgcodec.pictures.metadata import exif_of_density
 from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import check_bounds
-from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
+from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.profiles.photo.model import photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
 from imgcodec.training.photo.export import symbol_counts
-from imgcodec.training.photo.klt import start_from_klt
-from imgcodec.training.photo.objective import Data, Photo, PhotoPhase, calibration_pass, train_phase
+from imgcodec.training.photo.klt import init_from_klt
+from imgcodec.training.photo.objective import PhotoData, PhotoNetworks, PhotoPhase, calibration_pass, train_phase
 
 FOLDER = Path(__file__).parent
 PHOTOGRAPH = FOLDER.parent.parent / "examples" / "photo.png"
@@ -92,9 +92,9 @@ def make_model(path: Path) -> None:
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     photographs = [np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))]
-    model = Photo(ResidualVQ(CONFIG), PhotoPrior(PRIOR))
-    data = Data(photographs, [p[:256, :256] for p in photographs], batch=4)
-    start_from_klt(model.tokenizer, model.prior, photographs, data.lambdas.at(torch.arange(4.0), 4), rng)
+    model = PhotoNetworks(ResidualVQ(CONFIG), PhotoPrior(PRIOR))
+    data = PhotoData(photographs, [p[:256, :256] for p in photographs], batch=4)
+    init_from_klt(model.tokenizer, model.prior, photographs, data.lambdas.at(torch.arange(4.0), 4), rng)
     shake(model)
     with tempfile.TemporaryDirectory() as folder:
         phase = PhotoPhase("tiny", steps=400, rate=3e-3, slow=0.03, warmup=20)
@@ -108,13 +108,13 @@ def make_model(path: Path) -> None:
 
 
 @torch.no_grad()
-def shake(model: Photo) -> None:
+def shake(model: PhotoNetworks) -> None:
     """Noise on what starts at zero and moves little in a short training: score biases, rows, learned codebooks."""
     for layer in model.prior.modules():
         match layer:
             case Attention():
                 layer.position.normal_(0, 0.5)
-            case Rows():
+            case LevelTable():
                 layer.rows.add_(torch.randn_like(layer.rows) * 0.1)
     for book in model.tokenizer.codebooks:
         noise = torch.rand_like(book) * 0.6 - 0.3

@@ -22,7 +22,7 @@ from PIL import Image
 
 import imgcodec
 from imgcodec import Model
-from imgcodec.priors.raster.init import start_embeddings
+from imgcodec.priors.raster.init import init_embeddings
 from imgcodec.profiles.raster.model import build_prior, build_tokenizer, round_as_stored
 from imgcodec.tokens import Tokens
 from imgcodec.training.raster.export import export_raster
@@ -84,12 +84,12 @@ def make_model(profile: str, path: Path) -> None:
     tile = torch.from_numpy(photographs[0][:256, :256].copy()).permute(2, 0, 1)[None]
     weights = LossWeights(commit=8.0 if tokenizer["kind"] == "vq" else 1.0)
     data = RasterData(photographs, tile, weights, crop=128, batch=2, token_crops=64, mixed=False)
-    model.tokenizer.start_from(data.crops(256, 64, 0).float() / 255)
+    model.tokenizer.init_from_data(data.crops(256, 64, 0).float() / 255)
     with tempfile.TemporaryDirectory() as folder:
         phase = RasterPhase("tokenizer", steps=60, rate=1e-3, warmup=5, average=0.9)
         train_tokenizer(model, phase, data, Path(folder), resume=False)
         round_as_stored(model.tokenizer)
-        start_embeddings(model.prior, model.tokenizer.code_vectors())
+        init_embeddings(model.prior, model.tokenizer.code_vectors())
         tokens = CropTokens(model.tokenizer.eval(), data)
         phase = RasterPhase("prior", steps=150, rate=3e-3, warmup=5, average=0.9, trains="prior")
         train_prior(model, phase, data, tokens, Path(folder), resume=False)
@@ -109,7 +109,7 @@ def make_file(model: Model, profile: str, name: str) -> dict[str, object]:
     data = model.compress(make_picture(place, mode))
     if name == RANDOM:
         tokenizer = build_tokenizer(MODELS[profile][0])
-        data = model.write_tokens(random_tokens(model.read_tokens(data), tokenizer.codes))
+        data = model.write_tokens(random_tokens(model.read_tokens(data), tokenizer.codebook_size))
     path = FOLDER / f"{profile}-{name}.nic"
     path.write_bytes(data)
     model.decompress(data).save(path.with_suffix(".png"), optimize=True)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of, walked
+from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of, stepped_logits
 from reader import raster_prior as page
 
 from imgcodec.priors.integer.exact import exact_arithmetic, operand_fractions
@@ -19,7 +19,7 @@ def test_the_page_computes_what_the_program_computes(name):
     compute = page.pixelcnn if hasattr(prior.config, "num_codes") else page.raster
     tokens = random_tokens(prior, 1, sizes_of(prior, 3, 4), 8)
     with exact_arithmetic():
-        logits = walked(prior, tokens)
+        logits = stepped_logits(prior, tokens)
     places = compute(described, [t[0].tolist() for t in tokens])
     for stage in logits:
         _, _, rows, columns = stage[0].shape

@@ -1,4 +1,4 @@
-"""The order that codes are put into, and that nothing but their numbers changes by it."""
+"""The order of codes, and that reordering changes nothing but their numbers."""
 
 import pytest
 import torch
@@ -15,10 +15,10 @@ def test_codes_in_the_order_of_a_tree(codes):
     assert torch.equal(order.sort().values, torch.arange(codes))
     if codes < 37:
         return
-    sorted_, spread = vectors[order], vectors.var(0).sum()
+    sorted_, variance = vectors[order], vectors.var(0).sum()
     assert abs(sorted_[: codes // 2, 0].mean() - sorted_[codes // 2 :, 0].mean()) > 4  # along the widest coordinate
     parts = torch.stack([part.var(0).sum() for part in sorted_.chunk(8)])
-    assert parts.mean() < 0.4 * spread
+    assert parts.mean() < 0.4 * variance
     assert torch.equal(order, tree_order(vectors))
     assert torch.equal(vectors[order], vectors[order][tree_order(vectors[order])])  # it is in order already
 

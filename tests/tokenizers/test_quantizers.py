@@ -1,4 +1,4 @@
-"""Nearest codewords, signs on the sphere, their losses, and codewords that come back to life; the same numbers as
+"""Nearest codewords, binary spherical quantization, their losses, and revived codewords; compared with the numbers of
 vector-quantize-pytorch."""
 
 import math
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from vector_quantize_pytorch import LFQ, VectorQuantize
 
-from imgcodec.tokenizers.init import start_quantizer
+from imgcodec.tokenizers.init import init_quantizer
 from imgcodec.tokenizers.quantizers import (
     BinarySphericalQuantizer,
     VectorQuantizer,
@@ -108,7 +108,7 @@ def test_autocast_changes_no_token():
     assert torch.equal(tokens, made.encode(latent))
 
 
-def test_lookup_is_what_training_sees():
+def test_training_sees_the_values_of_lookup():
     made = VectorQuantizer(10, 16, 4)
     torch.nn.init.uniform_(made.gain, 0.5, 2)
     values, tokens, _ = made(latents((2, 10, 3, 5)))
@@ -118,12 +118,12 @@ def test_lookup_is_what_training_sees():
 
 
 @pytest.mark.parametrize("l2_norm", [True, False])
-def test_the_start_knows_how_large_a_latent_was(l2_norm):
+def test_initial_codes_preserve_magnitudes(l2_norm):
     """Latents of few directions and very different magnitudes: what normalising takes, gain restores."""
     torch.manual_seed(4)
     made = VectorQuantizer(10, 256, 3, l2_norm)
     points = (torch.randn(4000, 2) * torch.rand(4000, 1) * 4) @ torch.randn(2, 10) + torch.randn(10)
-    start_quantizer(made, points)
+    init_quantizer(made, points)
     with torch.no_grad():
         image = points.T.reshape(1, 10, 40, 100)
         error = (made.lookup(made.encode(image)) - image).square().mean()
@@ -186,7 +186,7 @@ def test_a_code_is_dead_after_many_batches_only():
     made.eval()(points)
     assert made.used.sum() == 72
     assert made.revive() == 16 - len(used)
-    assert made.revive() == 16  # nobody used any since
+    assert made.revive() == 16  # none was used since
 
 
 def test_revival_without_latents_does_nothing():
@@ -229,7 +229,7 @@ def test_processes_revive_the_same():
     assert [command.returncode for command in commands] == [0, 0], errors
 
 
-# Signs on the sphere
+# Binary spherical quantization
 
 
 def library(bits, **more):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.priors.photo.windows import pack
+from imgcodec.priors.photo.windows import checkerboard_half
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 
 SMALL = {"channels": (3, 5), "codes": 21, "levels": 4, "width_coarse": 8, "width_fine": 4}
@@ -41,8 +41,8 @@ def test_the_codeword_is_the_nearest(seed, codebooks, stage):
 
 
 def nearest_tokens(made, latent, level):
-    """What an encoder writes that does not mind the rate."""
-    coarse, fine = made.scale_latent(latent, level)
+    """The tokens of an encoder without RDOQ."""
+    coarse, fine = made.scaled_residuals(latent, level)
     return [coarse.long() + made.config.codes // 2, made._nearest(1, fine)]
 
 
@@ -59,7 +59,7 @@ def test_quantization_errs_by_half_a_step(level):
     assert float(error[inside].max()) <= 0.95 + 1e-4
 
 
-def test_each_stage_codes_what_the_earlier_ones_left():
+def test_each_stage_codes_the_residual_of_the_earlier_ones():
     made, level = tokenizer(), torch.tensor([1.5])
     latent = torch.randn(1, 5, 4, 8) + 3
     tokens = nearest_tokens(made, latent, level)
@@ -86,23 +86,23 @@ def test_gains_are_interpolated_between_levels():
         assert torch.allclose(gain[0, :, 0, 0].log(), expected, atol=1e-6)
 
 
-def test_training_sees_what_an_encoder_is_given():
+def test_training_has_the_residuals_of_the_encoder():
     """With codebooks that are lattices, as in training."""
     made = ResidualVQ(RVQConfig(**SMALL | {"codes": 1023})).requires_grad_(False)
     latent, level = torch.randn(2, 5, 4, 4) * 2, torch.tensor([0.0, 2.5])
-    given = made.relax(latent, level)
-    for ours, encoder in zip(given, made.scale_latent(latent, level), strict=True):
+    given = made.ste_residuals(latent, level)
+    for ours, encoder in zip(given, made.scaled_residuals(latent, level), strict=True):
         assert torch.allclose(ours, encoder, atol=1e-5)
     tokens = [t.round() for t in given]
     centred = [t.long() + 511 for t in tokens]
-    assert torch.allclose(made.reconstruct(tokens, level), made.dequantize(centred, level), atol=1e-5)
+    assert torch.allclose(made.dequantize_lattice(tokens, level), made.dequantize(centred, level), atol=1e-5)
 
 
 def test_training_passes_gradients_through_its_tokens():
     made = ResidualVQ(RVQConfig(**SMALL))
     latent, level = torch.randn(1, 5, 4, 4, requires_grad=True), torch.tensor([1.0])
-    tokens = made.relax(latent, level)
-    (tokens[1].sum() + made.reconstruct(tokens, level).square().sum()).backward()
+    tokens = made.ste_residuals(latent, level)
+    (tokens[1].sum() + made.dequantize_lattice(tokens, level).square().sum()).backward()
     assert latent.grad is not None
     assert latent.grad.abs().sum() > 0
     assert made.log_gain[1].grad[1].abs().sum() > 0
@@ -116,9 +116,23 @@ def test_codebooks_that_the_search_could_miss_are_refused(code, offset):
         made.check_codebooks()
 
 
-def test_an_even_number_of_codes_has_no_zero():
-    with pytest.raises(ValueError, match="odd"):
-        RVQConfig(codes=20)
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("codes", 20, "odd"),
+        ("codes", 2**13 + 1, "codes in a codebook"),
+        ("codebooks", (96, 2000), "in all of them"),
+        ("channels", (0, 5), "a channel"),
+        ("levels", 0, "a level"),
+        ("width_fine", 0, "wide"),
+        ("width_coarse", 10**6, "wide"),
+        ("analysis_blocks", (65, 1), "blocks"),
+        ("synthesis_blocks", (1, -1), "blocks"),
+    ],
+)
+def test_impossible_sizes_are_refused(field, value, reason):
+    with pytest.raises(ValueError, match=reason):
+        RVQConfig(**{field: value})
 
 
 def test_transforms_of_any_batch_and_size():
@@ -128,7 +142,7 @@ def test_transforms_of_any_batch_and_size():
     assert made.synthesis(latent, torch.tensor([0.5, 3])).shape == (2, 3, 64, 128)
 
 
-# What they cost, at the sizes that are shipped
+# What they cost, at the default sizes
 
 
 def multiplications(run):
@@ -147,8 +161,8 @@ def test_the_transforms_are_within_their_budget():
 
 
 def test_the_prior_is_within_its_budget():
-    def code(stage, first, groups, parameters, phase):
-        return pack(torch.zeros(1, groups, *((8, 8), (32, 32))[stage]), phase)
+    def code(stage, first, groups, parameters, parity):
+        return checkerboard_half(torch.zeros(1, groups, *((8, 8), (32, 32))[stage]), parity)
 
     prior = PhotoPrior(PhotoPriorConfig()).requires_grad_(False)
     assert 5_000 < multiplications(lambda: prior((1, 8, 8), torch.zeros(1), code)) / 512**2 <= 10_000

@@ -1,4 +1,4 @@
-"""SNAC: maps of several strides, prefixes of them, and a start that is a picture already."""
+"""SNAC: tokens of several strides, the first stages alone, and pictures before training."""
 
 import pytest
 import torch
@@ -16,9 +16,9 @@ def tokenizer(config=SNAC_SMALL):
 
 
 @pytest.fixture(scope="module")
-def started():
+def initialised():
     made = tokenizer()
-    made.start_from(pictures(24))
+    made.init_from_data(pictures(24))
     return made
 
 
@@ -30,7 +30,7 @@ def test_any_multiple_of_the_stride_comes_back_in_its_size(rows, columns, batch)
     with torch.no_grad():
         tokens = made.encode(torch.rand(batch, 3, 64 * rows, 64 * columns))
         assert [t.shape for t in tokens] == [(batch, rows * n, columns * n) for n in (1, 2, 4)]
-        assert all(t.dtype == torch.int64 and 0 <= t.min() and t.max() < made.codes for t in tokens)  # noqa: SIM300
+        assert all(t.dtype == torch.int64 and 0 <= t.min() and t.max() < made.codebook_size for t in tokens)  # noqa: SIM300
         for stages in (1, 2, 3):
             assert made.decode(tokens[:stages]).shape == (batch, 3, 64 * rows, 64 * columns)
 
@@ -38,27 +38,27 @@ def test_any_multiple_of_the_stride_comes_back_in_its_size(rows, columns, batch)
 def test_strides_are_those_of_the_recipe():
     made = SNAC(SNACConfig())
     assert made.strides == (128, 64, 32, 16)
-    assert made.codes == 4096
+    assert made.codebook_size == 4096
     assert 0.8e6 < sum(p.numel() for p in made.parameters()) < 1.1e6
 
 
-def test_training_decodes_what_the_tokens_say(started):
+def test_training_sees_the_decoded_tokens(initialised):
     pixels = pictures(2, seed=9)
     with torch.no_grad():
-        assert torch.allclose(started.decode(started.encode(pixels)), started(pixels)[0], atol=1e-4)
+        assert torch.allclose(initialised.decode(initialised.encode(pixels)), initialised(pixels)[0], atol=1e-4)
 
 
-def test_the_same_tokens_are_the_same_pixels(started):
-    tokens = started.encode(pictures(2, seed=9))
+def test_the_same_tokens_are_the_same_pixels(initialised):
+    tokens = initialised.encode(pictures(2, seed=9))
     with torch.no_grad():
-        assert torch.equal(started.decode(tokens), started.decode(tokens))
+        assert torch.equal(initialised.decode(tokens), initialised.decode(tokens))
 
 
-def test_the_start_is_a_picture_and_every_stage_improves_it(started):
+def test_initialised_from_data_it_decodes_to_pictures_that_every_stage_improves(initialised):
     pixels = pictures(4, seed=7)
     with torch.no_grad():
-        tokens = started.encode(pixels)
-        quality = [psnr(started.decode(tokens[:stages]), pixels) for stages in (1, 2, 3)]
+        tokens = initialised.encode(pixels)
+        quality = [psnr(initialised.decode(tokens[:stages]), pixels) for stages in (1, 2, 3)]
     assert quality[0] + 2 < quality[1] < quality[2] - 1
     assert quality[0] > psnr(pixels.mean((2, 3), keepdim=True).mean(0, keepdim=True), pixels)
     assert quality[2] > 19
@@ -80,20 +80,20 @@ def test_residual_quantization_agrees_with_the_library():
     assert torch.allclose(made.dequantize(tokens).flatten(2).transpose(1, 2), quantized, atol=1e-5)
 
 
-def test_gradients_reach_everything(started):
-    started.zero_grad()
-    decoded, losses = started(pictures(2, seed=3))
+def test_gradients_reach_everything(initialised):
+    initialised.zero_grad()
+    decoded, losses = initialised(pictures(2, seed=3))
     (decoded.square().mean() + losses.vq + losses.commit + losses.entropy).backward()
     # those before a layer that starts at zero get theirs after the first step
     for name in ("analysis.linear", "analysis.net.6", "synthesis.linear", "synthesis.fine.3"):
-        assert started.get_parameter(f"{name}.weight").grad.abs().sum() > 0, name
-    for quantizer in started.quantizers:
+        assert initialised.get_parameter(f"{name}.weight").grad.abs().sum() > 0, name
+    for quantizer in initialised.quantizers:
         assert all(quantizer.get_parameter(n).grad.abs().sum() > 0 for n in ("codebook", "gain", "project_in.weight"))
 
 
-def test_a_few_steps_of_training_help(started):
+def test_a_few_steps_of_training_help(initialised):
     made = tokenizer()
-    made.load_state_dict(started.state_dict())
+    made.load_state_dict(initialised.state_dict())
     pixels = pictures(8, seed=11)
     optimizer = torch.optim.Adam(made.parameters(), 2e-3)
     errors = []
@@ -107,13 +107,14 @@ def test_a_few_steps_of_training_help(started):
     assert errors[-1] < 0.9 * errors[0]
 
 
-def test_revival_reaches_every_stage(started):
+def test_every_stage_counts_and_revives_its_codes(initialised):
     made = tokenizer()
-    made.load_state_dict(started.state_dict())
+    made.load_state_dict(initialised.state_dict())
     made(pictures(2, seed=3))
     unused = [int((q.used == 0).sum()) for q in made.quantizers]
-    moved = [min(n, tokens.numel()) for n, tokens in zip(unused, made.encode(pictures(2, seed=3)), strict=True)]
-    assert made.revive() == sum(moved) > 0
+    latents = [tokens.numel() for tokens in made.encode(pictures(2, seed=3))]
+    assert [q.revive() for q in made.quantizers] == [min(*n) for n in zip(unused, latents, strict=True)]
+    assert sum(unused) > 0
 
 
 @pytest.mark.parametrize(

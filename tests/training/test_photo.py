@@ -27,22 +27,22 @@ from imgcodec.metrics.reference import psnr
 from imgcodec.model_file.model import load_photo_model
 from imgcodec.priors.integer.trainable import export, restore
 from imgcodec.priors.photo.rate import logistic_bits
-from imgcodec.priors.photo.tables import LARGEST_SCALE
+from imgcodec.priors.photo.tables import MAX_SCALE
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import load_photographs, random_crops
 from imgcodec.training.loop import Report, Run, run_phase
 from imgcodec.training.photo import klt, objective
-from imgcodec.training.photo.klt import start_from_klt
+from imgcodec.training.photo.klt import init_from_klt
 from imgcodec.training.photo.objective import (
-    Data,
     Lambdas,
-    Objective,
-    Photo,
+    PhotoData,
+    PhotoNetworks,
+    PhotoObjective,
     PhotoPhase,
     calibration_pass,
     change_lambdas,
-    groups,
+    parameter_groups,
     shift_gains,
     train_phase,
 )
@@ -87,22 +87,24 @@ def trained(folder: Path, few: Path, tmp_path_factory: pytest.TempPathFactory) -
     return output / "photo.safetensors"
 
 
-def small_model(recipe: PhotoRecipe, folder: Path) -> tuple[Photo, Data]:
+def small_model(recipe: PhotoRecipe, folder: Path) -> tuple[PhotoNetworks, PhotoData]:
     photographs = load_photographs([folder], recipe.crop)
-    data = Data(photographs[2:], [p[:256, :256] for p in photographs[:2]], recipe.lambdas, recipe.crop, recipe.batch)
+    data = PhotoData(
+        photographs[2:], [p[:256, :256] for p in photographs[:2]], recipe.lambdas, recipe.crop, recipe.batch
+    )
     model = copy.deepcopy(started_model(recipe, folder))
     torch.manual_seed(0)
     return model, data
 
 
 @cache
-def started_model(recipe: PhotoRecipe, folder: Path) -> Photo:
+def started_model(recipe: PhotoRecipe, folder: Path) -> PhotoNetworks:
     """The eigenvectors take seconds: once for all tests."""
     torch.manual_seed(0)
-    model = Photo(ResidualVQ(recipe.tokenizer), PhotoPrior(recipe.prior))
+    model = PhotoNetworks(ResidualVQ(recipe.tokenizer), PhotoPrior(recipe.prior))
     lambdas = recipe.lambdas.at(torch.arange(8.0), 8)
     photographs = load_photographs([folder], recipe.crop)
-    start_from_klt(model.tokenizer, model.prior, photographs, lambdas, np.random.default_rng(0))
+    init_from_klt(model.tokenizer, model.prior, photographs, lambdas, np.random.default_rng(0))
     return model
 
 
@@ -143,9 +145,9 @@ def test_resumed_run_ends_where_an_uninterrupted_one_does(
             torch.testing.assert_close(ends[1][name], tensor, rtol=0, atol=0, msg=name)
 
 
-def _train_until(model: Photo, phase: PhotoPhase, data: Data, folder: Path, stop: int) -> None:
+def _train_until(model: PhotoNetworks, phase: PhotoPhase, data: PhotoData, folder: Path, stop: int) -> None:
     """One sitting: resumes, and leaves with a checkpoint at step `stop` as if interrupted there."""
-    run = Run(phase, model, groups(model, phase), folder)
+    run = Run(phase, model, parameter_groups(model, phase), folder)
     torch.manual_seed(5)
     run.resume()
 
@@ -153,7 +155,7 @@ def _train_until(model: Photo, phase: PhotoPhase, data: Data, folder: Path, stop
         return random_crops(data.photographs, 256, 2, np.random.default_rng(step)), torch.tensor([1.0, 5.0])
 
     run.phase = replace(phase, steps=stop)
-    run_phase(run, Objective(model, phase, data.lambdas), batch, Report)
+    run_phase(run, PhotoObjective(model, phase, data.lambdas), batch, Report)
 
 
 def test_quantized_phase_trains_and_restores(recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
@@ -215,7 +217,7 @@ def test_linear_paths_start_orthonormal(recipe: PhotoRecipe, folder: Path) -> No
     torch.testing.assert_close(model.tokenizer.synthesis.linear.weight.flatten(1), analysis.T)
 
 
-@pytest.mark.parametrize("scale", [0.0, 0.5, 1.5, LARGEST_SCALE])
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.5, MAX_SCALE])
 @pytest.mark.parametrize("mean", [0.0, 0.3, -7.9])
 def test_logistic_probabilities_sum_to_one(mean: float, scale: float) -> None:
     values = torch.arange(-3000.0, 3001, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Small runs of the training of tokenizers with one code a place and of their priors."""
+"""Small runs of the training of raster tokenizers and of their priors."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from imgcodec.training.raster.objective import (
     RasterNetworks,
     RasterPhase,
     TokenizerObjective,
-    code_length,
+    cross_entropy_bits,
     order0,
     order0_lengths,
     train_prior,
@@ -182,10 +182,10 @@ def test_tokens_of_new_crops_or_of_stored_ones(recipe: RasterRecipe, data: Raste
         assert all(t.dtype == torch.int64 for t in first)
 
 
-def test_code_length_of_a_prior_that_knows_nothing_is_that_of_its_digits(recipe: RasterRecipe) -> None:
+def test_an_untrained_prior_has_the_bits_of_its_digits(recipe: RasterRecipe) -> None:
     prior = small_networks(recipe).prior  # its last layer starts at zero
     tokens = [torch.randint(0, 16, (2, side, side)) for side in prior.sides]
-    lengths = code_length(prior, tokens)
+    lengths = cross_entropy_bits(prior, tokens)
     for bits, stage in zip(lengths, tokens, strict=True):
         torch.testing.assert_close(bits, torch.full((2,), 4.0 * stage[0].numel()))
 
@@ -281,7 +281,7 @@ def test_models_of_the_shipped_recipes_are_small() -> None:
         ("tokenizer.widths=[1]", "widths"),
     ],
 )
-def test_recipes_that_cannot_be_are_refused(setting: str, message: str) -> None:
+def test_impossible_recipes_are_refused(setting: str, message: str) -> None:
     extra = ["phases.1.trains='tokenizer'"] if setting == "phases.0.trains='prior'" else []
     with pytest.raises(UsageError, match=message):
         read_recipe(RECIPES / "snac.toml", [*SMALL_SNAC, setting, *extra])

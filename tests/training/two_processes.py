@@ -21,7 +21,7 @@ from imgcodec.training.raster.objective import LossWeights, PriorObjective, Toke
 
 def main(folder: Path, crops: int, revive_every: int) -> None:
     torch.set_num_threads(1)
-    processes = torch.distributed.get_world_size() if distributed.several() else 1
+    processes = torch.distributed.get_world_size() if distributed.is_distributed() else 1
     share = crops // processes
     tokenizer = small_tokenizer("snac")
     torch.manual_seed(0)
@@ -41,7 +41,8 @@ def main(folder: Path, crops: int, revive_every: int) -> None:
 
     def revive(step: int) -> None:
         if revive_every and (step + 1) % revive_every == 0:
-            tokenizer.revive()
+            for quantizer in tokenizer.quantizers:
+                quantizer.revive()
 
     phase = Phase("tokenizer", steps=4, rate=1e-3, warmup=1)
     run = Run(phase, tokenizer, lambda name: "normal", folder)
@@ -55,5 +56,5 @@ def main(folder: Path, crops: int, revive_every: int) -> None:
 
 
 if __name__ == "__main__":
-    with distributed.processes(distributed.choose_device("cpu")):
+    with distributed.process_group(distributed.choose_device("cpu")):
         main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

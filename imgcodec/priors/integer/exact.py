@@ -29,40 +29,36 @@ from torch.nn import functional as F
 from imgcodec.priors.photo.windows import from_windows, relative_offsets, to_windows
 
 FRACTION = 8
-PARAMETER_FRACTION = 4  # `mean` and `scale` of a token come in sixteenths
-TOKEN_FRACTION = 4  # embedded tokens are operands in sixteenths
+PARAMETER_FRACTION = 4  # `mean` and `scale` of a token are in sixteenths
+TOKEN_FRACTION = 4  # tokens before their embedding, too
 SCORE_FRACTION = 4  # attention scores, too
 SCORE_DIVISOR = 3  # scores are query . key / 2**3
-MASKED = 2**14
+MASKED = 2**14  # subtracted from scores of positions outside the tile
 LIMIT = 2**24
-LARGEST_OPERAND = 127
-LARGEST_POSITIVE_OPERAND = 255
-LARGEST_SHIFT = 24
+MAX_OPERAND = 127
+MAX_POSITIVE_OPERAND = 255
+MAX_SHIFT = 24
 LEVEL_UNITS = 25600  # quality 100 in the header's units of 1/256
-TUNE_UNITS = 2**15  # added to a quality once for each tune before the one that is meant
+TUNE_UNITS = 2**15  # times the number of the tune, added to a quality
 
 
 class BoundError(ValueError):
-    """Integer weights whose sums could leave the range that float32 holds exactly."""
+    """Integer weights whose sums could be too large for exact float32."""
 
 
 def operand(x: Tensor, fraction: int, positive: bool) -> Tensor:
-    """Numbers in units of 2**-FRACTION, |x| < 2**24 -> 8-bit integers in units of 2**-fraction, saturated.
-
-    -127..127, or 0..255 where `positive` (then it is also the ReLU).
-    """
-    low, high = (0, LARGEST_POSITIVE_OPERAND) if positive else (-LARGEST_OPERAND, LARGEST_OPERAND)
+    """Numbers in units of 2**-FRACTION, |x| < 2**24 -> integers in units of 2**-fraction, clamped to -127..127, or to
+    0..255 where `positive` (then this is the ReLU, too)."""
+    low, high = (0, MAX_POSITIVE_OPERAND) if positive else (-MAX_OPERAND, MAX_OPERAND)
     return torch.mul(x, 2.0 ** (fraction - FRACTION)).round_().clamp_(low, high)
 
 
 class ExactLinear(nn.Module):
-    """1x1 convolution of integers: round((weight @ operand + bias) * 2**-shift), the shift one for each output.
+    """1x1 convolution of integers: round((weight @ operand + bias) * 2**-shift), with one shift per output.
 
     weight (outputs, inputs, 1, 1) within -127..127, bias and shift (outputs,). fraction: of the operand; None where the
     input is an operand already. Bound: sum |weight| * largest operand + |bias| < 2**24 for every output.
     """
-
-    is_exact = True
 
     def __init__(self, weight: Tensor, bias: Tensor, shift: Tensor, fraction: int | None, positive: bool) -> None:
         super().__init__()
@@ -82,15 +78,15 @@ class ExactLinear(nn.Module):
         return F.conv2d(x, self.weight, self.bias).mul_(self.factor).round_()
 
     def output_bound(self) -> float:
-        """Largest |output| that any input can give. Raises BoundError where a sum could be inexact."""
+        """The largest |output| for any input. Raises BoundError where a sum could be inexact."""
         if self.fraction is not None:
             check_fractions(self.fraction)
-        largest = LARGEST_POSITIVE_OPERAND if self.positive else LARGEST_OPERAND
+        largest = MAX_POSITIVE_OPERAND if self.positive else MAX_OPERAND
         return _output_bound(self.weight, self.bias, self.shift, largest)
 
 
 class ExactDepthwise(nn.Module):
-    """Depthwise convolution of integers, zero padding. weight (C, 1, k, k) within -127..127; else as ExactLinear.
+    """Depthwise convolution of integers, zero padding. weight (C, 1, k, k) within -127..127; the rest as ExactLinear.
 
     It never goes through a Winograd transform: those exist for dense convolutions only.
     """
@@ -115,11 +111,11 @@ class ExactDepthwise(nn.Module):
     def output_bound(self) -> float:
         """As ExactLinear.output_bound."""
         check_fractions(self.fraction)
-        return _output_bound(self.weight, self.bias, self.shift, LARGEST_OPERAND)
+        return _output_bound(self.weight, self.bias, self.shift, MAX_OPERAND)
 
 
 def check_fractions(*fractions: int) -> None:
-    """Operands are in units of 2**8 to 2**-8; the bounds of attention lean on it."""
+    """Raises BoundError unless units of operands are 2**8 to 2**-8, which the bounds of attention take for granted."""
     if any(type(f) is not int or abs(f) > FRACTION for f in fractions):
         raise BoundError(f"the unit of an operand is not one of 2**-{FRACTION} to 2**{FRACTION}")
 
@@ -128,7 +124,7 @@ def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> 
     integers = [weight, bias, shift]
     if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in integers):
         raise BoundError("weights, biases and shifts must be integers")
-    if float(weight.abs().max()) > LARGEST_OPERAND or float(shift.abs().max()) > LARGEST_SHIFT:
+    if float(weight.abs().max()) > MAX_OPERAND or float(shift.abs().max()) > MAX_SHIFT:
         raise BoundError("a weight or a shift is out of range")
     sums = weight.double().abs().flatten(1).sum(1) * largest + bias.double().abs()
     outputs = sums * torch.exp2(-shift.double())
@@ -138,19 +134,19 @@ def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> 
 
 
 EXPONENTIALS = torch.tensor([round(255 * math.exp(-i / 2**SCORE_FRACTION)) for i in range(99)] + [0.0])
-"""255 * exp(-i/16), rounded; the last entry, 0, stands for all that is smaller."""
+"""255 * exp(-i/16), rounded; the last entry, 0, is for all larger i."""
 
 
 class ExactAttention(nn.Module):
-    """Integer softmax attention inside windows.
+    """Integer softmax attention inside windows, with a relative position bias.
 
         score = round(query . key * 2**-shift) + position - mask         in sixteenths
         mixed = floor(sum(e * value) * 2**(FRACTION - fraction of value) / sum(e)),  e = EXPONENTIALS[largest - score]
 
     position: score bias (heads, (2 * window - 1)**2). fractions: of query, key and value.
     Bounds: |query . key| <= c * 127**2 < 2**24 for heads of c <= 1040 channels, and so with shift, position and mask;
-    sum(e * value) <= window**2 * 255 * 127 < 2**24 for windows up to 22. The mixed value is an average of operands, at
-    most 127 * 2**(2 * FRACTION).
+    sum(e * value) <= window**2 * 255 * 127 < 2**24 for windows up to 22. The mixed value is a mean of operands, at most
+    127 * 2**(2 * FRACTION).
     """
 
     offset: Tensor
@@ -165,7 +161,7 @@ class ExactAttention(nn.Module):
         self.register_buffer("offset", relative_offsets(window), persistent=False)
 
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
-        """x (B, C, h, w), h and w multiples of the window; inside (h, w): 0 marks places that nobody may look at."""
+        """x (B, C, h, w), h and w multiples of the window; inside (h, w): 1, or 0 for positions that are masked."""
         return self.merge(self.attend(self.project(x), inside))
 
     def attend(self, x: Tensor, inside: Tensor) -> Tensor:
@@ -175,15 +171,15 @@ class ExactAttention(nn.Module):
         scores = (query.mul_(2.0**-self.shift) @ key.transpose(-1, -2)).round_()  # a power of two changes no digit
         mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
         scores.add_(self.position[:, self.offset]).add_((mask[:, None, None, :] - 1) * MASKED)
-        behind = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(EXPONENTIALS) - 1)
-        weights = EXPONENTIALS.to(x.device).take(behind.long())
+        below_max = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(EXPONENTIALS) - 1)
+        weights = EXPONENTIALS.to(x.device).take(below_max.long())
         numerator, denominator = (weights @ value).double(), weights.sum(-1, keepdim=True).double()
         mixed = (numerator * 2.0 ** (FRACTION - self.fractions[2]) / denominator).floor_().float()
         return from_windows(mixed, self.window, x.shape)
 
     @property
     def shift(self) -> int:
-        """From query . key to a score."""
+        """From query . key to a score: a score is the product times 2**-shift."""
         return self.fractions[0] + self.fractions[1] + SCORE_DIVISOR - SCORE_FRACTION
 
     def output_bound(self) -> float:
@@ -193,17 +189,17 @@ class ExactAttention(nn.Module):
         position = float(self.position.abs().max())
         if not position <= MASKED / 8 or (self.position != self.position.round()).any():
             raise BoundError("a score bias is no integer, or out of range")
-        products = self.project.weight.shape[0] // 3 // len(self.position) * LARGEST_OPERAND**2
+        products = self.project.weight.shape[0] // 3 // len(self.position) * MAX_OPERAND**2
         scores = products * 2.0**-self.shift + position + MASKED
-        mixed = self.window**2 * LARGEST_POSITIVE_OPERAND * LARGEST_OPERAND
+        mixed = self.window**2 * MAX_POSITIVE_OPERAND * MAX_OPERAND
         if max(products, scores, mixed) >= LIMIT:
             raise BoundError("attention whose sums are not exact in float32")
         return self.merge.output_bound()
 
 
-class ExactRows(nn.Module):
-    """An integer row for every quality level of every tune, (tunes * levels, width), interpolated at a quality in
-    0..25600 plus TUNE_UNITS times the tune, rounded half up: (1, width, 1, 1)."""
+class ExactLevelTable(nn.Module):
+    """An integer row for each level of each tune, (tunes * levels, width); interpolated at a quality, 0..25600 plus
+    TUNE_UNITS times the tune, and rounded half up: (1, width, 1, 1)."""
 
     rows: Tensor
 
@@ -215,9 +211,9 @@ class ExactRows(nn.Module):
     def forward(self, quality: int) -> Tensor:
         tune, quality = divmod(quality, TUNE_UNITS)
         levels = len(self.rows) // self.tunes
-        position = quality * (levels - 1)
-        low = min(position // LEVEL_UNITS, levels - 2)
-        part = position - low * LEVEL_UNITS
+        level = quality * (levels - 1)  # in 1/LEVEL_UNITS
+        low = min(level // LEVEL_UNITS, levels - 2)
+        part = level - low * LEVEL_UNITS
         table = self.rows[tune * levels : (tune + 1) * levels].to("cpu", torch.int64)
         mixed = table[low] * (LEVEL_UNITS - part) + table[low + 1] * part
         mixed = torch.div(2 * mixed + LEVEL_UNITS, 2 * LEVEL_UNITS, rounding_mode="floor")
@@ -227,7 +223,7 @@ class ExactRows(nn.Module):
         """The largest entry. Raises BoundError where one is no integer below 2**24."""
         largest = float(self.rows.abs().max())
         if not largest < LIMIT or (self.rows != self.rows.round()).any():
-            raise BoundError("a table of rows holds something else than integers below 2**24")
+            raise BoundError("a table of levels has other entries than integers below 2**24")
         return largest
 
 
@@ -244,19 +240,18 @@ class ExactTokenCurve(nn.Module):
         return curve if self.planes == 1 else torch.cat([curve, tokens.clamp(-127, 127)], 1)
 
 
-CURVE = torch.tensor([float(min(LARGEST_OPERAND, round(14 * math.log2(1 + t)))) for t in range(513)])
-"""14 log2(1 + t), rounded."""
+CURVE = torch.tensor([float(min(MAX_OPERAND, round(14 * math.log2(1 + t)))) for t in range(513)])
+"""14 log2(1 + t), rounded, for t from 0."""
 
 
 def operand_fractions(module: nn.Module) -> dict[str, Any]:
-    """What a model file says of the units of operands: by the name of the layer, one fraction; for attention three."""
+    """For a model file, the units of operands: by the name of the layer one fraction, for attention three."""
     named = ((name, getattr(m, "fraction", getattr(m, "fractions", None))) for name, m in module.named_modules())
     return {name: fraction for name, fraction in named if fraction is not None}
 
 
 def check_bounds(module: nn.Module) -> float:
-    """Largest number that can stand between any two layers of `module`. Raises BoundError unless all of its arithmetic
-    is exact."""
+    """A bound on all numbers between layers of `module`. Raises BoundError unless all of its arithmetic is exact."""
     bounds = (getattr(m, "output_bound", None) for m in module.modules())
     total = float(sum(bound() for bound in bounds if bound is not None))
     if total >= LIMIT:
@@ -266,13 +261,13 @@ def check_bounds(module: nn.Module) -> float:
 
 @contextmanager
 def exact_arithmetic() -> Iterator[None]:
-    """Inside, nothing is differentiated, and reduced-precision modes of PyTorch are off; restored afterwards.
+    """Inside, there are no gradients, and the reduced-precision modes of PyTorch are off; restored afterwards.
 
-    These modes belong to the process, not to a thread: the first thread to come in turns them off, and the last one to
-    leave restores them.
+    These modes belong to the process, not to a thread: the first thread that enters turns them off, and the last one
+    that leaves restores them.
     """
-    without_autocast = torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False)
-    with _strict_settings(), torch.inference_mode(), without_autocast[0], without_autocast[1]:
+    cpu, cuda = torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False)
+    with _strict_settings(), torch.inference_mode(), cpu, cuda:
         yield
 
 
@@ -287,9 +282,9 @@ def _strict_settings() -> Iterator[None]:
     settings = _precision_settings()
     with _settings_lock:
         if not _settings_users:
-            _settings_before = [getattr(place, name) for place, name, _ in settings]
-            for place, name, strict in settings:
-                setattr(place, name, strict)
+            _settings_before = [getattr(owner, name) for owner, name, _ in settings]
+            for owner, name, strict in settings:
+                setattr(owner, name, strict)
         _settings_users += 1
     try:
         yield
@@ -297,19 +292,18 @@ def _strict_settings() -> Iterator[None]:
         with _settings_lock:
             _settings_users -= 1
             if not _settings_users:
-                for (place, name, _), value in zip(settings, _settings_before, strict=True):
-                    setattr(place, name, value)
+                for (owner, name, _), value in zip(settings, _settings_before, strict=True):
+                    setattr(owner, name, value)
 
 
 def _precision_settings() -> list[tuple[object, str, object]]:
-    """Where PyTorch can be told to compute float32 products in less, and the value that forbids it.
-
-    Since 2.9 there are two interfaces, and the older one raises an error where a program has used the newer one.
-    """
+    """(object, attribute, value): the settings that let PyTorch compute float32 products in lower precision, and the
+    values that forbid it. Since 2.9 there are two interfaces; the older one raises an error where a program has used
+    the newer one."""
     cuda: Any = torch.backends.cuda.matmul
     cudnn: Any = torch.backends.cudnn
     mkldnn: Any = torch.backends.mkldnn
     if hasattr(cuda, "fp32_precision"):
-        places = (cuda, cudnn.conv, mkldnn.matmul, mkldnn.conv)
-        return [(place, "fp32_precision", "ieee") for place in places]
+        owners = (cuda, cudnn.conv, mkldnn.matmul, mkldnn.conv)
+        return [(owner, "fp32_precision", "ieee") for owner in owners]
     return [(cuda, "allow_tf32", False), (cudnn, "allow_tf32", False)]

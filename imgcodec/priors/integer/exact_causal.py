@@ -1,7 +1,7 @@
-"""Integer layers of the priors over one code a place: what `imgcodec.priors.integer.exact` has, for sequences.
+"""Integer layers of the raster priors: those of `imgcodec.priors.integer.exact` for sequences of positions.
 
-Numbers are (..., channels), the channels last: a position of the sequence is a row. A layer gives the same integers for
-many positions at once (`forward`) as for one after the other (`step`), because every sum is exact (see `exact`).
+Numbers are (..., channels), the channels last. A layer gives the same integers for many positions at once (`forward`)
+as for one after the other (`step`), because every sum is exact (see `exact`).
 """
 
 import math
@@ -14,11 +14,11 @@ from torch.nn import functional as F
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.exact import BoundError, ExactLinear, operand
 
-LARGEST_CONTEXT = 512
-"""Positions that attention looks at, itself among them. 512 * 255 * 127 < 2**24, and 512 * 255 < 2**17."""
+MAX_CONTEXT = 512
+"""Positions that attention sees, its own among them. 512 * 255 * 127 < 2**24, and 512 * 255 < 2**17."""
 
-GATE_FRACTION = 6  # what goes into a gate is looked up in steps of 1/64
-GATE_REACH = 8 * 2**GATE_FRACTION
+GATE_FRACTION = 6  # gates are tables in steps of 1/64
+GATE_RANGE = 8 * 2**GATE_FRACTION  # from -8 to 8
 
 
 class ExactDense(ExactLinear):
@@ -34,10 +34,10 @@ class ExactDense(ExactLinear):
         return F.linear(x, self.weight.flatten(1), self.bias).mul_(self.factor).round_()
 
 
-class ExactTable(nn.Module):
+class ExactEmbedding(nn.Module):
     """A row of integers for every index: weight[index] * 2**-shift, (...) -> (..., width).
 
-    weight (rows, width) within -127..127, shift (width,) from -24 to 0. uses: how many rows are added up at most.
+    weight (rows, width) within -127..127, shift (width,) from -24 to 0. uses: how many rows are summed at most.
     """
 
     weight: Tensor
@@ -57,10 +57,10 @@ class ExactTable(nn.Module):
     def output_bound(self) -> float:
         """Largest |sum of rows|. Raises BoundError where one is not exact."""
         if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in (self.weight, self.shift)):
-            raise BoundError("a table of rows holds something else than integers")
+            raise BoundError("an embedding has other entries than integers")
         low, high = float(self.shift.min()), float(self.shift.max())
-        if float(self.weight.abs().max()) > exact.LARGEST_OPERAND or not -exact.LARGEST_SHIFT <= low <= high <= 0:
-            raise BoundError("a table of rows, or its shift, is out of range")
+        if float(self.weight.abs().max()) > exact.MAX_OPERAND or not -exact.MAX_SHIFT <= low <= high <= 0:
+            raise BoundError("an embedding, or its shift, is out of range")
         bound = self.uses * float((self.weight.abs().amax(0) * self.factor).max())
         if bound >= exact.LIMIT:
             raise BoundError("sums of rows are not exact in float32")
@@ -68,9 +68,9 @@ class ExactTable(nn.Module):
 
 
 class CachedAttention(nn.Module, ABC):
-    """What attention to earlier positions has in common, in float and in integers. Position i sees i - context + 1..i.
+    """Causal attention with a cache, in float and in integers. Position i sees positions i - context + 1 to i.
 
-    A cache (2, batch * heads, positions, size) holds the keys and the values of the positions that there were.
+    A cache (2, batch * heads, positions, size) holds the keys and the values of earlier positions.
     """
 
     project: nn.Module
@@ -84,7 +84,7 @@ class CachedAttention(nn.Module, ABC):
 
     @abstractmethod
     def mix(self, products: Tensor, values: Tensor) -> Tensor:
-        """query . key (..., n, m), -inf where nobody may look, and values (..., m, size) -> (..., n, size)."""
+        """query . key (..., n, m), -inf where masked, and values (..., m, size) -> means of values (..., n, size)."""
 
     def empty_cache(self, x: Tensor, positions: int) -> Tensor:
         """A cache for a batch like x (B, C)."""
@@ -92,11 +92,12 @@ class CachedAttention(nn.Module, ABC):
         return x.new_zeros(2, batch * self.heads, positions, channels // self.heads)
 
     def step(self, x: Tensor, cache: Tensor, at: int) -> Tensor:
-        """x (B, C), position `at`, those before it in the cache -> (B, C). Writes this position into the cache."""
-        return self.merge(self.look_back(self.project(x), cache, at))
+        """x (B, C) of position `at`, and the cache of those before it -> (B, C). Writes this position into the
+        cache."""
+        return self.merge(self.attend_step(self.project(x), cache, at))
 
-    def look_back(self, projected: Tensor, cache: Tensor, at: int) -> Tensor:
-        """As `step`, between both products: query, key and value (B, 3 * C) -> mixed values (B, C)."""
+    def attend_step(self, projected: Tensor, cache: Tensor, at: int) -> Tensor:
+        """`step` without its two products: query, key and value (B, 3 * C) -> mixed values (B, C)."""
         batch = len(projected)
         numbers = self.operands(projected).view(batch, 3, self.heads, -1)
         cache.unflatten(1, (batch, self.heads))[:, :, :, at] = numbers[:, 1:].transpose(0, 1)
@@ -132,31 +133,31 @@ class ExactCausalAttention(CachedAttention):
     def attend(self, x: Tensor) -> Tensor:
         """Queries, keys and values (B, N, 3 * C) -> mixed values (B, N, C)."""
         query, key, value = self.operands(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        hidden = ~causal_mask(x.shape[1], self.context, x.device)
-        products = (query @ key.transpose(-1, -2)).masked_fill_(hidden, -math.inf)
+        masked = ~causal_mask(x.shape[1], self.context, x.device)
+        products = (query @ key.transpose(-1, -2)).masked_fill_(masked, -math.inf)
         return self.mix(products, value).transpose(1, 2).flatten(2)
 
     def operands(self, x: Tensor) -> Tensor:
-        return torch.mul(x, self.unit).round_().clamp_(-exact.LARGEST_OPERAND, exact.LARGEST_OPERAND)
+        return torch.mul(x, self.unit).round_().clamp_(-exact.MAX_OPERAND, exact.MAX_OPERAND)
 
     def mix(self, products: Tensor, values: Tensor) -> Tensor:
         scores = products.mul_(2.0**-self.shift).round_()
-        behind = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(exact.EXPONENTIALS) - 1)
-        weights = F.embedding(behind.int(), exact.EXPONENTIALS.to(values.device)[:, None]).squeeze(-1)
+        below_max = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(exact.EXPONENTIALS) - 1)
+        weights = F.embedding(below_max.int(), exact.EXPONENTIALS.to(values.device)[:, None]).squeeze(-1)
         numerator, denominator = (weights @ values).double(), weights.sum(-1, keepdim=True).double()
         return numerator.mul_(2.0 ** (exact.FRACTION - self.fractions[2])).div_(denominator).floor_().float()
 
     @property
     def shift(self) -> int:
-        """From query . key to a score."""
+        """As ExactAttention.shift."""
         return self.fractions[0] + self.fractions[1] + exact.SCORE_DIVISOR - exact.SCORE_FRACTION
 
     def output_bound(self) -> float:
         """As ExactAttention.output_bound."""
         self.project.output_bound()
         exact.check_fractions(*self.fractions)
-        products = self.project.weight.shape[0] // 3 // self.heads * exact.LARGEST_OPERAND**2
-        if self.context > LARGEST_CONTEXT or max(products, products * 2.0**-self.shift) >= exact.LIMIT:
+        products = self.project.weight.shape[0] // 3 // self.heads * exact.MAX_OPERAND**2
+        if self.context > MAX_CONTEXT or max(products, products * 2.0**-self.shift) >= exact.LIMIT:
             raise BoundError("attention whose sums are not exact in float32")
         return self.merge.output_bound()
 
@@ -164,11 +165,11 @@ class ExactCausalAttention(CachedAttention):
 def causal_mask(positions: int, context: int, device: torch.device) -> Tensor:
     """bool (N, N): whether the position of the row sees that of the column."""
     at = torch.arange(positions, device=device)
-    behind = at[:, None] - at
-    return (behind >= 0) & (behind < context)
+    distance = at[:, None] - at
+    return (distance >= 0) & (distance < context)
 
 
-_STEPS = [i / 2**GATE_FRACTION for i in range(-GATE_REACH, GATE_REACH + 1)]
+_STEPS = [i / 2**GATE_FRACTION for i in range(-GATE_RANGE, GATE_RANGE + 1)]
 GATES = torch.tensor([float(round(256 * math.tanh(t))) for t in _STEPS] + [
     float(round(256 / (1 + math.exp(-t)))) for t in _STEPS
 ])  # fmt: skip
@@ -179,11 +180,11 @@ class ExactGate(nn.Module):
     """tanh of the first half of the channels times the sigmoid of the second, (..., 2 * C) -> (..., C), by table."""
 
     def forward(self, x: Tensor) -> Tensor:
-        index = torch.mul(x, 2.0 ** (GATE_FRACTION - exact.FRACTION)).round_().clamp_(-GATE_REACH, GATE_REACH)
-        first, second = index.add_(GATE_REACH).int().chunk(2, -1)
+        index = torch.mul(x, 2.0 ** (GATE_FRACTION - exact.FRACTION)).round_().clamp_(-GATE_RANGE, GATE_RANGE)
+        first, second = index.add_(GATE_RANGE).int().chunk(2, -1)
         gates = GATES.to(x.device)[:, None]
-        tanh = F.embedding(first, gates[: 2 * GATE_REACH + 1]).squeeze(-1)
-        sigmoid = F.embedding(second, gates[2 * GATE_REACH + 1 :]).squeeze(-1)
+        tanh = F.embedding(first, gates[: 2 * GATE_RANGE + 1]).squeeze(-1)
+        sigmoid = F.embedding(second, gates[2 * GATE_RANGE + 1 :]).squeeze(-1)
         return tanh.mul_(sigmoid).mul_(2.0**-exact.FRACTION).round_()
 
     def output_bound(self) -> float:

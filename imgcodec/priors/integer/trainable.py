@@ -1,10 +1,12 @@
-"""Layers of a prior while it is trained: first in float, then with fake quantization. `export` makes the integer ones.
+"""Layers of a prior in training: first in float, then with fake quantization. `export` makes the integer layers.
 
 Fake quantization (Jacob et al. 2018) rounds operands and weights just as `imgcodec.priors.integer.exact` will, to
-powers of two that `calibrate` chose, and lets gradients through; so what is trained is what runs.
+powers of two that `calibrate` chooses, and lets gradients through; so what is trained is what runs.
 """
 
+import copy
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +15,14 @@ from torch.nn import functional as F
 from imgcodec.priors.integer import exact
 from imgcodec.priors.photo.windows import from_windows, relative_offsets, to_windows
 
+AnyPrior = TypeVar("AnyPrior", bound=nn.Module)
+
 FLOAT = -128
 """`fraction` of an operand that is not quantized (yet)."""
 
-
 FLOAT_RANGE = 64.0
-"""Operands are clamped in float training, too: there is no normalization that would keep them small, and 8 bits of
-anything wider would be coarse."""
+"""Operands are clamped in float training, too: no normalisation keeps them small, and 8 bits would be coarse for a
+wider range."""
 
 
 class Operand(nn.Module):
@@ -30,7 +33,7 @@ class Operand(nn.Module):
     def __init__(self, positive: bool = False) -> None:
         super().__init__()
         self.positive = positive
-        self.low, self.high = (0, exact.LARGEST_POSITIVE_OPERAND) if positive else (-127, exact.LARGEST_OPERAND)
+        self.low, self.high = (0, exact.MAX_POSITIVE_OPERAND) if positive else (-127, exact.MAX_OPERAND)
         self.register_buffer("fraction", torch.tensor(FLOAT, dtype=torch.int8))
         self.observe: Callable[[Tensor], None] | None = None
 
@@ -43,7 +46,8 @@ class Operand(nn.Module):
 
 
 class Linear(nn.Module):
-    """1x1 convolution. tokens: the input is made of embedded tokens, operands already."""
+    """1x1 convolution. tokens: the input comes from a TokenCurve, so it has operands already. fraction: of the
+    output."""
 
     def __init__(
         self, inputs: int, outputs: int, positive: bool = False, tokens: bool = False, fraction: int = exact.FRACTION
@@ -88,7 +92,7 @@ class Depthwise(nn.Module):
     def export(self) -> exact.ExactDepthwise:
         """The same layer in integers."""
         fraction = int(self.operand.fraction)
-        parts = _integers(self.weight, self.bias, fraction, exact.FRACTION, exact.LARGEST_OPERAND)
+        parts = _integers(self.weight, self.bias, fraction, exact.FRACTION, exact.MAX_OPERAND)
         return exact.ExactDepthwise(*parts, fraction)
 
 
@@ -108,7 +112,7 @@ class Attention(nn.Module):
         self.register_buffer("offset", relative_offsets(window), persistent=False)
 
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
-        """x (B, C, h, w), h and w multiples of the window; inside (h, w): 0 marks places that nobody may look at."""
+        """x (B, C, h, w), h and w multiples of the window; inside (h, w): 1, or 0 for positions that are masked."""
         query, key, value = to_windows(self.project(x), self.window, 3, self.heads).unbind(2)
         scores = self.query(query) @ self.key(key).transpose(-1, -2) / 2**exact.SCORE_DIVISOR
         mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
@@ -123,9 +127,9 @@ class Attention(nn.Module):
         return exact.ExactAttention(self.project.export(), self.merge.export(), position, fractions, self.window)
 
 
-class Rows(nn.Module):
-    """A row for every quality level of every tune, interpolated at fractional levels (B,) -> (B, width, 1, 1). Levels
-    of the second tune follow those of the first."""
+class LevelTable(nn.Module):
+    """A row for each level of each tune, interpolated at fractional levels (B,) -> (B, width, 1, 1). Levels of the
+    second tune follow those of the first."""
 
     def __init__(self, levels: int, width: int, fraction: int = exact.FRACTION, tunes: int = 1) -> None:
         super().__init__()
@@ -136,9 +140,9 @@ class Rows(nn.Module):
         low = level.floor().clamp(0, len(self.rows) - 2).long()
         return torch.lerp(self.rows[low], self.rows[low + 1], (level - low)[:, None])[:, :, None, None]
 
-    def export(self) -> exact.ExactRows:
+    def export(self) -> exact.ExactLevelTable:
         """The same table in integers."""
-        return exact.ExactRows((self.rows.detach() * 2**self.output_fraction).round(), self.tunes)
+        return exact.ExactLevelTable((self.rows.detach() * 2**self.output_fraction).round(), self.tunes)
 
 
 class TokenCurve(nn.Module):
@@ -161,19 +165,19 @@ class TokenCurve(nn.Module):
 
 
 def fake_weight(weight: Tensor) -> Tensor:
-    """Weights rounded to 8 bits in units of a power of two for each output, the gradient passed through."""
+    """Weights rounded to 8 bits in units of a power of two per output, the gradient passed straight through."""
     unit = torch.exp2(-weight_fraction(weight))
     return weight + ((weight / unit).round() * unit - weight).detach()
 
 
 def weight_fraction(weight: Tensor) -> Tensor:
-    """The largest power of two for each output that keeps its rounded weights within 127, shape (outputs, 1, 1, 1)."""
+    """log2 of 1 / unit for each output, the largest that keeps its rounded weights within 127, (outputs, 1, 1, 1)."""
     largest = weight.detach().abs().amax((1, 2, 3), keepdim=True).clamp(min=2.0**-12)
-    return torch.floor(torch.log2(exact.LARGEST_OPERAND / largest)).clamp(max=14)
+    return torch.floor(torch.log2(exact.MAX_OPERAND / largest)).clamp(max=14)
 
 
 def integer_product(layer: Linear) -> tuple[Tensor, Tensor, Tensor, int | None, bool]:
-    """What an ExactLinear is made of: weight, bias, shift, the operand's fraction and whether it is positive."""
+    """The arguments of ExactLinear: weight, bias, shift, the operand's fraction and whether it is positive."""
     if layer.operand is None:
         parts = _integers(layer.weight, layer.bias, exact.TOKEN_FRACTION, layer.output_fraction, 127)
         return *parts, None, False
@@ -185,7 +189,7 @@ def integer_product(layer: Linear) -> tuple[Tensor, Tensor, Tensor, int | None, 
 def _integers(
     weight: Tensor, bias: Tensor, fraction: int, output_fraction: int, largest: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Integer weight, bias and shift; coarser weights for an output whose sums could pass 2**24."""
+    """Integer weight, bias and shift; coarser weights for an output whose sums could reach 2**24."""
     weight, bias = weight.detach().double(), bias.detach().double()
     units = weight_fraction(weight.float()).double()
     while True:
@@ -207,14 +211,23 @@ def export(module: nn.Module) -> None:
             export(child)
 
 
+def exported(prior: AnyPrior) -> AnyPrior:
+    """A copy of a calibrated prior in integers. Raises BoundError if its arithmetic could be inexact."""
+    integers = copy.deepcopy(prior)
+    export(integers)
+    exact.check_bounds(integers)
+    return integers
+
+
 def restore(module: nn.Module, integers: nn.Module) -> None:
-    """Fills a float prior from an exported one of the same configuration: training can go on from a model file."""
+    """Gives a float prior the numbers of an exported one of the same configuration, so that training can continue from
+    a model file."""
     for name, child in module.named_children():
         source, take = getattr(integers, name), getattr(child, "restore", None)
         match child:
             case Linear() | Depthwise():
                 restore_product(child, source)
-            case Rows():
+            case LevelTable():
                 rows = source.rows * 2.0**-child.output_fraction
                 child.rows.data.copy_(rows.repeat(child.tunes, 1)[: len(child.rows)])  # a new tune starts as the first
             case Attention():
@@ -241,13 +254,13 @@ def restore_product(layer: Linear | Depthwise, source: exact.ExactLinear | exact
 
 
 def quantizable(module: nn.Module) -> Iterator[nn.Module]:
-    """Layers with weights or tables to be rounded."""
+    """Layers with weights or tables that fake quantization rounds."""
     return (m for m in module.modules() if hasattr(m, "quantized"))
 
 
 def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
     """Turns fake quantization on. `run` passes typical data through the prior in float; every operand then gets the
-    power of two with the least mean squared rounding and saturation error on what it saw."""
+    unit with the least mean squared error, of rounding and clamping, on the data that it saw."""
     operands = [m for m in module.modules() if isinstance(m, Operand)]
     seen: dict[int, list[Tensor]] = {i: [] for i in range(len(operands))}
     for index, layer in enumerate(operands):

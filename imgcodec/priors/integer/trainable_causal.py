@@ -1,4 +1,4 @@
-"""Layers of the priors over one code a place while they are trained; `export` gives those of `exact_causal`.
+"""Layers of the raster priors in training; `export` makes those of `exact_causal`.
 
 As `imgcodec.priors.integer.trainable`: float first, then fake quantization. Numbers are (..., channels).
 """
@@ -26,15 +26,18 @@ class Dense(Linear):
         return exact_causal.ExactDense(*integer_product(self))
 
 
-class Table(nn.Module):
-    """A learned row for every index, (...) -> (..., width). uses: how many of its rows are added up at most."""
+class Embedding(nn.Module):
+    """A learned row for every index, (...) -> (..., width).
 
-    def __init__(self, count: int, width: int, uses: int = 1, spread: float = 1.0) -> None:
+    uses: how many of its rows are summed at most. deviation: root mean square of the first weights.
+    """
+
+    def __init__(self, count: int, width: int, uses: int = 1, deviation: float = 1.0) -> None:
         super().__init__()
         self.uses = uses
         self.weight = nn.Parameter(torch.empty(count, width))
         # uniform: on the meta device, on which model files are checked, normal numbers cost a second of imports
-        nn.init.uniform_(self.weight, -(3**0.5) * spread, 3**0.5 * spread)
+        nn.init.uniform_(self.weight, -(3**0.5) * deviation, 3**0.5 * deviation)
         self.quantized = False
 
     def forward(self, index: Tensor) -> Tensor:
@@ -45,24 +48,24 @@ class Table(nn.Module):
         return rows + ((rows / unit).round() * unit - rows).detach()
 
     def fraction(self) -> Tensor:
-        """The largest power of two for each channel that keeps its rounded rows within 127 and within FRACTION."""
+        """log2 of 1 / unit for each channel, the largest that keeps its rounded rows within 127; at most FRACTION."""
         largest = self.weight.detach().abs().amax(0).clamp(min=2.0**-12)
-        return torch.floor(torch.log2(exact.LARGEST_OPERAND / largest)).clamp(max=exact.FRACTION)
+        return torch.floor(torch.log2(exact.MAX_OPERAND / largest)).clamp(max=exact.FRACTION)
 
-    def export(self) -> exact_causal.ExactTable:
-        """The same table in integers."""
+    def export(self) -> exact_causal.ExactEmbedding:
+        """The same embedding in integers."""
         fraction = self.fraction()
         weight = (self.weight.detach() * torch.exp2(fraction)).round()
-        return exact_causal.ExactTable(weight, fraction - exact.FRACTION, self.uses)
+        return exact_causal.ExactEmbedding(weight, fraction - exact.FRACTION, self.uses)
 
-    def restore(self, source: exact_causal.ExactTable) -> None:
-        """Takes the rows of an exported table."""
+    def restore(self, source: exact_causal.ExactEmbedding) -> None:
+        """Takes the rows of an exported embedding."""
         self.weight.data.copy_(source.weight * source.factor * 2.0**-exact.FRACTION)
         self.quantized = True
 
 
 class CausalAttention(CachedAttention):
-    """Multi-head attention to earlier positions, (B, N, C) -> (B, N, C)."""
+    """Multi-head causal attention, (B, N, C) -> (B, N, C)."""
 
     def __init__(self, width: int, heads: int, context: int) -> None:
         super().__init__()
@@ -119,7 +122,7 @@ class Gate(nn.Module):
         return _rounded(_rounded(tanh, exact.FRACTION) * _rounded(sigmoid, exact.FRACTION), exact.FRACTION)
 
     def export(self) -> exact_causal.ExactGate:
-        """The same function by table."""
+        """The same function as a table."""
         return exact_causal.ExactGate()
 
     def restore(self, source: exact_causal.ExactGate) -> None:

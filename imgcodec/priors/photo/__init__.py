@@ -1,1 +1,1 @@
-"""The prior of the profile `photo`, and how its tokens are chosen and coded."""
+"""The prior of the profile `photo`, the coding of its tokens, and the encoder's choice of them."""

@@ -1,4 +1,4 @@
-"""One walk over the tokens of a tile, for writing and for reading: whichever the coders do."""
+"""Coding the tokens of a tile: one function writes and reads them, with encoders or decoders."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -16,13 +16,13 @@ from imgcodec.priors.photo.transformer import PhotoPrior
 
 
 class Coder(Protocol):
-    """What a walk passes values through: an encoder, a decoder, or one that chooses values for an encoder to come."""
+    """What `code_tile` passes values through: an encoder, a decoder, or a quantizer that writes nothing."""
 
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
         """Values (n,) to be written, with the table of each; None where they are read -> what they are."""
 
 
-def walk_tile(
+def code_tile(
     prior: PhotoPrior,
     coders: Sequence[Coder],
     sizes: Sequence[tuple[int, ...]],
@@ -30,27 +30,27 @@ def walk_tile(
     tokens: Sequence[NDArray[np.int16] | NDArray[np.float16]] | None,
     zero: int,
 ) -> list[NDArray[np.int16]]:
-    """Codes a tile's tokens, stage by stage, slice by slice, colour by colour of the checkerboard.
+    """Codes a tile's tokens, stage by stage, slice by slice, anchors before non-anchors.
 
-    coders: one a stage; fewer than the prior has stages stops early. sizes: (rows, columns) of each stage's tokens.
-    quality: the header's, 0..25600, plus TUNE_UNITS for the second tune. tokens: (groups, rows, columns) a stage to be
-    written; None to read; real numbers, 0 for the zero codeword, for a coder that chooses tokens itself. zero: index of
-    the zero codeword.
+    coders: one per stage; fewer than the prior has stages stops early. sizes: (rows, columns) of each stage's tokens.
+    quality: the header's, 0..25600, plus TUNE_UNITS for the second tune. tokens: to be written, (groups, rows, columns)
+    per stage, or centred real numbers for a coder that chooses tokens itself; None to read. zero: index of the zero
+    codeword.
 
-    Returns the tokens. Places beyond `sizes`, up to whole windows, are not coded: they are zero. Raises
+    Returns the tokens. Positions beyond `sizes`, up to whole windows, are not coded: they are zero. Raises
     InvalidFileError where the coders give what no encoder writes. To be called inside `exact_arithmetic`.
     """
     device = prior.coarse.start.rows.device
     groups = [sum(s) for s in prior.config.slices]
     done = [np.full((g, *size), zero, np.int16) for g, size in zip(groups, sizes, strict=True)]
 
-    def code(stage: int, first: int, count: int, parameters: Tensor, phase: int) -> Tensor:
-        places = _places(*sizes[stage], phase)
-        numbers = places.of_packed(parameters[0].to(torch.int32).cpu())
+    def code(stage: int, first: int, count: int, parameters: Tensor, parity: int) -> Tensor:
+        half = _half(*sizes[stage], parity)
+        numbers = half.of_plane(parameters[0].to(torch.int32).cpu())
         centre, table = centre_and_table(numbers[:count], numbers[count:])
         values: Numbers | None = None
         if tokens is not None:
-            given = places.of_tile(tokens[stage][first : first + count])
+            given = half.of_tile(tokens[stage][first : first + count])
             if given.dtype == np.int16:
                 values = (given.astype(np.int32) - zero - centre).ravel()
             else:  # PyTorch widens half floats several times as fast as NumPy
@@ -58,45 +58,45 @@ def walk_tile(
         coded = coders[stage].code(values, table.ravel()).reshape(centre.shape) + centre
         if coded.size and (int(coded.min()) < -zero or int(coded.max()) > zero):
             raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")
-        rectangle = places.to_rectangle(coded)
-        places.to_tile(rectangle + zero, done[stage][first : first + count])
+        rectangle = half.to_rectangle(coded)
+        half.to_tile(rectangle + zero, done[stage][first : first + count])
         shape = (1, count, *parameters.shape[2:])
-        packed = torch.empty(shape, device=device, memory_format=torch.channels_last).zero_()
-        packed[0, :, : places.rows, : places.width] = torch.from_numpy(rectangle).to(device)
-        return packed
+        plane = torch.empty(shape, device=device, memory_format=torch.channels_last).zero_()
+        plane[0, :, : half.rows, : half.width] = torch.from_numpy(rectangle).to(device)
+        return plane
 
     prior((1, *sizes[0]), quality, code, stages=len(coders))
     return done[: len(coders)]
 
 
-class _Places:
-    """The coded places of one colour of the checkerboard, in a tile of so many rows and columns.
+class _CheckerboardHalf:
+    """The coded positions of one half of the checkerboard, in a tile of so many rows and columns; n of them.
 
-    Packed (`imgcodec.priors.photo.windows.pack`), they are a rectangle of all rows and half of the columns. Where these
-    are odd, every second row is a place shorter, and what is at its end is left out.
+    In a `checkerboard_half` they are a rectangle of all rows and half of the columns. Where the number of columns is
+    odd, every second row has one position less, and the last one of the rectangle is left out.
     """
 
-    def __init__(self, rows: int, columns: int, phase: int) -> None:
-        self.rows, self.width, self.phase = rows, -(-columns // 2), phase
-        self._full: NDArray[np.intp] | None = None  # which places of the rectangle are in the tile; None for all
+    def __init__(self, rows: int, columns: int, parity: int) -> None:
+        self.rows, self.width, self.parity = rows, -(-columns // 2), parity
+        self._full: NDArray[np.intp] | None = None  # positions of the rectangle that are in the tile; None for all
         if columns % 2:
             y, x = np.indices((rows, self.width))
-            self._full = np.flatnonzero(2 * x + (y + phase) % 2 < columns)
+            self._full = np.flatnonzero(2 * x + (y + parity) % 2 < columns)
 
-    def of_packed(self, packed: Tensor) -> NDArray[np.int32]:
-        """(C, h, w / 2), where all of a padded tile is -> (C, n)."""
-        return self._flat(packed[:, : self.rows, : self.width].contiguous().numpy())
+    def of_plane(self, plane: Tensor) -> NDArray[np.int32]:
+        """A `checkerboard_half` (C, h, w / 2) of the padded tile -> (C, n)."""
+        return self._flat(plane[:, : self.rows, : self.width].contiguous().numpy())
 
     def of_tile(self, tile: NDArray[Any]) -> NDArray[Any]:
         """(C, rows, columns) -> (C, n)."""
         rectangle = np.zeros((len(tile), self.rows, self.width), tile.dtype)
-        for every_second in (0, 1):
-            part = tile[:, every_second::2, every_second ^ self.phase :: 2]
-            rectangle[:, every_second::2, : part.shape[2]] = part
+        for row in (0, 1):
+            part = tile[:, row::2, row ^ self.parity :: 2]
+            rectangle[:, row::2, : part.shape[2]] = part
         return self._flat(rectangle)
 
     def to_rectangle(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
-        """(C, n) -> (C, rows, width), zeros at what is left out."""
+        """(C, n) -> (C, rows, width), zeros where a position is left out."""
         if self._full is None:
             return values.reshape(len(values), self.rows, self.width)
         rectangle = np.zeros((len(values), self.rows * self.width), values.dtype)
@@ -104,14 +104,14 @@ class _Places:
         return rectangle.reshape(len(values), self.rows, self.width)
 
     def to_tile(self, rectangle: NDArray[np.int32], tile: NDArray[np.int16]) -> None:
-        """Puts (C, rows, width) into the places that they have in a tile."""
-        for every_second in (0, 1):
-            part = tile[:, every_second::2, every_second ^ self.phase :: 2]
-            part[:] = rectangle[:, every_second::2, : part.shape[2]]
+        """Puts (C, rows, width) at their positions in a tile (C, rows, columns)."""
+        for row in (0, 1):
+            part = tile[:, row::2, row ^ self.parity :: 2]
+            part[:] = rectangle[:, row::2, : part.shape[2]]
 
     def _flat(self, rectangle: NDArray[Any]) -> NDArray[Any]:
         flat = rectangle.reshape(len(rectangle), -1)
         return flat if self._full is None else flat[:, self._full]
 
 
-_places = lru_cache(maxsize=64)(_Places)
+_half = lru_cache(maxsize=64)(_CheckerboardHalf)

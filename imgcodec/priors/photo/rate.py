@@ -1,4 +1,4 @@
-"""Ideal code length of tokens under the prior's parameters, differentiable."""
+"""The rate of tokens under the prior's parameters, with gradients, and rate-distortion optimised rounding."""
 
 from typing import Any
 
@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from imgcodec.priors.photo.tables import LARGEST_SCALE, SMALLEST_WIDTH
+from imgcodec.priors.photo.tables import MAX_SCALE, MIN_WIDTH
 
 
 def logistic_bits(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Bits of `values` (real numbers near integers) under a logistic distribution of width SMALLEST_WIDTH * e^(2 scale)
-    integrated over intervals of length 1 around the integers.
+    """Bits of `values` (real numbers near integers) under a logistic distribution of width MIN_WIDTH * e^(2 scale),
+    integrated over an interval of length 1 around each; all tensors of one shape, mean and scale in tokens.
 
     log(S(a) - S(b)) is taken as log S(a) + log S(-b) + log(1 - e^(b-a)), S the sigmoid: exact far out in the tails,
-    where the difference itself has underflowed and has no gradient.
+    where the difference itself underflows and has no gradient.
     """
-    width = SMALLEST_WIDTH * torch.exp(2 * _Bounded.apply(scale))
+    width = MIN_WIDTH * torch.exp(2 * _Bounded.apply(scale))
     distance = (values - mean).abs()
     upper, lower = (0.5 - distance) / width, (-0.5 - distance) / width
     nats = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log1p(-torch.exp(-1 / width).clamp(max=1 - 1e-6))
@@ -24,31 +24,30 @@ def logistic_bits(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def choose_tokens(values: Tensor, mean: Tensor, scale: Tensor, weight: float) -> Tensor:
-    """Real numbers -> integers, as an encoder that minds the rate rounds them.
-
-    weight: see `imgcodec.priors.photo.rdoq`.
+def rdo_quantize(values: Tensor, mean: Tensor, scale: Tensor, weight: float) -> Tensor:
+    """Real numbers -> integers, rounded as `RDOQEncoder` does: to the nearest, or to the next one towards 0 if that has
+    the lower cost bits + weight * error^2. weight: see `slice_weight`.
     """
     nearest = values.round()
-    large = nearest != 0
-    value, near, m, s = (t[large] for t in (values, nearest, mean, scale))
-    nearer_zero = near - near.sign()
-    saved = logistic_bits(near, m, s) - logistic_bits(nearer_zero, m, s)
-    lost = weight * ((value - nearer_zero).square() - (value - near).square())
-    return nearest.masked_scatter(large, torch.where(saved > lost, nearer_zero, near))
+    nonzero = nearest != 0
+    value, near, m, s = (t[nonzero] for t in (values, nearest, mean, scale))
+    towards_zero = near - near.sign()
+    bits_saved = logistic_bits(near, m, s) - logistic_bits(towards_zero, m, s)
+    error_added = (value - towards_zero).square() - (value - near).square()
+    return nearest.masked_scatter(nonzero, torch.where(bits_saved > weight * error_added, towards_zero, near))
 
 
 class _Bounded(torch.autograd.Function):
-    """Clamps a scale to 0..LARGEST_SCALE. Out of that range, only a gradient that leads back in passes: without one it
-    could never come back, and with all of them it would drift off for ever."""
+    """Clamps a scale to 0..MAX_SCALE. Outside that range only gradients that lead back into it pass: without them a
+    scale could never return, and with all gradients it would drift away for ever."""
 
     @staticmethod
     def forward(ctx: Any, scale: Tensor) -> Tensor:
         ctx.save_for_backward(scale)
-        return scale.clamp(0, LARGEST_SCALE)
+        return scale.clamp(0, MAX_SCALE)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (scale,) = ctx.saved_tensors
-        outwards = ((scale < 0) & (gradient > 0)) | ((scale > LARGEST_SCALE) & (gradient < 0))
+        outwards = ((scale < 0) & (gradient > 0)) | ((scale > MAX_SCALE) & (gradient < 0))
         return gradient.masked_fill(outwards, 0)

@@ -1,4 +1,4 @@
-"""Frequency tables of the `photo` prior: which one a token's parameters choose, and what is in them.
+"""Frequency tables of the `photo` prior: how a token's parameters choose one, and what it contains.
 
 `mean` and `scale` come in sixteenths. The integer nearest to `mean` is subtracted from the token; what is left of it
 (16 fractions) and `scale` (64) choose a table. Scale s stands for a logistic distribution of width 0.03 * e^(s/8),
@@ -7,14 +7,13 @@ that is 0.03 to 79 tokens. Tables start as that distribution and are fitted to w
 
 import numpy as np
 
-from imgcodec.bitstream.entropy import FrequencyTables
+from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, complete_weights
 
 UNIT = 16
 SCALES = 64
-SMALLEST_WIDTH = 0.03
-LARGEST_SCALE = (SCALES - 1) / UNIT
+MIN_WIDTH = 0.03
+MAX_SCALE = (SCALES - 1) / UNIT
 HALF = 24  # a table has the values -24..24 and an escape
-TOTAL = 2**24
 
 
 def centre_and_table(mean: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +25,7 @@ def centre_and_table(mean: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, n
 def logistic_tables() -> tuple[np.ndarray, np.ndarray]:
     """Probabilities (1024, 50) of -24..24 and escape, and shifts (1024,): a table with shift k has intervals of 2**k
     values, so that 24 of them reach eight widths out."""
-    width = SMALLEST_WIDTH * np.exp(np.arange(SCALES) / 8).repeat(UNIT)[:, None]
+    width = MIN_WIDTH * np.exp(np.arange(SCALES) / 8).repeat(UNIT)[:, None]
     centre = np.tile((np.arange(UNIT) - UNIT // 2) / UNIT, SCALES)[:, None]
     shift = np.ceil(np.log2(np.maximum(1, (8 * width + 8) / HALF))).astype(np.uint8)
     edges = np.arange(-HALF, HALF + 2) * 2.0**shift - 0.5
@@ -44,8 +43,7 @@ def fit_tables(counts: np.ndarray, confidence: float = 100.0) -> FrequencyTables
 
 
 def integer_weights(probabilities: np.ndarray) -> np.ndarray:
-    """Rows of probabilities -> uint32 weights that sum to 2**24 - n, for the coder's counts are weight + 1."""
+    """Probabilities (n, V), each row up to a factor -> uint32 weights (n, V) of `FrequencyTables`."""
     free = TOTAL - probabilities.shape[1]
     weights = np.floor(probabilities / probabilities.sum(1, keepdims=True) * free).astype(np.int64)
-    weights[np.arange(len(weights)), weights.argmax(1)] += free - weights.sum(1)
-    return weights.astype(np.uint32)
+    return complete_weights(weights).astype(np.uint32)

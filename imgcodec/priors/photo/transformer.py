@@ -1,17 +1,17 @@
-"""The `photo` prior: an autoregressive transformer over stages, and over groups of codebooks inside a stage.
+"""The `photo` prior: an autoregressive transformer over stages, and over slices of groups inside a stage.
 
     quality ──► state ──► [ block ─► head ─► slice 0 ─► block ─► head ─► slice 1 ─► ... ]   stage 0, stride 64
                                                  └──────── + ────────┘  (embedded tokens)
                                                    │ block, 4x4 upsampling
     quality ─────────────────────────────────────► state ──► [ the same, more slices ]      stage 1, stride 16
 
-One state of `width` channels a place runs through a stage. Before each slice (a group of codebooks) a transformer
-block looks around in it: attention inside a window, a depthwise 5x5 convolution, two matrix products. The slice is then
-coded in two parallel steps, the black places of a checkerboard and then the white ones (He et al. 2021), which also see
-their black neighbours; its tokens are embedded and added to the state. 16 parallel steps in all for any picture, and
-attention is local, so cost grows linearly with pixels.
+A state of `width` channels per position runs through a stage. Before each slice (some groups, that is, channels of the
+latent) a transformer block lets positions see each other: attention inside a window, a depthwise 5x5 convolution, two
+matrix products. The slice is then coded in two parallel steps, first the anchors of a checkerboard, then the
+non-anchors, which also see the anchors around them (He et al. 2021); its tokens are embedded and added to the state.
+So any picture takes 16 parallel steps, and the cost grows linearly with pixels, because attention is local.
 
-A head gives two numbers for each token: `mean`, where its distribution is centred, and `scale`, the logarithm of its
+A head gives two numbers for each token: `mean`, the centre of its distribution, and `scale`, the logarithm of its
 width. As integers, in sixteenths, they choose one of the frequency tables of the model (see
 `imgcodec.priors.photo.tables`).
 
@@ -27,22 +27,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.priors.integer.exact import PARAMETER_FRACTION
-from imgcodec.priors.integer.trainable import Attention, Depthwise, Linear, Rows, TokenCurve
-from imgcodec.priors.photo.windows import pack, unpack
+from imgcodec.priors.integer.trainable import Attention, Depthwise, LevelTable, Linear, TokenCurve
+from imgcodec.priors.photo.windows import checkerboard_half, join_checkerboard
 
-# (stage, first group, number of groups, parameters (B, 2 * groups, h, w/2), phase) -> tokens (B, groups, h, w/2),
-# centred on the zero codeword
-Code = Callable[[int, int, int, Tensor, int], Tensor]
+SliceCoder = Callable[[int, int, int, Tensor, int], Tensor]
+"""(stage, first group, number of groups, parameters (B, 2 * groups, h, w/2), parity) -> centred tokens (B, groups, h,
+w/2), of anchors (parity 0) or non-anchors (parity 1); the parameters are all means, then all scales."""
 
 UPSAMPLING = 4
-LARGEST_WINDOW = 22  # so that the sums of attention are exact, see ExactAttention
-MOST_SCORES = 2**12  # that a place may have, heads * window**2: they are what attention takes in memory
+MAX_WINDOW = 22  # so that the sums of attention are exact, see ExactAttention
+MAX_SCORES = 2**12  # per position, heads * window**2: they take most of the memory of attention
 
 
 @dataclass(frozen=True)
 class PhotoPriorConfig:
-    """Sizes of the `photo` prior. `slices`, `windows` and `attention` (does a slice's block attend?) are by stage.
-    tunes: 2 where there is one for the eye, with other steps for the same quality."""
+    """Sizes of the `photo` prior. Raises ValueError for what does not fit together.
+
+    width: channels of the state. hidden: of the feed-forward layers. By stage: slices, the number of groups of each;
+    windows, in which attention works; attention, whether the block of a slice has any. levels: of quality. tunes: 2
+    where there is one for the eye, with other steps for the same quality.
+    """
 
     width: int = 256
     hidden: int = 384
@@ -55,14 +59,14 @@ class PhotoPriorConfig:
 
     def __post_init__(self) -> None:
         coarse, fine = self.windows
-        if not (0 < coarse <= LARGEST_WINDOW and 0 < fine <= LARGEST_WINDOW):
-            raise ValueError(f"windows must be 1 to {LARGEST_WINDOW} places wide")
+        if not (0 < coarse <= MAX_WINDOW and 0 < fine <= MAX_WINDOW):
+            raise ValueError(f"windows must be 1 to {MAX_WINDOW} positions wide")
         if coarse % 2 or UPSAMPLING * coarse % fine:
             raise ValueError("the coarse window must be even, and four of it a multiple of the fine one")
         if min(self.width, self.hidden, *(groups for stage in self.slices for groups in stage)) < 1:
             raise ValueError("no layer and no slice can be empty")
-        if self.heads < 1 or self.heads * max(self.windows) ** 2 > MOST_SCORES:
-            raise ValueError(f"there must be 1 to {MOST_SCORES} scores of attention, heads * window**2")
+        if self.heads < 1 or self.heads * max(self.windows) ** 2 > MAX_SCORES:
+            raise ValueError(f"there must be 1 to {MAX_SCORES} scores of attention, heads * window**2")
         if self.tunes not in (1, 2):
             raise ValueError("there may be one tune or two")
         if self.width % self.heads or self.levels < 2:
@@ -90,7 +94,7 @@ class Block(nn.Module):
 
 
 class Head(nn.Module):
-    """State -> parameters of one slice, in two checkerboard phases; and the slice's tokens -> state."""
+    """State -> parameters of one slice, of anchors and then of non-anchors; and the slice's tokens -> state."""
 
     def __init__(self, config: PhotoPriorConfig, groups: int, planes: int) -> None:
         super().__init__()
@@ -99,38 +103,38 @@ class Head(nn.Module):
         self.neighbours = Depthwise(config.width, 5)
         self.predict = Linear(config.width, 2 * groups, positive=True, fraction=PARAMETER_FRACTION)
         nn.init.zeros_(self.predict.weight)
-        self.bias = Rows(config.levels, 2 * groups, PARAMETER_FRACTION, config.tunes)
+        self.bias = LevelTable(config.levels, 2 * groups, PARAMETER_FRACTION, config.tunes)
         self.curve = TokenCurve(planes)
         self.embed = Linear(planes * groups, config.width, tokens=True)
 
     def forward(self, x: Tensor, level: Tensor, code: Callable[[Tensor, int], Tensor]) -> Tensor:
-        """x (B, width, h, w), w even; `code` gets parameters and phase, gives tokens. Returns their embedding."""
+        """x (B, width, h, w), w even; `code` maps parameters and parity to tokens. Returns their embedding."""
         hidden, bias = self.hidden(x), self.bias(level)
-        black = code(self.predict(pack(hidden, 0)) + bias, 0)
-        black = self.embed(self.curve(black))
-        hidden = hidden + self.neighbours(unpack(black, None))
-        white = code(self.predict(pack(hidden, 1)) + bias, 1)
-        return unpack(black, self.embed(self.curve(white)))
+        anchors = code(self.predict(checkerboard_half(hidden, 0)) + bias, 0)
+        anchors = self.embed(self.curve(anchors))
+        hidden = hidden + self.neighbours(join_checkerboard(anchors, None))
+        non_anchors = code(self.predict(checkerboard_half(hidden, 1)) + bias, 1)
+        return join_checkerboard(anchors, self.embed(self.curve(non_anchors)))
 
 
 class Stage(nn.Module):
-    """All slices of one stage."""
+    """All slices of one stage; adds their embedded tokens to the state."""
 
     def __init__(self, config: PhotoPriorConfig, index: int) -> None:
         super().__init__()
         self.index, self.window = index, config.windows[index]
         slices, attention = config.slices[index], config.attention[index]
-        self.start = Rows(config.levels, config.width, tunes=config.tunes)
+        self.start = LevelTable(config.levels, config.width, tunes=config.tunes)
         self.blocks = nn.ModuleList(Block(config, self.window, a) for a in attention)
-        # tokens of the first slice are large at high qualities: they come as two planes (TokenCurve)
+        # tokens of the first slice are large at high qualities, so they are embedded from two planes (TokenCurve)
         self.heads = nn.ModuleList(Head(config, g, 2 if i == 0 else 1) for i, g in enumerate(slices))
 
-    def forward(self, x: Tensor, level: Tensor, inside: Tensor, code: Code) -> Tensor:
+    def forward(self, x: Tensor, level: Tensor, inside: Tensor, code: SliceCoder) -> Tensor:
         x, first = x + self.start(level), 0
         for block, head in self.slices():
             x = block(x, inside)
             start, groups = first, head.groups
-            x = x + head(x, level, lambda p, phase, s=start, g=groups: code(self.index, s, g, p, phase))
+            x = x + head(x, level, lambda p, parity, s=start, g=groups: code(self.index, s, g, p, parity))
             first += groups
         return x
 
@@ -143,7 +147,7 @@ class Stage(nn.Module):
 
 
 class PhotoPrior(nn.Module):
-    """Walks the tokens of a batch of equal tiles, coarse stage first."""
+    """Predicts the tokens of a batch of equal tiles while they are coded, coarse stage first."""
 
     def __init__(self, config: PhotoPriorConfig) -> None:
         super().__init__()
@@ -151,17 +155,17 @@ class PhotoPrior(nn.Module):
         self.coarse = Stage(config, 0)
         self.between = Block(config, config.windows[0], attend=True)
         self.upsample = Linear(config.width, 64 * UPSAMPLING**2)
-        self.spread = Linear(64, config.width)
+        self.spread = Linear(64, config.width)  # from few channels per position to those of the state
         self.fine = Stage(config, 1)
 
-    def forward(self, grid: tuple[int, int, int], level: Tensor, code: Code, stages: int = 2) -> None:
-        """Calls `code` for every slice and phase, in coding order.
+    def forward(self, size: tuple[int, int, int], level: Tensor, code: SliceCoder, stages: int = 2) -> None:
+        """Calls `code` for every slice and parity, in coding order.
 
-        grid: (batch, height, width) of stage 0. level: quality, one for the batch in exact arithmetic (an integer of
-        1/256 units), (batch,) fractional levels in training. stages: 1 stops before stage 1 is predicted.
-        Token grids are padded up to whole windows; `code` sees the padded grids.
+        size: (batch, rows, columns) of stage 0. level: in exact arithmetic the quality of the whole batch, an integer
+        in units of 1/256, plus TUNE_UNITS per tune; in training (batch,) fractional levels. stages: 1 stops before
+        stage 1 is predicted. Planes are padded up to whole windows; `code` sees the padded ones.
         """
-        batch, height, width = grid
+        batch, height, width = size
         window = self.config.windows[0]
         height0, width0 = -height % window + height, -width % window + width
         weight = self.upsample.weight

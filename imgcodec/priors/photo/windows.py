@@ -1,4 +1,6 @@
-"""Rearranging a grid of places: attention windows, and the two colours of a checkerboard."""
+"""Rearranging the positions of a plane: attention windows, and the two halves of a checkerboard."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -21,28 +23,36 @@ def from_windows(x: Tensor, window: int, shape: torch.Size) -> Tensor:
 
 
 def relative_offsets(window: int) -> Tensor:
-    """(window**2, window**2): which of the (2*window-1)**2 displacements leads from a query's place to a key's."""
+    """(window**2, window**2): which of the (2*window-1)**2 displacements leads from a query's position to a key's."""
     y, x = (steps.ravel() for steps in np.indices((window, window)))
     rows, columns = (y[:, None] - y + window - 1), (x[:, None] - x + window - 1)
     return torch.from_numpy(rows * (2 * window - 1) + columns)
 
 
-def pack(x: Tensor, phase: int) -> Tensor:
-    """The places of one checkerboard colour, (B, C, h, w) -> (B, C, h, w/2); h and w even. Phase 0 has (0, 0)."""
+def checkerboard_half(x: Tensor, parity: int) -> Tensor:
+    """The positions with (row + column) % 2 == parity, (B, C, h, w) -> (B, C, h, w/2); h and w even.
+
+    Parity 0 are the anchors, which are coded first; parity 1 the non-anchors (He et al. 2021).
+    """
     half = _like(x, x.shape[3] // 2)
-    half[:, :, 0::2] = x[:, :, 0::2, phase::2]
-    half[:, :, 1::2] = x[:, :, 1::2, 1 - phase :: 2]
+    half[:, :, 0::2] = x[:, :, 0::2, parity::2]
+    half[:, :, 1::2] = x[:, :, 1::2, 1 - parity :: 2]
     return half
 
 
-def unpack(black: Tensor, white: Tensor | None) -> Tensor:
-    """The inverse of `pack`: both colours (B, C, h, w/2) -> (B, C, h, w); zeros where there is no white."""
-    whole = _like(black, 2 * black.shape[3])
-    whole[:, :, 0::2, 0::2] = black[:, :, 0::2]
-    whole[:, :, 1::2, 1::2] = black[:, :, 1::2]
-    whole[:, :, 0::2, 1::2] = 0 if white is None else white[:, :, 0::2]
-    whole[:, :, 1::2, 0::2] = 0 if white is None else white[:, :, 1::2]
+def join_checkerboard(anchors: Tensor, non_anchors: Tensor | None) -> Tensor:
+    """The inverse of `checkerboard_half`: both halves (B, C, h, w/2) -> (B, C, h, w); None for zeros."""
+    whole = _like(anchors, 2 * anchors.shape[3])
+    whole[:, :, 0::2, 0::2] = anchors[:, :, 0::2]
+    whole[:, :, 1::2, 1::2] = anchors[:, :, 1::2]
+    whole[:, :, 0::2, 1::2] = 0 if non_anchors is None else non_anchors[:, :, 0::2]
+    whole[:, :, 1::2, 0::2] = 0 if non_anchors is None else non_anchors[:, :, 1::2]
     return whole
+
+
+def join_slices(halves: Sequence[Tensor]) -> Tensor:
+    """Anchors and non-anchors of one slice after the other, as they are coded -> (B, groups of all slices, h, w)."""
+    return torch.cat([join_checkerboard(a, n) for a, n in zip(halves[::2], halves[1::2], strict=True)], 1)
 
 
 def _like(x: Tensor, width: int) -> Tensor:

@@ -1,1 +1,1 @@
-"""The priors over one code a place, in raster order, and how their tokens are coded and drawn."""
+"""The raster priors, over one code per position in raster order; the coding and the sampling of their tokens."""

@@ -1,4 +1,4 @@
-"""One walk over the tokens of equal tiles, for writing and for reading: `walk` of the priors over one code a place."""
+"""Coding the tokens of equal tiles: one function writes and reads them, with encoders or decoders."""
 
 from collections.abc import Sequence
 
@@ -10,20 +10,20 @@ from torch import Tensor
 from imgcodec.bitstream.entropy import RangeCoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.raster.logits import weights_of
-from imgcodec.priors.raster.protocol import Place, RasterPrior, from_digits, to_digits
+from imgcodec.priors.raster.protocol import DigitPosition, RasterPrior, from_digits, to_digits
 
 
-def walk_tiles(
+def code_tiles(
     prior: RasterPrior,
     coders: Sequence[Sequence[RangeCoder]],
     sizes: Sequence[tuple[int, int]],
     tokens: Sequence[NDArray[np.integer]] | None,
-    codes: int,
+    codebook_size: int,
 ) -> list[NDArray[np.int32]]:
     """Codes the tokens of a batch of equal tiles, digit by digit, each tile with coders of its own.
 
-    coders: one a stage for each tile; fewer than there are stages stops early. sizes: (rows, columns) of each stage's
-    tokens. tokens: (tiles, rows, columns) a stage to be written, 0..codes - 1; None to read.
+    coders: one per stage for each tile; fewer than there are stages stops early. sizes: (rows, columns) of each stage's
+    tokens. tokens: to be written, (tiles, rows, columns) per stage, 0..codebook_size - 1; None to read.
 
     Returns the tokens. Raises InvalidFileError where the coders give what no encoder writes. To be called inside
     `exact_arithmetic`, with an exact prior.
@@ -32,21 +32,21 @@ def walk_tiles(
     given = None if tokens is None else [to_digits(torch.from_numpy(np.int64(t)), prior.digits).numpy() for t in tokens]
     read: list[NDArray[np.int32]] = []
 
-    def code(place: Place, logits: Tensor) -> Tensor:
+    def code(at: DigitPosition, logits: Tensor) -> Tensor:
         weights = weights_of(logits.to("cpu", torch.int64).numpy()).astype(np.float64)
-        symbols = None if given is None else given[place.stage][:, place.row, place.column, place.digit]
+        symbols = None if given is None else given[at.stage][:, at.row, at.column, at.digit]
         coded = [
-            of_tile[place.stage].code_weights(None if symbols is None else symbols[i : i + 1], weights[i : i + 1])
+            of_tile[at.stage].code_weights(None if symbols is None else symbols[i : i + 1], weights[i : i + 1])
             for i, of_tile in enumerate(coders)
         ]
         values = np.concatenate(coded)
         read.append(values)
-        if place.digit == last:
+        if at.digit == last:
             digits = torch.from_numpy(np.stack(read, -1).astype(np.int64))
-            if int(from_digits(digits, prior.digits).max()) >= codes:
+            if int(from_digits(digits, prior.digits).max()) >= codebook_size:
                 raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")
             read.clear()
         return torch.from_numpy(values.astype(np.int64)).to(logits.device)
 
-    done = prior.walk(len(coders), list(sizes[:stages]), code)
+    done = prior.step_through(len(coders), list(sizes[:stages]), code)
     return [t.cpu().numpy().astype(np.int32) for t in done]

@@ -1,7 +1,7 @@
-"""Where the tables of embedded tokens start from, if something is known of the codes: vectors that say what they mean.
+"""Initialisation of token embeddings from the vectors that codes are decoded to.
 
-Rows at random tell nothing of codes that look alike, and each of thousands of codes is too rare in a short training to
-learn its row from neighbours.
+Random embeddings do not say which codes look alike, and each of thousands of codes is too rare in a short training to
+learn it.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,15 @@ CHUNK = 2**14
 
 
 @torch.no_grad()
-def start_embeddings(prior: RasterTransformer | PixelCNN, vectors: Sequence[Tensor]) -> None:
-    """Sets the rows of tokens to a random projection of vectors (codes, n), one tensor a stage, n alike: the same
-    projection in all stages, so that sums over stages mean something if sums of vectors do. Where tokens are embedded
-    digit by digit, a digit's row is the mean over the codes that have it. The root mean square of rows is 1. Rows of
-    codes that have no vector stay."""
+def init_embeddings(prior: RasterTransformer | PixelCNN, vectors: Sequence[Tensor]) -> None:
+    """Sets the embeddings of tokens to a random projection of code vectors (codebook_size, n), one tensor per stage.
+
+    All stages have the same projection, so that sums of embeddings over stages mean what sums of vectors mean. Where
+    tokens are embedded digit by digit, a digit's embedding is the mean over the codes that have it. The root mean
+    square of the embeddings is 1. Codes without a vector keep theirs."""
     device = prior.tokens.weight.device
     deviation = torch.stack([v.float().var(0) for v in vectors]).sum(0).sqrt().to(device)
-    # its square root: faint coordinates are many, and what is left after a coarse stage is faint
+    # weighted by its square root: faint coordinates are many, and residuals after a coarse stage are faint
     scale = (deviation / deviation.max().clamp(min=1e-12)).clamp(min=1e-6).rsqrt()
     generator = torch.Generator().manual_seed(SEED)
     width = prior.tokens.weight.shape[1]
@@ -42,13 +43,13 @@ def start_embeddings(prior: RasterTransformer | PixelCNN, vectors: Sequence[Tens
 
 
 def digit_means(vectors: Tensor, digits: tuple[int, ...]) -> Tensor:
-    """Vectors (codes, n) -> (sum of digits, n): the mean over the codes that have a digit, for each value of each."""
+    """Vectors (codebook_size, n) -> (sum of digits, n): for each value of each digit, the mean over codes with it."""
     of_codes = to_digits(torch.arange(len(vectors), device=vectors.device), digits)
-    found = []
+    means = []
     for digit, values in enumerate(digits):
         sums = vectors.new_zeros(values, vectors.shape[1])
         for codes, part in zip(of_codes[:, digit].split(CHUNK), vectors.split(CHUNK), strict=True):
             sums.index_add_(0, codes, part)
         counts = torch.bincount(of_codes[:, digit], minlength=values).clamp(min=1)
-        found.append(sums / counts[:, None])
-    return torch.cat(found)
+        means.append(sums / counts[:, None])
+    return torch.cat(means)

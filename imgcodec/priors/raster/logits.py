@@ -1,11 +1,11 @@
-"""Integer logits to the integer weights of the range coder: the softmax of the priors over one code a place."""
+"""From integer logits to the integer weights of the range coder: the softmax of the raster priors."""
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.entropy import TOTAL
+from imgcodec.bitstream.entropy import TOTAL, complete_weights
 from imgcodec.priors.raster.protocol import LOGIT_UNIT
 
 EXPONENTIALS = np.array([round(TOTAL * math.exp(-i / LOGIT_UNIT)) for i in range(555)] + [0], np.int64)
@@ -13,14 +13,11 @@ EXPONENTIALS = np.array([round(TOTAL * math.exp(-i / LOGIT_UNIT)) for i in range
 
 
 def weights_of(logits: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Logits (n, V) in 1/32 nat -> weights (n, V) that sum to 2**24 - V; the coder's counts are weight + 1.
+    """Logits (n, V) in 1/32 nat, V <= 4096 -> weights (n, V) that sum to 2**24 - V; the coder's counts are weight + 1.
 
     e = EXPONENTIALS[largest - logit]; weight = floor(e * (2**24 - V) / sum(e)); what is missing from 2**24 - V goes to
-    the first of the symbols with the largest logit. In int64: e * 2**24 is at most 2**48.
+    the first of the largest weights, which is the first of the largest logits. In int64: e * 2**24 is at most 2**48.
     """
     behind = logits.max(1, keepdims=True) - logits
     exponentials = EXPONENTIALS[np.minimum(behind, len(EXPONENTIALS) - 1)]
-    free = TOTAL - logits.shape[1]
-    weights = exponentials * free // exponentials.sum(1, keepdims=True)
-    weights[np.arange(len(weights)), behind.argmin(1)] += free - weights.sum(1)
-    return weights
+    return complete_weights(exponentials * (TOTAL - logits.shape[1]) // exponentials.sum(1, keepdims=True))

@@ -1,8 +1,8 @@
-"""What the priors over one code a place have in common: raster transformer and PixelCNN.
+"""What the raster priors have in common: raster transformer and PixelCNN, for tokenizers with one code per position.
 
-Tokens come one after the other: coarse stages first, each row by row. Codes of a large codebook are written as digits,
-most significant first: 16384 codes are two digits of 128. So no distribution is over more symbols than it can be
-coded with, and each digit's is predicted knowing the ones before it.
+Tokens come one after the other in raster order: coarse stages first, each row by row. Tokens of a large codebook are
+split into digits, the most significant first: 16384 codes are two digits of 128. So no distribution has more symbols
+than the range coder takes, and each digit is predicted from those before it.
 """
 
 import math
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 
-class Place(NamedTuple):
-    """Where a digit stands: stage, row and column of its token, and which digit of it, from 0."""
+class DigitPosition(NamedTuple):
+    """Stage, row and column of a token, and which of its digits, from 0."""
 
     stage: int
     row: int
@@ -22,38 +22,37 @@ class Place(NamedTuple):
     digit: int
 
 
-Code = Callable[[Place, Tensor], Tensor]
-"""(place, logits (B, digits[place.digit])) -> the digit there, int64 (B,). Who calls a walk decides what it does: write
-tokens that are given, read them, sample them. Logits are in nats; in exact arithmetic, integers in units of
-1/LOGIT_UNIT."""
+DigitCoder = Callable[[DigitPosition, Tensor], Tensor]
+"""(position, logits (B, digits[position.digit])) -> the digit there, int64 (B,). It writes given tokens, reads them or
+samples them. Logits are in nats; in exact arithmetic, integers in units of 1/LOGIT_UNIT."""
 
 LOGIT_UNIT = 32
 
 
 class RasterPrior(Protocol):
-    """A pure `nn.Module` of this shape, in float, with fake quantization or exact.
+    """The interface of a prior, a pure `nn.Module`: in float, with fake quantization or exact.
 
-    sides: tokens a full tile is wide and high, by stage, coarse first. A tile may be smaller.
-    digits: how many values each digit of a token has; their product is at least the number of codes.
-    codes: tokens are 0..codes - 1.
+    sides: width and height of a full tile in tokens, by stage, coarse first. A tile may be smaller.
+    digits: the number of values of each digit of a token; their product is at least `codebook_size`.
+    codebook_size: tokens are 0..codebook_size - 1.
     """
 
     sides: tuple[int, ...]
     digits: tuple[int, ...]
-    codes: int
+    codebook_size: int
 
     def forward(self, tokens: list[Tensor]) -> list[list[Tensor]]:
-        """Tokens (B, h, w) of every stage -> logits of every stage and digit, (B, digits[d], h, w), all at once: those
-        at a place depend on the tokens before it alone, and on the digits before this one."""
+        """Tokens (B, h, w) of every stage -> logits of every stage and digit, (B, digits[d], h, w), all at once. Those
+        of a digit depend on earlier tokens and on the earlier digits of its own token only."""
 
-    def walk(self, batch: int, sizes: Sequence[tuple[int, int]], code: Code) -> list[Tensor]:
-        """Calls `code` for every digit, in order; gives the tokens (batch, h, w) of the stages in `sizes` (rows,
-        columns), which may be only the first ones. What was computed for earlier places is kept, not computed again.
-        The logits are those of `forward`: bit for bit in exact arithmetic."""
+    def step_through(self, batch: int, sizes: Sequence[tuple[int, int]], code: DigitCoder) -> list[Tensor]:
+        """Calls `code` for every digit, in coding order; returns the tokens (batch, h, w) of the stages in `sizes`
+        (rows, columns), which may be only the first ones. What was computed for earlier tokens is kept, not computed
+        again. The logits are those of `forward`, in exact arithmetic to the bit."""
 
 
 def to_digits(tokens: Tensor, digits: tuple[int, ...]) -> Tensor:
-    """Tokens (...) -> digits (..., len(digits)). By division: bit shifts are not right on every device."""
+    """Tokens (...) -> digits (..., len(digits)). Divides, because bit shifts are wrong on some devices."""
     units = torch.tensor([math.prod(digits[i + 1 :]) for i in range(len(digits))], device=tokens.device)
     sizes = torch.tensor(digits, device=tokens.device)
     return torch.div(tokens[..., None], units, rounding_mode="floor") % sizes

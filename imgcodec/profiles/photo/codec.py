@@ -12,8 +12,8 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
-from imgcodec.priors.photo.coding import Coder, walk_tile
-from imgcodec.priors.photo.rdoq import Chooser, ChoosingEncoder, Rounder
+from imgcodec.priors.photo.coding import Coder, code_tile
+from imgcodec.priors.photo.rdoq import RDOQEncoder, RDOQuantizer, Rounder
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.model import PhotoModel
@@ -118,7 +118,7 @@ class PhotoCodec:
 
         def coder(stage: int, region: tuple[slice, slice]) -> RangeEncoder:
             # stage 0 is rounded already: stage 1 is its residual
-            return ChoosingEncoder(tables, slices[stage], distortion_weight[region]) if stage else RangeEncoder(tables)
+            return RDOQEncoder(tables, slices[stage], distortion_weight[region]) if stage else RangeEncoder(tables)
 
         tokens, coders = self._code(header, values, coder)
         return tokens, _sections(coders)
@@ -142,8 +142,8 @@ class PhotoCodec:
     ) -> Tokens:
         tables, slices = self.photo.tables, self.photo.prior.config.slices
 
-        def coder(stage: int, region: tuple[slice, slice]) -> Chooser | Rounder:
-            return Chooser(tables, slices[stage], distortion_weight[region]) if stage else Rounder()
+        def coder(stage: int, region: tuple[slice, slice]) -> RDOQuantizer | Rounder:
+            return RDOQuantizer(tables, slices[stage], distortion_weight[region]) if stage else Rounder()
 
         return self._code(header, values, coder)[0]
 
@@ -172,7 +172,7 @@ class PhotoCodec:
             coders = [coder(stage, place) for stage, place in enumerate(places)]
             tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
             with exact_arithmetic():
-                done = walk_tile(
+                done = code_tile(
                     self.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(header), tile, self._zero
                 )
             for stage, (y, x), tokens in zip(coded, places, done, strict=True):
@@ -193,7 +193,7 @@ class PhotoCodec:
             places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
             with exact_arithmetic():
-                tile = walk_tile(self.photo.prior, coders, sizes, prior_quality(header), None, self._zero)
+                tile = code_tile(self.photo.prior, coders, sizes, prior_quality(header), None, self._zero)
             for stage, (y, x), tokens in zip(stages, places, tile, strict=False):
                 stage[:, y, x] = tokens
 

@@ -16,7 +16,8 @@ from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.photo.tables import SCALES, UNIT
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig, Synthesis
+from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.transforms import Synthesis
 
 
 @dataclass

@@ -36,13 +36,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imgcodec.bitstream.header import QUALITY_MAX, Header, Rectangle, Tune
+from imgcodec.metrics.definitions import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE
 from imgcodec.metrics.differentiable import ms_ssim_db, psnr, ssimulacra2
-from imgcodec.metrics.reference import MsSsim
-from imgcodec.metrics.ssimulacra2 import SMALLEST_SIDE
 from imgcodec.priors.integer.trainable import restore, unquantize
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.priors.photo.windows import pack, unpack
+from imgcodec.priors.photo.windows import checkerboard_half, join_slices
 from imgcodec.profiles.photo.model import PhotoModel
 from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.layers import straight_through
@@ -64,14 +63,14 @@ class MetricTerm:
     """A metric's part in the distortion.
 
     metric: of original and decoded pixels (B, 3, H, W). share: of the distortion. doubling: by how much the metric
-    rises along the rate-distortion curve when the bits double, at qualities 0 and 100. smallest: the smallest side, in
+    rises along the rate-distortion curve when the bits double, at qualities 0 and 100. min_side: the smallest side, in
     pixels, of a picture that it can be measured of.
     """
 
     metric: Callable[[Tensor, Tensor], Tensor]
     share: float
     doubling: tuple[float, float]
-    smallest: int = 1
+    min_side: int = 1
 
     def rise(self, part: float) -> float:
         """By how much the metric rises when the bits double, at a quality in 0..1."""
@@ -82,8 +81,8 @@ PSNR = MetricTerm(psnr, 1.0, (1.8, 4.6))
 METRIC_TERMS = {
     Tune.PSNR: (PSNR,),
     Tune.VISUAL: (
-        MetricTerm(ms_ssim_db, 0.65, (2.1, 3.7), MsSsim.SMALLEST_SIDE),
-        MetricTerm(ssimulacra2, 0.3, (34.0, 8.0), SMALLEST_SIDE),
+        MetricTerm(ms_ssim_db, 0.65, (2.1, 3.7), MS_SSIM_MIN_SIDE),
+        MetricTerm(ssimulacra2, 0.3, (34.0, 8.0), SSIMULACRA2_MIN_SIDE),
         replace(PSNR, share=0.05),  # keeps colours and flat places where they are
     ),
 }
@@ -151,7 +150,7 @@ class _Tile:
         self.half = photo.tokenizer.config.codes // 2
         self.level = torch.tensor([photo.level(header)], device=device)
         part = header.quality / QUALITY_MAX
-        terms = [term for term in METRIC_TERMS[header.tune] if term.smallest <= min(tile.width, tile.height)]
+        terms = [term for term in METRIC_TERMS[header.tune] if term.min_side <= min(tile.width, tile.height)]
         shares = sum(term.share for term in terms)
         self.metrics = [(term.metric, term.share / shares / term.rise(part)) for term in terms]
         self.decibel = 1 / PSNR.rise(part)
@@ -255,13 +254,13 @@ class _Tile:
         total = torch.zeros((), device=tokens.device)
         own: list[list[Tensor]] = [[], [], []]
 
-        def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
+        def code(stage: int, first: int, groups: int, parameters: Tensor, parity: int) -> Tensor:
             nonlocal total
             mean, scale = parameters.float().chunk(2, 1)
-            value = pack(given[stage][:, first : first + groups], phase)
+            value = checkerboard_half(given[stage][:, first : first + groups], parity)
             if stage == 1:  # the bits of stage 0 do not change
                 fixed = value.detach()
-                total = total + (logistic_bits(fixed, mean, scale) * pack(self.coded, phase)).sum()
+                total = total + (logistic_bits(fixed, mean, scale) * checkerboard_half(self.coded, parity)).sum()
                 with torch.no_grad():
                     for change, kept in zip((-1, 0, 1), own, strict=True):
                         kept.append(logistic_bits(fixed + change, mean, scale))
@@ -269,7 +268,7 @@ class _Tile:
 
         self.soft(self.shape, self.level, code)
         rows, columns = tokens.shape[2:]
-        wholes = [torch.cat([unpack(b, w) for b, w in zip(o[::2], o[1::2], strict=True)], 1) for o in own]
+        wholes = [join_slices(halves) for halves in own]
         return total, [whole[:, :, :rows, :columns] for whole in wholes]
 
     def decode(self, tokens: Tensor) -> Tensor:
@@ -278,7 +277,8 @@ class _Tile:
         below, right = self.around.shape[2] - self.row - rows, self.around.shape[3] - self.column - columns
         fine = self.around + F.pad(tokens, (self.column, right, self.row, below))
         indices = [stage.detach() + self.half for stage in (self.coarse, fine)]
-        exact, near = tokenizer.dequantize(indices, self.level), tokenizer.reconstruct([self.coarse, fine], self.level)
+        exact = tokenizer.dequantize(indices, self.level)
+        near = tokenizer.dequantize_lattice([self.coarse, fine], self.level)
         decoded = self.synthesis(straight_through(exact, near), self.level % tokenizer.config.levels).float()
         return decoded[:, :, self.shown[0], self.shown[1]].clamp(0, 1)  # what is outside is not shown
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from imgcodec.profiles.photo.masking import importance
 from imgcodec.speed import reduced_precision
-from imgcodec.tokenizers.rvq import POOL, STRIDES, ResidualVQ, Synthesis
-from imgcodec.tokenizers.transforms import BLOCK
+from imgcodec.tokenizers.rvq import POOL, STRIDES, ResidualVQ
+from imgcodec.tokenizers.transforms import BLOCK, Synthesis
 
 PIECE = 8 * STRIDES[0]
 """Side of a piece in pixels, a multiple of all strides."""
@@ -69,7 +69,7 @@ def quantize_latent(
             region = region[: weight.shape[0], : weight.shape[1]]
             region[:] = weight[: region.shape[0], : region.shape[1]]
         levels = torch.tensor([level], device=piece.latent.device)
-        for stage, stride, found in zip(tokens, STRIDES, tokenizer.scale_latent(piece.latent, levels), strict=True):
+        for stage, stride, found in zip(tokens, STRIDES, tokenizer.scaled_residuals(piece.latent, levels), strict=True):
             region = stage[:, piece.top // stride :, piece.left // stride :][:, : found.shape[2], : found.shape[3]]
             region[:] = found[0, :, : region.shape[1], : region.shape[2]].half().cpu().numpy()
     return tokens, distortion_weight

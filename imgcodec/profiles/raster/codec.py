@@ -15,7 +15,7 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.raster.coding import walk_tiles
+from imgcodec.priors.raster.coding import code_tiles
 from imgcodec.priors.raster.sampling import sample
 from imgcodec.profiles.raster.layout import LAYOUT, TILE
 from imgcodec.profiles.raster.model import Prior, RasterModel, Tokenizer
@@ -111,7 +111,7 @@ class RasterCodec:
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
         LAYOUT.check(tokens.header)
-        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.raster.tokenizer.codes)
+        check_shapes(tokens.stages, [s.shape for s in self.empty(tokens.header)], self.raster.tokenizer.codebook_size)
 
     def write(self, tokens: Tokens) -> list[Section]:
         """In batches of tiles of equal size."""
@@ -126,7 +126,7 @@ class RasterCodec:
             sizes = [v.shape[1:] for v in values]
             coders = [[RangeEncoder(None) for _ in values] for _ in tiles]
             with exact_arithmetic():
-                walk_tiles(self.raster.prior, coders, sizes, values, self.raster.tokenizer.codes)
+                code_tiles(self.raster.prior, coders, sizes, values, self.raster.tokenizer.codebook_size)
             sections += [
                 Section(SectionType.TOKENS, stage, tile, coder.finish())
                 for tile, streams in zip(tiles, coders, strict=True)
@@ -147,7 +147,7 @@ class RasterCodec:
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places[0]]
             coders = [[RangeDecoder(None, stream) for stream in streams[t]] for t in batch]
             with exact_arithmetic():
-                found = walk_tiles(self.raster.prior, coders, sizes, None, self.raster.tokenizer.codes)
+                found = code_tiles(self.raster.prior, coders, sizes, None, self.raster.tokenizer.codebook_size)
             for number, at in enumerate(places):
                 for stage, (y, x), values in zip(stages, at, found, strict=False):
                     stage[0, y, x] = values[number]
@@ -181,7 +181,7 @@ class RasterCodec:
         with exact_arithmetic():
             tokens = sample(self.raster.prior, count, sizes, sampling.temperature, sampling.top_k, generator, given)
         # digits may spell a number beyond the last code
-        stages = [stage.clamp(max=tokenizer.codes - 1).to("cpu", torch.int32).numpy() for stage in tokens]
+        stages = [stage.clamp(max=tokenizer.codebook_size - 1).to("cpu", torch.int32).numpy() for stage in tokens]
         return [Tokens(header, [s[i : i + 1] for s in stages]) for i in range(count)]
 
     @cached_property

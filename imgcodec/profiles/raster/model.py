@@ -85,8 +85,10 @@ def check_pair(tokenizer: Tokenizer, prior: Prior) -> None:
         raise UsageError(f"{names}: the one has {len(sides)} stages, the other takes {len(prior.sides)}.")
     if prior.sides != sides:
         raise UsageError(f"{names}: a tile has {sides} tokens a side, and the prior was made for {prior.sides}.")
-    if prior.codes < tokenizer.codes:
-        raise UsageError(f"{names}: there are {tokenizer.codes} codes, and the prior knows {prior.codes}.")
+    if prior.codebook_size < tokenizer.codebook_size:
+        raise UsageError(
+            f"{names}: there are {tokenizer.codebook_size} codes, and the prior knows {prior.codebook_size}."
+        )
 
 
 def kind_of(module: Tokenizer | Prior) -> str:

@@ -1,1 +1,1 @@
-"""Training of the profile `photo`."""
+"""Training of the profile `photo`: objective, recipe, and export to a model file."""

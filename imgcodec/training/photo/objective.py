@@ -1,5 +1,5 @@
-"""Training of the `photo` tokenizer and prior: one loss, bpp + lambda * 255^2 * MSE, over all qualities at once; and of
-the synthesis for `--tune visual`, on the same tokens with a loss of perceptual metrics."""
+"""Training of the `photo` tokenizer and prior with one loss, bpp + lambda * 255^2 * MSE, for all qualities at once; and
+of the synthesis for `--tune visual` with a loss of perceptual metrics, on the tokens of its own tune."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,35 +13,36 @@ from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.metrics.differentiable import visual_loss
-from imgcodec.priors.integer.trainable import Rows, calibrate, unquantize
-from imgcodec.priors.photo.rate import choose_tokens, logistic_bits
+from imgcodec.priors.integer.trainable import LevelTable, calibrate, unquantize
+from imgcodec.priors.photo.rate import logistic_bits, rdo_quantize
 from imgcodec.priors.photo.rdoq import slice_weight
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.priors.photo.windows import pack, unpack
+from imgcodec.priors.photo.windows import checkerboard_half, join_slices
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
-from imgcodec.training.optimizer import LARGEST_BASIS
+from imgcodec.training.optimizer import MAX_BASIS
 from imgcodec.training.photo.visual import visual_shift
 
 
 @dataclass(frozen=True)
 class Lambdas:
-    """Rate-distortion trade-off by level, log-spaced."""
+    """The rate-distortion trade-off lambda of each level, log-spaced."""
 
     lowest: float = 0.0008
     highest: float = 0.1
 
     def at(self, level: Tensor, levels: int) -> Tensor:
+        """Lambda of fractional levels, 0 to `levels` - 1."""
         span = math.log(self.highest / self.lowest)
         return self.lowest * torch.exp(level * (span / (levels - 1)))
 
 
 @dataclass(frozen=True)
-class Data:
-    """What a run trains on (uint8 (H, W, 3) photographs) and is validated on (the same, sides multiples of 256)."""
+class PhotoData:
+    """photographs: to train on, uint8 (H, W, 3). development: to validate on, likewise, sides multiples of 256."""
 
     photographs: list[np.ndarray]
     development: list[np.ndarray]
@@ -52,7 +53,7 @@ class Data:
     device: torch.device = distributed.CPU
 
 
-def photo_forward(
+def rate_and_distortion(
     tokenizer: ResidualVQ,
     prior: PhotoPrior,
     pixels: Tensor,
@@ -61,41 +62,42 @@ def photo_forward(
     trains: str = "all",
     noisy: bool = False,
 ) -> tuple[Tensor, Tensor]:
-    """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, level (B,) -> bits (B,), MSE (B,); zeros for what is not
-    trained. noisy: see `code_length`."""
+    """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, and level (B,) -> bits (B,) and MSE (B,), which is zero
+    where only the prior is trained. trains, noisy: see `PhotoPhase`."""
     with torch.set_grad_enabled(trains == "all"):
         latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
-        values = tokenizer.relax(latent, level)
+        values = tokenizer.ste_residuals(latent, level)
     with torch.set_grad_enabled(trains != "synthesis"):
-        bits, tokens = code_length(prior, values, level, noisy=noisy)
+        bits, tokens = bits_and_tokens(prior, values, level, noisy=noisy)
     error = torch.zeros_like(level)
     if trains in ("all", "synthesis"):
-        decoded = tokenizer.synthesis(tokenizer.reconstruct(tokens, level), level)
+        decoded = tokenizer.synthesis(tokenizer.dequantize_lattice(tokens, level), level)
         error = (decoded.float() - pixels).square().mean((1, 2, 3))
     return bits, error
 
 
-def code_length(
-    prior: PhotoPrior, values: Sequence[Tensor], level: Tensor, chooses: bool = True, noisy: bool = False
+def bits_and_tokens(
+    prior: PhotoPrior, values: Sequence[Tensor], level: Tensor, rounds: bool = True, noisy: bool = False
 ) -> tuple[Tensor, list[Tensor]]:
-    """Bits (B,) of the tokens of both stages (B, groups, h, w), and the tokens, all centred.
+    """Values of both stages (B, groups, h, w), centred, and level (B,) -> the bits (B,) of their tokens, and the
+    tokens.
 
-    chooses: `values` of stage 1 are real numbers, to be rounded as the encoder rounds them
-    (`imgcodec.priors.photo.rdoq`), with gradients straight through; else they are tokens.
+    rounds: values of stage 1 are real numbers, to be rounded as the encoder rounds them (`imgcodec.priors.photo.rdoq`),
+    with gradients straight through; otherwise they are tokens. noisy: see `PhotoPhase`.
     """
     batch, _, height, width = values[0].shape
     total = torch.zeros(batch, device=level.device)
     chosen: list[list[Tensor]] = [[], []]
 
-    def code(stage: int, first: int, groups: int, parameters: Tensor, phase: int) -> Tensor:
+    def code(stage: int, first: int, groups: int, parameters: Tensor, parity: int) -> Tensor:
         nonlocal total
         mean, scale = parameters.float().chunk(2, 1)
-        value = pack(values[stage][:, first : first + groups], phase)
-        if not chooses or stage == 0:
+        value = checkerboard_half(values[stage][:, first : first + groups], parity)
+        if not rounds or stage == 0:
             total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
         else:
             weight = slice_weight(first, groups, values[stage].shape[1])
-            token = choose_tokens(value.detach(), mean.detach(), scale.detach(), weight)
+            token = rdo_quantize(value.detach(), mean.detach(), scale.detach(), weight)
             if noisy:
                 total = total + logistic_bits(token, mean, scale).sum((1, 2, 3))
                 alive = ~((token == 0) & (scale.detach() < DEAD_SCALE) & (mean.detach().abs() < DEAD_MEAN))
@@ -108,7 +110,7 @@ def code_length(
         return value
 
     prior((batch, height, width), level, code)
-    tokens = [torch.cat([unpack(b, w) for b, w in zip(c[::2], c[1::2], strict=True)], 1) for c in chosen]
+    tokens = [join_slices(halves) for halves in chosen]
     return total, tokens
 
 
@@ -118,8 +120,8 @@ which charges it 0.3 bits at most."""
 
 
 def rate_under_noise(value: Tensor, mean: Tensor, scale: Tensor, alive: Tensor) -> Tensor:
-    """Zeros (B,) whose gradient by `value` is that of the bits of what is alive, with uniform noise instead of rounding
-    (Balle et al. 2017)."""
+    """Zeros (B,) with a gradient by `value`: that of the bits of the values that are alive, with uniform noise instead
+    of rounding (Balle et al. 2017)."""
     bits = logistic_bits(value + torch.rand_like(value) - 0.5, mean, scale)
     bits = bits.masked_fill(~alive, 0).sum((1, 2, 3))
     return bits - bits.detach()
@@ -127,16 +129,15 @@ def rate_under_noise(value: Tensor, mean: Tensor, scale: Tensor, alive: Tensor) 
 
 @dataclass(frozen=True)
 class PhotoPhase(Phase):
-    """trains: all, or only the prior, the synthesis or the visual synthesis: for fixed tokens these know nothing of
-    each other.
-    linear_until: the fraction of the phase in which the analysis is its linear path alone (a quarter cheaper).
-    noisy: the analysis learns rate from uniform noise instead of straight through (`code_length`).
-    quantized: the prior trains with fake quantization, so that its export to integers loses next to nothing.
-    shift_gains: added to the logarithm of the gains of stage 1 before the phase, by slice of the prior:
-    straight-through gradients do not see that tokens of early slices are context for the others, and leave their steps
-    too wide.
-    begin_visual: before the phase, and unless it has one already, the model gets a visual tune: steps by sensitivity
-    (`imgcodec.training.photo.visual`), rows of the prior and synthesis as copies of those for PSNR."""
+    """trains: all, or only the prior, the synthesis or the visual synthesis, which for frozen tokens do not depend on
+    each other. linear_until: the fraction of the phase in which the analysis is its linear path alone (a quarter
+    cheaper). noisy: the gradient of the rate by the latent comes from uniform noise instead of straight-through
+    rounding, and dead zeros have none. quantized: the prior trains with fake quantization, so that its export to
+    integers loses next to nothing. shift_gains: added to the logarithm of the gains of stage 1 before the phase, one
+    number for each slice of the prior. Straight-through gradients do not see that tokens of early slices are context
+    for later ones, and make their steps too wide. begin_visual: before the phase the model gets a visual tune: steps by
+    sensitivity (`imgcodec.training.photo.visual`), level tables and synthesis as copies of those for PSNR.
+    """
 
     trains: Literal["all", "prior", "synthesis", "visual"] = "all"
     linear_until: float = 0.0
@@ -146,8 +147,8 @@ class PhotoPhase(Phase):
     begin_visual: bool = False
 
 
-class Photo(nn.Module):
-    """Tokenizer and prior, trained together."""
+class PhotoNetworks(nn.Module):
+    """Tokenizer and prior of a `photo` model in training."""
 
     def __init__(self, tokenizer: ResidualVQ, prior: PhotoPrior) -> None:
         super().__init__()
@@ -155,8 +156,8 @@ class Photo(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resume: bool) -> None:
-    """Trains tokenizer and prior through one phase, and leaves the averaged weights in the model."""
+def train_phase(model: PhotoNetworks, phase: PhotoPhase, data: PhotoData, folder: Path, resume: bool) -> None:
+    """Trains one phase, and leaves the averaged weights in the model."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
     model.requires_grad_(False)
@@ -169,20 +170,20 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     if phase.quantized and not prior.upsample.quantized:
         calibrate(prior, lambda: calibration_pass(model, data))
 
-    run = Run(phase, model, groups(model, phase), folder)
+    run = Run(phase, model, parameter_groups(model, phase), folder)
     if phase.trains in ("all", "prior") and not phase.quantized:
-        unquantize(prior)  # a model file gave integers
+        unquantize(prior)  # a prior from a model file is quantized
     if phase.shift_gains:
         shift_gains(model, phase.shift_gains)
     if phase.begin_visual or (phase.trains == "visual" and not tokenizer.visual_shift.any()):
-        begin_visual(model, data)
+        add_visual_tune(model, data)
     if resume:
         run.resume()
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((data.seed, step, distributed.rank()))
         pixels = random_crops(data.photographs, data.crop, data.batch, rng)
-        # one level from each of as many equal parts as there are crops: their losses differ more than pictures do
+        # stratified: levels differ more in their losses than pictures do
         level = torch.from_numpy((rng.permutation(data.batch) + rng.random(data.batch)) / data.batch).float()
         level = level * (levels - 1)
         tune = torch.from_numpy(rng.integers(0, prior.config.tunes if phase.trains == "prior" else 1, data.batch))
@@ -191,13 +192,13 @@ def train_phase(model: Photo, phase: PhotoPhase, data: Data, folder: Path, resum
     def validation() -> Report:
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
 
-    run_phase(run, Objective(model, phase, data.lambdas), batch, validation)
+    run_phase(run, PhotoObjective(model, phase, data.lambdas), batch, validation)
 
 
-def groups(model: Photo, phase: PhotoPhase) -> Callable[[str], str]:
-    """What `Run` asks of each parameter. SOAP, where a phase has it, takes all weights but small ones and those of the
-    linear paths, whose precision is the ceiling of the codec."""
-    large = {n for n, p in model.named_parameters() if p.dim() == 4 and p.numel() > LARGEST_BASIS}
+def parameter_groups(model: PhotoNetworks, phase: PhotoPhase) -> Callable[[str], str]:
+    """The parameter group of each parameter, for `Run`. SOAP, where a phase has it, trains all weights but small ones
+    and those of the linear paths, whose precision is the ceiling of the codec."""
+    large = {n for n, p in model.named_parameters() if p.dim() == 4 and p.numel() > MAX_BASIS}
     matrices = large if phase.matrix_rate else set()
 
     def group(name: str) -> str:
@@ -210,12 +211,12 @@ def groups(model: Photo, phase: PhotoPhase) -> Callable[[str], str]:
     return group
 
 
-class Objective(nn.Module):
-    """What a phase makes small: (progress, pixels uint8 (B, 3, H, W), level (B,)) -> loss, and figures to log.
+class PhotoObjective(nn.Module):
+    """(progress, pixels uint8 (B, 3, H, W), level (B,)) -> loss, and figures to log.
 
-    Levels of the visual tune follow those of the other; a phase that trains its synthesis takes them as for PSNR."""
+    Levels of the visual tune follow those of the other; a phase that trains its synthesis has them as for PSNR."""
 
-    def __init__(self, model: Photo, phase: PhotoPhase, lambdas: Lambdas) -> None:
+    def __init__(self, model: PhotoNetworks, phase: PhotoPhase, lambdas: Lambdas) -> None:
         super().__init__()
         self.model, self.phase, self.lambdas = model, phase, lambdas
 
@@ -226,32 +227,31 @@ class Objective(nn.Module):
             if trains == "visual":
                 return visual_loss(pixels, decode_visually(self.model, pixels, level))
             linear = progress < self.phase.linear_until
-            bits, error = photo_forward(tokenizer, self.model.prior, pixels, level, linear, trains, self.phase.noisy)
-        bpp, trade = (
-            bits / pixels[0, 0].numel(),
-            self.lambdas.at(level % tokenizer.config.levels, tokenizer.config.levels),
-        )
-        loss = ((bpp + trade * 255**2 * error) / trade.sqrt()).mean()
+            bits, error = rate_and_distortion(
+                tokenizer, self.model.prior, pixels, level, linear, trains, self.phase.noisy
+            )
+        levels = tokenizer.config.levels
+        bpp, lambda_ = bits / pixels[0, 0].numel(), self.lambdas.at(level % levels, levels)
+        loss = ((bpp + lambda_ * 255**2 * error) / lambda_.sqrt()).mean()
         return loss, {"loss": loss, "bpp": bpp.mean(), "psnr": -10 * error.clamp(min=1e-10).log10().mean()}
 
 
-def decode_visually(model: Photo, pixels: Tensor, level: Tensor) -> Tensor:
-    """Pixels (B, 3, H, W) in 0..1 -> what the visual tune decodes them to, with gradients for its synthesis alone.
-
-    level: (B,) as for PSNR.
-    """
+def decode_visually(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> Tensor:
+    """Pixels (B, 3, H, W) in 0..1 and level (B,) as for PSNR -> their reconstruction in the visual tune, with gradients
+    for its synthesis alone."""
     tokenizer = model.tokenizer
     assert tokenizer.visual is not None
     with torch.no_grad():
-        place = level + tokenizer.config.levels
-        _, tokens = code_length(model.prior, tokenizer.relax(tokenizer.analysis(pixels), place), place)
-        latent = tokenizer.reconstruct(tokens, place)
+        visual_level = level + tokenizer.config.levels
+        values = tokenizer.ste_residuals(tokenizer.analysis(pixels), visual_level)
+        _, tokens = bits_and_tokens(model.prior, values, visual_level)
+        latent = tokenizer.dequantize_lattice(tokens, visual_level)
     return tokenizer.visual(latent, level)
 
 
 @torch.no_grad()
-def begin_visual(model: Photo, data: Data) -> None:
-    """Gives a model a visual tune: steps by sensitivity, the rest as for PSNR."""
+def add_visual_tune(model: PhotoNetworks, data: PhotoData) -> None:
+    """Initialises the visual tune of a model: steps by sensitivity, the rest as for PSNR."""
     tokenizer = model.tokenizer
     assert tokenizer.visual is not None
     rng = np.random.default_rng(data.seed)
@@ -261,49 +261,49 @@ def begin_visual(model: Photo, data: Data) -> None:
         tokenizer.visual_shift.copy_(visual_shift(tokenizer, crops))
     tokenizer.visual.load_state_dict(tokenizer.synthesis.state_dict())
     for layer in model.prior.modules():
-        if isinstance(layer, Rows):
-            of_psnr = layer.rows[: len(layer.rows) // 2]
-            layer.rows.copy_(of_psnr.repeat(2, 1))
+        if isinstance(layer, LevelTable):
+            psnr_rows = layer.rows[: len(layer.rows) // 2]
+            layer.rows.copy_(psnr_rows.repeat(2, 1))
 
 
 @torch.no_grad()
-def shift_gains(model: Photo, shifts: tuple[float, ...]) -> None:
-    """Adds to the logarithm of the gains of stage 1, one number for each slice of the prior."""
+def shift_gains(model: PhotoNetworks, shifts: tuple[float, ...]) -> None:
+    """Adds numbers to the logarithm of the gains of stage 1, one for each slice of the prior."""
     groups = torch.tensor(model.prior.config.slices[1])
     model.tokenizer.log_gain[1].add_(torch.tensor(shifts).repeat_interleave(groups))
 
 
 @torch.no_grad()
-def change_lambdas(model: Photo, old: Lambdas, new: Lambdas) -> None:
-    """Gives every level what the model had for its new lambda: a start for training on. Beyond the old range, gains
-    are extrapolated and the rest stays as it was at its end."""
+def change_lambdas(model: PhotoNetworks, old: Lambdas, new: Lambdas) -> None:
+    """Interpolates everything that depends on the level, so that each level gets what the model had for its new lambda:
+    a start for further training. Beyond the old range gains are extrapolated, and the rest is that of its end."""
     levels = model.tokenizer.config.levels
-    wanted = new.at(torch.arange(float(levels)), levels).log()
-    had = old.at(torch.arange(float(levels)), levels).log()
-    position = (wanted - had[0]) / (had[1] - had[0])
+    new_logs = new.at(torch.arange(float(levels)), levels).log()
+    old_logs = old.at(torch.arange(float(levels)), levels).log()
+    old_level = (new_logs - old_logs[0]) / (old_logs[1] - old_logs[0])
     for table in model.tokenizer.log_gain:
-        table.copy_(interpolate_levels(table, position)[:, :, 0, 0])
+        table.copy_(interpolate_levels(table, old_level)[:, :, 0, 0])
     syntheses = [s for s in (model.tokenizer.synthesis, model.tokenizer.visual) if s is not None]
-    rows = [m.rows for m in model.prior.modules() if isinstance(m, Rows)]
+    rows = [m.rows for m in model.prior.modules() if isinstance(m, LevelTable)]
     for table in [*(s.level for s in syntheses), *(t for r in rows for t in r.split(levels))]:
-        table.copy_(interpolate_levels(table, position.clamp(0, levels - 1))[:, :, 0, 0])
+        table.copy_(interpolate_levels(table, old_level.clamp(0, levels - 1))[:, :, 0, 0])
 
 
 @torch.no_grad()
-def calibration_pass(model: Photo, data: Data, batches: int = 8) -> None:
-    """Typical data through the float prior."""
+def calibration_pass(model: PhotoNetworks, data: PhotoData, batches: int = 8) -> None:
+    """Passes typical data through the float prior."""
     levels = model.tokenizer.config.levels
     for step in range(batches):
         rng = np.random.default_rng((data.seed, 0, step))
         pixels = random_crops(data.photographs, data.crop, data.batch, rng).to(data.device).float().div_(255)
         level = torch.linspace(0, levels - 1, data.batch, device=data.device)
         level = level + levels * (step % model.prior.config.tunes)
-        code_length(model.prior, model.tokenizer.relax(model.tokenizer.analysis(pixels), level), level)
+        bits_and_tokens(model.prior, model.tokenizer.ste_residuals(model.tokenizer.analysis(pixels), level), level)
 
 
 @torch.no_grad()
-def validate(model: Photo, data: Data, linear_analysis: bool = False) -> Report:
-    """Code length and PSNR on the development set at every level, the loss over all, and the first picture at each."""
+def validate(model: PhotoNetworks, data: PhotoData, linear_analysis: bool = False) -> Report:
+    """Rate and PSNR on the development set at every level, the loss over all of them, and the first picture at each."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
     results: dict[str, float] = {}
@@ -316,15 +316,15 @@ def validate(model: Photo, data: Data, linear_analysis: bool = False) -> Report:
             x = torch.from_numpy(np.array(picture)).to(data.device).permute(2, 0, 1)[None].float().div(255)
             with torch.autocast(x.device.type, torch.bfloat16):
                 latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
-                bits, tokens = code_length(prior, tokenizer.relax(latent.float(), level), level)
-                decoded = tokenizer.synthesis(tokenizer.reconstruct(tokens, level), level).float()
+                bits, tokens = bits_and_tokens(prior, tokenizer.ste_residuals(latent.float(), level), level)
+                decoded = tokenizer.synthesis(tokenizer.dequantize_lattice(tokens, level), level).float()
             decoded = (decoded * 255).round().clamp(0, 255) / 255
             error = (decoded - x).square().mean()
-            trade = data.lambdas.at(level, levels)
+            lambda_ = data.lambdas.at(level, levels)
             rates.append(float(bits) / x[0, 0].numel())
             psnrs.append(-10 * math.log10(float(error)))
-            losses.append(float((rates[-1] + trade * 255**2 * error) / trade.sqrt()))
+            losses.append(float((rates[-1] + lambda_ * 255**2 * error) / lambda_.sqrt()))
             if number == 0:
-                pictures[f"level{index}"] = torch.cat([x[0], decoded[0]], 2)  # the original at the left
+                pictures[f"level{index}"] = torch.cat([x[0], decoded[0]], 2)  # the original is at the left
         results |= {f"bpp{index}": float(np.mean(rates)), f"psnr{index}": float(np.mean(psnrs))}
     return Report({"loss": float(np.mean(losses))} | results, pictures)

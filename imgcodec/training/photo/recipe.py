@@ -1,6 +1,5 @@
-"""A photo recipe: its phases, where they start from, and the model file at the end."""
+"""Recipes of `photo` models: their phases, the weights they start from, and the model file at the end."""
 
-import json
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -17,19 +16,17 @@ from imgcodec.model_file.untrusted import as_tuples
 from imgcodec.priors.integer.trainable import calibrate, restore
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.profiles.photo.model import build_photo_model
-from imgcodec.storage import files
 from imgcodec.tokenizers.layers import ResidualBlock
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
-from imgcodec.training import distributed
 from imgcodec.training.average import is_average, load_average
-from imgcodec.training.data import centre
-from imgcodec.training.loop import run_phases
+from imgcodec.training.data import centre_crop
+from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.photo.export import compare_rates, export_photo
-from imgcodec.training.photo.klt import start_from_klt
+from imgcodec.training.photo.klt import init_from_klt
 from imgcodec.training.photo.objective import (
-    Data,
     Lambdas,
-    Photo,
+    PhotoData,
+    PhotoNetworks,
     PhotoPhase,
     calibration_pass,
     change_lambdas,
@@ -39,9 +36,10 @@ from imgcodec.training.photo.objective import (
 
 @dataclass(frozen=True)
 class PhotoRecipe:
-    """What `recipes/photo.toml` says. phases run in order, each from the averaged weights of the one before.
+    """A recipe like `recipes/photo.toml`. Raises ValueError for parts that do not fit together.
 
-    export_crops: random crops that the frequency tables are fitted to. threads: of the CPU, 0 for all.
+    phases: in order, each from the averaged weights of the one before. crop: side in pixels. export_crops: random crops
+    that the frequency tables are fitted to. threads: of the CPU, 0 for all.
     """
 
     tokenizer: RVQConfig
@@ -56,10 +54,12 @@ class PhotoRecipe:
 
     def __post_init__(self) -> None:
         slices = len(self.prior.slices[1])
-        if any(len(phase.shift_gains) not in (0, slices) for phase in self.phases):  # known now, not an hour later
+        if any(
+            len(phase.shift_gains) not in (0, slices) for phase in self.phases
+        ):  # so that it is refused now, not an hour later
             raise ValueError(f"shift_gains takes a number for each of the {slices} slices of stage 1")
         if any(p.trains == "visual" or p.begin_visual for p in self.phases) and not self.tokenizer.visual:
-            raise ValueError("a phase is about the visual tune, and the tokenizer has none: set visual = true")
+            raise ValueError("a phase trains the visual tune, and the tokenizer has none: set visual = true")
         if self.prior.tunes != 1 + self.tokenizer.visual:
             raise ValueError("with visual = true the prior needs tunes = 2, and without it tunes = 1")
 
@@ -81,33 +81,32 @@ def train_photo(
     start: str | None,
     device: torch.device,
 ) -> Path:
-    """Trains through all phases; see `imgcodec.training.recipe.train`."""
-    development = [centre(p, 512, recipe.crop) for p in held_out[:: max(1, len(held_out) // 8)]]
-    data = Data(photographs, development, recipe.lambdas, recipe.crop, recipe.batch, recipe.seed, device)
-    model = Photo(ResidualVQ(recipe.tokenizer), PhotoPrior(recipe.prior))
+    """Trains all phases and writes the model file; see `imgcodec.training.recipe.train`."""
+    development = [centre_crop(p, 512, recipe.crop) for p in held_out[:: max(1, len(held_out) // 8)]]
+    data = PhotoData(photographs, development, recipe.lambdas, recipe.crop, recipe.batch, recipe.seed, device)
+    model = PhotoNetworks(ResidualVQ(recipe.tokenizer), PhotoPrior(recipe.prior))
     _initialize(model, data, start)
     model.to(device)
     run_phases(recipe.phases, model, folder, resume, lambda phase: train_phase(model, phase, data, folder, resume))
     model.eval()
     if not recipe.phases[-1].quantized:
         calibrate(model.prior, lambda: calibration_pass(model, data))
-    path = folder / "photo.safetensors"
-    if distributed.rank() == 0:
+
+    def export(path: Path) -> dict[str, Any]:
         model.cpu()
         export_photo(model, recipe.lambdas, photographs, recipe.export_crops, recipe.seed, path)
-        report = compare_rates(model.prior, path, development)
-        files.write(folder / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
-    distributed.wait_for_all(device)
-    return path
+        return compare_rates(model.prior, path, development)
+
+    return export_model(folder / "photo.safetensors", device, export)
 
 
-def _initialize(model: Photo, data: Data, start: str | None) -> None:
-    """Gives the model its first weights, on the CPU."""
+def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> None:
+    """Sets the weights that training starts from, on the CPU."""
     levels = model.tokenizer.config.levels
     if start is None:
         rng = np.random.default_rng(data.seed)
         lambdas = data.lambdas.at(torch.arange(float(levels)), levels)
-        start_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
+        init_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
         return
     if is_average(Path(start)):
         load_average(Path(start), model)
@@ -117,7 +116,7 @@ def _initialize(model: Photo, data: Data, start: str | None) -> None:
         raise UsageError(f"The model {start} is of profile {file.config['profile']}, and the recipe of profile photo.")
     shipped = build_photo_model(file, "cpu")
     ours, theirs = model.tokenizer.config, shipped.tokenizer.config
-    # one of them may have a visual tune that the other lacks, and ours may have more blocks
+    # either may have a visual tune that the other lacks, and ours may have more blocks
     same_tokenizer = ours == replace(
         theirs, visual=ours.visual, analysis_blocks=ours.analysis_blocks, synthesis_blocks=ours.synthesis_blocks
     )
@@ -134,20 +133,20 @@ def _initialize(model: Photo, data: Data, start: str | None) -> None:
 
 @torch.no_grad()
 def grow(larger: ResidualVQ, smaller: ResidualVQ) -> None:
-    """Gives a tokenizer the weights of one that may have fewer blocks, and may lack the visual tune. A block that is
-    new changes nothing at first, because its last weights are zero."""
+    """Copies the weights of a tokenizer to one that may have more blocks, and a visual tune. New blocks add nothing at
+    first, because their last layer is zero."""
     nets = [name for name, module in larger.named_modules() if isinstance(module, nn.Sequential)]
     inside = tuple(f"{name}." for name in nets)
-    state, had = larger.state_dict(), smaller.state_dict()
-    larger.load_state_dict(state | {n: t for n, t in had.items() if n in state and not n.startswith(inside)})
+    state, source = larger.state_dict(), smaller.state_dict()
+    larger.load_state_dict(state | {n: t for n, t in source.items() if n in state and not n.startswith(inside)})
     theirs = dict(smaller.named_modules())
     for name in nets:
         if name in theirs:
             for new, old in zip(_runs(larger.get_submodule(name)), _runs(theirs[name]), strict=True):
-                for layer, source in zip(new, old, strict=False):
-                    layer.load_state_dict(source.state_dict())
+                for new_layer, old_layer in zip(new, old, strict=False):
+                    new_layer.load_state_dict(old_layer.state_dict())
 
 
 def _runs(net: nn.Module) -> list[list[nn.Module]]:
-    """The layers of a net, blocks and what is between them apart."""
+    """The layers of a net in runs: residual blocks, and other layers between them."""
     return [list(run) for _, run in groupby(net.children(), lambda layer: isinstance(layer, ResidualBlock))]

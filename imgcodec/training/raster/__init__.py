@@ -1,1 +1,1 @@
-"""Training of the profiles with one code a place."""
+"""Training of the raster models: objectives, recipe, and export to a model file."""

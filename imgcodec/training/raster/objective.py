@@ -1,7 +1,7 @@
-"""Training of tokenizers with one code a place, and of the priors over their tokens.
+"""Training of raster tokenizers, and of the priors over their tokens.
 
-A tokenizer is trained first, by reconstruction; then it holds still, and the prior learns to predict its tokens. The
-loss of a prior is the rate: cross-entropy in bits, for each pixel.
+A tokenizer is trained first, by reconstruction; then it is frozen, and the prior learns to predict its tokens. The loss
+of a prior is the rate, the cross-entropy in bits per pixel.
 """
 
 import math
@@ -29,15 +29,17 @@ from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
 
 SLOW = ("linear", "quantizer", "digits", "unfold")
-SHOWN = 4
+"""Parts of a tokenizer that are initialised from data and need small steps; the nets beside them start at zero."""
+
+SHOWN = 4  # pictures in the log
 CHUNK = 16
 """Crops that are tokenized or predicted at once where no gradient is needed."""
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What a tokenizer's loss is made of: `mse` times the mean squared error (pixels in 0..1), `ms_ssim` times
-    1 - MS-SSIM, and the quantizer's three parts. larger: of the squared error at other scales, which take turns."""
+    """The terms of a tokenizer's loss: `mse` times the mean squared error (pixels in 0..1), `ms_ssim` times 1 -
+    MS-SSIM, and the quantizer's three losses. larger: factor on the squared error at other scales, which take turns."""
 
     mse: float = 1.0
     ms_ssim: float = 0.0
@@ -49,10 +51,10 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class RasterPhase(Phase):
-    """trains: the tokenizer, or the prior on tokens of the tokenizer as it then is. quantized: the prior trains with
-    fake quantization, so that its export to integers loses next to nothing. batch, crop: 0 for the recipe's; a prior
-    always sees whole tiles, 256 pixels a side. revive_every: steps after which codewords that none of them used are
-    put elsewhere, in the first `revive_until` of the phase; averaged weights need the rest to settle."""
+    """trains: the tokenizer, or the prior on tokens of the frozen tokenizer. quantized: the prior trains with fake
+    quantization, so that its export to integers loses next to nothing. batch, crop: 0 for those of the recipe; a prior
+    always sees whole tiles of 256 x 256 pixels. revive_every: steps after which codewords that none of them used are
+    revived, in the first `revive_until` of the phase; averaged weights need the rest of it to converge."""
 
     trains: Literal["tokenizer", "prior"] = "tokenizer"
     quantized: bool = False
@@ -69,10 +71,10 @@ class RasterPhase(Phase):
 
 @dataclass(frozen=True)
 class RasterData:
-    """What a run trains on (uint8 (H, W, 3) photographs) and is validated on (tiles, uint8 (N, 3, 256, 256)).
+    """photographs: to train on, uint8 (H, W, 3). tiles: to validate on, uint8 (N, 3, 256, 256).
 
-    token_crops: tokens of so many random crops are kept and drawn from; 0 tokenizes new crops at every step.
-    mixed: bfloat16 where its precision is enough.
+    token_crops: the prior trains on tokens of so many random crops, which are stored; 0 tokenizes new crops at every
+    step. mixed: bfloat16 where its precision is enough.
     """
 
     photographs: list[NDArray[np.uint8]]
@@ -86,13 +88,13 @@ class RasterData:
     device: torch.device = distributed.CPU
 
     def crops(self, size: int, batch: int, *seed: int) -> Tensor:
-        """Random crops, uint8 (batch, 3, size, size) on the device; the same for the same seed in the same process."""
+        """Random crops, uint8 (batch, 3, size, size) on the device, by seed and process."""
         rng = np.random.default_rng((self.seed, *seed, distributed.rank()))
         return random_crops(self.photographs, size, batch, rng).to(self.device)
 
 
 class RasterNetworks(nn.Module):
-    """Tokenizer and prior that belong together."""
+    """Tokenizer and prior of a raster model in training."""
 
     def __init__(self, tokenizer: Tokenizer, prior: Prior) -> None:
         super().__init__()
@@ -101,7 +103,7 @@ class RasterNetworks(nn.Module):
 
 class TokenizerObjective(nn.Module):
     """(progress, pixels uint8 (B, 3, H, W), scale) -> loss, and figures to log. Where scale is not 1, the pixels are
-    also what a picture of 1 / scale their size has to be decoded to."""
+    also the target of decoding a picture of 1 / scale their size at that scale."""
 
     def __init__(self, tokenizer: Tokenizer, weights: LossWeights, mixed: bool = True) -> None:
         super().__init__()
@@ -113,7 +115,7 @@ class TokenizerObjective(nn.Module):
             decoded, parts = self.tokenizer(pixels)
         error = (decoded.float() - pixels).square().mean()
         loss = weights.mse * error + weights.vq * parts.vq + weights.commit * parts.commit
-        if weights.entropy:  # its gradient costs more than those of the others together
+        if weights.entropy:  # its gradient costs more than those of all other terms
             loss = loss + weights.entropy * parts.entropy
         figures = {"psnr": -10 * error.clamp(min=1e-10).log10(), "commit": parts.commit, "entropy": parts.entropy}
         figures |= {"usage": parts.usage}
@@ -123,7 +125,7 @@ class TokenizerObjective(nn.Module):
             figures["ms_ssim"] = similarity
         if scale > 1:
             with torch.autocast(pixels.device.type, torch.bfloat16, self.mixed):
-                with torch.no_grad():  # the encoder learns from the picture's own size
+                with torch.no_grad():  # the encoder learns at scale 1 only
                     tokens = self.tokenizer.encode(F.avg_pool2d(pixels, scale))
                 larger = self.tokenizer.decode(tokens, scale)
             loss = loss + weights.larger * weights.mse * (larger.float() - pixels).square().mean()
@@ -131,7 +133,7 @@ class TokenizerObjective(nn.Module):
 
 
 class PriorObjective(nn.Module):
-    """(progress, tokens of stage 0, of stage 1, ...) -> bits a pixel, and figures to log."""
+    """(progress, tokens of stage 0, of stage 1, ...) -> bits per pixel, and figures to log."""
 
     def __init__(self, prior: Prior, mixed: bool = True) -> None:
         super().__init__()
@@ -139,13 +141,13 @@ class PriorObjective(nn.Module):
 
     def forward(self, progress: float, *tokens: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.autocast(tokens[0].device.type, torch.bfloat16, self.mixed):
-            bits = code_length(self.prior, tokens)
+            bits = cross_entropy_bits(self.prior, tokens)
         stages = torch.stack([b.mean() for b in bits]) / TILE**2
         return stages.sum(), {"loss": stages.sum(), **{f"bpp{i}": b for i, b in enumerate(stages)}}
 
 
-def code_length(prior: Prior, tokens: Sequence[Tensor], unit: float = 1) -> list[Tensor]:
-    """Bits (B,) of every stage's tokens (B, h, w). unit: what the prior's logits are multiples of 1/unit nat of."""
+def cross_entropy_bits(prior: Prior, tokens: Sequence[Tensor], unit: float = 1) -> list[Tensor]:
+    """Bits (B,) of every stage's tokens (B, h, w). unit: the prior's logits are in 1/unit nat."""
     lengths = []
     for stage, logits in zip(tokens, prior(list(tokens)), strict=True):
         digits = to_digits(stage, prior.digits)
@@ -158,8 +160,8 @@ def code_length(prior: Prior, tokens: Sequence[Tensor], unit: float = 1) -> list
 
 
 def to_unit(pixels: Tensor) -> Tensor:
-    """uint8 (B, 3, H, W) -> 0..1. Not channels last in memory, as crops are: there, group normalization takes twice as
-    long as all the rest."""
+    """uint8 (B, 3, H, W) -> 0..1. Not channels last in memory, as crops are: with that, group normalisation takes twice
+    as long as all the rest."""
     return pixels.float().div(255).contiguous()
 
 
@@ -171,7 +173,7 @@ def tokenize(tokenizer: Tokenizer, crops: Tensor) -> list[Tensor]:
 
 
 class CropTokens:
-    """Tokens of random crops by a tokenizer that holds still: of new crops at each step, or of a store of them."""
+    """Tokens of random crops from a frozen tokenizer: of new crops at each step, or of stored ones."""
 
     def __init__(self, tokenizer: Tokenizer, data: RasterData) -> None:
         self.tokenizer, self.data = tokenizer, data
@@ -181,17 +183,18 @@ class CropTokens:
             self.store = [torch.cat(stage).to(torch.int32) for stage in zip(*parts, strict=True)]
 
     def new(self, batch: int, *seed: int) -> tuple[Tensor, ...]:
+        """Tokens (batch, h, w) of every stage, of new crops."""
         return tuple(tokenize(self.tokenizer, self.data.crops(TILE, batch, 1, *seed)))
 
     def many(self, least: int) -> list[Tensor]:
-        """The store, or tokens of `least` new crops: int (N, h, w) of every stage."""
+        """The stored tokens, or those of at least `least` new crops: int (N, h, w) of every stage."""
         if self.store:
             return self.store
         parts = [self.new(CHUNK, 2, i) for i in range(-(-least // CHUNK))]
         return [torch.cat(stage) for stage in zip(*parts, strict=True)]
 
     def draw(self, batch: int, step: int) -> tuple[Tensor, ...]:
-        """Tokens (batch, h, w) of every stage."""
+        """Tokens (batch, h, w) of every stage, for a step of training."""
         if not self.store:
             return self.new(batch, 1, step)
         rng = np.random.default_rng((self.data.seed, step, distributed.rank()))
@@ -200,7 +203,7 @@ class CropTokens:
 
 
 def train_tokenizer(model: RasterNetworks, phase: RasterPhase, data: RasterData, folder: Path, resume: bool) -> None:
-    """Trains the tokenizer through one phase, and leaves the averaged weights in the model, codes in `tree_order`."""
+    """Trains the tokenizer for one phase, and leaves the averaged weights in the model, codes in `tree_order`."""
     tokenizer = model.tokenizer
     model.requires_grad_(False)
     tokenizer.requires_grad_(True)
@@ -211,7 +214,7 @@ def train_tokenizer(model: RasterNetworks, phase: RasterPhase, data: RasterData,
     larger = tokenizer.scales[1:]
 
     def batch(step: int) -> tuple[Tensor, int]:
-        torch.manual_seed(hash((data.seed, step, distributed.rank())))  # dropout, and codes that are drawn anew
+        torch.manual_seed(hash((data.seed, step, distributed.rank())))  # for dropout
         return data.crops(crop, batch_size, step), larger[step % len(larger)] if larger else 1
 
     quantizers = [m for m in tokenizer.modules() if isinstance(m, VectorQuantizer)]
@@ -228,14 +231,14 @@ def train_tokenizer(model: RasterNetworks, phase: RasterPhase, data: RasterData,
 
 
 def _group(name: str) -> str:
-    """What `start_from` has set by data needs small steps; the nets around it start from nothing."""
+    """The parameter group of a tokenizer's parameter, for `Run`."""
     return "slow" if any(part in name for part in SLOW) else "normal"
 
 
 def train_prior(
     model: RasterNetworks, phase: RasterPhase, data: RasterData, tokens: CropTokens, folder: Path, resume: bool
 ) -> None:
-    """Trains the prior through one phase on tokens of the tokenizer, and leaves the averaged weights in the model."""
+    """Trains the prior for one phase on tokens of the tokenizer, and leaves the averaged weights in the model."""
     prior = model.prior
     model.eval().requires_grad_(False)
     prior.requires_grad_(True)
@@ -258,7 +261,7 @@ def train_prior(
 
 @torch.no_grad()
 def calibrate_prior(prior: Prior, tokens: CropTokens, batch: int) -> None:
-    """Chooses the units of fake quantization from typical tokens, and turns it on."""
+    """Calibrates the prior on typical tokens, which turns fake quantization on."""
 
     def passes() -> None:
         for step in range(8):
@@ -269,18 +272,18 @@ def calibrate_prior(prior: Prior, tokens: CropTokens, batch: int) -> None:
 
 @torch.no_grad()
 def rates(prior: Prior, tokens: list[Tensor], unit: float = 1) -> dict[str, float]:
-    """Bits a pixel of tiles' tokens, in all and by stage."""
+    """Bits per pixel of the tokens (N, h, w) of tiles, in all and by stage."""
     bits = torch.zeros(len(tokens), dtype=torch.float64)
     for chunk in _chunks(tokens):
-        bits += torch.stack([b.double().sum().cpu() for b in code_length(prior, chunk, unit)])
+        bits += torch.stack([b.double().sum().cpu() for b in cross_entropy_bits(prior, chunk, unit)])
     bpp = (bits / (len(tokens[0]) * TILE**2)).tolist()
     return {"bpp": sum(bpp), **{f"bpp{i}": b for i, b in enumerate(bpp)}}
 
 
 @torch.no_grad()
 def validate_tokenizer(tokenizer: Tokenizer, data: RasterData) -> Report:
-    """PSNR, perplexity of each stage's codes, and the bits a pixel that codes of their frequency take (order 0), the
-    frequency in these few tiles: of many codes too little. `order0_lengths` is for what has to be right."""
+    """PSNR, MS-SSIM, the perplexity of each stage's codes, and their order-0 entropy in bits per pixel. That is from
+    frequencies in these few tiles, so for large codebooks it is too low: `order0_lengths` gives a fair figure."""
     tokens = tokenize(tokenizer, data.tiles)
     decoded = torch.cat(
         [tokenizer.decode(list(c)).float() for c in zip(*(t.split(CHUNK) for t in tokens), strict=True)]
@@ -294,7 +297,7 @@ def validate_tokenizer(tokenizer: Tokenizer, data: RasterData) -> Report:
     entropies = [order0(stage) for stage in tokens]
     figures["bpp_order0"] = sum(e * t[0].numel() for e, t in zip(entropies, tokens, strict=True)) / TILE**2
     figures |= {f"perplexity{i}": 2**entropy for i, entropy in enumerate(entropies)}
-    figures |= {f"used{i}": len(t.unique()) / tokenizer.codes for i, t in enumerate(tokens)}
+    figures |= {f"used{i}": len(t.unique()) / tokenizer.codebook_size for i, t in enumerate(tokens)}
     pairs = torch.cat([original[:SHOWN], decoded[:SHOWN]], 3)
     pictures = {"reconstruction": side_by_side(pairs)}
     for scale in tokenizer.scales[1:]:
@@ -307,38 +310,38 @@ def _chunks(tokens: Sequence[Tensor]) -> Iterator[tuple[Tensor, ...]]:
 
 
 def order0(tokens: Tensor) -> float:
-    """Entropy of the tokens' frequencies, bits a token: what they cost where nothing is known of their neighbours."""
+    """The order-0 entropy of tokens, of their frequencies alone, in bits per token."""
     counts = tokens.flatten().unique(return_counts=True)[1].double()
     share = counts / counts.sum()
     return float(-(share * share.log2()).sum())
 
 
 @torch.no_grad()
-def order0_lengths(tokens: Tensor, known: Tensor, codes: int, digits: tuple[int, ...]) -> float:
-    """Bits a token that a coder spends on `tokens` who knows how frequent each code is in `known`, and nothing else.
+def order0_lengths(tokens: Tensor, known: Tensor, codebook_size: int, digits: tuple[int, ...]) -> float:
+    """Bits per token that `tokens` cost an order-0 coder, which knows the frequencies of codes in `known` and nothing
+    else. Both are integers (N, h, w).
 
-    Codes that are rare there are given what frequencies of their digits say, as if that had been seen n times: the n
-    that is best for these tokens, from a few, so that it is the coder who is flattered and not a prior compared with
-    it. Both: integers (N, h, w)."""
-    counts = torch.bincount(known.flatten().long(), minlength=codes).double()
-    of_codes = to_digits(torch.arange(codes, device=counts.device), digits)
+    Frequencies are smoothed with those of the digits, as if these had been seen n times. The n is the best of several
+    for these tokens, which favours the coder over a prior that is compared with it."""
+    counts = torch.bincount(known.flatten().long(), minlength=codebook_size).double()
+    of_codes = to_digits(torch.arange(codebook_size, device=counts.device), digits)
     guess = torch.ones_like(counts)
     for digit, values in enumerate(digits):
         share = torch.zeros(values, dtype=counts.dtype, device=counts.device).index_add_(0, of_codes[:, digit], counts)
         share += 0.5
         guess *= (share / share.sum())[of_codes[:, digit]]
     guess /= guess.sum()
-    seen = torch.bincount(tokens.flatten().long(), minlength=codes).double()
+    occurrences = torch.bincount(tokens.flatten().long(), minlength=codebook_size).double()
     lengths = []
     for weight in (2.0**power for power in range(4, 21, 2)):
         bits = -((counts + weight * guess) / (counts.sum() + weight)).log2()
-        lengths.append(float((seen * bits).sum() / seen.sum()))
+        lengths.append(float((occurrences * bits).sum() / occurrences.sum()))
     return min(lengths)
 
 
 @torch.no_grad()
 def samples(model: RasterNetworks, count: int) -> Tensor:
-    """Pictures (count, 3, 256, 256) of tokens drawn from the prior, the same ones every time for the same weights."""
+    """Samples from the prior, decoded, (count, 3, 256, 256); the same ones for the same weights."""
     sizes = [(side, side) for side in model.prior.sides]
     drawn = sample(model.prior, count, sizes, generator=torch.Generator().manual_seed(0))
     return model.tokenizer.decode(drawn).float()

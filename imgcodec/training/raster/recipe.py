@@ -1,6 +1,5 @@
-"""A recipe of the family (SNAC, scalable VQ-VAE, BSQ, PixelCNN): its phases, and the model file at the end."""
+"""Recipes of raster models (SNAC, scalable VQ-VAE, BSQ, PixelCNN): their phases, and the model file at the end."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.metrics.definitions import MS_SSIM_MIN_SIDE
 from imgcodec.model_file.model import open_model
 from imgcodec.priors.integer.trainable import quantizable, restore
-from imgcodec.priors.raster.init import start_embeddings
+from imgcodec.priors.raster.init import init_embeddings
 from imgcodec.profiles.raster.layout import TILE
 from imgcodec.profiles.raster.model import (
     build_prior,
@@ -21,10 +21,8 @@ from imgcodec.profiles.raster.model import (
     check_pair,
     round_as_stored,
 )
-from imgcodec.storage import files
-from imgcodec.training import distributed
-from imgcodec.training.data import centre, random_crops
-from imgcodec.training.loop import run_phases
+from imgcodec.training.data import centre_crop, random_crops
+from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.raster.export import compare_raster_rates, export_raster
 from imgcodec.training.raster.objective import (
     CropTokens,
@@ -37,19 +35,17 @@ from imgcodec.training.raster.objective import (
     train_tokenizer,
 )
 
-START_CROPS = 256
+INIT_CROPS = 256
 ORDER0_CROPS = 1024
-"""Whose tokens are counted where none are stored."""
-SMALLEST_FOR_MS_SSIM = 161
+"""Crops whose tokens are counted for the order-0 coder where none are stored."""
 
 
 @dataclass(frozen=True)
 class RasterRecipe:
-    """What `recipes/snac.toml` and its like say. phases run in order, those of the tokenizer first.
+    """A recipe like `recipes/snac.toml`. Raises ValueError for parts that do not fit together.
 
-    tokenizer, prior: `kind` and the fields of that kind's configuration. token_crops: the prior trains on the tokens of
-    so many random crops, tokenized once; 0 tokenizes new crops at every step. mixed: bfloat16 where its precision is
-    enough. threads: of the CPU, 0 for all.
+    tokenizer, prior: `kind` and the fields of that kind's configuration. phases: in order, those of the tokenizer
+    first. crop: side in pixels. token_crops, mixed: see `RasterData`. threads: of the CPU, 0 for all.
     """
 
     profile: str
@@ -65,20 +61,18 @@ class RasterRecipe:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        with torch.device("meta"):  # known now, not an hour later
+        with torch.device("meta"):  # so that it is refused now, not an hour later
             tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
         check_pair(tokenizer, prior)
         crops = [phase.crop or self.crop for phase in self.phases if phase.trains == "tokenizer"]
         unit = tokenizer.strides[0] * max(tokenizer.scales)
         if any(crop % unit for crop in crops):
             raise ValueError(f"crops must be multiples of {unit} pixels")
-        if self.loss.ms_ssim and any(crop < SMALLEST_FOR_MS_SSIM for crop in crops):
-            raise ValueError(f"MS-SSIM takes crops of at least {SMALLEST_FOR_MS_SSIM} pixels")
+        if self.loss.ms_ssim and any(crop < MS_SSIM_MIN_SIDE for crop in crops):
+            raise ValueError(f"MS-SSIM takes crops of at least {MS_SSIM_MIN_SIDE} pixels")
         trains = [phase.trains for phase in self.phases]
         if trains != sorted(trains, reverse=True):  # "tokenizer" comes after "prior"
-            raise ValueError(
-                "phases of the tokenizer come before those of the prior, which needs its tokens to hold still"
-            )
+            raise ValueError("phases of the tokenizer come before those of the prior, which needs a frozen tokenizer")
 
 
 def raster_recipe(table: dict[str, Any]) -> RasterRecipe:
@@ -96,7 +90,7 @@ def train_raster(
     start: str | None,
     device: torch.device,
 ) -> Path:
-    """Trains through all phases; see `imgcodec.training.recipe.train`."""
+    """Trains all phases and writes the model file; see `imgcodec.training.recipe.train`."""
     data = RasterData(
         photographs, _tiles(held_out).to(device), recipe.loss, recipe.crop, recipe.batch, recipe.seed,
         recipe.token_crops, recipe.mixed, device,
@@ -107,42 +101,41 @@ def train_raster(
     stores: list[CropTokens] = []
 
     def tokens() -> CropTokens:
-        """Of the trained tokenizer; made when they are first needed, then kept."""
+        """Tokens of the trained tokenizer, with its weights as in the model file; made once."""
         if not stores:
-            round_as_stored(model.tokenizer)  # tokens are those of the model file
+            round_as_stored(model.tokenizer)
             stores.append(CropTokens(model.tokenizer.eval(), data))
         return stores[0]
 
     def train(phase: RasterPhase) -> None:
         if phase.trains == "tokenizer":
             train_tokenizer(model, phase, data, folder, resume)
-            start_embeddings(model.prior, model.tokenizer.code_vectors())
+            init_embeddings(model.prior, model.tokenizer.code_vectors())
         else:
             train_prior(model, phase, data, tokens(), folder, resume)
 
     run_phases(recipe.phases, model, folder, resume, train)
     model.eval()
     if recipe.phases[-1].quantized:
-        for layer in quantizable(model.prior):  # no weight says so, if the phase was finished before
+        for layer in quantizable(model.prior):  # weights of a finished phase do not say that they are quantized
             layer.quantized = True  # type: ignore[assignment]
     else:
         calibrate_prior(model.prior, tokens(), recipe.batch)
-    path = folder / f"{recipe.profile}.safetensors"
-    if distributed.rank() == 0:
+
+    def export(path: Path) -> dict[str, Any]:
         known = [stage.cpu() for stage in tokens().many(ORDER0_CROPS)]
         model.cpu()
         exact = export_raster(recipe.profile, model.tokenizer, model.prior, path)
-        report = compare_raster_rates(model, exact, data.tiles.cpu(), known)
-        files.write(folder / "export.json", (json.dumps(report, indent=1) + "\n").encode(), force=True)
-    distributed.wait_for_all(device)
-    return path
+        return compare_raster_rates(model, exact, data.tiles.cpu(), known)
+
+    return export_model(folder / f"{recipe.profile}.safetensors", device, export)
 
 
 def _initialize(model: RasterNetworks, data: RasterData, start: str | None) -> None:
-    """Gives the model its first weights, on the CPU."""
+    """Sets the weights that training starts from, on the CPU."""
     if start is None:
         rng = np.random.default_rng(data.seed)
-        model.tokenizer.start_from(random_crops(data.photographs, TILE, START_CROPS, rng).float().div(255))
+        model.tokenizer.init_from_data(random_crops(data.photographs, TILE, INIT_CROPS, rng).float().div(255))
         return
     file = open_model(start)
     if file.config["profile"] == "photo":
@@ -151,15 +144,15 @@ def _initialize(model: RasterNetworks, data: RasterData, start: str | None) -> N
     if shipped.tokenizer.config != model.tokenizer.config:
         raise UsageError(f"The model {start} has another tokenizer than the recipe.")
     model.tokenizer.load_state_dict(shipped.tokenizer.state_dict())
-    if shipped.prior.config == model.prior.config:  # another prior starts anew
+    if shipped.prior.config == model.prior.config:  # a prior of other sizes is trained from scratch
         restore(model.prior, shipped.prior)
 
 
 def _tiles(pictures: list[NDArray[np.uint8]]) -> torch.Tensor:
-    """The whole tiles in the middle of each picture, four at most: uint8 (N, 3, 256, 256)."""
+    """The whole tiles in the middle of each picture, at most four: uint8 (N, 3, 256, 256)."""
     tiles = []
     for picture in pictures:
-        middle = torch.from_numpy(centre(picture, 2 * TILE, TILE).copy()).permute(2, 0, 1)
+        middle = torch.from_numpy(centre_crop(picture, 2 * TILE, TILE).copy()).permute(2, 0, 1)
         if not middle.numel():
             continue
         tiles += [t for row in middle.split(TILE, 1) for t in row.split(TILE, 2)]

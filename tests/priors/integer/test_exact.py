@@ -18,8 +18,8 @@ from imgcodec.priors.integer.exact import (
     BoundError,
     ExactAttention,
     ExactDepthwise,
+    ExactLevelTable,
     ExactLinear,
-    ExactRows,
     ExactTokenCurve,
     check_bounds,
     exact_arithmetic,
@@ -31,8 +31,8 @@ seeds = st.integers(0, 2**32 - 1)
 fractions = st.integers(-8, 8)
 
 
-def to_grid(x):
-    """(1, C, h, w) -> the grid of `integer_prior`: rows of places, each a list of channels."""
+def to_lists(x):
+    """(1, C, h, w) -> the form of `integer_prior`: rows of positions, each a list of channels."""
     assert torch.equal(x, x.round())
     return x[0].permute(1, 2, 0).long().tolist()
 
@@ -64,7 +64,8 @@ def lists(layer):
 
 def on_page(x, layer):
     return [
-        [[page.operand(n, layer.fraction, getattr(layer, "positive", False)) for n in p] for p in r] for r in to_grid(x)
+        [[page.operand(n, layer.fraction, getattr(layer, "positive", False)) for n in p] for p in r]
+        for r in to_lists(x)
     ]
 
 
@@ -98,7 +99,7 @@ def test_linear(seed, inputs, outputs, fraction, positive):
     bound = layer.output_bound()
     result = layer(x)
     assert float(result.abs().max()) <= bound < LIMIT
-    assert to_grid(result) == page.product(on_page(x, layer), *lists(layer))
+    assert to_lists(result) == page.product(on_page(x, layer), *lists(layer))
 
 
 @given(seeds, st.integers(1, 3), st.sampled_from([1, 3, 5]), st.integers(1, 6), st.integers(1, 6), fractions)
@@ -107,7 +108,7 @@ def test_depthwise(seed, channels, kernel, height, width, fraction):
     layer = ExactDepthwise(*random_product(rng, (channels, 1, kernel, kernel), 127), fraction)
     x = random_numbers(rng, (1, channels, height, width))
     layer.output_bound()
-    assert to_grid(layer(x)) == page.depthwise(on_page(x, layer), *lists(layer))
+    assert to_lists(layer(x)) == page.depthwise(on_page(x, layer), *lists(layer))
 
 
 def random_attention(rng, heads, size, window):
@@ -130,8 +131,8 @@ def test_attention(seed, heads, size, window, rows, columns):
     projected = page.product(on_page(x, project), *lists(project))
     position = layer.position.long().tolist()
     mixed = page.attention(projected, inside.tolist(), position, list(layer.fractions), window)
-    operands = [[[page.operand(n, merge.fraction) for n in place] for place in row] for row in mixed]
-    assert to_grid(layer(x, inside.float())) == page.product(operands, *lists(merge))
+    operands = [[[page.operand(n, merge.fraction) for n in position] for position in row] for row in mixed]
+    assert to_lists(layer(x, inside.float())) == page.product(operands, *lists(merge))
 
 
 def test_attention_takes_each_picture_of_a_batch_on_its_own():
@@ -145,24 +146,24 @@ def test_attention_takes_each_picture_of_a_batch_on_its_own():
 
 
 @given(seeds, st.integers(2, 9), st.integers(0, 25600))
-def test_rows(seed, levels, quality):
+def test_level_table(seed, levels, quality):
     rng = np.random.default_rng(seed)
     rows = random_numbers(rng, (levels, 5))
-    result = ExactRows(rows)(quality)
+    result = ExactLevelTable(rows)(quality)
     assert result.shape == (1, 5, 1, 1)
     assert result.flatten().tolist() == page.interpolated(rows.long().tolist(), quality)
 
 
 @pytest.mark.parametrize("quality", [0, 12800, 25600])
-def test_rows_at_a_level_are_its_row(quality):
+def test_a_level_table_at_a_level_gives_its_row(quality):
     rows = torch.tensor([[1.0, -7], [3, 5], [-9, 2**23]])
-    assert ExactRows(rows)(quality).flatten().tolist() == rows[quality // 12800].tolist()
+    assert ExactLevelTable(rows)(quality).flatten().tolist() == rows[quality // 12800].tolist()
 
 
 @given(st.lists(st.integers(-600, 600), min_size=1, max_size=20), st.sampled_from([1, 2]))
 def test_token_curve(tokens, planes):
     x = torch.tensor(tokens, dtype=torch.float32).reshape(1, -1, 1, 1)
-    assert to_grid(ExactTokenCurve(planes)(x)) == [[page.curve(tokens, planes)]]
+    assert to_lists(ExactTokenCurve(planes)(x)) == [[page.curve(tokens, planes)]]
 
 
 def test_tables_do_not_depend_on_the_mathematics_library():
@@ -226,10 +227,10 @@ def test_the_largest_sums_within_the_bound_are_exact(inputs, positive):
         attention(fractions=(4, 4, 9)),
         attention(channels=256, fractions=(-2, 0, 4)),
         attention(weight=128.0),
-        ExactRows(torch.tensor([[0.5], [0.0]])),
-        ExactRows(torch.tensor([[float(LIMIT)], [0.0]])),
-        ExactRows(torch.tensor([[math.nan], [0.0]])),
-        nn.Sequential(*[ExactRows(torch.full((2, 1), LIMIT / 4)) for _ in range(4)]),
+        ExactLevelTable(torch.tensor([[0.5], [0.0]])),
+        ExactLevelTable(torch.tensor([[float(LIMIT)], [0.0]])),
+        ExactLevelTable(torch.tensor([[math.nan], [0.0]])),
+        nn.Sequential(*[ExactLevelTable(torch.full((2, 1), LIMIT / 4)) for _ in range(4)]),
     ],
 )
 def test_weights_that_could_be_inexact_are_refused(layer):
@@ -238,7 +239,7 @@ def test_weights_that_could_be_inexact_are_refused(layer):
 
 
 def test_bounds_of_layers_add_up():
-    rows = ExactRows(torch.tensor([[-5.0], [3.0]]))
+    rows = ExactLevelTable(torch.tensor([[-5.0], [3.0]]))
     assert check_bounds(nn.Sequential(rows, linear(weight=2.0, bias=10.0, shift=2.0), rows)) == 5 + 66
 
 
@@ -246,7 +247,7 @@ def test_bounds_of_layers_add_up():
 
 
 def precisions():
-    return [getattr(place, name) for place, name, _ in exact._precision_settings()]
+    return [getattr(owner, name) for owner, name, _ in exact._precision_settings()]
 
 
 def test_arithmetic_is_exact_inside_and_as_before_outside():
@@ -291,7 +292,7 @@ import sys, torch
 from imgcodec.priors.integer import exact
 
 def settings():
-    return [getattr(place, name) for place, name, _ in exact._precision_settings()]
+    return [getattr(owner, name) for owner, name, _ in exact._precision_settings()]
 
 x, w = torch.full((64, 500), 127.0), torch.full((500, 64), 127.0)
 w[0] = 126

@@ -78,7 +78,7 @@ def test_a_broken_machine_is_refused(machine, kind):
             load_photo_model(TINY)
 
 
-def test_products_are_tried_over_the_whole_range(monkeypatch):
+def test_photo_layers_are_tried_over_the_whole_range(monkeypatch):
     """Operands reach both ends, and some sum is the largest that the weights allow."""
     prior = load_photo_model(TINY).prior
     seen, conv2d = [], F.conv2d
@@ -86,7 +86,7 @@ def test_products_are_tried_over_the_whole_range(monkeypatch):
     def spy(x, weight, bias, padding=0, groups=1):
         out = conv2d(x, weight, bias, padding=padding, groups=groups)
         ends = float(x.min()), float(x.max())
-        largest = exact.LARGEST_POSITIVE_OPERAND if ends[0] == 0 else exact.LARGEST_OPERAND
+        largest = exact.MAX_POSITIVE_OPERAND if ends[0] == 0 else exact.MAX_OPERAND
         signed = weight if ends[0] == 0 else weight.abs()
         reached = (out - bias[:, None, None]).amax((0, 2, 3)) / (signed.clamp(min=0).flatten(1).sum(1) * largest)
         seen.append((ends, float(reached.max())))
@@ -94,18 +94,18 @@ def test_products_are_tried_over_the_whole_range(monkeypatch):
 
     with exact.exact_arithmetic():
         monkeypatch.setattr(F, "conv2d", spy)
-        outputs = list(known_answer._products(prior))
+        outputs = list(known_answer._photo_layers(prior))
     assert len(seen) >= 15
     assert len(outputs) > len(seen)  # attention has no convolutions here
     assert {ends for ends, _ in seen} == {(-127.0, 127.0), (0.0, 255.0)}
     assert all(is_reached for _, is_reached in seen)
 
 
-# Priors over one code a place
+# Raster priors
 
 
 @pytest.fixture
-def rows_machine(monkeypatch):
+def raster_machine(monkeypatch):
     """As `machine`, for layers with the channels last."""
     linear, bmm = F.linear, torch.bmm
 
@@ -120,13 +120,13 @@ def rows_machine(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["dense", "attention"])
 @pytest.mark.parametrize("name", ["raster", "stages"])
-def test_a_broken_machine_gives_a_sequence_prior_another_answer(rows_machine, kind, name):
+def test_a_broken_machine_gives_a_raster_prior_another_answer(raster_machine, kind, name):
     prior = exact_prior(name)
     answer = known_answer.known_answer(prior)
-    rows_machine(kind, sound)
+    raster_machine(kind, sound)
     assert known_answer.known_answer(prior) == answer
     for fault in FAULTS:
-        rows_machine(kind, fault)
+        raster_machine(kind, fault)
         assert known_answer.known_answer(prior) != answer
 
 
@@ -143,7 +143,7 @@ def test_a_changed_weight_gives_another_answer(name):
     assert known_answer.known_answer(prior) == answer
 
 
-def test_rows_are_tried_over_the_whole_range(monkeypatch):
+def test_raster_layers_are_tried_over_the_whole_range(monkeypatch):
     """Operands reach both ends, some sum is the largest that the weights allow, and attention has its largest sum."""
     prior = exact_prior("stages")
     ends, mixed, linear, mix = set(), [], F.linear, ExactCausalAttention.mix
@@ -163,6 +163,6 @@ def test_rows_are_tried_over_the_whole_range(monkeypatch):
     with exact.exact_arithmetic():
         monkeypatch.setattr(F, "linear", spy)
         monkeypatch.setattr(ExactCausalAttention, "mix", mix_spy)
-        list(known_answer._rows(prior))
+        list(known_answer._raster_layers(prior))
     assert ends == {(-127.0, 127.0), (0.0, 255.0)}
     assert mixed == [(4 * 127**2, 512 * 127)]

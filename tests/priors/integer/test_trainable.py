@@ -12,9 +12,9 @@ from imgcodec.priors.integer import exact, trainable
 from imgcodec.priors.integer.trainable import (
     Attention,
     Depthwise,
+    LevelTable,
     Linear,
     Operand,
-    Rows,
     TokenCurve,
     calibrate,
     export,
@@ -85,9 +85,9 @@ def test_attention_is_close_to_its_integers():
 
 
 @given(seeds, st.integers(0, 25600))
-def test_rows(seed, quality):
+def test_level_table(seed, quality):
     torch.manual_seed(seed)
-    layer = Rows(5, 3).requires_grad_(False)
+    layer = LevelTable(5, 3).requires_grad_(False)
     nn.init.normal_(layer.rows)
     level = torch.tensor([quality / 25600 * 4])
     error = layer.export()(quality) * UNIT - layer(level)
@@ -129,10 +129,10 @@ def test_weights_are_coarser_where_sums_would_be_inexact():
 
 def test_calibration_takes_the_unit_with_the_least_error():
     layer = Linear(1, 1, positive=True)
-    spread = torch.linspace(-3, 3, 20001).reshape(1, 1, -1, 1)
+    ramp = torch.linspace(-3, 3, 20001).reshape(1, 1, -1, 1)
     assert layer.operand.fraction == trainable.FLOAT
-    assert torch.equal(layer.operand(spread), spread.relu())
-    calibrate(layer, lambda: layer(spread))
+    assert torch.equal(layer.operand(ramp), ramp.relu())
+    calibrate(layer, lambda: layer(ramp))
     assert layer.operand.fraction == 6  # 255 / 64 = 3.98 holds all; 255 / 128 = 1.99 does not
     assert layer.quantized
     assert layer.operand.observe is None
@@ -140,16 +140,16 @@ def test_calibration_takes_the_unit_with_the_least_error():
 
 def test_export_leaves_integers_only():
     prior = exact_prior()
-    kinds = (Linear, Depthwise, Attention, Rows, TokenCurve, Operand)
+    kinds = (Linear, Depthwise, Attention, LevelTable, TokenCurve, Operand)
     assert not [module for module in prior.modules() if isinstance(module, kinds)]
     assert not list(prior.parameters())
     assert all(torch.equal(tensor, tensor.round()) for tensor in prior.state_dict().values())
     assert exact.check_bounds(prior) < exact.LIMIT
 
 
-def test_the_integers_of_a_prior_say_what_its_floats_said():
-    """To a sixteenth of a token or two, or a tenth of how much the parameters spread. (Random weights amplify what is
-    lost on the way, trained ones do not: a model's card has what the integers cost it.)"""
+def test_the_integers_of_a_prior_predict_what_its_floats_did():
+    """To a sixteenth of a token or two, or a tenth of the deviation of the parameters. (Random weights amplify rounding
+    errors, trained ones do not: a model's card says what the integers cost it.)"""
     tokens = random_tokens((1, 4, 4), 77)
     fake = parameters(float_prior(), tokens, torch.tensor([1.3]))
     integers = exactly(lambda: parameters(exact_prior(), tokens, round(1.3 / 2 * 25600)))

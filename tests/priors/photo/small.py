@@ -1,4 +1,4 @@
-"""A small prior with random weights, in float and in integers, and what its walks say."""
+"""A small prior with random weights, in float and in integers, and the parameters that it predicts."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.integer.trainable import Attention, Rows, calibrate, export
+from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, export
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.priors.photo.windows import pack
+from imgcodec.priors.photo.windows import checkerboard_half
 
 CONFIG = PhotoPriorConfig(
     width=8,
@@ -39,7 +39,7 @@ def float_prior() -> PhotoPrior:
             match layer:
                 case Attention():
                     nn.init.normal_(layer.position, 0, 0.5)
-                case Rows():
+                case LevelTable():
                     nn.init.normal_(layer.rows, 0, 0.5)
         calibrate(
             prior, lambda: [parameters(prior, random_tokens((2, 3, 4), seed), torch.rand(2) * 2) for seed in range(4)]
@@ -55,10 +55,10 @@ def exact_prior() -> PhotoPrior:
     return prior
 
 
-def random_tokens(grid: tuple[int, int, int], seed: int) -> list[Tensor]:
+def random_tokens(size: tuple[int, int, int], seed: int) -> list[Tensor]:
     """Centred tokens of both stages on whole windows, (B, groups, h, w): mostly small, some over the whole range."""
     rng = np.random.default_rng(seed)
-    batch, height, width = grid
+    batch, height, width = size
     tokens = []
     for groups, window, factor in zip(GROUPS, (CONFIG.windows[0], CONFIG.windows[0] * 4), (1, 4), strict=True):
         shape = (batch, groups, -(-factor * height // window) * window, -(-factor * width // window) * window)
@@ -67,16 +67,16 @@ def random_tokens(grid: tuple[int, int, int], seed: int) -> list[Tensor]:
     return tokens
 
 
-Step = tuple[int, int, int]  # stage, first group, phase
+Step = tuple[int, int, int]  # stage, first group, parity
 
 
 def parameters(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int, stages: int = 2) -> dict[Step, Tensor]:
-    """What the prior says at each step when the tokens are these, in the order of the steps."""
+    """The parameters of each step when the tokens are these, in the order of the steps."""
     seen: dict[Step, Tensor] = {}
 
-    def code(stage: int, first: int, groups: int, numbers: Tensor, phase: int) -> Tensor:
-        seen[stage, first, phase] = numbers.clone()
-        return pack(tokens[stage][:, first : first + groups], phase)
+    def code(stage: int, first: int, groups: int, numbers: Tensor, parity: int) -> Tensor:
+        seen[stage, first, parity] = numbers.clone()
+        return checkerboard_half(tokens[stage][:, first : first + groups], parity)
 
     batch, _, height, width = tokens[0].shape
     prior((batch, height, width), level, code, stages)

@@ -1,4 +1,4 @@
-"""The walk: what it may depend on, and that it comes back the same way."""
+"""Coding a tile: what each step may depend on, and that a decoder reads what an encoder wrote."""
 
 import numpy as np
 import pytest
@@ -10,18 +10,18 @@ from priors.photo.small import CONFIG, GROUPS, ZERO, exact_prior, exactly, param
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.photo.coding import walk_tile
+from imgcodec.priors.photo.coding import code_tile
 from imgcodec.priors.photo.tables import fit_tables
 from imgcodec.priors.photo.transformer import PhotoPriorConfig
-from imgcodec.priors.photo.windows import from_windows, pack, to_windows, unpack
+from imgcodec.priors.photo.windows import checkerboard_half, from_windows, join_checkerboard, join_slices, to_windows
 
 TABLES = fit_tables(np.zeros((1024, 50)))
-GRID = (1, 4, 4)  # two windows each way
+SIZE = (1, 4, 4)  # two windows each way
 STEPS = [
-    (stage, sum(CONFIG.slices[stage][:index]), phase)
+    (stage, sum(CONFIG.slices[stage][:index]), parity)
     for stage in range(2)
     for index in range(len(CONFIG.slices[stage]))
-    for phase in (0, 1)
+    for parity in (0, 1)
 ]
 seeds = st.integers(0, 2**32 - 1)
 
@@ -29,13 +29,13 @@ seeds = st.integers(0, 2**32 - 1)
 def write(tokens, quality, prior=None):
     coders = [RangeEncoder(TABLES) for _ in tokens]
     with exact_arithmetic():
-        walk_tile(prior or exact_prior(), coders, [t.shape[1:] for t in tokens], quality, tokens, ZERO)
+        code_tile(prior or exact_prior(), coders, [t.shape[1:] for t in tokens], quality, tokens, ZERO)
     return [coder.finish() for coder in coders]
 
 
 def read(data, sizes, quality):
     with exact_arithmetic():
-        return walk_tile(exact_prior(), [RangeDecoder(TABLES, d) for d in data], sizes, quality, None, ZERO)
+        return code_tile(exact_prior(), [RangeDecoder(TABLES, d) for d in data], sizes, quality, None, ZERO)
 
 
 @st.composite
@@ -94,7 +94,7 @@ def test_a_token_that_no_codebook_knows_is_refused():
     with exact_arithmetic():  # an encoder that is not checked
         coders = [RangeEncoder(TABLES) for _ in tokens]
         with pytest.raises(InvalidFileError, match="no codebook knows"):
-            walk_tile(exact_prior(), coders, [(1, 1), (1, 1)], 0, tokens, ZERO)
+            code_tile(exact_prior(), coders, [(1, 1), (1, 1)], 0, tokens, ZERO)
 
 
 # Causality
@@ -109,9 +109,9 @@ def step_of(stage, group, row, column):
 
 @settings(max_examples=40)
 @given(st.data())
-def test_a_token_changes_nothing_that_was_said_before_it(data):
+def test_a_token_changes_no_parameters_before_it(data):
     stage = data.draw(st.integers(0, 1))
-    tokens = random_tokens(GRID, data.draw(seeds))
+    tokens = random_tokens(SIZE, data.draw(seeds))
     group, row, column = (data.draw(st.integers(0, n - 1)) for n in tokens[stage].shape[1:])
     changed = [t.clone() for t in tokens]
     changed[stage][0, group, row, column] = -300 if tokens[stage][0, group, row, column] >= 0 else 300
@@ -120,27 +120,27 @@ def test_a_token_changes_nothing_that_was_said_before_it(data):
     assert list(before) == STEPS
     known = STEPS[: STEPS.index(step_of(stage, group, row, column)) + 1]
     assert all(torch.equal(before[step], after[step]) for step in known)
-    # and it is made use of afterwards, where anything comes
+    # and later steps depend on it, if there are any
     later = STEPS[len(known) :]
     assert not later or any(not torch.equal(before[step], after[step]) for step in later)
 
 
 def test_the_first_step_depends_on_quality_alone():
-    first = [exactly(lambda s=s: parameters(exact_prior(), random_tokens(GRID, s), 9000))[STEPS[0]] for s in (1, 2)]
+    first = [exactly(lambda s=s: parameters(exact_prior(), random_tokens(SIZE, s), 9000))[STEPS[0]] for s in (1, 2)]
     assert torch.equal(*first)
-    other = exactly(lambda: parameters(exact_prior(), random_tokens(GRID, 1), 25000))[STEPS[0]]
+    other = exactly(lambda: parameters(exact_prior(), random_tokens(SIZE, 1), 25000))[STEPS[0]]
     assert not torch.equal(first[0], other)
 
 
-def test_a_shorter_walk_says_the_same():
-    tokens = random_tokens(GRID, 4)
+def test_the_first_stage_alone_has_the_same_parameters():
+    tokens = random_tokens(SIZE, 4)
     whole = exactly(lambda: parameters(exact_prior(), tokens, 9000))
     short = exactly(lambda: parameters(exact_prior(), tokens, 9000, stages=1))
     assert list(short) == [step for step in STEPS if step[0] == 0]
     assert all(torch.equal(numbers, whole[step]) for step, numbers in short.items())
 
 
-def test_pictures_of_a_batch_are_walked_as_if_alone():
+def test_tiles_of_a_batch_have_the_same_parameters_as_alone():
     tokens = random_tokens((3, 4, 6), 8)
     together = exactly(lambda: parameters(exact_prior(), tokens, 9000))
     for index in range(3):
@@ -164,14 +164,16 @@ def test_threads_do_not_matter():
 
 
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 1))
-def test_packing(batch, channels, rows, columns, phase):
+def test_checkerboard(batch, channels, rows, columns, parity):
     x = torch.arange(batch * channels * rows * columns * 4.0).reshape(batch, channels, 2 * rows, 2 * columns)
-    colours = [pack(x, 0), pack(x, 1)]
-    assert torch.equal(unpack(*colours), x)
+    halves = [checkerboard_half(x, 0), checkerboard_half(x, 1)]
+    assert torch.equal(join_checkerboard(*halves), x)
+    slices = [checkerboard_half(part, p) for part in x.split(1, 1) for p in (0, 1)]
+    assert torch.equal(join_slices(slices), x)
     y, across = torch.meshgrid(torch.arange(2 * rows), torch.arange(2 * columns), indexing="ij")
-    places = (y + across) % 2 == phase
+    positions = (y + across) % 2 == parity
     # row after row, from left to right
-    assert torch.equal(colours[phase].flatten(2), x.flatten(2)[:, :, places.flatten()])
+    assert torch.equal(halves[parity].flatten(2), x.flatten(2)[:, :, positions.flatten()])
 
 
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))

@@ -1,4 +1,4 @@
-"""The encoder that chooses: never dearer than rounding, and the same in training."""
+"""RDOQ: never a higher cost than rounding, and the same choice in training."""
 
 import numpy as np
 import torch
@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, RangeDecoder
-from imgcodec.priors.photo.rate import choose_tokens
-from imgcodec.priors.photo.rdoq import ChoosingEncoder, slice_weight
+from imgcodec.priors.photo.rate import rdo_quantize
+from imgcodec.priors.photo.rdoq import RDOQEncoder, slice_weight
 from imgcodec.priors.photo.tables import HALF, UNIT, integer_weights, logistic_tables
 
 PROBABILITIES, SHIFT = logistic_tables()
@@ -30,35 +30,35 @@ def cost(tokens, values, table, weight):
 
 
 @given(st.integers(0, 2**32), st.integers(0, 5))
-def test_choice_costs_no_more_than_rounding(seed, call):
+def test_chosen_tokens_cost_no_more_than_the_nearest(seed, call):
     values, table = drawn(seed)
-    worth = np.random.default_rng(seed).uniform(0.3, 2, (20, 40)).astype(np.float32)
-    coder = ChoosingEncoder(TABLES, SLICES, worth)
+    distortion_weight = np.random.default_rng(seed).uniform(0.3, 2, (20, 40)).astype(np.float32)
+    coder = RDOQEncoder(TABLES, SLICES, distortion_weight)
     for _ in range(call):
         coder.code(values[:0], table[:0])
     chosen = coder.code(values, table)
     first = (0, 4, 16)[call // 2]
-    row, column = np.indices(worth.shape)
-    weight = slice_weight(first, SLICES[call // 2], 32) * worth[(row + column) % 2 == call % 2]
+    row, column = np.indices(distortion_weight.shape)
+    weight = slice_weight(first, SLICES[call // 2], 32) * distortion_weight[(row + column) % 2 == call % 2]
     nearest = np.rint(values).astype(int)
     assert set(np.unique((nearest - chosen) * np.sign(nearest))) <= {0, 1}
     assert (cost(chosen, values, table, weight) <= cost(nearest, values, table, weight) + 1e-3).all()
     assert np.array_equal(RangeDecoder(TABLES, coder.finish()).code(None, table), chosen)
 
 
-def test_training_chooses_as_the_encoder_does():
+def test_training_rounds_as_the_encoder_does():
     values, table = drawn(7, widest=30)
     weight = slice_weight(0, 32, 32)
-    chosen = ChoosingEncoder(TABLES, (32,), np.ones((20, 40), np.float32)).code(values, table)
+    chosen = RDOQEncoder(TABLES, (32,), np.ones((20, 40), np.float32)).code(values, table)
     mean = torch.from_numpy((table % UNIT - UNIT // 2) / UNIT).float()
     scale = torch.from_numpy(table // UNIT / UNIT).float()
-    trained = choose_tokens(torch.from_numpy(values), mean, scale, weight).numpy()
-    # tables round probabilities to 2**-24, so that far out the two may see it differently
-    assert np.mean(trained != chosen) < 0.01
+    in_training = rdo_quantize(torch.from_numpy(values), mean, scale, weight).numpy()
+    # tables round probabilities to 2**-24, so far out in the tails the two may differ
+    assert np.mean(in_training != chosen) < 0.01
     assert np.mean(chosen != np.rint(values)) > 0.02
 
 
-def test_early_slices_are_nearer_to_the_truth():
+def test_early_slices_have_larger_weights():
     weights = [slice_weight(first, groups, 32) for first, groups in zip((0, 4, 16), SLICES, strict=True)]
     assert weights == sorted(weights, reverse=True)
     assert 4 < weights[-1] < 8

@@ -1,4 +1,4 @@
-"""Frequency tables: the right one is chosen, and what is in it costs what it should."""
+"""Frequency tables: parameters choose the right one, and its symbols cost what they should."""
 
 from fractions import Fraction
 
@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
+from imgcodec.bitstream.entropy import TOTAL, RangeDecoder, RangeEncoder
 from imgcodec.priors.photo import tables
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.tables import (
     HALF,
     SCALES,
-    TOTAL,
     UNIT,
     centre_and_table,
     fit_tables,
@@ -57,10 +56,10 @@ def test_logistic_tables_are_centred_where_the_mean_is():
 
 
 @pytest.mark.parametrize(("mean", "scale"), [(0, 0), (5, 10), (-30, 20), (8, 32), (100, 45), (-7, 63)])
-def test_values_cost_what_the_training_loss_says(mean, scale):
+def test_values_cost_what_the_training_loss_charges(mean, scale):
     frequencies = fit_tables(np.zeros((SCALES * UNIT, SYMBOLS)))
     rng = np.random.default_rng(1)
-    width = tables.SMALLEST_WIDTH * np.exp(scale / 8)
+    width = tables.MIN_WIDTH * np.exp(scale / 8)
     values = np.round(rng.logistic(mean / UNIT, width, 40000)).astype(np.int32)
     centre, table = centre_and_table(np.full(values.shape, mean), np.full(values.shape, scale))
     encoder = RangeEncoder(frequencies)

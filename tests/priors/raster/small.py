@@ -1,4 +1,4 @@
-"""Small priors over one code a place, with random weights, in float, with fake quantization and in integers."""
+"""Small raster priors with random weights, in float, with fake quantization and in integers."""
 
 from copy import deepcopy
 from functools import lru_cache
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from imgcodec.priors.integer.trainable import calibrate, export
 from imgcodec.priors.integer.trainable_causal import Dense
 from imgcodec.priors.raster.pixelcnn import PixelCNN
-from imgcodec.priors.raster.protocol import Place, to_digits
+from imgcodec.priors.raster.protocol import DigitPosition, to_digits
 from imgcodec.priors.raster.transformer import RasterTransformer, RasterTransformerConfig
 
 MAKERS = {
@@ -30,7 +30,7 @@ def sizes_of(prior, side: int, other: int) -> list[tuple[int, int]]:
 
 def random_tokens(prior, batch: int, sizes: list[tuple[int, int]], seed: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return [torch.randint(0, prior.codes, (batch, *size), generator=generator) for size in sizes]
+    return [torch.randint(0, prior.codebook_size, (batch, *size), generator=generator) for size in sizes]
 
 
 @lru_cache
@@ -62,17 +62,17 @@ def exact_prior(name: str) -> nn.Module:
     return prior
 
 
-def walked(prior, tokens: list[Tensor]) -> list[list[Tensor]]:
-    """The logits that a walk over these tokens gives, in the form of `forward`."""
+def stepped_logits(prior, tokens: list[Tensor]) -> list[list[Tensor]]:
+    """The logits of `step_through` over these tokens, in the form of `forward`."""
     sizes = [tuple(t.shape[1:]) for t in tokens]
     result = [
         [torch.full((len(t), v, *size), torch.nan) for v in prior.digits] for t, size in zip(tokens, sizes, strict=True)
     ]
 
-    def code(place: Place, logits: Tensor) -> Tensor:
-        result[place.stage][place.digit][:, :, place.row, place.column] = logits
-        return to_digits(tokens[place.stage][:, place.row, place.column], prior.digits)[:, place.digit]
+    def code(at: DigitPosition, logits: Tensor) -> Tensor:
+        result[at.stage][at.digit][:, :, at.row, at.column] = logits
+        return to_digits(tokens[at.stage][:, at.row, at.column], prior.digits)[:, at.digit]
 
-    back = prior.walk(len(tokens[0]), sizes, code)
+    back = prior.step_through(len(tokens[0]), sizes, code)
     assert all(torch.equal(a, b) for a, b in zip(back, tokens, strict=True))
     return result

@@ -1,4 +1,4 @@
-"""Tokens to bytes and back with the priors over one code a place, and from logits to weights."""
+"""Tokens to bytes and back with the raster priors, and from logits to weights."""
 
 from decimal import Decimal, localcontext
 
@@ -14,7 +14,7 @@ from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.priors.integer import exact_causal
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster import logits
-from imgcodec.priors.raster.coding import walk_tiles
+from imgcodec.priors.raster.coding import code_tiles
 from imgcodec.priors.raster.logits import weights_of
 from imgcodec.priors.raster.protocol import to_digits
 
@@ -25,14 +25,16 @@ sides = st.integers(1, 6)
 def write(prior, tokens):
     coders = [[RangeEncoder(None) for _ in tokens] for _ in tokens[0]]
     with exact_arithmetic():
-        back = walk_tiles(prior, coders, [t.shape[1:] for t in tokens], tokens, prior.codes)
+        back = code_tiles(prior, coders, [t.shape[1:] for t in tokens], tokens, prior.codebook_size)
     assert all(np.array_equal(a, b) for a, b in zip(tokens, back, strict=True))
     return [[coder.finish() for coder in tile] for tile in coders]
 
 
 def read(prior, data, sizes):
     with exact_arithmetic():
-        return walk_tiles(prior, [[RangeDecoder(None, d) for d in tile] for tile in data], sizes, None, prior.codes)
+        return code_tiles(
+            prior, [[RangeDecoder(None, d) for d in tile] for tile in data], sizes, None, prior.codebook_size
+        )
 
 
 def tiles(prior, batch, rows, columns, seed):
@@ -50,7 +52,7 @@ def test_what_is_written_comes_back(name, batch, rows, columns, seed):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tile_alone_is_what_it_is_among_others(name):
+def test_a_tile_alone_is_coded_as_in_a_batch(name):
     prior = exact_prior(name)
     tokens = tiles(prior, 3, 9, 9, 3)
     assert write(prior, tokens)[1:2] == write(prior, [t[1:2] for t in tokens])
@@ -78,28 +80,28 @@ def test_a_damaged_stream_gives_other_tokens_or_an_error(name, seed, at, flips):
         back = read(prior, data, [t.shape[1:] for t in tokens])
     except InvalidFileError:
         return
-    assert all(t.min() >= 0 and t.max() < prior.codes for t in back)
+    assert all(t.min() >= 0 and t.max() < prior.codebook_size for t in back)
 
 
 def test_a_token_that_no_codebook_knows_is_refused():
     prior = exact_prior("raster")  # 300 codes, digits for 320
     tokens = [np.full((1, 1, 1), 310)]
     with exact_arithmetic(), pytest.raises(InvalidFileError, match="no codebook knows"):
-        walk_tiles(prior, [[RangeEncoder(None)]], [(1, 1)], tokens, 300)
+        code_tiles(prior, [[RangeEncoder(None)]], [(1, 1)], tokens, 300)
 
     class Done(Exception):
         pass
 
-    def code(place, numbers):  # a writer who does not look
-        digit = to_digits(torch.tensor([310]), prior.digits)[:, place.digit]
+    def code(at, numbers):  # an encoder without checks
+        digit = to_digits(torch.tensor([310]), prior.digits)[:, at.digit]
         coder.code_weights(digit.numpy(), weights_of(numbers.long().numpy()))
-        if place.digit == 1:
+        if at.digit == 1:
             raise Done
         return digit
 
     coder = RangeEncoder(None)
     with exact_arithmetic(), pytest.raises(Done):
-        prior.walk(1, [(1, 1)], code)
+        prior.step_through(1, [(1, 1)], code)
     with pytest.raises(InvalidFileError, match="no codebook knows"):
         read(prior, [[coder.finish()]], [(1, 1)])
 

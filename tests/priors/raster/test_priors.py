@@ -1,4 +1,4 @@
-"""The priors over one code a place: what they may depend on, walking and computing all at once, and their integers."""
+"""The raster priors: causality, that stepping through gives the logits of all at once, and their integers."""
 
 from copy import deepcopy
 
@@ -14,7 +14,7 @@ from priors.raster.small import (
     quantized,
     random_tokens,
     sizes_of,
-    walked,
+    stepped_logits,
 )
 from torch import nn
 
@@ -47,29 +47,29 @@ def pairs(a, b):
 
 @settings(max_examples=40)
 @given(names, st.integers(1, 3), sides, sides, seeds)
-def test_walking_gives_the_integers_of_all_at_once(name, batch, rows, columns, seed):
+def test_stepping_through_gives_the_integers_of_all_at_once(name, batch, rows, columns, seed):
     prior = exact_prior(name)
     tokens = random_tokens(prior, batch, sizes_of(prior, rows, columns), seed)
-    together, walk = exactly(prior, tokens), exactly(walked, prior, tokens)
-    for a, b in pairs(together, walk):
+    together, stepped = exactly(prior, tokens), exactly(stepped_logits, prior, tokens)
+    for a, b in pairs(together, stepped):
         assert torch.equal(a, b)
         assert torch.equal(a, a.round())
 
 
 @settings(max_examples=20)
 @given(names, st.integers(1, 2), sides, sides, seeds)
-def test_walking_gives_the_floats_of_all_at_once(name, batch, rows, columns, seed):
+def test_stepping_through_gives_the_floats_of_all_at_once(name, batch, rows, columns, seed):
     prior = in_float(name)
     tokens = random_tokens(prior, batch, sizes_of(prior, rows, columns), seed)
-    for a, b in pairs(prior(tokens), walked(prior, tokens)):
+    for a, b in pairs(prior(tokens), stepped_logits(prior, tokens)):
         assert torch.allclose(a, b, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_first_stages_can_be_walked_alone(name):
+def test_the_first_stages_have_the_same_logits_alone(name):
     prior = exact_prior(name)
     tokens = random_tokens(prior, 2, sizes_of(prior, 9, 9), 4)
-    for a, b in pairs(exactly(prior, tokens)[:1], exactly(walked, prior, tokens[:1])):
+    for a, b in pairs(exactly(prior, tokens)[:1], exactly(stepped_logits, prior, tokens[:1])):
         assert torch.equal(a, b)
 
 
@@ -77,7 +77,7 @@ def test_the_first_stages_can_be_walked_alone(name):
 
 
 def flat(prior, logits):
-    """Logits in the order of the walk: (positions, digits) of (B, values)."""
+    """Logits in coding order: (positions, digits) of (B, values)."""
     return [
         [digit[:, :, row, column] for digit in stage]
         for stage in logits
@@ -102,7 +102,7 @@ def test_a_token_changes_no_weights_up_to_its_own(name, rows, columns, seed, dat
         index -= tokens[stage].numel()
         stage += 1
     changed = [t.clone() for t in tokens]
-    changed[stage].view(-1)[index] = data.draw(st.integers(0, prior.codes - 1))
+    changed[stage].view(-1)[index] = data.draw(st.integers(0, prior.codebook_size - 1))
     after = flat(prior, exactly(prior, changed))
     old, new = (to_digits(t[stage].view(-1)[index], prior.digits).tolist() for t in (tokens, changed))
     # of the token itself, a digit may change those of the digits after it
@@ -119,13 +119,15 @@ def test_every_token_but_the_last_changes_what_comes_after(name):
     tokens = random_tokens(prior, 1, sizes_of(prior, 9, 9), 1)
     before = flat(prior, exactly(prior, tokens))
     position = 0
-    for stage, grid in enumerate(tokens):
-        for index in range(grid.numel()):
+    for stage, plane in enumerate(tokens):
+        for index in range(plane.numel()):
             is_last = position == len(before) - 1
             changed = [t.clone() for t in tokens]
             noticed = False
             for step in (1, 2, 3):  # integers may hide one change
-                changed[stage].view(-1)[index] = (grid.view(-1)[index] + step * prior.codes // 4) % prior.codes
+                changed[stage].view(-1)[index] = (
+                    plane.view(-1)[index] + step * prior.codebook_size // 4
+                ) % prior.codebook_size
                 after = flat(prior, exactly(prior, changed))
                 noticed |= any(
                     not torch.equal(a, b)
@@ -137,7 +139,7 @@ def test_every_token_but_the_last_changes_what_comes_after(name):
 
 
 @pytest.mark.parametrize("name", ["raster", "stages", "bits"])
-def test_a_digit_changes_what_is_said_of_the_next_one(name):
+def test_a_digit_changes_the_logits_of_the_next_one(name):
     prior = exact_prior(name)
     tokens = random_tokens(prior, 1, sizes_of(prior, 9, 9), 1)
     changed = [t.clone() for t in tokens]
@@ -150,7 +152,7 @@ def test_a_digit_changes_what_is_said_of_the_next_one(name):
 
 
 @pytest.mark.parametrize("name", ["raster", "stages"])
-def test_attention_looks_no_further_than_its_context(name):
+def test_attention_sees_no_further_than_its_context(name):
     attention = exact_prior(name).blocks[0].attention
     x = torch.randn(1, 20, 12).mul(300).round()
     changed = x.clone()
@@ -165,8 +167,8 @@ def test_attention_looks_no_further_than_its_context(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_integers_say_what_the_floats_said(name):
-    """Random weights amplify what is lost on the way, so this is no more than closeness."""
+def test_the_integers_predict_what_the_floats_did(name):
+    """Random weights amplify rounding errors, so they are only close."""
     prior, integers = quantized(name), exact_prior(name)
     assert exact.check_bounds(integers) < exact.LIMIT
     tokens = random_tokens(prior, 8, sizes_of(prior, 9, 9), 77)
@@ -214,7 +216,7 @@ def test_a_model_file_brings_the_integers_back(name):
 
 
 def test_gradients_reach_every_weight_of_a_new_prior():
-    """Of what begins as nothing, what lies behind it has none in the first step."""
+    """Layers before one that is zero at first have none in the first step, so there are no zeros here."""
     for make in MAKERS.values():
         prior = make()
         for layer in prior.modules():
@@ -225,7 +227,7 @@ def test_gradients_reach_every_weight_of_a_new_prior():
         assert all(p.grad is not None and p.grad.any() for p in prior.parameters())
 
 
-# What cannot be
+# Refusals
 
 
 @pytest.mark.parametrize(
@@ -233,19 +235,19 @@ def test_gradients_reach_every_weight_of_a_new_prior():
     [{"width": 10}, {"heads": 0}, {"sides": ()}, {"sides": (4, 6)}, {"sides": (256,)}, {"digits": (64, 32)},
      {"digits": (8192,)}, {"digits": (4096, 1)}, {"codes": 1}, {"context": 513}, {"context": 0}],
 )  # fmt: skip
-def test_raster_priors_that_cannot_be(sizes):
+def test_impossible_raster_transformers_are_refused(sizes):
     with pytest.raises(ValueError, match=r"."):
         RasterTransformerConfig(**sizes)
 
 
 @pytest.mark.parametrize("sizes", [{"num_codes": 1}, {"num_codes": 8192}, {"kernel_size": 4}, {"num_blocks": 0}])
-def test_pixelcnns_that_cannot_be(sizes):
+def test_impossible_pixelcnns_are_refused(sizes):
     with pytest.raises(ValueError, match=r"."):
         PixelCNNConfig(**sizes)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_tiles_that_cannot_be(name):
+def test_impossible_tiles_are_refused(name):
     prior = in_float(name)
     side = prior.sides[0]
     wrong = [[(side + 1, side)], [(0, 1)], [], [*sizes_of(prior, 9, 9), (1, 1)]]
@@ -253,7 +255,7 @@ def test_tiles_that_cannot_be(name):
         wrong.append([(1, 1), (2, 1)])
     for sizes in wrong:
         with pytest.raises(ValueError, match="token"):
-            prior.walk(1, sizes, lambda place, logits: logits.argmax(1))
+            prior.step_through(1, sizes, lambda at, logits: logits.argmax(1))
 
 
 def test_a_pixelcnn_is_made_as_its_paper_says():

@@ -1,4 +1,4 @@
-"""New tokens: reproducible by seed, true to what they begin with, and to what the prior says."""
+"""Sampled tokens: reproducible by seed, with the given prefix, and with the probabilities of the prior."""
 
 import pytest
 import torch
@@ -23,11 +23,11 @@ def test_a_seed_gives_the_same_tokens(name, make):
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(first, other, strict=True))
     assert [t.shape for t in first] == [(3, *size) for size in sizes]
-    assert all(t.min() >= 0 and t.max() < prior.codes for t in first)
+    assert all(t.min() >= 0 and t.max() < prior.codebook_size for t in first)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_samples_begin_with_what_they_are_given(name):
+def test_samples_begin_with_the_prefix(name):
     prior = in_float(name)
     sizes = sizes_of(prior, 9, 9)
     given = [t.flatten(1) for t in random_tokens(prior, 2, sizes, 5)]
@@ -38,7 +38,7 @@ def test_samples_begin_with_what_they_are_given(name):
         assert torch.equal(tokens.flatten(1)[:, : start.shape[1]], start)
 
 
-def test_the_likeliest_tokens_need_no_luck():
+def test_greedy_sampling_takes_the_likeliest_tokens():
     prior = in_float("pixelcnn")
     greedy, one, cold = (
         sample(prior, 2, [(4, 4)], temperature, top_k, seeded(3))[0]
@@ -50,7 +50,7 @@ def test_the_likeliest_tokens_need_no_luck():
     assert torch.equal(greedy, expected)
 
 
-def test_tokens_are_drawn_as_often_as_they_are_likely():
+def test_tokens_have_the_frequencies_of_their_probabilities():
     prior = in_float("wide")
     chances = prior([torch.zeros(1, 1, 1, dtype=torch.int64)])[0][0][0, :, 0, 0].softmax(0)
     drawn = sample(prior, 20000, [(1, 1)], generator=seeded(4))[0].flatten()
@@ -58,7 +58,7 @@ def test_tokens_are_drawn_as_often_as_they_are_likely():
     assert torch.allclose(shares, chances, atol=0.015)
 
 
-def test_codes_that_digits_have_to_spare_are_never_drawn():
+def test_digits_never_spell_more_than_the_last_code():
     prior = in_float("raster")  # 300 codes, digits for 320
     drawn = sample(prior, 500, [(1, 1)], temperature=50, generator=seeded(4))[0]
     assert 270 < int(drawn.max()) < 300
@@ -87,6 +87,6 @@ def test_a_pixelcnn_generates_from_any_start():
         ({}, torch.zeros(1, 2, 2, dtype=torch.int64)),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(options, start):
+def test_impossible_options_are_refused(options, start):
     with pytest.raises(UsageError, match=r"\.$"):
         in_float("pixelcnn").generate(start, **options)

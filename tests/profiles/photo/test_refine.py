@@ -120,7 +120,7 @@ def test_a_small_tile_has_the_metrics_that_it_is_large_enough_for(
 ) -> None:
     tile = tile_of(codec, photograph(*size), "visual", 0, 50)
     assert len(tile.metrics) == metrics
-    rises = [m.rise(0.5) for m in METRIC_TERMS[Tune.VISUAL] if m.smallest <= min(size)]
+    rises = [m.rise(0.5) for m in METRIC_TERMS[Tune.VISUAL] if m.min_side <= min(size)]
     assert sum(share * rise for (_, share), rise in zip(tile.metrics, rises, strict=True)) == pytest.approx(1)
     before = tile.offer(tile.start).cost
     found = torch.from_numpy(tile.run(4).astype(np.float32) - tile.half)[None]

@@ -54,7 +54,7 @@ def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, size):
     pixels = picture(height, width)
     padded = np.pad(pixels, ((0, up(height) - height), (0, up(width) - width), (0, 0)), mode="edge")
     latent = tokenizer.analysis(torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255)
-    whole = tokenizer.scale_latent(latent, torch.tensor([LEVEL]))
+    whole = tokenizer.scaled_residuals(latent, torch.tensor([LEVEL]))
     pieces, _ = quantize_latent(tokenizer, analyse(tokenizer, pixels, CPU), size, LEVEL, masked=False)
     for stride, expected, values in zip((64, 16), whole, pieces, strict=True):
         rows, columns = -(-height // stride), -(-width // stride)
