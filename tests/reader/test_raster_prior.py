@@ -12,7 +12,7 @@ from imgcodec.priors.raster.logits import weights_of
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_computes_what_the_program_computes(name):
+def test_logits_and_weights_are_those_of_the_program(name):
     prior = exact_prior(name)
     tensors = {n: t.long().tolist() for n, t in prior.state_dict().items()}
     described = page.Prior(asdict(prior.config), operand_fractions(prior), tensors)
