@@ -417,17 +417,6 @@ def test_facts_cost_no_torch(code, allowed):
     assert done.stdout.strip() == str(allowed)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["info", "--help"], ["info", str(NIC)], ["verify", str(NIC)]])
-def test_commands_of_facts_cost_no_torch(arguments):
-    code = (
-        f"import sys; sys.argv[1:] = {arguments}\nfrom imgcodec.cli import app\ntry: app()\nexcept SystemExit: pass\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code + "print('torch' in sys.modules)"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines()[-1] == "False"
-
-
 # Facts of files
 
 

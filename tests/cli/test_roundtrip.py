@@ -22,12 +22,12 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def test_outputs_appear_beside_their_inputs(script, tiny, photo, tmp_path) -> None:
-    made = script("compress", photo, "--model", tiny)
+def test_outputs_appear_beside_their_inputs(run, tiny, photo, tmp_path) -> None:
+    made = run("compress", photo, "--model", tiny)
     data = (tmp_path / "photo.nic").read_bytes()
     assert (made.returncode, made.stdout) == (0, b"")
     assert made.stderr.decode() == f"{tmp_path}/photo.nic: 70 x 50, {len(data)} bytes, {8 * len(data) / 3500:.3f} bpp\n"
-    back = script("decompress", "photo.nic", "--model", tiny)
+    back = run("decompress", "photo.nic", "--model", tiny)
     assert (back.returncode, back.stdout, back.stderr) == (0, b"", b"")
     with Image.open(tmp_path / "photo.png") as picture:
         assert (picture.size, picture.mode) == ((70, 50), "RGB")

@@ -24,11 +24,11 @@ from torch import Tensor
 import imgcodec
 from imgcodec import UsageError
 from imgcodec.metrics.reference import psnr
-from imgcodec.model_file.model import load_photo_model
 from imgcodec.priors.integer.trainable import export, restore
 from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.tables import MAX_SCALE
 from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.profiles.photo.model import load_photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import load_photographs, random_crops
 from imgcodec.training.loop import Report, Run, run_phase
