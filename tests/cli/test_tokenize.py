@@ -1,4 +1,4 @@
-"""`imgcodec tokenize`: pictures to shards of tokens and back, and shards of strangers."""
+"""`imgcodec tokenize`: pictures to shards of tokens and back, and untrusted shards."""
 
 import json
 import os
@@ -156,7 +156,7 @@ def test_what_is_refused(tiny, pictures, tmp_path, monkeypatch, arguments, exit_
 
 
 def hostile(shard: Path, change: str) -> None:
-    """Changes a sound shard into what only a stranger would make."""
+    """Changes a sound shard into one that this program would not make."""
     about, tensors = content(shard)
     first = about["pictures"][0]
     match change:
@@ -223,7 +223,7 @@ other shape; many tokens; other type; no code; negative; quality; endless qualit
 
 
 @pytest.mark.parametrize("change", [change.strip() for change in CHANGES.split(";")])
-def test_shards_of_strangers(tiny, tmp_path, change) -> None:
+def test_untrusted_shards_are_refused_in_one_sentence(tiny, tmp_path, change) -> None:
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (40, 30), "teal").save(tmp_path / "pictures" / "a.png")
     assert invoke_silent("tokenize", tiny, tmp_path / "pictures", "-o", tmp_path / "tokens")[0] == 0

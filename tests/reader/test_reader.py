@@ -52,10 +52,10 @@ def test_both_readers_skip_unknown_optional_sections(model):
     assert (file.tile_size, file.tile_count) == (64, 6)
     assert [kind for kind, *_ in file.sections] == [128, *[1] * 12, 2, 129, 130, 131]
     entries = container.read(data).entries
-    stranger = section(132, 7, 300, b"of tomorrow")
+    unknown = section(132, 7, 300, b"of tomorrow")
     crowded = data[: entries[0].offset]
     for entry in entries:
-        crowded += stranger + data[entry.offset : entry.offset + entry.size]
+        crowded += unknown + data[entry.offset : entry.offset + entry.size]
     assert nic_reader.read(crowded) == file
     assert container.read(crowded).sections == container.read(data).sections
     damaged = crowded.replace(b"of tomorrow", b"of tomorrov", 1)
