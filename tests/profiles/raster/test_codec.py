@@ -53,7 +53,7 @@ def photograph(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def test_written_tokens_are_read_back_and_decode_as_they_did(model: Model, codec: TokenCodec) -> None:
-    pixels = photograph(300, 140)
+    pixels = photograph(270, 60)
     data = model.compress(pixels)
     tokens = tokenize(codec, pixels)
     assert model.read_tokens(data).sha256() == tokens.sha256()
