@@ -1,4 +1,4 @@
-"""`imgcodec tokenize`: pictures to shards of tokens and back, and shards of strangers."""
+"""`imgcodec tokenize`: pictures to shards of tokens and back, and untrusted shards."""
 
 import json
 import os
@@ -157,7 +157,7 @@ def test_what_is_refused(tiny, pictures, tmp_path, monkeypatch, arguments, exit_
 
 
 def hostile(shard: Path, change: str) -> None:
-    """Changes a sound shard into what only a stranger would make."""
+    """Changes a sound shard into one that this program would not make."""
     about, tensors = content(shard)
     first = about["pictures"][0]
     match change:
@@ -240,7 +240,7 @@ def shard(sound_shard, tmp_path) -> Path:
 
 
 @pytest.mark.parametrize("change", [change.strip() for change in CHANGES.split(";")])
-def test_shards_of_strangers(tiny, shard, tmp_path, change) -> None:
+def test_untrusted_shards_are_refused_in_one_sentence(tiny, shard, tmp_path, change) -> None:
     hostile(shard, change)
     code, told = invoke_silent("tokenize", tiny, shard, "-o", tmp_path / "back", "--decode")
     assert code == (4 if change == "other model" else 3), told
