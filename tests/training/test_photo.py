@@ -25,8 +25,6 @@ import imgcodec
 from imgcodec import UsageError
 from imgcodec.metrics.reference import psnr
 from imgcodec.priors.integer.trainable import export, restore
-from imgcodec.priors.photo.rate import logistic_bits
-from imgcodec.priors.photo.tables import MAX_SCALE
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.model import load_photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ
@@ -215,23 +213,6 @@ def test_linear_paths_start_orthonormal(recipe: PhotoRecipe, folder: Path) -> No
     analysis = model.tokenizer.analysis.linear.weight.flatten(1)
     torch.testing.assert_close(analysis @ analysis.T, torch.eye(len(analysis)), rtol=0, atol=1e-5)
     torch.testing.assert_close(model.tokenizer.synthesis.linear.weight.flatten(1), analysis.T)
-
-
-@pytest.mark.parametrize("scale", [0.0, 0.5, 1.5, MAX_SCALE])
-@pytest.mark.parametrize("mean", [0.0, 0.3, -7.9])
-def test_logistic_probabilities_sum_to_one(mean: float, scale: float) -> None:
-    values = torch.arange(-3000.0, 3001, dtype=torch.float64)
-    bits = logistic_bits(values, torch.tensor(mean, dtype=torch.float64), torch.tensor(scale, dtype=torch.float64))
-    assert float(torch.exp2(-bits).sum()) == pytest.approx(1, abs=1e-5)
-
-
-def test_rate_has_a_gradient_far_out() -> None:
-    mean = torch.zeros(1, requires_grad=True)
-    scale = torch.zeros(1, requires_grad=True)
-    logistic_bits(torch.tensor([400.0]), mean, scale).sum().backward()
-    assert torch.isfinite(mean.grad).all()
-    assert mean.grad.abs() > 1
-    assert scale.grad < -1
 
 
 def test_data_from_shards_and_folders(folder: Path, tmp_path: Path) -> None:
