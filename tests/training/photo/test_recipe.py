@@ -33,11 +33,6 @@ def test_command_goes_on_with_a_run_only_if_told_so(trained: Path, folder: Path)
     assert "holds a run already: give --resume" in told
 
 
-def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
-    missing = tmp_path / "no"
-    assert invoke_silent("train", RECIPE, "--data", missing) == (1, f"imgcodec: There is no {missing}.\n")
-
-
 def test_training_from_a_model_file_goes_on_from_its_weights(
     trained: Path, recipe: PhotoRecipe, folder: Path, few: Path, tmp_path: Path
 ) -> None:
