@@ -41,7 +41,7 @@ def header_of(width: int, height: int, tile_size: int = 0) -> Header:
     return replace(FILE.header, width=width, height=height, tile_size=tile_size)
 
 
-def test_pixels_to_the_one(tiny_model):
+def test_the_limit_on_pixels_is_exact(tiny_model):
     assert tiny_model.decompress(DATA, max_pixels=7500).size == (100, 75)
     assert tiny_model.read_tokens(DATA, max_pixels=7500).header.width == 100
     for call in (tiny_model.decompress, tiny_model.read_tokens, imgcodec.decompress, imgcodec.read_tokens):
@@ -49,7 +49,7 @@ def test_pixels_to_the_one(tiny_model):
             call(DATA, max_pixels=7499)
 
 
-def test_a_limit_may_be_raised():
+def test_the_limit_on_pixels_may_be_raised():
     header = header_of(2**15, 2**14, 1024)
     tokens = [Section(SectionType.TOKENS, stage, tile, b"") for stage in range(2) for tile in range(512)]
     data = write(header, tokens)
@@ -89,7 +89,7 @@ def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch
 
 
 @pytest.mark.parametrize("kind", [SectionType.ICC, SectionType.EXIF, SectionType.XMP, SectionType.ALPHA])
-def test_what_unpacks_to_too_much_is_refused_before_a_model_is_looked_for(monkeypatch, kind):
+def test_bombs_are_refused_before_a_model_is_looked_for(monkeypatch, kind):
     monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     limit = 7500 if kind == SectionType.ALPHA else 2**24
     bomb = pack_bytes(bytes(limit + 1))
@@ -106,7 +106,7 @@ def test_alpha_of_another_size_is_refused_before_a_model_is_looked_for(monkeypat
     assert "alpha section does not have the size" in refusal(imgcodec.decompress, data)
 
 
-def test_a_token_section_has_room_for_the_worst_tokens_and_no_more():
+def test_the_limit_on_token_sections_is_exact():
     largest = largest_token_section(100, 75)
     assert largest == 16 * 128 * 128
     tokens = [replace(FILE.sections[0], data=bytes(largest)), FILE.sections[1]]
@@ -115,7 +115,7 @@ def test_a_token_section_has_room_for_the_worst_tokens_and_no_more():
         write(FILE.header, [replace(tokens[0], data=bytes(largest + 1)), tokens[1]])
 
 
-def test_a_file_of_too_many_bytes():
+def test_the_limit_on_bytes_is_exact():
     small = Limits(pixels=7500)
     assert small.file_bytes == 4 * 7500 + 2**26
     padding = Section(SectionType.XMP, 0, 0, bytes(2**24))
@@ -136,7 +136,7 @@ def test_an_endless_input_is_refused(tmp_path, monkeypatch):
         assert "Standard input has more than the limit of 4999 bytes." in refusal(files.read, "-", 4999)
 
 
-def test_nothing_is_made_of_the_size_that_a_refused_file_asks_for(tiny_model):
+def test_a_refused_file_allocates_nothing_of_its_size(tiny_model):
     tokens = [Section(SectionType.TOKENS, stage, 0, b"") for stage in range(2)]
     hostile = [
         write_header(header_of(2**32 - 1, 2**32 - 1)),
@@ -154,7 +154,7 @@ def test_nothing_is_made_of_the_size_that_a_refused_file_asks_for(tiny_model):
     assert peak < 2**20
 
 
-def test_the_memory_of_gray_is_that_of_colour():
+def test_gray_pictures_take_no_more_memory_than_colour():
     """The weights of luma are real numbers: of the whole picture at once they took twelve bytes a pixel."""
     pixels = np.random.default_rng(1).integers(0, 256, (2048, 512, 3), np.uint8)
     header = replace(header_of(512, 2048), colour_mode=0)
@@ -170,7 +170,7 @@ def test_the_memory_of_gray_is_that_of_colour():
 
 
 @pytest.mark.parametrize("command", ["compress", "decompress", "info"])
-def test_max_pixels_of_the_command_line(tmp_path, command):
+def test_the_option_max_pixels(tmp_path, command):
     (tmp_path / "a.nic").write_bytes(DATA)
     (tmp_path / "a.png").write_bytes(image.encode(Picture(np.zeros((75, 100, 3), np.uint8)), "PNG")[0])
     source = tmp_path / ("a.png" if command == "compress" else "a.nic")
@@ -184,7 +184,7 @@ def test_max_pixels_of_the_command_line(tmp_path, command):
     assert invoke(command, source, "--max-pixels", 0)[0] == 2
 
 
-def test_the_guard_of_a_command_is_above_pillows(tmp_path):
+def test_pictures_over_pillows_limit_are_read_up_to_ours(tmp_path):
     """90 megapixels, of which Pillow would warn, and 180, which it would refuse, are a matter of the limit alone."""
     for side, limit in ((9500, 2**20), (13500, 2**27)):
         buffer = io.BytesIO()

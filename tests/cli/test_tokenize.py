@@ -1,7 +1,8 @@
-"""`imgcodec tokenize`: pictures to shards of tokens and back, and shards of strangers."""
+"""`imgcodec tokenize`: pictures to shards of tokens and back, and untrusted shards."""
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def test_what_is_refused(tiny, pictures, tmp_path, monkeypatch, arguments, exit_
 
 
 def hostile(shard: Path, change: str) -> None:
-    """Changes a sound shard into what only a stranger would make."""
+    """Changes a sound shard into one that this program would not make."""
     about, tensors = content(shard)
     first = about["pictures"][0]
     match change:
@@ -222,12 +223,24 @@ empty name; no Unicode; name is a number; enormous; real width; many stages; no 
 other shape; many tokens; other type; no code; negative; quality; endless quality; many pictures"""
 
 
+@pytest.fixture(scope="module")
+def sound_shard(tiny, tmp_path_factory) -> Path:
+    """Of one picture."""
+    folder = tmp_path_factory.mktemp("shard")
+    (folder / "pictures").mkdir()
+    Image.new("RGB", (40, 30), "teal").save(folder / "pictures" / "a.png")
+    assert invoke_silent("tokenize", tiny, folder / "pictures", "-o", folder / "tokens")[0] == 0
+    return folder / "tokens" / "tokens-000000.safetensors"
+
+
+@pytest.fixture
+def shard(sound_shard, tmp_path) -> Path:
+    """A copy, to be changed."""
+    return Path(shutil.copy(sound_shard, tmp_path))
+
+
 @pytest.mark.parametrize("change", [change.strip() for change in CHANGES.split(";")])
-def test_shards_of_strangers(tiny, tmp_path, change) -> None:
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (40, 30), "teal").save(tmp_path / "pictures" / "a.png")
-    assert invoke_silent("tokenize", tiny, tmp_path / "pictures", "-o", tmp_path / "tokens")[0] == 0
-    shard = tmp_path / "tokens" / "tokens-000000.safetensors"
+def test_untrusted_shards_are_refused_in_one_sentence(tiny, shard, tmp_path, change) -> None:
     hostile(shard, change)
     code, told = invoke_silent("tokenize", tiny, shard, "-o", tmp_path / "back", "--decode")
     assert code == (4 if change == "other model" else 3), told

@@ -15,7 +15,7 @@ from imgcodec.pictures.io import Picture
 
 
 class TestModes:
-    def test_rgb_is_taken_as_it_is(self) -> None:
+    def test_rgb_is_loaded_unchanged(self) -> None:
         picture = image.load(file_of(Image.fromarray(colours())))
         assert np.array_equal(picture.pixels, colours())
         assert (picture.width, picture.height, picture.gray, picture.alpha, picture.notes) == (19, 11, False, None, [])
@@ -127,17 +127,17 @@ class TestArrays:
         assert np.array_equal(picture.alpha, colours()[..., 1])
         assert picture.pixels.flags.c_contiguous
 
-    def test_arrays_that_lie_in_memory_in_another_order(self) -> None:
+    def test_arrays_of_any_memory_order_are_loaded(self) -> None:
         assert np.array_equal(image.load(np.asfortranarray(colours())[::-1]).pixels, colours()[::-1])
 
 
 class TestFileObjects:
-    def test_are_read_from_where_they_are(self) -> None:
+    def test_file_objects_are_read_from_their_position(self) -> None:
         file = io.BytesIO(b"before" + file_of(Image.fromarray(colours())))
         file.seek(6)
         assert np.array_equal(image.load(file).pixels, colours())
 
-    def test_of_too_many_bytes(self) -> None:
+    def test_file_objects_over_the_limit_are_refused(self) -> None:
         with pytest.raises(InvalidFileError, match=r"^The input has more than the limit of"):
             image.load(io.BytesIO(bytes(2**26 + 9)), max_pixels=1)
 
@@ -156,22 +156,22 @@ class TestBitDepth:
         ("bits", "colour_type", "depth"),
         [(1, 0, 1), (2, 0, 2), (4, 0, 4), (8, 0, 8), (16, 0, 16), (8, 2, 8), (16, 2, 16), (1, 3, 8), (8, 3, 8)],
     )
-    def test_is_that_of_the_samples_of_the_file(self, bits: int, colour_type: int, depth: int) -> None:
+    def test_bit_depth_is_that_of_the_samples_in_the_file(self, bits: int, colour_type: int, depth: int) -> None:
         data = png_of(bits, colour_type)
         assert image.load(data).bit_depth == image.load(Image.open(io.BytesIO(data))).bit_depth == depth
 
     @pytest.mark.parametrize(("maximum", "depth"), [(1, 1), (15, 4), (255, 8), (1023, 10), (65535, 16)])
-    def test_of_a_ppm(self, maximum: int, depth: int) -> None:
+    def test_bit_depth_of_a_ppm_follows_from_its_maximum(self, maximum: int, depth: int) -> None:
         samples = bytes(6 if maximum < 256 else 12)
         assert image.load(b"P6 2 1 %d\n" % maximum + samples).bit_depth == depth
 
-    def test_of_what_is_in_memory(self) -> None:
+    def test_bit_depth_of_arrays_and_pil_images(self) -> None:
         assert image.load(colours()).bit_depth == 8
         assert image.load(Image.fromarray(np.zeros((2, 2), np.uint16))).bit_depth == 16
         assert image.load(Image.new("1", (2, 2))).bit_depth == 1
         assert image.load(Image.new("P", (2, 2))).bit_depth == 8
 
-    def test_of_a_png_that_pillow_has_opened_is_told_though_pillow_says_nothing(self) -> None:
+    def test_bit_depth_of_a_png_that_pillow_has_opened(self) -> None:
         picture = image.load(Image.open(io.BytesIO(png_of(16, 2))))
         assert picture.notes == ["its 16 bits per sample are reduced to 8"]
 
@@ -179,7 +179,7 @@ class TestBitDepth:
 class TestSaving:
     @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".ppm"])
     @pytest.mark.parametrize("gray", [False, True])
-    def test_without_loss(self, suffix: str, gray: bool) -> None:
+    def test_lossless_formats_keep_pixels(self, suffix: str, gray: bool) -> None:
         pixels = np.repeat(colours()[..., :1], 3, axis=2) if gray else colours()
         again = image.load(image.encode(Picture(pixels, gray=gray), image.format_of(f"a{suffix}"))[0])
         assert np.array_equal(again.pixels, pixels)
@@ -187,14 +187,14 @@ class TestSaving:
 
     @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
     @pytest.mark.parametrize("gray", [False, True])
-    def test_alpha_without_loss(self, format: str, gray: bool) -> None:
+    def test_lossless_formats_keep_alpha(self, format: str, gray: bool) -> None:
         pixels = np.repeat(colours()[..., :1], 3, axis=2) if gray else colours()
         picture = Picture(pixels, colours()[..., 1], gray=gray)
         again = image.load(image.encode(picture, format)[0])
         assert np.array_equal(again.pixels, pixels)
         assert np.array_equal(again.alpha, picture.alpha)
 
-    def test_jpeg_of_noise(self) -> None:
+    def test_noise_is_written_as_jpeg(self) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
         assert image.load(image.encode(Picture(noise), "JPEG")[0]).width == 256
 
@@ -206,11 +206,11 @@ class TestSaving:
         assert image.format_of("-") == "PNG"
         assert image.format_of("A.JPEG") == "JPEG"
 
-    def test_too_large_for_the_format(self) -> None:
+    def test_a_picture_too_large_for_a_format_is_refused(self) -> None:
         with pytest.raises(CodecError, match="cannot be written as WEBP"):
             image.encode(Picture(np.zeros((1, 20000, 3), np.uint8)), "WEBP")
 
-    def test_metadata_that_pillow_cannot_write_do_not_stop_it(self) -> None:
+    def test_metadata_that_pillow_cannot_write_are_left_out(self) -> None:
         picture = Picture(colours(), exif=exif_of(1)[:30])
         for format in KEEPS_METADATA:
             assert image.load(image.encode(picture, format)[0]).width == 19
