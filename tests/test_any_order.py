@@ -54,7 +54,7 @@ def random_tokens(codec: TokenCodec, case: Case) -> Tokens:
         header = replace(header, tile_size=case.tile_size, quality=case.quality)
         codes = codec.tokenizer.config.codes
     else:
-        codes = codec.tokenizer.codes
+        codes = codec.tokenizer.codebook_size
     rng, middle, stages = np.random.default_rng(case.seed), codes // 2, []
     for empty in codec.empty(header):
         reach = np.where(rng.random(empty.shape) < 0.02, middle, round(case.reach * middle))
