@@ -1,15 +1,13 @@
 """The metrics against independent implementations.
 
 EXPECTED was computed with a separate implementation of the three metrics (OpenCV filters; its MS-SSIM equals
-`pytorch_msssim` 1.0.0 to 7e-7). LIBJXL was printed by the real `ssimulacra2` program of libjxl for the same pixels,
-as published in the reference data of github.com/imazen/ssimulacra2.
+`pytorch_msssim` 1.0.0 to 7e-7).
 """
 
 import numpy as np
 import pytest
-from evaluation.pictures import grey, horizontal_ramp, noise, posterized, smeared, waves
+from evaluation.pictures import posterized, smeared, waves
 
-from imgcodec.metrics.definitions import blur_taps
 from imgcodec.metrics.reference import MsSsim, Reference, psnr, to_db
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 
@@ -29,8 +27,6 @@ DISTORTIONS = {
     "smeared": smeared,
 }
 
-LIBJXL = {"ramp": -64.56872148, "noise": -47.33572558}
-
 
 @pytest.mark.parametrize(("case", "expected"), EXPECTED.items(), ids=str)
 def test_metrics_equal_an_independent_implementation(case, expected):
@@ -40,15 +36,6 @@ def test_metrics_equal_an_independent_implementation(case, expected):
     assert scores.psnr == pytest.approx(expected[0], abs=1e-8)
     assert scores.ms_ssim == pytest.approx(expected[1], abs=1e-6)
     assert scores.ssimulacra2 == pytest.approx(expected[2], abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("original", "expected"),
-    [(horizontal_ramp(64, 64), LIBJXL["ramp"]), (noise(64, 64, seed=42), LIBJXL["noise"])],
-    ids=LIBJXL.keys(),
-)
-def test_ssimulacra2_equals_libjxl(original, expected):
-    assert Ssimulacra2(original)(grey(64, 64)) == pytest.approx(expected, abs=0.005)
 
 
 def test_an_identical_picture_gets_the_highest_scores():
@@ -94,7 +81,7 @@ def test_a_reference_serves_many_pictures():
         assert scores.ssimulacra2 == Ssimulacra2(original)(distorted)
 
 
-@pytest.mark.parametrize("metric", [psnr, lambda a, b: MsSsim(a)(b), lambda a, b: Ssimulacra2(a)(b)])
+@pytest.mark.parametrize("metric", [psnr, lambda a, b: MsSsim(a)(b)])
 def test_pictures_of_different_sizes_are_refused(metric):
     with pytest.raises(ValueError, match="different sizes"):
         metric(waves(170, 180), waves(180, 170))
@@ -104,10 +91,3 @@ def test_ms_ssim_does_not_lose_precision_to_its_smaller_copies():
     flat = np.full((200, 200, 3), 250, dtype=np.uint8)  # large mean, no variance: the worst case for rounding
     flat[::7, ::5] = 251
     assert MsSsim(flat)(flat) == pytest.approx(1, abs=1e-6)
-
-
-def test_blur_taps_have_unit_sum_and_the_variance_asked_for():
-    taps = blur_taps(1.5)
-    assert len(taps) == 9
-    assert taps.sum() == pytest.approx(1, abs=1e-12)
-    assert (taps * np.arange(-4, 5) ** 2).sum() == pytest.approx(1.5**2, abs=1e-12)

@@ -1,11 +1,14 @@
 """Small raster priors with random weights, in float, with fake quantization and in integers."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import calibrate, export
 from imgcodec.priors.integer.trainable_causal import Dense
 from imgcodec.priors.raster.pixelcnn import PixelCNN
@@ -60,6 +63,12 @@ def exact_prior(name: str) -> nn.Module:
     prior = deepcopy(quantized(name))
     export(prior)
     return prior
+
+
+def exactly(run: Callable[..., Any], *arguments: object) -> Any:
+    """`run` inside exact arithmetic."""
+    with exact_arithmetic():
+        return run(*arguments)
 
 
 def stepped_logits(prior, tokens: list[Tensor]) -> list[list[Tensor]]:

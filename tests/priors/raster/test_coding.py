@@ -1,6 +1,4 @@
-"""Tokens to bytes and back with the raster priors, and from logits to weights."""
-
-from decimal import Decimal, localcontext
+"""Tokens to bytes and back with the raster priors."""
 
 import numpy as np
 import pytest
@@ -11,9 +9,7 @@ from priors.raster.small import NAMES, exact_prior, random_tokens, sizes_of
 
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.priors.integer import exact_causal
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.raster import logits
 from imgcodec.priors.raster.coding import code_tiles
 from imgcodec.priors.raster.logits import weights_of
 from imgcodec.priors.raster.protocol import to_digits
@@ -104,47 +100,3 @@ def test_a_token_that_no_codebook_knows_is_refused():
         prior.step_through(1, [(1, 1)], code)
     with pytest.raises(InvalidFileError, match="no codebook knows"):
         read(prior, [[coder.finish()]], [(1, 1)])
-
-
-# Weights
-
-
-def by_hand(row):
-    e = [logits.EXPONENTIALS[min(555, max(row) - n)] for n in row]
-    free = 2**24 - len(row)
-    weights = [int(n) * free // int(sum(e)) for n in e]
-    weights[row.index(max(row))] += free - sum(weights)
-    return weights
-
-
-@given(st.lists(st.lists(st.integers(1 - 2**24, 2**24 - 1) | st.integers(-90, 90), min_size=5, max_size=5), min_size=1))
-def test_weights_are_those_of_whole_numbers(rows):
-    weights = weights_of(np.array(rows))
-    assert weights.tolist() == [by_hand(row) for row in rows]
-    assert (weights >= 0).all()
-
-
-def test_weights_are_the_softmax():
-    numbers = np.random.default_rng(1).integers(-200, 200, (50, 300))
-    chances = np.exp(numbers / 32)
-    chances /= chances.sum(1, keepdims=True)
-    assert np.abs((weights_of(numbers) + 1) / 2**24 - chances).max() < 3e-5
-    assert weights_of(np.array([[0, 5, 5]]))[0, 1] >= weights_of(np.array([[0, 5, 5]]))[0, 2]
-
-
-def test_tables_do_not_depend_on_the_mathematics_library():
-    with localcontext(prec=40):
-        exponentials = [2**24 * (-Decimal(i) / 32).exp() for i in range(555)]
-        steps = [Decimal(i) / 64 for i in range(-512, 513)]
-        sigmoid = [256 / (1 + (-t).exp()) for t in steps]
-        tanh = [256 * (1 - 2 / (1 + (2 * t).exp())) for t in steps]
-        gates = exact_causal.GATES.tolist()
-        for numbers, table in (
-            (exponentials, logits.EXPONENTIALS[:-1].tolist()),
-            (tanh, gates[:1025]),
-            (sigmoid, gates[1025:]),
-        ):
-            assert table == [int(n.to_integral_value()) for n in numbers]
-            assert min(abs(n % 1 - Decimal("0.5").copy_sign(n)) for n in numbers) > Decimal("0.0006")
-    assert logits.EXPONENTIALS.tolist()[555:] == [0]
-    assert logits.EXPONENTIALS[554] == 1

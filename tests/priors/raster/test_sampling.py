@@ -64,16 +64,6 @@ def test_digits_never_spell_more_than_the_last_code():
     assert 270 < int(drawn.max()) < 300
 
 
-def test_a_pixelcnn_generates_from_any_start():
-    prior = in_float("pixelcnn")
-    for count in (0, 1, 13, 36):
-        start = random_tokens(prior, 2, [(6, 6)], 6)[0].flatten(1)[:, :count]
-        tokens = prior.generate(start, temperature=0.9, top_k=20, generator=seeded(7))
-        assert tokens.shape == (2, 6, 6)
-        assert torch.equal(tokens.flatten(1)[:, :count], start)
-    assert torch.equal(tokens, prior.generate(start))
-
-
 @pytest.mark.parametrize(
     ("options", "start"),
     [

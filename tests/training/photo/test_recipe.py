@@ -1,0 +1,84 @@
+"""Small runs of the recipe of `photo` models: start, phases, model file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from in_process import invoke_silent
+from PIL import Image
+from training.photo.small import RECIPE, TOKENIZER, small_networks
+
+import imgcodec
+from imgcodec.metrics.reference import psnr
+from imgcodec.priors.integer.trainable import restore
+from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.profiles.photo.model import load_photo_model
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.training.photo.objective import PhotoPhase
+from imgcodec.training.photo.recipe import PhotoRecipe, grow
+from imgcodec.training.recipe import read_recipe, train
+
+
+def test_command_trains_a_model_that_compresses(trained: Path, folder: Path) -> None:
+    model = imgcodec.load_model(str(trained))
+    pixels = np.asarray(Image.open(folder / "3.png"))
+    assert psnr(pixels, np.asarray(model.decompress(model.compress(pixels, quality=80)))) > 20
+
+
+def test_command_goes_on_with_a_run_only_if_told_so(trained: Path, folder: Path) -> None:
+    code, told = invoke_silent("train", RECIPE, "--data", folder, "-o", trained.parent)
+    assert code == 1
+    assert "holds a run already: give --resume" in told
+
+
+def test_training_from_a_model_file_goes_on_from_its_weights(
+    trained: Path, recipe: PhotoRecipe, folder: Path, few: Path, tmp_path: Path
+) -> None:
+    """A phase that learns nothing ends with the model that it started from, whatever it would have started with."""
+    still = PhotoPhase("still", steps=1, rate=0.0, trains="prior", quantized=True)
+    other = replace(recipe, seed=recipe.seed + 1, phases=(still,))
+    again = train(other, [folder], few, tmp_path, resume=False, start=str(trained))
+    first, second = (load_photo_model(str(path)) for path in (trained, again))
+    for name, tensor in first.tokenizer.state_dict().items():
+        torch.testing.assert_close(second.tokenizer.state_dict()[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+    weights = []
+    for model in (first, second):
+        prior = PhotoPrior(recipe.prior)
+        restore(prior, model.prior)
+        weights.append(dict(prior.named_parameters()))
+    for name, parameter in weights[0].items():
+        torch.testing.assert_close(weights[1][name], parameter, rtol=0, atol=0, msg=name)
+
+
+def test_grown_transforms_compute_what_the_smaller_ones_did() -> None:
+    small = small_networks().tokenizer
+    large = ResidualVQ(replace(TOKENIZER, analysis_blocks=(3, 2), synthesis_blocks=(2, 2)))
+    grow(large, small)
+    pixels, level = torch.rand(1, 3, 64, 64), torch.tensor([2.5])
+    latent = small.analysis(pixels)
+    torch.testing.assert_close(large.analysis(pixels), latent)
+    torch.testing.assert_close(large.synthesis(latent, level), small.synthesis(latent, level))
+    torch.testing.assert_close(large.gain(1, level), small.gain(1, level))
+
+
+def test_a_model_of_other_sizes_is_no_start(trained: Path, recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
+    wider = replace(recipe, tokenizer=replace(recipe.tokenizer, width_fine=12))
+    with pytest.raises(imgcodec.UsageError, match="has other sizes than the recipe"):
+        train(wider, [folder], folder, tmp_path, resume=False, start=str(trained))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("phases.1.shift_gains=[0.0]", "a number for each of the 5 slices"),
+        ("tokenizer.visual=false", "set visual = true"),
+        ("prior.tunes=1", "the prior needs tunes = 2"),
+        ("tokenizer.codes=4", "odd"),
+        ("prior.windows=[3, 4]", "window must be even"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(setting: str, message: str) -> None:
+    with pytest.raises(imgcodec.UsageError, match=message):
+        read_recipe(RECIPE, [setting])

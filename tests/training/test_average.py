@@ -1,0 +1,37 @@
+"""The average of an unfinished run, small, is a start for another."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from training.photo.small import PRIOR, TOKENIZER, small_networks
+
+from imgcodec import UsageError
+from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.training.average import is_average, load_average, write_average
+from imgcodec.training.loop import Run
+from imgcodec.training.photo.objective import PhotoNetworks, PhotoPhase, parameter_groups
+
+
+def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
+    had = small_networks()
+    phase = PhotoPhase("main", steps=2, matrix_rate=1e-3)
+    run = Run(phase, had, parameter_groups(had, phase), tmp_path)
+    run.save()
+    path = tmp_path / "average.safetensors"
+    write_average(run.checkpoint, path)
+    assert is_average(path)
+    assert not is_average(run.checkpoint)
+    assert not is_average(tmp_path / "none.safetensors")
+    start = PhotoNetworks(ResidualVQ(TOKENIZER), PhotoPrior(PRIOR))
+    load_average(path, start)
+    for (name, parameter), kept in zip(had.named_parameters(), start.parameters(), strict=True):
+        tolerance = 2**-10 if ".linear." in name else 2**-8 if parameter.dim() == 4 else 0.0
+        torch.testing.assert_close(kept, parameter, rtol=tolerance, atol=1e-7, msg=name)
+    assert {t.dtype for t in load_file(path).values()} == {torch.bfloat16, torch.float16, torch.float32}
+    other = PhotoNetworks(ResidualVQ(replace(TOKENIZER, width_fine=12)), PhotoPrior(PRIOR))
+    with pytest.raises(UsageError, match="other sizes"):
+        load_average(path, other)
