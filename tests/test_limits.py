@@ -16,7 +16,6 @@ from imgcodec import InvalidFileError, api
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import write
 from imgcodec.bitstream.header import Header, Profile, write_header
-from imgcodec.bitstream.limits import Limits, check_size, largest_token_section
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures import io as image
@@ -57,17 +56,6 @@ def test_a_limit_may_be_raised():
     assert read_decodable(data, 2**29).header == header
 
 
-def test_a_narrow_picture_is_counted_with_its_padding():
-    """1 x 2^28 pixels are 64 x 2^28 for the tokens: 11 GiB of them."""
-    check_size(2**14, 2**14, 2**28)
-    check_size(1, 2**23, 2**28)
-    check_size(3, 700, 2100)
-    assert "too narrow" in refusal(check_size, 1, 2**28, 2**28)
-    assert "too narrow" in refusal(check_size, 2**27, 2, 2**28)
-    assert "too narrow" in refusal(image.load, np.zeros((1, 2**20), np.uint8), 2**20)
-    assert "too narrow" in refusal(container.read, write_header(header_of(1, 2**27, 16320)))
-
-
 def test_a_narrow_tile_is_counted_with_its_padding():
     """A tile of 1 x 2^22 pixels would be 2^18 times what a window is for the prior."""
     for width, height in ((2048, 2048), (1, 2**14), (2**12, 2**10)):
@@ -104,23 +92,6 @@ def test_alpha_of_another_size_is_refused_before_a_model_is_looked_for(monkeypat
     monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     data = write(FILE.header, [*FILE.sections, Section(SectionType.ALPHA, 0, 0, pack_bytes(bytes(7499)))])
     assert "alpha section does not have the size" in refusal(imgcodec.decompress, data)
-
-
-def test_a_token_section_has_room_for_the_worst_tokens_and_no_more():
-    largest = largest_token_section(100, 75)
-    assert largest == 16 * 128 * 128
-    tokens = [replace(FILE.sections[0], data=bytes(largest)), FILE.sections[1]]
-    assert container.read(write(FILE.header, tokens))
-    with pytest.raises(ValueError, match="stage 0, tile 0 are too many bytes"):
-        write(FILE.header, [replace(tokens[0], data=bytes(largest + 1)), tokens[1]])
-
-
-def test_a_file_of_too_many_bytes():
-    small = Limits(pixels=7500)
-    assert small.file_bytes == 4 * 7500 + 2**26
-    padding = Section(SectionType.XMP, 0, 0, bytes(2**24))
-    assert container.read(write(FILE.header, [*FILE.sections, padding]), small)
-    assert "over the limit" in refusal(container.read, bytes(small.file_bytes + 1), small)
 
 
 def test_an_endless_input_is_refused(tmp_path, monkeypatch):

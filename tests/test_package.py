@@ -71,13 +71,6 @@ def test_every_name_it_promises_is_there() -> None:
         imgcodec.nothing  # noqa: B018
 
 
-def test_errors_have_one_base_and_their_exit_codes() -> None:
-    codes = {"CodecError": 1, "UsageError": 2, "InvalidFileError": 3, "ModelNotFoundError": 4}
-    for name, code in codes.items():
-        assert issubclass(getattr(imgcodec, name), imgcodec.CodecError)
-        assert getattr(imgcodec, name).exit_code == code
-
-
 def test_every_folder_with_modules_is_a_package_that_is_installed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     found = {
