@@ -11,13 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from in_process import invoke_silent
 from PIL import Image
 
 import imgcodec
-from imgcodec import UsageError
 from imgcodec.storage import folders
 from imgcodec.training.data import load_photographs
 
@@ -91,24 +88,6 @@ def test_splits(pictures, tmp_path) -> None:
     assert sum(map(len, sources.values())) == len(set().union(*sources.values())) == 13
     assert all(s.startswith(("pictures/", "x/")) for part in sources.values() for s in part)
     assert 7 <= len(sources["train"]) <= 9
-
-
-@given(st.integers(0, 300), st.lists(st.integers(1, 100), min_size=1, max_size=6), st.integers(0, 2**32 - 1))
-def test_a_split_divides_everything_fairly(count, weights, seed) -> None:
-    shares = {f"part{index}": weight / sum(weights) for index, weight in enumerate(weights)}
-    parts = folders.split(range(count), shares, seed)
-    assert sorted(item for part in parts.values() for item in part) == list(range(count))
-    for name, share in shares.items():
-        assert abs(len(parts[name]) - share * count) <= 1 + 1e-6
-    assert parts == folders.split(range(count), shares, seed)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "train", "train=0.9", "train=1.1", "a=0.5,a=0.5", "a=-1,b=2", "../x=1", "a=nan", "A=1"]
-)
-def test_splits_that_make_no_sense(text) -> None:
-    with pytest.raises(UsageError):
-        folders.parse_split(text)
 
 
 def test_packing_is_whole_or_not_at_all(pictures, tmp_path) -> None:
