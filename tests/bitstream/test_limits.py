@@ -1,34 +1,19 @@
 """The limits of a reader: each refuses what is one beyond it, and takes what is at it."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from odd_size import FILE, header_of, refusal
 
-from imgcodec import InvalidFileError
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import write
-from imgcodec.bitstream.header import Header, write_header
+from imgcodec.bitstream.header import write_header
 from imgcodec.bitstream.limits import Limits, check_size, largest_token_section, rounded_area
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures import io as image
-
-GOLDEN = Path(__file__).parents[1] / "golden"
-DATA = (GOLDEN / "odd-size.nic").read_bytes()  # 100 x 75
-FILE = container.read(DATA)
-
-
-def refusal(call, *arguments) -> str:
-    with pytest.raises(InvalidFileError) as caught:
-        call(*arguments)
-    return str(caught.value)
-
-
-def header_of(width: int, height: int, tile_size: int = 0) -> Header:
-    return replace(FILE.header, width=width, height=height, tile_size=tile_size)
 
 
 def test_a_narrow_picture_is_counted_with_its_padding():
