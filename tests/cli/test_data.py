@@ -1,4 +1,4 @@
-"""`imgcodec data pack`: shards of folders with all sorts of files in them."""
+"""`imgcodec data`: shards of folders with all sorts of files in them, and what is asked of a download."""
 
 import hashlib
 import io
@@ -181,3 +181,18 @@ def test_folders_and_files_that_cannot_be_read(pictures, tmp_path) -> None:
     assert f"Skipped 0.png: {pictures}/0.png cannot be read: permission denied.\n" in told
     assert (locked, said) == (1, f"imgcodec: {pictures}/in cannot be read: permission denied.\n")
     assert not (tmp_path / "none").exists()
+
+
+def test_all_options_reach_the_download(tmp_path, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr("imgcodec.training.picsum.download", lambda *arguments: asked.append(arguments[:5]) or 2)
+    code, told = invoke_silent("data", "picsum", "-o", tmp_path, "--count", 3, "--size", 64, "--seed", 7)
+    assert (code, told) == (0, f"{tmp_path}: 3 pictures, 2 of them fetched now\n")
+    assert invoke_silent("data", "picsum", "-o", tmp_path, "--url", "http://127.0.0.1")[0] == 0
+    assert asked == [(tmp_path, 3, 64, 7, "https://picsum.photos"), (tmp_path, 50, 256, 0, "http://127.0.0.1")]
+
+
+@pytest.mark.parametrize("options", [("--count", 0), ("--size", 7), ("--size", 5001), ("--seed", -1), ("--count", "x")])
+def test_downloads_out_of_range_are_usage_errors(tmp_path, options) -> None:
+    code, told = invoke_silent("data", "picsum", "-o", tmp_path, *options)
+    assert (code, told.count("\n")) == (2, 1)

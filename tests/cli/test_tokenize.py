@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from in_process import invoke_silent
 from PIL import Image
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from shard_contents import content
 
 from imgcodec import codec as pipeline
-from imgcodec.codec import detokenize, tokenize
+from imgcodec.codec import detokenize, load_codec, tokenize
 
 
 @pytest.fixture
@@ -196,3 +197,35 @@ def test_a_shard_that_is_not_sound_leaves_nothing_behind(tiny, tmp_path) -> None
         assert told.startswith("imgcodec: tokens-000000.safetensors ")
         assert told.count("\n") == 1
         assert not (tmp_path / "back").exists()
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_tokens_of_a_raster_model(raster_model, photo, tmp_path) -> None:
+    loaded = load_codec(raster_model)
+    wide = tmp_path / "in" / "wide.png"
+    wide.parent.mkdir()
+    Image.open(photo).resize((300, 40)).save(wide)
+    Image.open(photo).save(tmp_path / "in" / "photo.png")
+    assert invoke_silent("tokenize", raster_model, tmp_path / "in", "-o", tmp_path / "tokens")[0] == 0
+    with safe_open(tmp_path / "tokens" / "tokens-000000.safetensors", framework="numpy") as file:
+        pictures = json.loads(file.metadata()["tokens"])["pictures"]
+        assert [(p["name"], p["width"], p["profile"]) for p in pictures] == [
+            ("photo.png", 70, "raster"),
+            ("wide.png", 300, "raster"),
+        ]
+        assert np.array_equal(file.get_tensor("000000.0"), tokenize(loaded, pixels_of(photo)).stages[0])
+        assert file.get_slice("000000.0").get_dtype() == "I32"
+        about = json.loads(file.metadata()["tokens"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    about["pictures"][0]["profile"] = "svqvae"  # as shards said before the profile named the layout
+    save_file(tensors, tmp_path / "tokens" / "tokens-000000.safetensors", {"tokens": json.dumps(about)})
+    assert invoke_silent("tokenize", raster_model, tmp_path / "tokens", "-o", tmp_path / "back", "--decode")[0] == 0
+    assert np.array_equal(
+        pixels_of(tmp_path / "back" / "wide.png"), detokenize(loaded, tokenize(loaded, pixels_of(wide)))
+    )
+    code, told = invoke_silent("tokenize", raster_model, tmp_path / "in", "-o", tmp_path / "no", "-q", 50)
+    assert code == 2
+    assert "one rate" in told

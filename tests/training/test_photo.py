@@ -123,11 +123,6 @@ def test_command_goes_on_with_a_run_only_if_told_so(trained: Path, folder: Path)
     assert "holds a run already: give --resume" in told
 
 
-def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
-    missing = tmp_path / "no"
-    assert invoke_silent("train", RECIPE, "--data", missing) == (1, f"imgcodec: There is no {missing}.\n")
-
-
 @pytest.mark.parametrize("matrix_rate", [0.0, 1e-3], ids=["adamw", "soap"])
 def test_resumed_run_ends_where_an_uninterrupted_one_does(
     matrix_rate: float, recipe: PhotoRecipe, folder: Path, tmp_path: Path
