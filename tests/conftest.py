@@ -1,6 +1,7 @@
 """What all tests share: patience on busy machines, and a small model."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait stand in each other's way
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # in the background of a script; commands would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # In CI the same examples every time: what a change did not break does not fail there. Everywhere else, new ones.
 settings.register_profile(

@@ -41,8 +41,8 @@ def pictures(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
     photograph = Image.open(PHOTOGRAPH).convert("RGB")
-    photograph.crop((100, 200, 228, 328)).save(folder / "square.png")
-    photograph.crop((400, 250, 501, 325)).save(folder / "odd.png")
+    photograph.crop((100, 200, 164, 264)).save(folder / "square.png")
+    photograph.crop((400, 250, 471, 301)).save(folder / "odd.png")
     return folder
 
 

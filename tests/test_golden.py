@@ -22,14 +22,14 @@ INDEX = json.loads((GOLDEN / "golden.json").read_text())
 RASTER = json.loads((GOLDEN / "family.json").read_text())
 
 
-def test_nothing_is_missing_and_nothing_is_new():
+def test_the_indexes_list_every_golden_file():
     names = {path.stem for path in GOLDEN.glob("*.nic")}
     assert names == {*INDEX["files"], *RASTER["files"]} == {path.stem for path in GOLDEN.glob("*.png")}
     models = {INDEX["model"]["file"], *(model["file"] for model in RASTER["models"].values())}
     assert models == {path.name for path in GOLDEN.glob("*.safetensors")}
 
 
-def test_the_model_is_the_frozen_one(tiny_model):
+def test_the_photo_model_is_the_frozen_one(tiny_model):
     data = (GOLDEN / INDEX["model"]["file"]).read_bytes()
     assert hashlib.sha256(data).hexdigest() == INDEX["model"]["sha256"]
     assert tiny_model.id.hex() == INDEX["model"]["id"]
@@ -37,7 +37,7 @@ def test_the_model_is_the_frozen_one(tiny_model):
 
 
 @pytest.mark.parametrize("name", INDEX["files"])
-def test_golden_file(tiny_model, tiny_codec, name):
+def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec, name):
     entry, data = INDEX["files"][name], (GOLDEN / f"{name}.nic").read_bytes()
     assert len(data) == entry["bytes"]
 
@@ -102,7 +102,7 @@ def test_raster_models_are_the_frozen_ones(raster_models, name):
 
 
 @pytest.mark.parametrize("name", RASTER["files"])
-def test_golden_raster_file(raster_models, name):
+def test_golden_raster_files_decode_and_are_written_again(raster_models, name):
     entry, data = RASTER["files"][name], (GOLDEN / f"{name}.nic").read_bytes()
     model = raster_models[entry["model"]]
     assert len(data) == entry["bytes"]

@@ -24,7 +24,7 @@ from imgcodec.pictures.sections import apply_sections
 from imgcodec.storage import files
 
 
-def test_pixels_to_the_one(tiny_model):
+def test_the_limit_on_pixels_is_exact(tiny_model):
     assert tiny_model.decompress(DATA, max_pixels=7500).size == (100, 75)
     assert tiny_model.read_tokens(DATA, max_pixels=7500).header.width == 100
     for call in (tiny_model.decompress, tiny_model.read_tokens, imgcodec.decompress, imgcodec.read_tokens):
@@ -45,7 +45,7 @@ def test_an_endless_input_is_refused(tmp_path, monkeypatch):
         assert "Standard input has more than the limit of 4999 bytes." in refusal(files.read, "-", 4999)
 
 
-def test_nothing_is_made_of_the_size_that_a_refused_file_asks_for(tiny_model):
+def test_a_refused_file_allocates_nothing_of_its_size(tiny_model):
     tokens = [Section(SectionType.TOKENS, stage, 0, b"") for stage in range(2)]
     hostile = [
         write_header(header_of(2**32 - 1, 2**32 - 1)),
@@ -63,7 +63,7 @@ def test_nothing_is_made_of_the_size_that_a_refused_file_asks_for(tiny_model):
     assert peak < 2**20
 
 
-def test_the_memory_of_gray_is_that_of_colour():
+def test_gray_pictures_take_no_more_memory_than_colour():
     """The weights of luma are real numbers: of the whole picture at once they took twelve bytes a pixel."""
     pixels = np.random.default_rng(1).integers(0, 256, (2048, 512, 3), np.uint8)
     header = replace(header_of(512, 2048), colour_mode=0)
@@ -79,7 +79,7 @@ def test_the_memory_of_gray_is_that_of_colour():
 
 
 @pytest.mark.parametrize("command", ["compress", "decompress", "info"])
-def test_max_pixels_of_the_command_line(tmp_path, command):
+def test_the_option_max_pixels(tmp_path, command):
     (tmp_path / "a.nic").write_bytes(DATA)
     (tmp_path / "a.png").write_bytes(image.encode(Picture(np.zeros((75, 100, 3), np.uint8)), "PNG")[0])
     source = tmp_path / ("a.png" if command == "compress" else "a.nic")
@@ -93,7 +93,7 @@ def test_max_pixels_of_the_command_line(tmp_path, command):
     assert invoke(command, source, "--max-pixels", 0)[0] == 2
 
 
-def test_the_guard_of_a_command_is_above_pillows(tmp_path):
+def test_pictures_over_pillows_limit_are_read_up_to_ours(tmp_path):
     """90 megapixels, of which Pillow would warn, and 180, which it would refuse, are a matter of the limit alone."""
     for side, limit in ((9500, 2**20), (13500, 2**27)):
         buffer = io.BytesIO()

@@ -19,7 +19,7 @@ from imgcodec.bitstream.sections import Section, SectionType
 
 
 @given(contents(), st.randoms())
-def test_what_is_written_comes_back_in_the_order_of_the_format(file, random):
+def test_written_sections_are_read_back_in_the_order_of_the_format(file, random):
     header, sections = file
     shuffled = random.sample(sections, len(sections))
     data = write(header, shuffled)
@@ -34,7 +34,7 @@ def test_what_is_written_comes_back_in_the_order_of_the_format(file, random):
 
 
 @given(contents())
-def test_the_reader_written_from_the_page_agrees(file):
+def test_the_independent_reader_reads_the_same(file):
     header, sections = file
     found = nic_reader.read(write(header, sections))
     assert found.sections == [(section.type, section.stage, section.tile, section.data) for section in sections]
@@ -48,14 +48,14 @@ def test_the_reader_written_from_the_page_agrees(file):
     )
 
 
-def test_the_example_of_the_page_is_what_is_written():
+def test_the_example_in_the_specification_is_what_is_written():
     page = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
     example = page.split("### 3.3 Example")[1].split("```")[1]
     data = bytes.fromhex("".join(line[:23] for line in example.splitlines()))
     assert write(HEADER, TOKENS) == data
 
 
-def test_tokens_and_entries():
+def test_a_container_gives_tokens_and_entries():
     container = read(SMALL_FILE)
     assert container.tokens() == [section.data for section in TOKENS]
     assert [entry.name for entry in container.entries] == ["icc", "tokens", "tokens", "end"]
@@ -119,7 +119,7 @@ def test_a_picture_of_two_to_the_62_pixels_is_refused(tile_size):
     assert "2147483648 x 2147483648" in refusal(write_header(bomb) + END)
 
 
-def test_limits():
+def test_each_limit_refuses_a_file_beyond_it():
     assert "limit of 59999 pixels" in refusal(SMALL_FILE, Limits(pixels=59999))
     assert read(SMALL_FILE, Limits(pixels=60000, sections=4, metadata_bytes=7))
     assert "more than 3 sections" in refusal(SMALL_FILE, Limits(sections=3))
@@ -133,7 +133,7 @@ def test_a_length_beyond_the_file_is_refused():
     assert "past its end" in refusal(write_header(HEADER) + huge)
 
 
-def test_sections_must_be_complete_in_order_and_single():
+def test_missing_unordered_and_repeated_sections_are_refused():
     header = write_header(HEADER)
     first, second = (raw_section(1, stage, 0, b"") for stage in (0, 1))
     assert read(header + first + second + END)
@@ -145,7 +145,7 @@ def test_sections_must_be_complete_in_order_and_single():
     assert "end section" in refusal(header + first + second + raw_section(0, 0, 0, b"x"))
 
 
-def test_the_writer_refuses_what_the_reader_would():
+def test_the_writer_refuses_what_the_reader_refuses():
     for sections in ([], TOKENS[:1], [*TOKENS, TOKENS[0]], [*TOKENS, ICC, ICC], [*TOKENS, replace(ICC, tile=1)]):
         with pytest.raises(UsageError):
             write(HEADER, sections)
@@ -180,7 +180,7 @@ def test_salvage_finds_every_section_but_the_damaged_one(file, data):
 
 
 @given(contents(), st.data())
-def test_salvage_of_a_cut_file_is_its_whole_sections(file, data):
+def test_salvage_of_a_cut_file_gives_its_whole_sections(file, data):
     header, sections = file
     whole = write(header, sections)
     sound = read(whole)
@@ -203,7 +203,7 @@ def test_salvage_gives_sections_or_one_error(data):
     assert found.file.header_size + sum(part.size for part in parts) == len(data)
 
 
-def test_salvage_refuses_what_is_wrong_and_not_damaged():
+def test_salvage_refuses_files_that_are_invalid_but_undamaged():
     header, icc = write_header(HEADER), raw_section(128, 0, 0, b"profile")
     for wrong in (icc + icc, raw_section(7, 0, 0, b""), raw_section(1, 1, 0, b"") + raw_section(1, 0, 0, b"")):
         with pytest.raises(InvalidFileError):
@@ -223,7 +223,7 @@ def test_salvage_names_what_is_damaged():
 
 
 @pytest.mark.parametrize("beginning", [b"\1\1\0\xff\xff\x0f", b"\x80\0\0\x80\x80\x04", b"\1\0\0\0"])
-def test_salvage_of_nothing_but_beginnings_takes_linear_work(monkeypatch, beginning):
+def test_salvage_takes_linear_time_for_a_file_full_of_section_beginnings(monkeypatch, beginning):
     """Each of the sections that begin here claims the rest of the file, or is one more to be looked at."""
     data, work = write_header(HEADER) + beginning * 100_000, 0
 

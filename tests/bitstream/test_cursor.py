@@ -17,7 +17,7 @@ def test_a_varint_has_one_spelling(value):
         Cursor(longer).varint("it")
 
 
-def test_a_varint_is_32_bits():
+def test_a_varint_has_at_most_32_bits():
     with pytest.raises(ValueError, match="32-bit"):
         varint(2**32)
     with pytest.raises(ValueError, match="32-bit"):

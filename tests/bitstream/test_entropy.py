@@ -43,7 +43,7 @@ def tables_and_calls():
 
 
 @given(tables_and_calls())
-def test_what_is_written_comes_back_and_the_page_reads_the_same(drawn):
+def test_values_are_decoded_to_themselves_also_by_the_independent_reader(drawn):
     tables, written = drawn
     data = encode(tables, written)
     table_lists = [table for _, table in written]
@@ -76,7 +76,7 @@ def test_counts_are_weights_plus_one_to_the_bit(symbols):
     assert np.array_equal(decode(tables, data, [table])[0], values)
 
 
-def test_every_possible_quantile_edge_is_where_the_page_puts_it():
+def test_both_decoders_put_every_edge_of_a_quantile_at_the_same_number():
     """Streams that begin exactly at a cumulative count, and one below: the two decoders must part at the same place."""
     tables = random_tables(np.random.default_rng(7), 1, 64)
     tables.shift[:] = 0
@@ -103,7 +103,7 @@ def encode_by_the_page(steps):
 
 
 @given(st.lists(st.integers(0, 2), max_size=200), frequency_tables())
-def test_the_encoder_of_the_page_writes_the_same_bytes(symbols, tables):
+def test_an_encoder_written_from_the_specification_gives_the_same_bytes(symbols, tables):
     half = tables.half
     tables.shift[:] = 0
     symbols = [min(symbol, 2 * half) for symbol in symbols]
@@ -119,7 +119,7 @@ runs = st.lists(st.sampled_from([b"\0" * 4, b"\xff" * 4, b"\x7f", b"\x80", b"\1"
 @given(st.one_of(st.binary(max_size=40), runs.map(b"".join)), frequency_tables(), st.integers(0, 60))
 @example(b"\x7f" + b"\xff" * 30, COIN, 60)
 @example(b"\x80" + b"\0" * 30 + b"\1", COIN, 60)
-def test_no_stream_that_says_the_same_is_shorter(data, tables, count):
+def test_no_shorter_stream_decodes_to_the_same_values(data, tables, count):
     """Whatever bytes decode to some values, the encoder needs no more for them: sealing and carries are right."""
     table = np.arange(count) % len(tables.shift)
     try:
@@ -143,14 +143,14 @@ def test_streams_are_as_long_as_their_information():
     assert bits / 8 <= size <= bits / 8 * 1.0001 + 2
 
 
-def test_the_example_of_the_page():
+def test_the_example_in_the_specification_is_what_is_written():
     values, table = np.array([3, 0, 1, -9, 0, -1]), np.array([1, 0, 0, 0, 0, 1])
     data = encode(PAGE_TABLES, [(values, table)])
     assert data == bytes.fromhex("b6f537")
     assert decode_by_the_page(PAGE_TABLES, data, [table]) == [values.tolist()]
 
 
-def test_nothing_takes_no_bytes():
+def test_no_values_and_certain_values_take_no_bytes():
     nothing = np.zeros(0, np.int32), np.zeros(0, np.int64)
     assert encode(PAGE_TABLES, []) == encode(PAGE_TABLES, [nothing]) == b""
     assert decode(PAGE_TABLES, b"", [nothing[1]])[0].shape == (0,)
@@ -173,7 +173,7 @@ def test_escapes_reach_all_of_int32(value, shift):
 @given(st.binary(max_size=60), frequency_tables(), st.integers(1, 100))
 @example(b"\xff" * 8, COIN, 1)
 @example(b"\xff" * 60, COIN, 100)
-def test_both_decoders_make_the_same_of_garbage(data, tables, count):
+def test_both_decoders_decode_garbage_to_the_same_values(data, tables, count):
     table = [np.arange(count) % len(tables.shift)]
     try:
         expected = decode_by_the_page(tables, data, table)[0]
@@ -184,7 +184,7 @@ def test_both_decoders_make_the_same_of_garbage(data, tables, count):
         assert decode(tables, data, table)[0].tolist() == expected
 
 
-def test_bits_are_the_binary_digits_of_the_stream():
+def test_a_stream_of_single_bits_is_their_binary_fraction():
     """The distribution of w bits is exact, so a stream of bits alone is the bits, but for the interval's open end."""
     reader = nic_reader.RangeDecoder(bytes.fromhex("b6f537"))
     number = Fraction(0)
@@ -213,7 +213,7 @@ def test_tables_that_the_format_does_not_have_are_refused(weights, shift):
         FrequencyTables(weights, shift)
 
 
-def test_calls_that_make_no_sense_are_refused():
+def test_values_and_tables_that_do_not_fit_are_refused():
     encoder = RangeEncoder(COIN)
     zeros = np.zeros(3, np.int64)
     for values, table in (

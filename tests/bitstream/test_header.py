@@ -47,7 +47,7 @@ def test_the_checksum_is_crc32c():
     assert checksum(b"123456789") == (0xE3069283).to_bytes(4, "little")
 
 
-def test_the_header_of_a_plain_picture_is_small():
+def test_the_header_and_frame_of_a_plain_picture_take_36_bytes():
     container = read(write(replace(HEADER, width=6000, height=4000), [*TOKENS]))
     first = container.entries[0]
     assert first.offset + first.size - first.data_size - 4 <= 36
@@ -69,7 +69,7 @@ def test_an_unknown_version_is_named():
     assert refusal(SIGNATURE + b"\2anything") == "The file has format version 2, and this program reads version 1."
 
 
-def test_other_files_are_told_from_damaged_ones():
+def test_messages_tell_other_files_from_damaged_ones():
     assert "not a .nic file" in refusal(b"\x89PNG\r\n\x1a\n" + bytes(50))
     assert "text mode" in refusal(SMALL_FILE.replace(b"\r\n", b"\n"))
 
@@ -96,7 +96,7 @@ def test_retired_numbers_of_profiles_are_read_as_raster_and_never_written(number
 
 
 @pytest.mark.parametrize("name", ["", "jpeg", "PHOTO", "Raster"])
-def test_profiles_have_names_and_retired_names(name):
+def test_names_of_profiles_and_retired_names_are_known(name):
     assert profile_named("photo") == Profile.PHOTO
     assert {profile_named(old) for old in ("raster", "tiny", "snac", "svqvae", "bsq", "pixelcnn")} == {Profile.RASTER}
     with pytest.raises(ValueError, match="is not known"):

@@ -27,7 +27,7 @@ def test_a_narrow_picture_is_counted_with_its_padding():
     assert "too narrow" in refusal(container.read, write_header(header_of(1, 2**27, 16320)))
 
 
-def test_a_token_section_has_room_for_the_worst_tokens_and_no_more():
+def test_the_limit_on_token_sections_is_exact():
     largest = largest_token_section(100, 75)
     assert largest == 16 * 128 * 128
     tokens = [replace(FILE.sections[0], data=bytes(largest)), FILE.sections[1]]
@@ -36,7 +36,7 @@ def test_a_token_section_has_room_for_the_worst_tokens_and_no_more():
         write(FILE.header, [replace(tokens[0], data=bytes(largest + 1)), tokens[1]])
 
 
-def test_a_file_of_too_many_bytes():
+def test_the_limit_on_bytes_is_exact():
     small = Limits(pixels=7500)
     assert small.file_bytes == 4 * 7500 + 2**26
     padding = Section(SectionType.XMP, 0, 0, bytes(2**24))

@@ -15,18 +15,18 @@ from imgcodec.bitstream.payload import pack_alpha, pack_bytes, pack_density, unp
 
 
 @given(st.binary(max_size=1000))
-def test_metadata_comes_back(data):
+def test_metadata_is_unpacked_to_itself(data):
     assert unpack_bytes(pack_bytes(data)) == data
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)))
-def test_alpha_comes_back(alpha):
+def test_alpha_is_unpacked_to_itself(alpha):
     height, width = alpha.shape
     assert np.array_equal(unpack_alpha(pack_alpha(alpha), width, height), alpha)
 
 
 @given(st.binary(max_size=100), st.booleans())
-def test_any_bytes_give_bytes_or_one_error(data, framed):
+def test_any_bytes_unpack_or_raise_one_error(data, framed):
     with contextlib.suppress(InvalidFileError):
         assert len(unpack_bytes(b"\x28\xb5\x2f\xfd" + data if framed else data, 1000)) <= 1000
 
@@ -61,7 +61,7 @@ NUMBER = st.integers(1, 2**32 - 1)
 
 
 @given(NUMBER, NUMBER)
-def test_density_comes_back(across, down):
+def test_density_is_unpacked_to_itself(across, down):
     assert unpack_density(pack_density((across, down))) == (across, down)
 
 
@@ -75,12 +75,12 @@ def test_any_bytes_are_a_density_or_refused(data):
 
 
 @pytest.mark.parametrize("data", [b"", b"\1", b"\0\1", b"\1\0", b"\1\1\1"])
-def test_what_is_no_density(data):
+def test_invalid_densities_are_refused(data):
     with pytest.raises(InvalidFileError):
         unpack_density(data)
 
 
-def test_what_is_large_is_packed_in_little_time(monkeypatch):
+def test_large_data_gets_a_quicker_compression_level(monkeypatch):
     levels = []
     frame = payload._frame
     monkeypatch.setattr(payload, "_frame", lambda data, level: levels.append(level) or frame(data, level))

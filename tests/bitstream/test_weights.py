@@ -33,7 +33,7 @@ def by_the_page(data, weights):
 
 @settings(max_examples=60)
 @given(seeds, alphabets, st.integers(1, 30))
-def test_what_is_written_comes_back_also_by_the_page(seed, alphabet, count):
+def test_symbols_are_decoded_to_themselves_also_by_the_independent_reader(seed, alphabet, count):
     """Symbols that are likely and such as have one part in 2**24: a count off by one would shift all that follow."""
     rng = np.random.default_rng(seed)
     weights = random_weights(rng, count, alphabet)
@@ -53,7 +53,7 @@ def test_what_is_written_comes_back_also_by_the_page(seed, alphabet, count):
 
 
 @given(st.binary(max_size=40), seeds, alphabets)
-def test_both_decoders_make_the_same_of_garbage(data, seed, alphabet):
+def test_both_decoders_decode_garbage_to_the_same_symbols(data, seed, alphabet):
     weights = random_weights(np.random.default_rng(seed), 20, alphabet)
     try:
         expected = by_the_page(data, weights)
@@ -64,7 +64,7 @@ def test_both_decoders_make_the_same_of_garbage(data, seed, alphabet):
         assert RangeDecoder(None, data).code_weights(None, weights).tolist() == expected
 
 
-def test_a_stream_ends_at_every_edge_where_the_page_says():
+def test_both_decoders_put_every_edge_of_a_symbol_at_the_same_number():
     weights = random_weights(np.random.default_rng(1), 1, 300)
     step = (2**64 - 1) >> 24
     for edge in (weights[0] + 1).cumsum()[:-1].tolist():
@@ -100,14 +100,14 @@ EVEN = np.full((1, 4), TOTAL // 4 - 1)
         ([0, 0], EVEN),
     ],
 )
-def test_weights_and_symbols_that_there_are_not(symbols, weights):
+def test_invalid_weights_and_symbols_are_refused(symbols, weights):
     encoder = RangeEncoder(None)
     with pytest.raises(UsageError, match=r"\.$"):
         encoder.code_weights(np.array(symbols), weights)
     assert encoder.finish() == b""
 
 
-def test_an_encoder_needs_symbols_and_tables_for_what_it_is_asked():
+def test_an_encoder_without_symbols_or_tables_is_refused():
     with pytest.raises(UsageError, match="symbols"):
         RangeEncoder(None).code_weights(None, EVEN)
     with pytest.raises(UsageError, match="no frequency tables"):

@@ -57,7 +57,7 @@ def test_closed_stderr_does_not_stop_good_work(tmp_path):
     assert (tmp_path / "out").exists()
 
 
-def test_what_a_terminal_would_obey_is_replaced():
+def test_control_characters_are_replaced():
     assert printable("a\x1b[31m\nb\u202ec\x9b") == "a?[31m?b?c?"
     assert printable("größe 図.png") == "größe 図.png"
 

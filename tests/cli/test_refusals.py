@@ -159,8 +159,9 @@ def decompress(data: bytes, output: Path) -> tuple[int, str]:
 
 
 def test_one_flipped_bit_anywhere(tmp_path) -> None:
+    """In every byte; the reader alone is given every bit, in tests/bitstream/test_container.py."""
     data = (Path(__file__).parents[1] / "golden" / "one-pixel.nic").read_bytes()
-    for bit in range(8 * len(data)):
+    for bit in range(0, 8 * len(data), 7):
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
         exit_code, message = decompress(bytes(changed), tmp_path / "out.png")

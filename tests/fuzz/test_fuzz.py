@@ -26,18 +26,18 @@ def damaged(data: bytes) -> st.SearchStrategy[bytes]:
 
 @settings(max_examples=500)
 @given(relatives())
-def test_the_container_reader(data):
+def test_the_container_reader_keeps_its_promises(data):
     read_container(data)
 
 
 @settings(max_examples=100)
 @given(relatives())
-def test_the_whole_decoder(data):
+def test_the_whole_decoder_keeps_its_promises(data):
     decode(data)
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_the_corpus_is_what_it_says(name):
+def test_seeds_get_as_far_as_they_should(name):
     """Seeds that are refused at the door would be seeds of nothing."""
     assert read_container(SEEDS[name]) == (name != "unknown-critical")
     refused = {"unknown-critical", "no-stages", *(f"profile-{number}" for number in OTHER_PROFILES)}
@@ -45,7 +45,7 @@ def test_the_corpus_is_what_it_says(name):
 
 
 @pytest.mark.parametrize("name", SEEDS)
-def test_taking_apart_and_putting_together_changes_nothing(name):
+def test_taking_a_file_apart_and_putting_it_together_changes_nothing(name):
     assert structure.put_together(structure.take_apart(SEEDS[name])) == SEEDS[name]
 
 

@@ -14,7 +14,7 @@ TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 GOLDEN_ID = json.loads((TINY.parent / "golden.json").read_text())["model"]["id"]
 
 
-def test_models_that_are_not_there():
+def test_missing_models_are_refused():
     with pytest.raises(ModelNotFoundError, match="'nothing' is not installed"):
         find_model("nothing")
     with pytest.raises(ModelNotFoundError):

@@ -64,7 +64,7 @@ def test_a_saved_model_loads(contents, tmp_path):
         ("prior.coarse.start.rows", (1, 3), 40),
     ],
 )
-def test_another_result_is_noticed_before_anything_is_coded(contents, saved, name, index, change):
+def test_the_known_answer_test_notices_changed_numbers(contents, saved, name, index, change):
     tensors, metadata = contents
     value = tensors[name][index]
     tensors[name][index] = torch.where(value > 0, value - change, value + change)
@@ -80,7 +80,7 @@ def test_files_that_are_no_models_are_refused(tmp_path, data):
         load_photo_model(str(path))
 
 
-def test_files_of_an_absurd_size_are_refused(monkeypatch):
+def test_files_over_the_largest_size_are_refused(monkeypatch):
     monkeypatch.setattr(model, "LARGEST_FILE", 1000)
     with pytest.raises(CodecError, match="too large"):
         load_photo_model(str(TINY))

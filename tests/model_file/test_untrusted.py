@@ -71,7 +71,7 @@ def places(value: object) -> list[list]:
 @settings(max_examples=40)
 @given(path=st.sampled_from(places(CONFIG)), value=VALUES)
 @example(path=["tokenizer", "channels"], value=[])
-def test_a_configuration_with_one_value_changed(tmp_path_factory, path, value):
+def test_a_configuration_with_one_changed_value_is_refused_or_another_model(tmp_path_factory, path, value):
     config = json.loads(json.dumps(CONFIG))
     place = config
     for key in path[:-1]:
@@ -96,7 +96,7 @@ def test_a_configuration_with_one_value_changed(tmp_path_factory, path, value):
         st.sampled_from(["F64", "I64", "BOOL", "F8_E4M3", "U64", "C64", "object", None, 7]),
     ),
 )
-def test_a_header_with_one_field_changed(tmp_path_factory, name, field, value):
+def test_a_header_with_one_changed_field_is_refused(tmp_path_factory, name, field, value):
     assume(HEADER[name][field] != value)
     refusal(tmp_path_factory.getbasetemp(), with_tensor(name, **{field: value}))
 
@@ -122,19 +122,19 @@ def test_a_header_with_one_field_changed(tmp_path_factory, name, field, value):
         ("prior", {"windows": "24"}),
     ],
 )
-def test_a_configuration_that_asks_for_too_much(tmp_path, part, changes):
+def test_a_configuration_of_huge_or_impossible_sizes_is_refused(tmp_path, part, changes):
     refusal(tmp_path, with_config({**CONFIG, part: {**CONFIG[part], **changes}}))
 
 
 @pytest.mark.parametrize(
     "config", ["[" * 100_000, "9" * 5000, "null", "[]", '"photo"', " " * 2**21, '{"profile": "photo"}']
 )
-def test_a_configuration_that_is_none(tmp_path, config):
+def test_a_configuration_of_another_kind_is_refused(tmp_path, config):
     refusal(tmp_path, with_config(config))
 
 
 @pytest.mark.parametrize("size", [0, 1, 2**32, 2**63, 2**64 - 1])
-def test_a_header_of_another_length(tmp_path, size):
+def test_a_header_of_another_length_is_refused(tmp_path, size):
     assert "is not a safetensors file" in refusal(tmp_path, file_with(HEADER, size))
 
 
@@ -145,12 +145,12 @@ def test_a_pickle_is_not_unpickled(tmp_path):
     assert not (tmp_path / "owned").exists()
 
 
-def test_types_that_no_model_has_are_named(tmp_path):
+def test_tensors_of_other_types_are_refused_by_name(tmp_path):
     name = "tables.shift"
     assert "tensors of BOOL" in refusal(tmp_path, with_tensor(name, dtype="BOOL"))
 
 
-def test_the_memory_of_a_refusal(tmp_path):
+def test_a_refusal_takes_little_memory(tmp_path):
     """In a process of its own, which may take no more than 256 MiB above what torch takes."""
     path = tmp_path / "hostile.safetensors"
     path.write_bytes(with_config({**CONFIG, "tokenizer": {**CONFIG["tokenizer"], "codes": 2**28 + 1}}))
@@ -169,7 +169,7 @@ except CodecError:
     assert int(result.stdout) / 1024 < MEGABYTES
 
 
-def test_what_a_terminal_would_obey_is_not_printed(tmp_path):
+def test_control_characters_are_not_printed(tmp_path):
     """A name that sets the title of the window, quoted in the message about it."""
     (tmp_path / "hostile.safetensors").write_bytes(with_config({**CONFIG, "prior": {"\x1b]0;owned\x07": 1}}))
     model = ["--model", tmp_path / "hostile.safetensors"]

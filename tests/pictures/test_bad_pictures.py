@@ -18,14 +18,14 @@ from imgcodec.pictures import io as image
 
 class TestBadInput:
     @pytest.mark.parametrize("data", [b"", b"\0", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
-    def test_what_is_no_image(self, data: bytes) -> None:
+    def test_bytes_that_are_no_image_are_refused(self, data: bytes) -> None:
         with pytest.raises(InvalidFileError):
             image.load(data)
 
     @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM"])
     @settings(max_examples=30)
     @given(cut=st.floats(0.02, 0.95))
-    def test_truncated(self, format: str, cut: float) -> None:
+    def test_truncated_files_are_refused(self, format: str, cut: float) -> None:
         data = file_of(Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8)), format)
         with pytest.raises(InvalidFileError):
             image.load(data[: int(len(data) * cut)])
@@ -36,7 +36,7 @@ class TestBadInput:
         place=st.floats(0, 1, exclude_max=True),
         value=st.integers(0, 255),
     )
-    def test_one_changed_byte_gives_a_picture_or_an_error_of_ours(self, format: str, place: float, value: int) -> None:
+    def test_one_changed_byte_gives_a_picture_or_one_error(self, format: str, place: float, value: int) -> None:
         data = bytearray(file_of(Image.fromarray(colours()), format))
         data[int(place * len(data))] = value
         try:
@@ -53,7 +53,7 @@ class TestBadInput:
         with pytest.raises(InvalidFileError, match="16777216 x 4096 pixels is over"):
             image.load(b"RIFF" + struct.pack("<I", 4 + len(extended)) + b"WEBP" + extended)
 
-    def test_the_limit_is_exact_and_ours(self) -> None:
+    def test_the_limit_on_pixels_is_exact(self) -> None:
         data = file_of(Image.new("1", (100, 100)))
         assert image.load(data, max_pixels=10000).width == 100
         with pytest.raises(InvalidFileError):
@@ -67,7 +67,7 @@ class TestBadInput:
             assert image.load(data[format]).width == 50
         assert Image.MAX_IMAGE_PIXELS == 10
 
-    def test_several_threads(self) -> None:
+    def test_several_threads_read_pictures_at_once(self) -> None:
         data, limit, widths = file_of(Image.fromarray(colours(300, 200))), Image.MAX_IMAGE_PIXELS, []
         threads = [threading.Thread(target=lambda: widths.append(image.load(data).width)) for _ in range(8)]
         for thread in threads:
@@ -77,7 +77,7 @@ class TestBadInput:
         assert widths == [300] * 8
         assert limit == Image.MAX_IMAGE_PIXELS
 
-    def test_paths(self, tmp_path: Path) -> None:
+    def test_missing_files_and_directories_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(CodecError, match="There is no file"):
             image.load(tmp_path / "none.png")
         with pytest.raises(InvalidFileError, match="is a directory"):
@@ -87,32 +87,32 @@ class TestBadInput:
         "array",
         [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3)), np.zeros(4, np.uint8), np.zeros((4, 4, 3), np.int8)],
     )
-    def test_arrays_of_another_kind(self, array: np.ndarray) -> None:
+    def test_arrays_of_other_types_and_shapes_are_refused(self, array: np.ndarray) -> None:
         with pytest.raises(UsageError, match="uint8"):
             image.load(array)
 
     @pytest.mark.parametrize("source", [None, 7, [[1, 2]], bytearray(b"x"), {"a": 1}])
-    def test_what_is_of_no_kind_at_all(self, source: object) -> None:
+    def test_objects_of_other_types_are_refused(self, source: object) -> None:
         with pytest.raises(UsageError, match=rf"^A picture is a path, .* not of the type {type(source).__name__}\.$"):
             image.load(source)  # type: ignore[arg-type]
 
-    def test_a_file_that_is_open_as_text(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_open_as_text_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "a.txt").write_text("text")
         with (tmp_path / "a.txt").open() as file, pytest.raises(UsageError, match="binary mode"):
             image.load(file)  # type: ignore[arg-type]
 
-    def test_a_file_that_is_closed(self) -> None:
+    def test_a_closed_file_is_refused(self) -> None:
         file = io.BytesIO(b"x")
         file.close()
         with pytest.raises(InvalidFileError, match="cannot be read"):
             image.load(file)
 
     @pytest.mark.parametrize("shape", [(0, 4, 3), (4, 0, 3), (0, 0)])
-    def test_arrays_without_pixels(self, shape: tuple[int, ...]) -> None:
+    def test_arrays_without_pixels_are_refused(self, shape: tuple[int, ...]) -> None:
         with pytest.raises(InvalidFileError, match="no pixels"):
             image.load(np.zeros(shape, np.uint8))
 
-    def test_pil_image_of_a_damaged_file(self) -> None:
+    def test_a_pil_image_of_a_damaged_file_is_refused(self) -> None:
         data = file_of(Image.fromarray(colours(64, 64)))
         with pytest.raises(InvalidFileError, match="cannot be decoded"):
             image.load(Image.open(io.BytesIO(data[: len(data) // 2])))

@@ -43,7 +43,7 @@ def test_what_the_picture_is_decoded_from_is_no_metadata() -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-def test_metadata_can_be_taken_out_of_a_file(format: str) -> None:
+def test_chunks_of_metadata_can_be_removed_from_a_file(format: str) -> None:
     data, _ = image.encode(Picture(colours(), icc=SRGB, exif=exif_of(1), xmp=XMP), format)
     parts = chunks.parts(data)
     assert b"".join(part for _, part in parts) == data
@@ -53,7 +53,7 @@ def test_metadata_can_be_taken_out_of_a_file(format: str) -> None:
 
 
 @given(st.binary(max_size=80), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"RIFF\0\0\0\0WEBP", b""]))
-def test_taking_chunks_out_of_any_bytes_ends(data: bytes, start: bytes) -> None:
+def test_removing_chunks_from_any_bytes_ends(data: bytes, start: bytes) -> None:
     parts = chunks.parts(start + data)
     if parts:
         chunks.without(parts, {name for name, _ in parts[1:]})

@@ -35,7 +35,7 @@ class TestExtendedXMP:
         return self.HEAD + self.FIRST % (b' xmpNote:HasExtendedXMP="' + name + b'"') + self.TAIL
 
     @pytest.mark.parametrize("order", [1, -1])
-    def test_is_put_together(self, order: int) -> None:
+    def test_extended_xmp_is_joined(self, order: int) -> None:
         picture = image.load(extended_jpeg(self.first(), self.HEAD + self.MORE + self.TAIL, self.NAME, order))
         assert picture.xmp == self.HEAD + self.FIRST % b"" + self.MORE + self.TAIL
         assert picture.notes == []
@@ -45,17 +45,17 @@ class TestExtendedXMP:
         [HEAD.replace(b"<rdf:RDF", b'<rdf:RDF xmlns:a="b"') + MORE + TAIL, b"no packet", b""],
         ids=["namespace", "text", "empty"],
     )
-    def test_that_cannot_be_joined_is_left_out_and_said(self, extended: bytes) -> None:
+    def test_extended_xmp_that_cannot_be_joined_is_left_out_with_a_note(self, extended: bytes) -> None:
         picture = image.load(extended_jpeg(self.first(), extended, self.NAME))
         assert picture.xmp == self.HEAD + self.FIRST % b"" + self.TAIL
         assert picture.notes == ["its extended XMP cannot be read and was left out"]
 
-    def test_of_another_packet_is_not_taken(self) -> None:
+    def test_extended_xmp_of_another_packet_is_not_taken(self) -> None:
         picture = image.load(extended_jpeg(self.first(), self.HEAD + self.MORE + self.TAIL, b"F" * 32))
         assert picture.notes == ["its extended XMP cannot be read and was left out"]
 
     @pytest.mark.parametrize("size", [70_000, 200_000])
-    def test_long_packets_come_back_from_a_jpeg(self, size: int) -> None:
+    def test_long_xmp_survives_a_jpeg(self, size: int) -> None:
         packet = self.HEAD + b'<rdf:Description dc:title="' + b"t" * size + b'"/>' + self.TAIL
         data, notes = image.encode(Picture(colours(), xmp=packet), "JPEG")
         assert notes == []
@@ -63,7 +63,7 @@ class TestExtendedXMP:
 
     @pytest.mark.parametrize("unit", [b" ", b"<rdf:RDF", b"<?xpacket ", b" xmpNote:HasExtendedXMP=", b"</rdf:RDF>"])
     @pytest.mark.timeout(600)
-    def test_of_megabytes_is_looked_at_a_few_times_only(self, unit: bytes) -> None:
+    def test_xmp_of_megabytes_takes_linear_time(self, unit: bytes) -> None:
         """A second; hours, and so a failure, where what is looked at grows with the square of the length."""
         long = unit * (2**23 // len(unit))
         part = b"http://ns.adobe.com/xmp/extension/\0" + self.NAME + struct.pack(">II", len(long), 0) + long
@@ -72,7 +72,7 @@ class TestExtendedXMP:
             extended_xmp.split(packet)
 
     @given(st.binary(max_size=100), st.lists(st.binary(max_size=100), max_size=3))
-    def test_of_any_bytes(self, first: bytes, parts: list[bytes]) -> None:
+    def test_any_bytes_are_joined_without_an_error(self, first: bytes, parts: list[bytes]) -> None:
         extension = b"http://ns.adobe.com/xmp/extension/\0"
         for packet in (first, self.first() + first):
             extended_xmp.joined(packet, [("APP1", extension + part) for part in parts])

@@ -26,17 +26,17 @@ class TestArrays:
         assert np.array_equal(picture.alpha, colours()[..., 1])
         assert picture.pixels.flags.c_contiguous
 
-    def test_arrays_that_lie_in_memory_in_another_order(self) -> None:
+    def test_arrays_of_any_memory_order_are_loaded(self) -> None:
         assert np.array_equal(image.load(np.asfortranarray(colours())[::-1]).pixels, colours()[::-1])
 
 
 class TestFileObjects:
-    def test_are_read_from_where_they_are(self) -> None:
+    def test_file_objects_are_read_from_their_position(self) -> None:
         file = io.BytesIO(b"before" + file_of(Image.fromarray(colours())))
         file.seek(6)
         assert np.array_equal(image.load(file).pixels, colours())
 
-    def test_of_too_many_bytes(self) -> None:
+    def test_file_objects_over_the_limit_are_refused(self) -> None:
         with pytest.raises(InvalidFileError, match=r"^The input has more than the limit of"):
             image.load(io.BytesIO(bytes(2**26 + 9)), max_pixels=1)
 
@@ -59,7 +59,7 @@ def test_the_first_of_several_pictures_is_kept_with_a_note(format: str, several:
 class TestSaving:
     @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif", ".tiff", ".ppm"])
     @pytest.mark.parametrize("gray", [False, True])
-    def test_without_loss(self, suffix: str, gray: bool) -> None:
+    def test_lossless_formats_keep_pixels(self, suffix: str, gray: bool) -> None:
         pixels = np.repeat(colours()[..., :1], 3, axis=2) if gray else colours()
         again = image.load(image.encode(Picture(pixels, gray=gray), image.format_of(f"a{suffix}"))[0])
         assert np.array_equal(again.pixels, pixels)
@@ -67,14 +67,14 @@ class TestSaving:
 
     @pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
     @pytest.mark.parametrize("gray", [False, True])
-    def test_alpha_without_loss(self, format: str, gray: bool) -> None:
+    def test_lossless_formats_keep_alpha(self, format: str, gray: bool) -> None:
         pixels = np.repeat(colours()[..., :1], 3, axis=2) if gray else colours()
         picture = Picture(pixels, colours()[..., 1], gray=gray)
         again = image.load(image.encode(picture, format)[0])
         assert np.array_equal(again.pixels, pixels)
         assert np.array_equal(again.alpha, picture.alpha)
 
-    def test_jpeg_of_noise(self) -> None:
+    def test_noise_is_written_as_jpeg(self) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
         assert image.load(image.encode(Picture(noise), "JPEG")[0]).width == 256
 
@@ -86,11 +86,11 @@ class TestSaving:
         assert image.format_of("-") == "PNG"
         assert image.format_of("A.JPEG") == "JPEG"
 
-    def test_too_large_for_the_format(self) -> None:
+    def test_a_picture_too_large_for_a_format_is_refused(self) -> None:
         with pytest.raises(CodecError, match="cannot be written as WEBP"):
             image.encode(Picture(np.zeros((1, 20000, 3), np.uint8)), "WEBP")
 
-    def test_metadata_that_pillow_cannot_write_do_not_stop_it(self) -> None:
+    def test_metadata_that_pillow_cannot_write_are_left_out(self) -> None:
         picture = Picture(colours(), exif=exif_of(1)[:30])
         for format in KEEPS_METADATA:
             assert image.load(image.encode(picture, format)[0]).width == 19

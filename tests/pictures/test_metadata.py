@@ -21,7 +21,7 @@ class TestOrientation:
     @pytest.mark.parametrize("order", ["<", ">"])
     @pytest.mark.parametrize("orientation", range(1, 9))
     @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-    def test_is_applied_once_and_gone_from_what_is_kept(self, format: str, orientation: int, order: str) -> None:
+    def test_orientation_is_applied_once_and_removed_from_exif(self, format: str, orientation: int, order: str) -> None:
         exif = exif_of(orientation, order)
         data = file_of(Image.fromarray(colours()), format, exif=metadata.EXIF_PREFIX + exif, **LOSSLESS[format])
         upright = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
@@ -33,7 +33,7 @@ class TestOrientation:
         assert again.exif == picture.exif
 
     @pytest.mark.parametrize("orientation", range(1, 9))
-    def test_of_tiff_is_applied_once(self, orientation: int) -> None:
+    def test_orientation_of_a_tiff_is_applied_once(self, orientation: int) -> None:
         data = file_of(Image.fromarray(colours()), "TIFF", tiffinfo={274: orientation})
         with Image.open(io.BytesIO(data)) as opened:
             upright = np.asarray(ImageOps.exif_transpose(opened))
@@ -41,14 +41,14 @@ class TestOrientation:
         assert np.array_equal(picture.pixels, upright)
         assert metadata.orientation(picture.exif, picture.xmp) == 1
 
-    def test_turns_alpha_too(self) -> None:
+    def test_orientation_turns_alpha_too(self) -> None:
         samples = np.dstack([colours(), colours()[..., 0]])
         picture = image.load(file_of(Image.fromarray(samples), exif=exif_of(6)))
         assert picture.alpha is not None
         assert np.array_equal(picture.alpha, picture.pixels[..., 0])
 
     @pytest.mark.parametrize("order", ["<", ">"])
-    def test_takes_the_thumbnail_along_or_away(self, order: str) -> None:
+    def test_the_thumbnail_of_a_turned_picture_is_removed(self, order: str) -> None:
         """A thumbnail is not turned, so that of a turned picture goes, and that of an upright one stays."""
         exif, thumbnail = Image.Exif(), b"\xff\xd8thumbnail\xff\xd9"
         exif.endian = order
@@ -66,13 +66,13 @@ class TestOrientation:
             assert picture.exif == bytes(block) if orientation == 1 else len(picture.exif) == len(block)
             assert (thumbnail in picture.exif) == any(picture.exif[end : end + 4]) == (orientation == 1)
 
-    def test_is_corrected_in_xmp(self) -> None:
+    def test_orientation_in_xmp_is_corrected(self) -> None:
         turned = XMP.replace(b'"1"', b'"6"')
         data = file_of(Image.fromarray(colours()), "WEBP", exif=exif_of(6), xmp=turned)
         assert image.load(data).xmp == XMP
 
     @pytest.mark.parametrize("format", KEEPS_METADATA)
-    def test_of_xmp_counts_where_exif_does_not_say(self, format: str) -> None:
+    def test_orientation_of_xmp_counts_where_exif_has_none(self, format: str) -> None:
         data, _ = image.encode(Picture(colours(), xmp=XMP.replace(b'"1"', b'"6"')), format)
         picture = image.load(data)
         with Image.open(io.BytesIO(data)) as opened:
@@ -80,7 +80,7 @@ class TestOrientation:
         assert picture.xmp is not None
         assert b'"6"' not in picture.xmp
 
-    def test_of_exif_counts_where_xmp_says_another(self) -> None:
+    def test_orientation_of_exif_counts_before_that_of_xmp(self) -> None:
         data, _ = image.encode(Picture(colours(), exif=exif_of(1), xmp=XMP.replace(b'"1"', b'"6"')), "PNG")
         picture = image.load(data)
         assert (picture.width, picture.xmp) == (19, XMP)
@@ -88,7 +88,7 @@ class TestOrientation:
 
 class TestMetadata:
     @pytest.mark.parametrize("format", KEEPS_METADATA)
-    def test_icc_exif_and_xmp_come_back(self, format: str) -> None:
+    def test_icc_exif_and_xmp_survive_every_format(self, format: str) -> None:
         picture = Picture(colours(), icc=SRGB, exif=exif_of(1), xmp=XMP)
         data, notes = image.encode(picture, format)
         again = image.load(data)
@@ -111,11 +111,11 @@ class TestMetadata:
         again = image.load(data)
         assert "© Zoë".encode() in (again.exif or b"")
 
-    def test_ppm_says_what_it_leaves_out(self) -> None:
+    def test_ppm_notes_what_it_leaves_out(self) -> None:
         _, notes = image.encode(Picture(colours(), np.zeros((11, 19), np.uint8), icc=SRGB), "PPM")
         assert len(notes) == 2
 
-    def test_too_long_for_jpeg_is_left_out_and_said(self) -> None:
+    def test_exif_too_long_for_jpeg_is_left_out_with_a_note(self) -> None:
         data, notes = image.encode(Picture(colours(), exif=exif_of(1) + bytes(70000)), "JPEG")
         assert notes == ["its EXIF is too long for a JPEG and was left out"]
         assert image.load(data).width == 19
@@ -149,30 +149,30 @@ class TestMetadata:
         ],
         ids=["checksum", "icc method", "icc bomb", "text bomb", "raw profile", "xmp", "density"],
     )
-    def test_that_make_pillow_raise_do_not_stop_a_png(self, chunk: bytes) -> None:
+    def test_metadata_on_which_pillow_fails_do_not_stop_a_png(self, chunk: bytes) -> None:
         picture = image.load(with_chunk(file_of(Image.fromarray(colours())), chunk))
         assert np.array_equal(picture.pixels, colours())
 
-    def test_the_others_are_kept_where_one_kind_makes_pillow_raise(self) -> None:
+    def test_only_the_kind_of_metadata_on_which_pillow_fails_is_left_out(self) -> None:
         bomb = png_chunk(b"zTXt", b"name\0\0" + zlib.compress(bytes(2**24)))
         png = with_chunk(file_of(Image.fromarray(colours()), exif=exif_of(6), icc_profile=SRGB), bomb)
         picture = image.load(png)
         assert (picture.width, picture.exif, picture.icc) == (11, exif_of(1), SRGB)
         assert picture.notes == ["its metadata of the kind 'zTXt' cannot be read and was left out"]
 
-    def test_that_make_pillow_raise_do_not_stop_a_jpeg(self) -> None:
+    def test_metadata_on_which_pillow_fails_do_not_stop_a_jpeg(self) -> None:
         jpeg = file_of(Image.fromarray(colours()), "JPEG", quality=100, subsampling=0, comment="c")
         segment = b"\xff\xe1" + struct.pack(">H", 2 + 6 + 20) + metadata.EXIF_PREFIX + b"II*\0" + b"\xff" * 16
         picture = image.load(jpeg[:2] + segment + jpeg[2:])
         assert np.array_equal(picture.pixels, image.load(jpeg).pixels)
 
-    def test_are_left_out_by_strip(self) -> None:
+    def test_strip_removes_exif_xmp_and_density(self) -> None:
         picture = Picture(colours(), colours()[..., 0], SRGB, exif_of(1), XMP, density=(11811, 11811))
         bare = strip(picture)
         assert (bare.icc, bare.exif, bare.xmp, bare.density) == (SRGB, None, None, None)
         assert bare.alpha is picture.alpha
 
-    def test_what_has_no_place_is_said_without_quoting_it(self) -> None:
+    def test_text_and_comments_are_noted_without_quoting_them(self) -> None:
         text = png_chunk(b"tEXt", b"Title\0\x1b[2J")
         assert image.load(with_chunk(file_of(Image.fromarray(colours())), text)).notes == ["its text was left out"]
         picture = image.load(file_of(Image.fromarray(colours()), "JPEG", comment="\x1b[2J"))
@@ -181,14 +181,14 @@ class TestMetadata:
     @pytest.mark.parametrize(
         "chunk", [png_chunk(b"gAMA", struct.pack(">I", 100000)), png_chunk(b"cICP", bytes([12, 13, 0, 1]))]
     )
-    def test_other_colours_without_a_profile_are_said(self, chunk: bytes) -> None:
+    def test_colours_other_than_srgb_without_a_profile_are_noted(self, chunk: bytes) -> None:
         png = file_of(Image.fromarray(colours()))
         (note,) = image.load(with_chunk(png, chunk)).notes
         assert note.startswith("its colours are not sRGB")
         assert image.load(with_chunk(file_of(Image.fromarray(colours()), icc_profile=SRGB), chunk)).notes == []
         assert image.load(with_chunk(png, png_chunk(b"gAMA", struct.pack(">I", 45455)))).notes == []
 
-    def test_over_the_limit_are_left_out_with_a_note(self) -> None:
+    def test_metadata_over_the_limit_are_left_out_with_a_note(self) -> None:
         exif, xmp = exif_of(6) + bytes(2**24), XMP + b" " * 2**24
         picture = image.load(file_of(Image.fromarray(colours()), "WEBP", exif=exif, xmp=XMP, icc_profile=SRGB))
         assert (picture.exif, picture.width, picture.xmp, picture.icc) == (None, 11, XMP, SRGB)
@@ -210,23 +210,23 @@ class TestMetadata:
 class TestDensity:
     @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF"])
     @pytest.mark.parametrize("density", [(2835, 2835), (11811, 5906)])
-    def test_comes_back(self, format: str, density: tuple[int, int]) -> None:
+    def test_density_survives_every_format(self, format: str, density: tuple[int, int]) -> None:
         data, notes = image.encode(Picture(colours(), density=density), format)
         assert notes == []
         assert image.load(data).density == density
 
     @settings(max_examples=30)
     @given(st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1)))
-    def test_of_png_is_exact(self, density: tuple[int, int]) -> None:
+    def test_density_of_a_png_is_exact(self, density: tuple[int, int]) -> None:
         assert image.load(image.encode(Picture(colours(), density=density), "PNG")[0]).density == density
 
-    def test_of_bmp_and_of_jpeg_in_centimetres(self) -> None:
+    def test_density_of_bmp_and_of_jpeg_in_centimetres(self) -> None:
         assert image.load(file_of(Image.fromarray(colours()), "BMP", dpi=(300, 300))).density == (11811, 11811)
         jpeg = bytearray(file_of(Image.fromarray(colours()), "JPEG", dpi=(118, 118)))
         jpeg[13] = 2  # JFIF's unit
         assert image.load(bytes(jpeg)).density == (11800, 11800)
 
-    def test_of_exif_counts_where_the_file_says_nothing(self) -> None:
+    def test_density_of_exif_counts_where_the_file_has_none(self) -> None:
         exif = metadata.exif_of_density((11811, 5906))
         for format in ("WEBP", "PNG"):
             assert image.load(file_of(Image.fromarray(colours()), format, exif=exif)).density == (11811, 5906)
@@ -234,11 +234,11 @@ class TestDensity:
         assert image.load(jpeg).density == (11811, 5906)
         assert image.load(file_of(Image.fromarray(colours()), "JPEG", exif=exif_of(1))).density is None
 
-    def test_turns_with_the_picture(self) -> None:
+    def test_density_turns_with_the_picture(self) -> None:
         exif = metadata.EXIF_PREFIX + exif_of(6)
         assert image.load(file_of(Image.fromarray(colours()), "JPEG", exif=exif, dpi=(72, 144))).density == (5669, 2835)
 
-    def test_that_a_format_cannot_state_is_left_out_and_said(self) -> None:
+    def test_density_that_a_format_cannot_state_is_left_out_with_a_note(self) -> None:
         for format, picture in (
             ("WEBP", Picture(colours(), exif=exif_of(1), density=(2835, 2835))),
             ("JPEG", Picture(colours(), density=(2**32 - 1, 1))),
@@ -248,7 +248,7 @@ class TestDensity:
             assert image.load(data).exif == picture.exif
 
     @pytest.mark.parametrize("dpi", [None, 72, (float("nan"), 72), (float("inf"), 72), (0, 0), ("a", "b"), (1e9, 1e9)])
-    def test_that_is_none(self, dpi: object) -> None:
+    def test_invalid_densities_are_none(self, dpi: object) -> None:
         source = Image.fromarray(colours())
         source.info["dpi"] = dpi
         assert image.load(source).density is None

@@ -15,7 +15,7 @@ from imgcodec.pictures import modes
 
 
 class TestModes:
-    def test_rgb_is_taken_as_it_is(self) -> None:
+    def test_rgb_is_loaded_unchanged(self) -> None:
         picture = image.load(file_of(Image.fromarray(colours())))
         assert np.array_equal(picture.pixels, colours())
         assert (picture.width, picture.height, picture.gray, picture.alpha, picture.notes) == (19, 11, False, None, [])
@@ -113,22 +113,22 @@ class TestBitDepth:
         ("bits", "colour_type", "depth"),
         [(1, 0, 1), (2, 0, 2), (4, 0, 4), (8, 0, 8), (16, 0, 16), (8, 2, 8), (16, 2, 16), (1, 3, 8), (8, 3, 8)],
     )
-    def test_is_that_of_the_samples_of_the_file(self, bits: int, colour_type: int, depth: int) -> None:
+    def test_bit_depth_is_that_of_the_samples_in_the_file(self, bits: int, colour_type: int, depth: int) -> None:
         data = png_of(bits, colour_type)
         assert image.load(data).bit_depth == image.load(Image.open(io.BytesIO(data))).bit_depth == depth
 
     @pytest.mark.parametrize(("maximum", "depth"), [(1, 1), (15, 4), (255, 8), (1023, 10), (65535, 16)])
-    def test_of_a_ppm(self, maximum: int, depth: int) -> None:
+    def test_bit_depth_of_a_ppm_follows_from_its_maximum(self, maximum: int, depth: int) -> None:
         samples = bytes(6 if maximum < 256 else 12)
         assert image.load(b"P6 2 1 %d\n" % maximum + samples).bit_depth == depth
 
-    def test_of_what_is_in_memory(self) -> None:
+    def test_bit_depth_of_arrays_and_pil_images(self) -> None:
         assert image.load(colours()).bit_depth == 8
         assert image.load(Image.fromarray(np.zeros((2, 2), np.uint16))).bit_depth == 16
         assert image.load(Image.new("1", (2, 2))).bit_depth == 1
         assert image.load(Image.new("P", (2, 2))).bit_depth == 8
 
-    def test_of_a_png_that_pillow_has_opened_is_told_though_pillow_says_nothing(self) -> None:
+    def test_bit_depth_of_a_png_that_pillow_has_opened(self) -> None:
         picture = image.load(Image.open(io.BytesIO(png_of(16, 2))))
         assert picture.notes == ["its 16 bits per sample are reduced to 8"]
 

@@ -27,7 +27,7 @@ def container_of(picture: Picture) -> container.Container:
     return container.read(container.write(header, picture_sections(picture)))
 
 
-def test_all_come_back() -> None:
+def test_all_fields_survive_a_file() -> None:
     picture = Picture(colours(), colours()[..., 1], SRGB, exif_of(1), XMP, density=(11811, 5906))
     again = apply_sections(colours(), container_of(picture))
     assert again.density == (11811, 5906)
@@ -36,12 +36,12 @@ def test_all_come_back() -> None:
     assert np.array_equal(again.pixels, colours())
 
 
-def test_none_are_written_for_a_plain_picture() -> None:
+def test_a_plain_picture_has_no_sections() -> None:
     assert picture_sections(Picture(colours())) == []
     assert container_of(Picture(colours(), gray=True)).header.colour_mode == ColourMode.GRAY
 
 
-def test_density_is_not_said_twice() -> None:
+def test_a_density_that_exif_states_has_no_section() -> None:
     exif = metadata.exif_of_density((2835, 2835))
     for density, sections in (((2835, 2835), 1), ((2834, 2835), 2)):
         picture = Picture(colours(), exif=exif, density=density)
@@ -49,7 +49,7 @@ def test_density_is_not_said_twice() -> None:
         assert apply_sections(colours(), container_of(picture)).density == density
 
 
-def test_gray_is_gray_again() -> None:
+def test_a_gray_picture_is_gray_when_it_is_read() -> None:
     again = apply_sections(colours(), container_of(Picture(colours(), gray=True)))
     assert again.gray
     assert np.array_equal(again.pixels, np.repeat(again.pixels[..., :1], 3, axis=2))
@@ -58,7 +58,7 @@ def test_gray_is_gray_again() -> None:
     assert to_pil(again).mode == "L"
 
 
-def test_gray_extremes_stay() -> None:
+def test_all_gray_levels_survive() -> None:
     pixels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     again = apply_sections(pixels, container_of(Picture(pixels, gray=True)))
     assert np.array_equal(again.pixels, pixels)
@@ -89,13 +89,13 @@ def without(file: container.Container, kind: SectionType) -> container.Container
     return replace(file, sections=tuple(section for section in file.sections if section.type != kind))
 
 
-def test_sections_keep_what_they_were_made_of() -> None:
+def test_keeps_is_true_of_the_picture_itself() -> None:
     assert keeps(container_of(FULL), FULL)
     assert keeps(container_of(Picture(colours())), Picture(colours(), icc=b"", exif=b"", xmp=b""))
 
 
 @pytest.mark.parametrize("kind", PICTURE_SECTIONS)
-def test_a_section_that_is_lost_added_or_changed_is_noticed(kind: SectionType) -> None:
+def test_keeps_notices_a_lost_added_or_changed_section(kind: SectionType) -> None:
     file, field = container_of(FULL), PICTURE_SECTIONS[kind].field
     assert not keeps(without(file, kind), FULL)
     assert not keeps(file, replace(FULL, **{field: None}))
@@ -106,7 +106,7 @@ def test_a_section_that_is_lost_added_or_changed_is_noticed(kind: SectionType) -
     assert not keeps(replace(file, sections=changed), FULL)
 
 
-def test_strip_leaves_what_the_picture_looks_wrong_without() -> None:
+def test_strip_keeps_alpha_and_icc() -> None:
     bare = strip(FULL)
     left = {row.field for row in PICTURE_SECTIONS.values() if getattr(bare, row.field) is not None}
     assert left == {"alpha", "icc"}

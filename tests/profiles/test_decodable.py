@@ -16,7 +16,7 @@ from imgcodec.profiles.decodable import check_decodable, check_header, read_deco
 from imgcodec.profiles.layout import LARGEST_TILE
 
 
-def test_a_limit_may_be_raised():
+def test_the_limit_on_pixels_may_be_raised():
     header = header_of(2**15, 2**14, 1024)
     tokens = [Section(SectionType.TOKENS, stage, tile, b"") for stage in range(2) for tile in range(512)]
     data = write(header, tokens)
@@ -45,7 +45,7 @@ def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch
 
 
 @pytest.mark.parametrize("kind", [SectionType.ICC, SectionType.EXIF, SectionType.XMP, SectionType.ALPHA])
-def test_what_unpacks_to_too_much_is_refused_before_a_model_is_looked_for(monkeypatch, kind):
+def test_bombs_are_refused_before_a_model_is_looked_for(monkeypatch, kind):
     monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     limit = 7500 if kind == SectionType.ALPHA else 2**24
     bomb = pack_bytes(bytes(limit + 1))

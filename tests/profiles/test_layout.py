@@ -42,7 +42,7 @@ def test_a_tile_counts_with_its_padding_to_windows():
         free.check(replace(HEADER, width=1, height=LARGEST_TILE // 256 + 1, tile_size=0))
 
 
-def test_every_profile_says_its_own():
+def test_layouts_of_the_profiles():
     assert PROFILES[Profile.PHOTO].layout.tile_size is None
     assert PROFILES[Profile.RASTER].layout.tile_size == 256
     assert [list(PROFILES[profile].layout.stages) for profile in PROFILES] == [[2], list(range(1, 9))]

@@ -1,8 +1,8 @@
 """Sections 5 and 6 of `docs/format.md`, written from that page alone: the tokens of a file, in plain Python integers.
 
 Like `nic_reader`, it is here to show that the page says enough and to disagree when program and page drift apart. There
-is no numpy, no torch and no float in it but the two tables of section 6.7. A grid is a list of rows of places, and a
-place a list of its channels.
+is no numpy, no torch and no float in it but the two tables of section 6.7. A feature map is a list of rows of
+positions, and a position a list of its channels.
 """
 
 import hashlib
@@ -14,8 +14,9 @@ from operator import add, mul
 
 from reader.nic_reader import PHOTO, File, RangeDecoder, cumulative_counts, read, read_call
 
-Place = list[int]
-Grid = list[list[Place]]
+Channels = list[int]
+FeatureMap = list[list[Channels]]
+Planes = list[list[list[int]]]  # by group, row and column
 
 STRIDES = (64, 16)
 
@@ -97,14 +98,14 @@ def operand(n: int, fraction: int, positive: bool = False) -> int:
     return clip(rounded(n, 8 - fraction), 0, 255) if positive else clip(rounded(n, 8 - fraction), -127, 127)
 
 
-def product(operands: Grid, weight: list[list[int]], bias: list[int], shift: list[int]) -> Grid:
-    def at(place: Place) -> Place:
-        return [rounded(sum(map(mul, w, place)) + b, s) for w, b, s in zip(weight, bias, shift, strict=True)]
+def product(operands: FeatureMap, weight: list[list[int]], bias: list[int], shift: list[int]) -> FeatureMap:
+    def at(channels: Channels) -> Channels:
+        return [rounded(sum(map(mul, w, channels)) + b, s) for w, b, s in zip(weight, bias, shift, strict=True)]
 
-    return [[at(place) for place in row] for row in operands]
+    return [[at(channels) for channels in row] for row in operands]
 
 
-def depthwise(operands: Grid, weight: list[list[int]], bias: list[int], shift: list[int]) -> Grid:
+def depthwise(operands: FeatureMap, weight: list[list[int]], bias: list[int], shift: list[int]) -> FeatureMap:
     height, width, size = len(operands), len(operands[0]), math.isqrt(len(weight[0]))
 
     def at(r: int, s: int, c: int) -> int:
@@ -121,40 +122,40 @@ E = [round(255 * math.exp(-n / 16)) for n in range(99)] + [0]
 
 
 def attention(
-    projected: Grid, inside: list[list[bool]], position: list[list[int]], fractions: list[int], window: int
-) -> Grid:
-    """The mixed grid: ATTENTION between its two products."""
+    projected: FeatureMap, inside: list[list[bool]], position: list[list[int]], fractions: list[int], window: int
+) -> FeatureMap:
+    """The mixed map: ATTENTION between its two products."""
     heads, width = len(position), len(projected[0][0]) // 3
     size = width // heads
     mixed = [[[0] * width for _ in row] for row in projected]
     for top in range(0, len(projected), window):
         for left in range(0, len(projected[0]), window):
-            places = [(top + i, left + j) for i in range(window) for j in range(window)]
+            positions = [(top + i, left + j) for i in range(window) for j in range(window)]
             for head in range(heads):
                 parts = []
                 for part, fraction in enumerate(fractions):
                     channels = slice(part * width + head * size, part * width + head * size + size)
-                    parts.append([[operand(n, fraction) for n in projected[r][s][channels]] for r, s in places])
-                of_head = mix(places, parts, inside, position[head], fractions, window)
-                for (r, s), numbers in zip(places, of_head, strict=True):
+                    parts.append([[operand(n, fraction) for n in projected[r][s][channels]] for r, s in positions])
+                of_head = mix(positions, parts, inside, position[head], fractions, window)
+                for (r, s), numbers in zip(positions, of_head, strict=True):
                     mixed[r][s][head * size : head * size + size] = numbers
     return mixed
 
 
 def mix(
-    places: list[tuple[int, int]],
-    parts: list[list[Place]],
+    positions: list[tuple[int, int]],
+    parts: list[list[Channels]],
     inside: list[list[bool]],
     position: list[int],
     fractions: list[int],
     window: int,
-) -> list[Place]:
+) -> list[Channels]:
     """What one head makes of one window."""
     queries, keys, values = parts
     result = []
-    for (row, column), query in zip(places, queries, strict=True):
+    for (row, column), query in zip(positions, queries, strict=True):
         scores = []
-        for (r, s), key in zip(places, keys, strict=True):
+        for (r, s), key in zip(positions, keys, strict=True):
             u = (row - r + window - 1) * (2 * window - 1) + (column - s + window - 1)
             score = rounded(sum(map(mul, query, key)), fractions[0] + fractions[1] - 1) + position[u]
             scores.append(score if inside[r][s] else score - 16384)
@@ -169,7 +170,7 @@ def rounded_down(n: int, shift: int) -> int:
     return n >> shift if shift > 0 else n << -shift
 
 
-def interpolated(rows: list[list[int]], quality: int) -> Place:
+def interpolated(rows: list[list[int]], quality: int) -> Channels:
     at = quality * (len(rows) - 1)
     low = min(at // 25600, len(rows) - 2)
     part = at - 25600 * low
@@ -180,7 +181,7 @@ def interpolated(rows: list[list[int]], quality: int) -> Place:
 CURVE = [round(14 * math.log2(1 + t)) for t in range(513)]
 
 
-def curve(tokens: Place, planes: int) -> Place:
+def curve(tokens: Channels, planes: int) -> Channels:
     curved = [CURVE[min(abs(t), 512)] * (1 if t > 0 else -1) for t in tokens]
     return curved if planes == 1 else curved + [clip(t, -127, 127) for t in tokens]
 
@@ -188,7 +189,7 @@ def curve(tokens: Place, planes: int) -> Place:
 # Section 5.3 and 5.4
 
 
-class Walk:
+class TileDecoder:
     """The tokens of one tile: `tokens[stage][group][row][column]`, filled as they are decoded."""
 
     def __init__(self, model: Model, file: File, width: int, height: int, sections: list[bytes]) -> None:
@@ -212,41 +213,41 @@ class Walk:
         self.inside = [[self.inside[r // 4][s // 4] for s in range(4 * width)] for r in range(4 * height)]
         self.stage(1, self.product("spread", x))
 
-    def stage(self, stage: int, x: Grid) -> Grid:
+    def stage(self, stage: int, x: FeatureMap) -> FeatureMap:
         name, config, first = ("coarse", "fine")[stage], self.model.prior, 0
         start = self.rows(f"{name}.start")
-        x = each(x, lambda place: list(map(add, place, start)))
+        x = each(x, lambda channels: list(map(add, channels, start)))
         for i, groups in enumerate(config["slices"][stage]):
             x = self.block(f"{name}.blocks.{i}", x, config["attention"][stage][i], config["windows"][stage])
             x = plus(x, self.head(f"{name}.heads.{i}", x, stage, range(first, first + groups), 2 if i == 0 else 1))
             first += groups
         return x
 
-    def block(self, name: str, x: Grid, attend: bool, window: int) -> Grid:
+    def block(self, name: str, x: FeatureMap, attend: bool, window: int) -> FeatureMap:
         if attend:
             x = plus(x, self.attention(f"{name}.attention", x, window))
         x = plus(x, self.depthwise(f"{name}.local", x))
         return plus(x, self.product(f"{name}.contract", self.product(f"{name}.expand", x), positive=True))
 
-    def head(self, name: str, x: Grid, stage: int, groups: range, planes: int) -> Grid:
+    def head(self, name: str, x: FeatureMap, stage: int, groups: range, planes: int) -> FeatureMap:
         y, bias = self.product(f"{name}.hidden", x), self.rows(f"{name}.bias")
         t = each(x, lambda _: [0] * len(groups))
-        for colour in (0, 1):
-            p = each(self.product(f"{name}.predict", y, positive=True), lambda place: list(map(add, place, bias)))
-            self.code(stage, groups, colour, p, t)
+        for parity in (0, 1):  # anchors, non-anchors
+            p = each(self.product(f"{name}.predict", y, positive=True), lambda channels: list(map(add, channels, bias)))
+            self.code(stage, groups, parity, p, t)
             e = product(each(t, lambda tokens: curve(tokens, planes)), *self.layer(f"{name}.embed"))
-            if colour == 0:
-                black = [
-                    [place if (r + s) % 2 == 0 else [0] * len(place) for s, place in enumerate(row)]
+            if parity == 0:
+                anchors = [
+                    [channels if (r + s) % 2 == 0 else [0] * len(channels) for s, channels in enumerate(row)]
                     for r, row in enumerate(e)
                 ]
-                y = plus(y, self.depthwise(f"{name}.neighbours", black))
+                y = plus(y, self.depthwise(f"{name}.neighbours", anchors))
         return e
 
-    def code(self, stage: int, groups: range, colour: int, p: Grid, t: Grid) -> None:
+    def code(self, stage: int, groups: range, parity: int, p: FeatureMap, t: FeatureMap) -> None:
         rows, columns = self.sizes[stage]
-        places = [(r, s) for r in range(rows) for s in range(columns) if (r + s) % 2 == colour]
-        where = [(g, r, s) for g in range(len(groups)) for r, s in places]
+        positions = [(r, s) for r in range(rows) for s in range(columns) if (r + s) % 2 == parity]
+        where = [(g, r, s) for g in range(len(groups)) for r, s in positions]
         means = [p[r][s][g] + 8 for g, r, s in where]
         scales = [clip(p[r][s][len(groups) + g], 0, 63) for g, r, s in where]
         tables = [16 * scale + (mean & 15) for mean, scale in zip(means, scales, strict=True)]
@@ -266,39 +267,39 @@ class Walk:
             self._layers[name] = tensors[0].rows(), tensors[1].integers(), tensors[2].integers()
         return self._layers[name]
 
-    def operands(self, name: str, x: Grid, positive: bool = False) -> Grid:
+    def operands(self, name: str, x: FeatureMap, positive: bool = False) -> FeatureMap:
         fraction = self.model.config["fractions"][name]
-        return each(x, lambda place: [operand(n, fraction, positive) for n in place])
+        return each(x, lambda channels: [operand(n, fraction, positive) for n in channels])
 
-    def product(self, name: str, x: Grid, positive: bool = False) -> Grid:
+    def product(self, name: str, x: FeatureMap, positive: bool = False) -> FeatureMap:
         return product(self.operands(name, x, positive), *self.layer(name))
 
-    def depthwise(self, name: str, x: Grid) -> Grid:
+    def depthwise(self, name: str, x: FeatureMap) -> FeatureMap:
         return depthwise(self.operands(name, x), *self.layer(name))
 
-    def attention(self, name: str, x: Grid, window: int) -> Grid:
+    def attention(self, name: str, x: FeatureMap, window: int) -> FeatureMap:
         position = self.model.tensors[f"prior.{name}.position"].rows()
         fractions = self.model.config["fractions"][name]
         mixed = attention(self.product(f"{name}.project", x), self.inside, position, fractions, window)
         return self.product(f"{name}.merge", mixed)
 
-    def rows(self, name: str) -> Place:
+    def rows(self, name: str) -> Channels:
         rows, levels = self.model.tensors[f"prior.{name}.rows"].rows(), self.model.config["prior"]["levels"]
         return interpolated(rows[self.tune * levels : (self.tune + 1) * levels], self.quality)
 
 
-def each(x: Grid, change: Callable[[Place], Place]) -> Grid:
-    return [[change(place) for place in row] for row in x]
+def each(x: FeatureMap, change: Callable[[Channels], Channels]) -> FeatureMap:
+    return [[change(channels) for channels in row] for row in x]
 
 
-def plus(x: Grid, y: Grid) -> Grid:
+def plus(x: FeatureMap, y: FeatureMap) -> FeatureMap:
     return [[list(map(add, a, b)) for a, b in zip(*rows, strict=True)] for rows in zip(x, y, strict=True)]
 
 
 # Section 5.2
 
 
-def read_tokens(data: bytes, model: Model) -> list[Grid]:
+def read_tokens(data: bytes, model: Model) -> list[Planes]:
     """The tokens of a file, `[stage][group][row][column]`."""
     file = read(data)
     tunes = model.config["prior"].get("tunes", 1)
@@ -306,17 +307,17 @@ def read_tokens(data: bytes, model: Model) -> list[Grid]:
         raise ValueError("not a file of this model")
     stages = empty_tokens(model, file.width, file.height)
     for tile in range(file.tile_count):
-        left, top, width, height = tile_place(file, tile)
-        walk = Walk(model, file, width, height, [file.tokens(stage, tile) for stage in range(2)])
-        walk.run()
+        left, top, width, height = tile_rectangle(file, tile)
+        decoder = TileDecoder(model, file, width, height, [file.tokens(stage, tile) for stage in range(2)])
+        decoder.run()
         for stage, stride in enumerate(STRIDES):
-            for grid, part in zip(stages[stage], walk.tokens[stage], strict=True):
+            for plane, part in zip(stages[stage], decoder.tokens[stage], strict=True):
                 for row, tokens in enumerate(part, top // stride):
-                    grid[row][left // stride : left // stride + len(tokens)] = tokens
+                    plane[row][left // stride : left // stride + len(tokens)] = tokens
     return stages
 
 
-def empty_tokens(model: Model, width: int, height: int) -> list[Grid]:
+def empty_tokens(model: Model, width: int, height: int) -> list[Planes]:
     groups = model.config["tokenizer"]["channels"]
     return [
         [[[0] * -(-width // stride) for _ in range(-(-height // stride))] for _ in range(g)]
@@ -324,7 +325,7 @@ def empty_tokens(model: Model, width: int, height: int) -> list[Grid]:
     ]
 
 
-def tile_place(file: File, tile: int) -> tuple[int, int, int, int]:
+def tile_rectangle(file: File, tile: int) -> tuple[int, int, int, int]:
     """Section 2.1: left, top, width and height."""
     if file.tile_size == 0:
         return 0, 0, file.width, file.height
@@ -333,11 +334,11 @@ def tile_place(file: File, tile: int) -> tuple[int, int, int, int]:
     return left, top, min(file.tile_size, file.width - left), min(file.tile_size, file.height - top)
 
 
-def sha256(stages: list[Grid]) -> str:
+def sha256(stages: list[Planes]) -> str:
     """Section 5.5."""
     digest = hashlib.sha256()
-    for grid in stages:
-        for size in (len(grid), len(grid[0]), len(grid[0][0])):
+    for stage in stages:
+        for size in (len(stage), len(stage[0]), len(stage[0][0])):
             digest.update(size.to_bytes(4, "little"))
-        digest.update(b"".join(t.to_bytes(2, "little") for group in grid for row in group for t in row))
+        digest.update(b"".join(t.to_bytes(2, "little") for group in stage for row in group for t in row))
     return digest.hexdigest()

@@ -92,7 +92,7 @@ def plus(*numbers: list[int]) -> list[int]:
     return total
 
 
-# Section 7.1. Tokens of a tile are [stage][row][column], its logits [place][digit][value] in the order of the places.
+# Section 7.1. Tokens of a tile are [stage][row][column], its logits [position][digit][value] in the order of coding.
 
 
 def split(token: int, digits: list[int]) -> list[int]:
@@ -114,9 +114,9 @@ def raster(prior: Prior, tokens: list[list[list[int]]]) -> list[list[list[int]]]
         digit = split(tokens[s][r][c], n)
         return plus(*(prior.table("tokens", s * sum(n) + sum(n[:d]) + digit[d]) for d in range(len(n))))
 
-    places = [(s, r, c) for s in range(len(tokens)) for r in range(len(tokens[s])) for c in range(len(tokens[s][0]))]
+    positions = [(s, r, c) for s in range(len(tokens)) for r in range(len(tokens[s])) for c in range(len(tokens[s][0]))]
     states = []
-    for s, r, c in places:
+    for s, r, c in positions:
         x = [v for dr, dc in ((-1, -1), (-1, 0), (-1, 1), (0, -1)) for v in embedded(s, r + dr, c + dc)]
         if len(sides) > 1:
             x += plus(none, *(embedded(u, r * sides[u] // sides[s], c * sides[u] // sides[s]) for u in range(s)))
@@ -127,7 +127,7 @@ def raster(prior: Prior, tokens: list[list[list[int]]]) -> list[list[list[int]]]
         states = [plus(x, y) for x, y in zip(states, prior.attend(f"{b}.attention", states), strict=True)]
         states = [plus(x, prior.dense(f"{b}.contract", prior.dense(f"{b}.expand", x))) for x in states]
     result = []
-    for (s, r, c), x in zip(places, states, strict=True):
+    for (s, r, c), x in zip(positions, states, strict=True):
         head, digit, logits = f"heads.{s}", split(tokens[s][r][c], n), []
         y = prior.dense(f"{head}.state", x)
         for d in range(len(n)):

@@ -12,7 +12,7 @@ from imgcodec.priors.raster.logits import weights_of
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_page_computes_what_the_program_computes(name):
+def test_logits_and_weights_are_those_of_the_program(name):
     prior = exact_prior(name)
     tensors = {n: t.long().tolist() for n, t in prior.state_dict().items()}
     described = page.Prior(asdict(prior.config), operand_fractions(prior), tensors)
@@ -20,14 +20,14 @@ def test_the_page_computes_what_the_program_computes(name):
     tokens = random_tokens(prior, 1, sizes_of(prior, 3, 4), 8)
     with exact_arithmetic():
         logits = stepped_logits(prior, tokens)
-    places = compute(described, [t[0].tolist() for t in tokens])
+    positions = compute(described, [t[0].tolist() for t in tokens])
     for stage in logits:
         _, _, rows, columns = stage[0].shape
         for row in range(rows):
             for column in range(columns):
-                given = places.pop(0)
+                given = positions.pop(0)
                 for digit, of_digit in zip(given, stage, strict=True):
                     expected = of_digit[0, :, row, column].long()
                     assert digit == expected.tolist()
                     assert page.weights(digit) == weights_of(np.array([digit]))[0].tolist()
-    assert not places
+    assert not positions

@@ -25,18 +25,18 @@ def model():
     return integer_prior.read_model((GOLDEN / INDEX["model"]["file"]).read_bytes())
 
 
-def test_the_page_says_how_a_model_gets_its_id(model):
+def test_the_id_of_a_model_follows_from_the_specification(model):
     assert model.id().hex() == INDEX["model"]["id"]
 
 
 @pytest.mark.parametrize("name", INDEX["files"])
-def test_the_page_gets_the_tokens_out(model, name):
+def test_the_independent_reader_reads_the_golden_tokens(model, name):
     tokens = integer_prior.read_tokens((GOLDEN / f"{name}.nic").read_bytes(), model)
     assert integer_prior.sha256(tokens) == INDEX["files"][name]["tokens_sha256"]
 
 
 @pytest.mark.parametrize("tune", ["psnr", "visual"])
-def test_the_page_knows_both_tunes(tune, tmp_path):
+def test_the_independent_reader_reads_both_tunes(tune, tmp_path):
     save_two_tunes(tmp_path / "both.safetensors")
     codec = load_codec(tmp_path / "both.safetensors")
     pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[200:290, 100:210]
@@ -45,17 +45,17 @@ def test_the_page_knows_both_tunes(tune, tmp_path):
     assert integer_prior.sha256(read) == tokenize(codec, pixels, 37.5, tune).sha256()
 
 
-def test_the_page_says_what_to_skip(model):
+def test_both_readers_skip_unknown_optional_sections(model):
     """Optional sections of tomorrow between all others, and one that must be known."""
     data = (GOLDEN / "everything.nic").read_bytes()
     file = nic_reader.read(data)
     assert (file.tile_size, file.tile_count) == (64, 6)
     assert [kind for kind, *_ in file.sections] == [128, *[1] * 12, 2, 129, 130, 131]
     entries = container.read(data).entries
-    stranger = section(132, 7, 300, b"of tomorrow")
+    unknown = section(132, 7, 300, b"of tomorrow")
     crowded = data[: entries[0].offset]
     for entry in entries:
-        crowded += stranger + data[entry.offset : entry.offset + entry.size]
+        crowded += unknown + data[entry.offset : entry.offset + entry.size]
     assert nic_reader.read(crowded) == file
     assert container.read(crowded).sections == container.read(data).sections
     damaged = crowded.replace(b"of tomorrow", b"of tomorrov", 1)
@@ -71,7 +71,7 @@ def section(kind: int, stage: int, tile: int, data: bytes) -> bytes:
     return body + nic_reader.crc32c(body).to_bytes(4, "little")
 
 
-def test_another_models_file_is_refused(model):
+def test_a_file_of_another_model_is_refused(model):
     data = (GOLDEN / "one-pixel.nic").read_bytes()
     model.tensors["tables.shift"].data = bytes(1024)
     with pytest.raises(ValueError, match="not a file of this model"):

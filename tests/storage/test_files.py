@@ -16,13 +16,13 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.storage import files, temporary
 
 
-def test_writes_and_reads(tmp_path: Path) -> None:
+def test_a_written_file_is_read_back(tmp_path: Path) -> None:
     files.write(tmp_path / "a", b"data")
     assert files.read(tmp_path / "a") == b"data"
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_mode_is_that_of_the_umask_or_of_the_file_replaced(tmp_path: Path) -> None:
+def test_the_mode_is_that_of_the_umask_or_of_the_replaced_file(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         files.write(tmp_path / "a", b"new")
@@ -62,7 +62,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
+def test_a_symbolic_link_stays_one_when_it_is_written_through(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"old")
     (tmp_path / "link").symlink_to("target")
     files.write(tmp_path / "link", b"new", force=True)
@@ -88,7 +88,7 @@ def test_a_pipe_is_written_to(tmp_path: Path) -> None:
         assert reader.read(4) == b"data"
 
 
-def test_a_name_that_the_system_does_not_take(tmp_path: Path) -> None:
+def test_invalid_names_are_refused(tmp_path: Path) -> None:
     for name in ("a" * 300, "a\0b"):
         with pytest.raises(CodecError, match="cannot be written"):
             files.write(tmp_path / name, b"")
@@ -96,7 +96,7 @@ def test_a_name_that_the_system_does_not_take(tmp_path: Path) -> None:
             files.read(tmp_path / name)
 
 
-def test_a_loop_of_links(tmp_path: Path) -> None:
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to("a")
     with pytest.raises(CodecError):
         files.write(tmp_path / "a", b"")
@@ -118,14 +118,14 @@ def test_a_limit_of_the_system_leaves_the_old_file_and_nothing_else(tmp_path: Pa
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
-def test_folders_that_may_not_be_written_to() -> None:
+def test_a_folder_that_may_not_be_written_to_is_refused() -> None:
     """Nobody may write to /sys, not even the superuser, whom the modes of files do not stop."""
     with pytest.raises(CodecError, match=r"/sys/a\.png cannot be written: "):
         files.write("/sys/a.png", b"data")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="abandoned files are told by their locks")
-def test_what_killed_processes_left_is_removed_and_what_living_ones_have_stays(tmp_path: Path) -> None:
+def test_files_of_killed_processes_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
     import fcntl
 
     abandoned, living = (tmp_path / temporary.FILE.format(name) for name in ("abandoned", "living"))
@@ -155,7 +155,7 @@ def test_a_process_killed_at_any_line_leaves_the_old_file_or_the_new_one(tmp_pat
 
 
 @pytest.mark.parametrize("force", [True, False])
-def test_of_many_that_write_one_file_one_wins_whole(tmp_path: Path, force: bool) -> None:
+def test_of_many_threads_that_write_one_file_one_wins(tmp_path: Path, force: bool) -> None:
     target, refused = tmp_path / "a", []
     start = threading.Barrier(8)
 
@@ -177,7 +177,7 @@ def test_of_many_that_write_one_file_one_wins_whole(tmp_path: Path, force: bool)
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_a_new_file_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_written_where_the_file_system_has_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 

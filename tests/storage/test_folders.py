@@ -16,7 +16,7 @@ from imgcodec.storage.folders import check_empty, make_folder, parse_split, remo
 OURS = re.compile(r"part-\d\.tar")
 
 
-def test_a_folder_is_there_when_it_is_filled(tmp_path: Path) -> None:
+def test_a_folder_appears_when_it_is_filled(tmp_path: Path) -> None:
     target = tmp_path / "out"
     with whole_folder(target, False, OURS) as folder:
         (folder / "part-0.tar").write_bytes(b"a")
@@ -28,7 +28,7 @@ def test_a_folder_is_there_when_it_is_filled(tmp_path: Path) -> None:
     assert os.listdir(target) == ["part-1.tar"]
 
 
-def test_after_an_exception_nothing_is_left(tmp_path: Path) -> None:
+def test_an_exception_leaves_no_folder(tmp_path: Path) -> None:
     def fill_until_it_fails() -> None:
         with whole_folder(tmp_path / "out", False, OURS) as folder:
             (folder / "part-0.tar").write_bytes(b"a")
@@ -39,7 +39,7 @@ def test_after_an_exception_nothing_is_left(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_what_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
     with pytest.raises(CodecError, match=r"it holds holiday\.jpg"), whole_folder(tmp_path, True, OURS):
         pass
@@ -47,7 +47,7 @@ def test_what_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="abandoned folders are told by their locks")
-def test_a_folder_that_a_killed_process_left_is_removed_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+def test_folders_of_killed_processes_are_removed_and_those_of_living_ones_stay(tmp_path: Path) -> None:
     abandoned = tmp_path / temporary.FOLDER.format("abandoned")
     abandoned.mkdir()
     (abandoned / "part-0.tar").write_bytes(b"half")

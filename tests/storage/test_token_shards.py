@@ -15,7 +15,7 @@ from imgcodec.tokens import Tokens
 
 
 def hostile(shard: Path, change: str) -> None:
-    """Changes a sound shard into one that no program of ours writes."""
+    """Changes a sound shard into one that this program would not make."""
     about, tensors = content(shard)
     first = about["pictures"][0]
     match change:
@@ -97,7 +97,7 @@ def shard(tmp_path, tiny_codec) -> Path:
 
 
 @pytest.mark.parametrize("change", [change.strip() for change in CHANGES.split(";")])
-def test_untrusted_shards_are_refused(tiny_codec, shard, change) -> None:
+def test_untrusted_shards_are_refused_in_one_sentence(tiny_codec, shard, change) -> None:
     assert len(list(read(shard, tiny_codec))) == 1
     hostile(shard, change)
     refusal = ModelNotFoundError if change == "other model" else InvalidFileError

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from imgcodec.bitstream import container
 from imgcodec.profiles.raster.model import build_prior, build_tokenizer
 from imgcodec.training.data import load_photographs
 from imgcodec.training.loop import Phase
+from imgcodec.training.raster import recipe as raster_recipe
 from imgcodec.training.raster.objective import (
     CropTokens,
     LossWeights,
@@ -57,6 +59,14 @@ def data(folder: Path) -> RasterData:
 def small_networks(recipe: RasterRecipe) -> RasterNetworks:
     torch.manual_seed(0)
     return RasterNetworks(build_tokenizer(recipe.tokenizer), build_prior(recipe.prior))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_starts() -> Iterator[None]:
+    """The same code on fewer crops: how good a model is does not matter here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raster_recipe, "INIT_CROPS", 16)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ def photograph(width: int, height: int) -> NDArray[np.uint8]:
 
 
 def test_written_tokens_are_read_back_and_decode_as_they_did(model: Model, codec: TokenCodec) -> None:
-    pixels = photograph(300, 140)
+    pixels = photograph(270, 60)
     data = model.compress(pixels)
     tokens = tokenize(codec, pixels)
     assert model.read_tokens(data).sha256() == tokens.sha256()
@@ -60,19 +60,19 @@ def test_written_tokens_are_read_back_and_decode_as_they_did(model: Model, codec
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 257), (256, 16)])
-def test_sizes(model: Model, size: tuple[int, int]) -> None:
+def test_pictures_of_any_size_are_decoded(model: Model, size: tuple[int, int]) -> None:
     assert model.decompress(model.compress(photograph(*size))).size == size
 
 
 @pytest.mark.slow
-def test_a_whole_photograph(model: Model, codec: TokenCodec) -> None:
+def test_a_whole_photograph_is_compressed_and_decoded(model: Model, codec: TokenCodec) -> None:
     pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
     data = model.compress(pixels)
     assert model.read_tokens(data).sha256() == tokenize(codec, pixels).sha256()
     assert model.decompress(data).size == (pixels.shape[1], pixels.shape[0])
 
 
-def test_alpha_and_metadata_come_along(model: Model) -> None:
+def test_alpha_is_kept(model: Model) -> None:
     picture = Image.fromarray(photograph(40, 30))
     picture.putalpha(Image.linear_gradient("L").resize((40, 30)))
     back = model.decompress(model.compress(picture))
@@ -80,7 +80,7 @@ def test_alpha_and_metadata_come_along(model: Model) -> None:
     assert np.array_equal(back.getchannel("A"), picture.getchannel("A"))
 
 
-def test_one_rate_only(model: Model) -> None:
+def test_qualities_and_tunes_are_refused(model: Model) -> None:
     assert not model.has_qualities
     with pytest.raises(UsageError, match="one rate"):
         model.compress(photograph(20, 20), quality=50)
@@ -88,7 +88,7 @@ def test_one_rate_only(model: Model) -> None:
         model.compress(photograph(20, 20), tune="visual")
 
 
-def test_scales(model: Model, codec: TokenCodec) -> None:
+def test_pictures_are_decoded_at_the_scales_of_the_model(model: Model, codec: TokenCodec) -> None:
     pixels = photograph(50, 40)
     data = model.compress(pixels)
     for scale in (1, 2, 4):
@@ -99,7 +99,7 @@ def test_scales(model: Model, codec: TokenCodec) -> None:
                 model.decompress(data, scale=scale)
 
 
-def test_damage_costs_its_tile(model: Model) -> None:
+def test_damage_costs_only_its_tile(model: Model) -> None:
     pixels = photograph(300, 40)
     data = bytearray(model.compress(pixels))
     file = container.read(bytes(data))
@@ -113,7 +113,7 @@ def test_damage_costs_its_tile(model: Model) -> None:
     assert np.array_equal(found.picture.pixels[:, :96], whole[:, :96])
 
 
-def test_tokens_of_no_code_are_refused(model: Model, codec: TokenCodec) -> None:
+def test_tokens_beyond_the_codebook_are_refused(model: Model, codec: TokenCodec) -> None:
     tokens = tokenize(codec, photograph(30, 30))
     wrong = [stage.copy() for stage in tokens.stages]
     wrong[-1][0, 0, 0] = 10**6
@@ -124,7 +124,7 @@ def test_tokens_of_no_code_are_refused(model: Model, codec: TokenCodec) -> None:
         model.decompress(container.write(replace(tokens.header, tile_size=512), sections))
 
 
-def test_generates(model: Model) -> None:
+def test_samples_depend_on_the_seed_alone(model: Model) -> None:
     first, again, other = (model.generate(2, size=(64, 48), seed=seed) for seed in (1, 1, 2))
     assert model.decode(first, shape=(48, 64)).shape == (2, 3, 48, 64)
     assert all(torch.equal(*stages) for stages in zip(first, again, strict=True))
@@ -134,7 +134,7 @@ def test_generates(model: Model) -> None:
         model.generate(1, size=(300, 20))
 
 
-def test_a_prefix_is_kept(model: Model) -> None:
+def test_samples_keep_the_rows_of_a_prefix(model: Model) -> None:
     pixels = photograph(256, 256)
     given = model.encode(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255)
     kept, other = (model.generate(1, prefix=pixels, prefix_rows=4, seed=seed) for seed in (1, 2))
@@ -147,7 +147,7 @@ def test_a_prefix_is_kept(model: Model) -> None:
         model.generate(1, prefix=pixels, prefix_rows=999)
 
 
-def test_headers_that_lie_are_refused(model: Model, codec: TokenCodec) -> None:
+def test_headers_of_other_files_are_refused(model: Model, codec: TokenCodec) -> None:
     data = model.compress(photograph(30, 30))
     file = container.read(data)
     for lie in ({"profile": Profile.PHOTO, "tile_size": 0}, {"tile_size": 512}, {"tune": Tune.VISUAL}):

@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
     ("tokenizer", "prior_of", "prior"),
     [("snac", "vq", "pixelcnn"), ("bsq", "vq", "raster"), ("bsq", "snac", "raster")],
 )
-def test_pairs_that_make_no_sense_are_refused(tokenizer: str, prior_of: str, prior: str) -> None:
+def test_tokenizers_and_priors_that_do_not_fit_are_refused(tokenizer: str, prior_of: str, prior: str) -> None:
     with pytest.raises(UsageError, match="do not go together") as refused:
         check_pair(small_tokenizer(tokenizer), small_prior(prior, small_tokenizer(prior_of)))
     assert str(refused.value).count(".") == 1

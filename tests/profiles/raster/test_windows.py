@@ -11,7 +11,7 @@ from imgcodec.profiles.raster.windows import decode_windows, encode_windows, spa
 
 
 @given(places=st.integers(1, 200), unit=st.sampled_from([8, 16, 32, 64, 128]))
-def test_windows_cover_everything_and_no_place_is_in_three(places: int, unit: int) -> None:
+def test_windows_cover_every_position_once_or_twice(places: int, unit: int) -> None:
     windows = spans(places * unit, unit)
     seen = np.zeros(places, int)
     for start, end in windows:
