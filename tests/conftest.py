@@ -34,3 +34,25 @@ def tiny_codec():
     from imgcodec.codec import load_codec
 
     return load_codec(Path(__file__).parent / "golden" / "tiny.safetensors")
+
+
+@pytest.fixture
+def contents():
+    """Tensors and metadata of the tiny model, free to be changed."""
+    from safetensors import safe_open
+
+    with safe_open(Path(__file__).parent / "golden" / "tiny.safetensors", framework="pt") as file:
+        return {name: file.get_tensor(name).clone() for name in file.keys()}, dict(file.metadata())  # noqa: SIM118
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Writes a model file named `changed`, and gives its path."""
+    from safetensors.torch import save_file
+
+    def save(tensors, metadata):
+        path = tmp_path / "changed.safetensors"
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
+        return str(path)
+
+    return save

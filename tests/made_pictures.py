@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "photo.png"
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -49,3 +49,13 @@ def png_chunk(kind: bytes, data: bytes, crc: int | None = None) -> bytes:
 def with_chunk(png: bytes, chunk: bytes) -> bytes:
     """A PNG with a chunk put behind its header."""
     return png[:33] + chunk + png[33:]
+
+
+def save_everything(path: Path) -> None:
+    """A PNG with transparency, a profile, EXIF, XMP and a density."""
+    exif, text = Image.Exif(), PngImagePlugin.PngInfo()
+    exif[0x010F] = "Maker"
+    text.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.merge("RGBA", [Image.linear_gradient("L").resize((40, 30))] * 4)
+    picture.save(path, exif=exif, pnginfo=text, icc_profile=profile, dpi=(300, 300))

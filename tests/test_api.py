@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 import imgcodec
-from imgcodec import CodecError, InvalidFileError, LossWarning, UsageError
+from imgcodec import CodecError, LossWarning, UsageError
 from imgcodec.bitstream import container, header
 from imgcodec.profiles.photo import codec as photo_codec
 from imgcodec.profiles.photo import refine
@@ -415,37 +415,3 @@ def test_facts_cost_no_torch(code, allowed):
     command = [sys.executable, "-c", WITHOUT_TORCH.format(code), str(NIC)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=os.sep)
     assert done.stdout.strip() == str(allowed)
-
-
-# Facts of files
-
-
-@pytest.mark.parametrize("name", ["everything", "gray", "alpha", "odd-size", "two-tiles", "bsq-odd-size"])
-def test_info_is_what_decoding_gives(name):
-    path = GOLDEN / f"{name}.nic"
-    found, file = imgcodec.info(path), container.read(path.read_bytes())
-    expected = Image.open(GOLDEN / f"{name}.png")
-    assert (found.size, found.mode, found.bit_depth) == (expected.size, expected.mode, 8)
-    assert found.bytes == path.stat().st_size == found.header_bytes + sum(s.bytes for s in found.sections)
-    assert [s.name for s in found.sections] == [entry.name for entry in file.entries]
-    assert found.model_id == file.header.codebook_id.hex()
-    assert found.model is None
-    if name.startswith("bsq"):
-        assert (found.profile, found.quality, found.tune) == ("raster", None, None)
-    else:
-        assert (found.profile, found.quality, found.tune) == ("photo", file.header.quality / 256, "psnr")
-    assert found.bpp == 8 * found.bytes / (expected.width * expected.height)
-
-
-def test_info_names_the_installed_model():
-    data = imgcodec.compress(np.zeros((9, 9, 3), np.uint8), model="bsq")
-    assert imgcodec.info(data).model == "bsq"
-
-
-def test_info_refuses_what_is_no_whole_file():
-    data = NIC.read_bytes()
-    for wrong in (b"", data[:-1], data[:50] + bytes([data[50] ^ 1]) + data[51:], b"GIF89a"):
-        with pytest.raises(InvalidFileError):
-            imgcodec.info(wrong)
-    with pytest.raises(InvalidFileError, match="over the limit of 99 pixels"):
-        imgcodec.info(NIC, max_pixels=99)

@@ -4,41 +4,24 @@ import io
 import os
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from in_process import invoke, invoke_silent
+from odd_size import DATA, FILE, GOLDEN, header_of, refusal
 from PIL import Image
 
 import imgcodec
-from imgcodec import InvalidFileError, api
+from imgcodec import InvalidFileError
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import write
-from imgcodec.bitstream.header import Header, Profile, write_header
-from imgcodec.bitstream.limits import Limits, check_size, largest_token_section
+from imgcodec.bitstream.header import write_header
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures import io as image
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections
-from imgcodec.profiles.decodable import check_decodable, check_header, read_decodable
-from imgcodec.profiles.layout import LARGEST_TILE
 from imgcodec.storage import files
-
-GOLDEN = Path(__file__).parent / "golden"
-DATA = (GOLDEN / "odd-size.nic").read_bytes()  # 100 x 75
-FILE = container.read(DATA)
-
-
-def refusal(call, *arguments) -> str:
-    with pytest.raises(InvalidFileError) as caught:
-        call(*arguments)
-    return str(caught.value)
-
-
-def header_of(width: int, height: int, tile_size: int = 0) -> Header:
-    return replace(FILE.header, width=width, height=height, tile_size=tile_size)
 
 
 def test_the_limit_on_pixels_is_exact(tiny_model):
@@ -47,80 +30,6 @@ def test_the_limit_on_pixels_is_exact(tiny_model):
     for call in (tiny_model.decompress, tiny_model.read_tokens, imgcodec.decompress, imgcodec.read_tokens):
         with pytest.raises(InvalidFileError, match="100 x 75 pixels is over the limit of 7499 pixels"):
             call(DATA, max_pixels=7499)
-
-
-def test_the_limit_on_pixels_may_be_raised():
-    header = header_of(2**15, 2**14, 1024)
-    tokens = [Section(SectionType.TOKENS, stage, tile, b"") for stage in range(2) for tile in range(512)]
-    data = write(header, tokens)
-    assert "over the limit of 268435456 pixels" in refusal(container.read, data)
-    assert read_decodable(data, 2**29).header == header
-
-
-def test_a_narrow_picture_is_counted_with_its_padding():
-    """1 x 2^28 pixels are 64 x 2^28 for the tokens: 11 GiB of them."""
-    check_size(2**14, 2**14, 2**28)
-    check_size(1, 2**23, 2**28)
-    check_size(3, 700, 2100)
-    assert "too narrow" in refusal(check_size, 1, 2**28, 2**28)
-    assert "too narrow" in refusal(check_size, 2**27, 2, 2**28)
-    assert "too narrow" in refusal(image.load, np.zeros((1, 2**20), np.uint8), 2**20)
-    assert "too narrow" in refusal(container.read, write_header(header_of(1, 2**27, 16320)))
-
-
-def test_a_narrow_tile_is_counted_with_its_padding():
-    """A tile of 1 x 2^22 pixels would be 2^18 times what a window is for the prior."""
-    for width, height in ((2048, 2048), (1, 2**14), (2**12, 2**10)):
-        check_header(header_of(width, height))
-    for width, height in ((2048, 2049), (1, 2**14 + 1), (2**13, 513)):
-        assert "over the limit of 4194304 pixels" in refusal(check_header, header_of(width, height))
-    check_header(header_of(2**14, 2**14, 2048))
-    assert "tiles of 2112 x 2112" in refusal(check_header, header_of(2**14, 2**14, 2112))
-    assert LARGEST_TILE == 2**22
-
-
-def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch):
-    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
-    for change, words in (({"profile": Profile.SEMANTIC}, "semantic"), ({"stage_count": 1}, "1 stages")):
-        header = replace(FILE.header, **change)
-        data = write(header, FILE.sections[: header.stage_count])
-        assert words in refusal(imgcodec.decompress, data)
-        assert words in refusal(imgcodec.read_tokens, data)
-
-
-@pytest.mark.parametrize("kind", [SectionType.ICC, SectionType.EXIF, SectionType.XMP, SectionType.ALPHA])
-def test_bombs_are_refused_before_a_model_is_looked_for(monkeypatch, kind):
-    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
-    limit = 7500 if kind == SectionType.ALPHA else 2**24
-    bomb = pack_bytes(bytes(limit + 1))
-    assert len(bomb) < 2000
-    for data in (bomb, pack_bytes(bytes(limit))[:2], b"no frame"):
-        file = write(FILE.header, [*FILE.sections, Section(kind, 0, 0, data)])
-        assert "compressed section" in refusal(imgcodec.decompress, file)
-    check_decodable(container.read(write(FILE.header, [*FILE.sections, Section(kind, 0, 0, pack_bytes(bytes(limit)))])))
-
-
-def test_alpha_of_another_size_is_refused_before_a_model_is_looked_for(monkeypatch):
-    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
-    data = write(FILE.header, [*FILE.sections, Section(SectionType.ALPHA, 0, 0, pack_bytes(bytes(7499)))])
-    assert "alpha section does not have the size" in refusal(imgcodec.decompress, data)
-
-
-def test_the_limit_on_token_sections_is_exact():
-    largest = largest_token_section(100, 75)
-    assert largest == 16 * 128 * 128
-    tokens = [replace(FILE.sections[0], data=bytes(largest)), FILE.sections[1]]
-    assert container.read(write(FILE.header, tokens))
-    with pytest.raises(ValueError, match="stage 0, tile 0 are too many bytes"):
-        write(FILE.header, [replace(tokens[0], data=bytes(largest + 1)), tokens[1]])
-
-
-def test_the_limit_on_bytes_is_exact():
-    small = Limits(pixels=7500)
-    assert small.file_bytes == 4 * 7500 + 2**26
-    padding = Section(SectionType.XMP, 0, 0, bytes(2**24))
-    assert container.read(write(FILE.header, [*FILE.sections, padding]), small)
-    assert "over the limit" in refusal(container.read, bytes(small.file_bytes + 1), small)
 
 
 def test_an_endless_input_is_refused(tmp_path, monkeypatch):

@@ -36,23 +36,6 @@ def test_importing_it_does_not_import_torch() -> None:
     assert python("import imgcodec, sys; print('torch' in sys.modules)") == "False"
 
 
-@pytest.mark.parametrize(
-    ("code", "policy"),
-    [
-        ("import imgcodec; imgcodec.load_model", "PASSIVE"),
-        ("import torch, imgcodec; imgcodec.load_model", None),
-        ("import os; os.environ['OMP_WAIT_POLICY'] = 'ACTIVE'; import imgcodec; imgcodec.load_model", "ACTIVE"),
-        ("import sys; from imgcodec import cli; sys.argv = ['imgcodec', '--version']; cli.mute = print\n"
-         "try: cli.main()\nexcept BaseException: pass", "PASSIVE"),
-    ],
-)  # fmt: skip
-def test_threads_sleep_while_they_wait_unless_told_otherwise(code: str, policy: str | None) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    code += "\nimport os; print(os.environ.get('OMP_WAIT_POLICY'))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True, text=True)
-    assert done.stdout.splitlines()[-1] == str(policy)
-
-
 def test_a_checkout_that_hides_an_installed_package_says_so() -> None:
     """As Python is started in the root of a checkout; -S, so that it does not see how imgcodec is installed here."""
     command = [sys.executable, "-S", "-c", "import imgcodec"]
@@ -69,13 +52,6 @@ def test_every_name_it_promises_is_there() -> None:
         assert name in dir(imgcodec)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         imgcodec.nothing  # noqa: B018
-
-
-def test_errors_have_one_base_and_their_exit_codes() -> None:
-    codes = {"CodecError": 1, "UsageError": 2, "InvalidFileError": 3, "ModelNotFoundError": 4}
-    for name, code in codes.items():
-        assert issubclass(getattr(imgcodec, name), imgcodec.CodecError)
-        assert getattr(imgcodec, name).exit_code == code
 
 
 def test_every_folder_with_modules_is_a_package_that_is_installed() -> None:

@@ -7,52 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader import nic_reader
+from small_file import END, HEADER, ICC, SMALL_FILE, TOKENS, raw_section, refusal
 from strategies import contents, headers
 
 from imgcodec.bitstream.container import Container, read, salvage, write
-from imgcodec.bitstream.cursor import Cursor, varint
+from imgcodec.bitstream.cursor import varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import (
-    RETIRED_PROFILES,
-    SIGNATURE,
-    ColourMode,
-    Header,
-    Profile,
-    Tune,
-    checksum,
-    profile_named,
-    write_header,
-)
+from imgcodec.bitstream.header import SIGNATURE, checksum, write_header
 from imgcodec.bitstream.limits import Limits
 from imgcodec.bitstream.sections import Section, SectionType
-
-HEADER = Header(
-    width=300,
-    height=200,
-    colour_mode=ColourMode.RGB,
-    bit_depth=8,
-    profile=Profile.PHOTO,
-    tune=Tune.PSNR,
-    quality=50 * 256,
-    tile_size=0,
-    stage_count=2,
-    codebook_id=bytes(range(1, 9)),
-)
-TOKENS = [Section(SectionType.TOKENS, 0, 0, b""), Section(SectionType.TOKENS, 1, 0, bytes.fromhex("b6f537"))]
-ICC = Section(SectionType.ICC, 0, 0, b"profile")
-SMALL_FILE = write(HEADER, [*TOKENS, ICC])
-END = bytes(4) + checksum(bytes(4))
-
-
-def raw_section(kind: int, stage: int, tile: int, data: bytes) -> bytes:
-    body = bytes([kind, stage]) + varint(tile) + varint(len(data)) + data
-    return body + checksum(body)
-
-
-def refusal(data: bytes, limits: Limits | None = None) -> str:
-    with pytest.raises(InvalidFileError) as caught:
-        read(data, limits or Limits())
-    return str(caught.value)
 
 
 @given(contents(), st.randoms())
@@ -92,28 +55,10 @@ def test_the_example_in_the_specification_is_what_is_written():
     assert write(HEADER, TOKENS) == data
 
 
-def test_the_header_and_frame_of_a_plain_picture_take_36_bytes():
-    container = read(write(replace(HEADER, width=6000, height=4000), [*TOKENS]))
-    first = container.entries[0]
-    assert first.offset + first.size - first.data_size - 4 <= 36
-
-
 def test_a_container_gives_tokens_and_entries():
     container = read(SMALL_FILE)
     assert container.tokens() == [section.data for section in TOKENS]
     assert [entry.name for entry in container.entries] == ["icc", "tokens", "tokens", "end"]
-
-
-@given(headers())
-def test_tiles_cover_the_picture_once(header):
-    rectangles = [header.tile_rectangle(tile) for tile in range(header.tile_count)]
-    assert sum(rectangle.width * rectangle.height for rectangle in rectangles) == header.width * header.height
-    assert len({(rectangle.left, rectangle.top) for rectangle in rectangles}) == header.tile_columns * header.tile_rows
-    for rectangle in rectangles:
-        assert rectangle.left + rectangle.width <= header.width
-        assert rectangle.top + rectangle.height <= header.height
-    with pytest.raises(UsageError):
-        header.tile_rectangle(header.tile_count)
 
 
 def test_every_flipped_bit_is_refused():
@@ -160,50 +105,12 @@ def test_hostile_files_give_a_container_or_one_error_and_both_readers_agree(data
         assert nic_reader.read(data).width == result.header.width
 
 
-def test_an_unknown_version_is_named():
-    assert refusal(SIGNATURE + b"\2anything") == "The file has format version 2, and this program reads version 1."
-
-
-def test_messages_tell_other_files_from_damaged_ones():
-    assert "not a .nic file" in refusal(b"\x89PNG\r\n\x1a\n" + bytes(50))
-    assert "text mode" in refusal(SMALL_FILE.replace(b"\r\n", b"\n"))
-
-
 def test_an_unknown_optional_section_is_skipped_and_an_unknown_critical_one_refused():
     size = len(write_header(HEADER))
     container = read(SMALL_FILE[:size] + raw_section(200, 7, 9, b"of tomorrow") + SMALL_FILE[size:])
     assert container.sections == read(SMALL_FILE).sections
     assert container.entries[0].name == "type 200"
     assert "type 100" in refusal(SMALL_FILE[:size] + raw_section(100, 0, 0, b"") + SMALL_FILE[size:])
-
-
-def test_unknown_numbers_in_the_header_are_refused():
-    body = write_header(HEADER)[:-4]
-    picture = 8 + 1 + 2 + 2
-    for offset, value, word in ((0, 0x27, "colour mode 2"), (1, 0x80, "profile 8"), (1, 0x12, "tune 2")):
-        changed = bytearray(body)
-        changed[picture + offset] = value
-        assert word in refusal(bytes(changed) + checksum(bytes(changed)))
-
-
-@pytest.mark.parametrize("number", RETIRED_PROFILES)
-def test_retired_numbers_of_profiles_are_read_as_raster_and_never_written(number):
-    assert number not in list(Profile)
-    body = bytearray(write_header(replace(HEADER, profile=Profile.RASTER))[:-4])
-    body[8 + 1 + 2 + 2 + 1] = number << 4
-    header = bytes(body) + checksum(bytes(body))
-    file = read(header + SMALL_FILE[len(header) :])
-    assert file.header.profile == Profile.RASTER
-    assert nic_reader.read(header + SMALL_FILE[len(header) :]).profile == Profile.RASTER
-    assert write_header(file.header) == write_header(replace(HEADER, profile=Profile.RASTER)) != header
-
-
-@pytest.mark.parametrize("name", ["", "jpeg", "PHOTO", "Raster"])
-def test_names_of_profiles_and_retired_names_are_known(name):
-    assert profile_named("photo") == Profile.PHOTO
-    assert {profile_named(old) for old in ("raster", "tiny", "snac", "svqvae", "bsq", "pixelcnn")} == {Profile.RASTER}
-    with pytest.raises(ValueError, match="is not known"):
-        profile_named(name)
 
 
 @pytest.mark.parametrize("tile_size", [0, 64])
@@ -244,45 +151,6 @@ def test_the_writer_refuses_what_the_reader_refuses():
             write(HEADER, sections)
     with pytest.raises(UsageError):
         write(HEADER, [*TOKENS, Section(SectionType.END, 0, 0, b"")])
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"width": 0},
-        {"height": 2**32},
-        {"bit_depth": 0},
-        {"bit_depth": 17},
-        {"quality": 25601},
-        {"tile_size": 100},
-        {"tile_size": 64 * 256},
-        {"stage_count": 256},
-        {"codebook_id": b"short"},
-    ],
-)
-def test_a_header_out_of_range_cannot_be_made(fields):
-    with pytest.raises(UsageError, match=r"^A header.*\.$"):
-        replace(HEADER, **fields)
-
-
-@given(st.integers(0, 2**32 - 1))
-def test_a_varint_has_one_spelling(value):
-    spelling = varint(value)
-    assert Cursor(spelling).varint("it") == value
-    longer = spelling[:-1] + bytes([spelling[-1] | 0x80, 0])
-    with pytest.raises(InvalidFileError):
-        Cursor(longer).varint("it")
-
-
-def test_a_varint_has_at_most_32_bits():
-    with pytest.raises(ValueError, match="32-bit"):
-        varint(2**32)
-    with pytest.raises(ValueError, match="32-bit"):
-        varint(-1)
-    assert Cursor(b"\xff\xff\xff\xff\x0f").varint("it") == 2**32 - 1
-    for too_large in (b"\xff\xff\xff\xff\x1f", b"\xff\xff\xff\xff\xff\x01"):
-        with pytest.raises(InvalidFileError):
-            Cursor(too_large).varint("it")
 
 
 # Damaged and cut files

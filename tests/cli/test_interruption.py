@@ -126,11 +126,3 @@ def test_standard_output_on_a_full_disk(folder, tiny, arguments, words) -> None:
             [SCRIPT, *arguments, *model], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, words)
-
-
-def test_training_into_a_folder_that_cannot_be(run, folder) -> None:
-    (folder / "file").write_bytes(b"")
-    done = run("train", RECIPE, "--data", ".", "-o", "file/run")
-    assert done.returncode == 1
-    assert done.stderr.decode().startswith("imgcodec: file/run cannot be written to: ")
-    assert done.stderr.count(b"\n") == 1

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from made_pictures import KEEPS_METADATA, LOSSLESS, SRGB, XMP, colours, exif_of, file_of, png_chunk, with_chunk
 from PIL import Image, ImageOps
 
-from imgcodec.pictures import chunks, extended_xmp, metadata
 from imgcodec.pictures import io as image
+from imgcodec.pictures import metadata
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import strip
 
@@ -166,15 +166,6 @@ class TestMetadata:
         picture = image.load(jpeg[:2] + segment + jpeg[2:])
         assert np.array_equal(picture.pixels, image.load(jpeg).pixels)
 
-    @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
-    def test_chunks_of_metadata_can_be_removed_from_a_file(self, format: str) -> None:
-        data, _ = image.encode(Picture(colours(), icc=SRGB, exif=exif_of(1), xmp=XMP), format)
-        parts = chunks.parts(data)
-        assert b"".join(part for _, part in parts) == data
-        picture = image.load(chunks.without(parts, {name for name, _ in parts if chunks.is_metadata(name)}))
-        assert (picture.icc, picture.exif, picture.xmp, picture.notes) == (None, None, None, [])
-        assert np.array_equal(picture.pixels, image.load(data).pixels)
-
     def test_strip_removes_exif_xmp_and_density(self) -> None:
         picture = Picture(colours(), colours()[..., 0], SRGB, exif_of(1), XMP, density=(11811, 11811))
         bare = strip(picture)
@@ -214,12 +205,6 @@ class TestMetadata:
             upright = metadata.upright_exif(exif)
             assert len(upright) == len(exif)
             assert metadata.orientation(upright, None) == 1
-
-    @given(st.binary(max_size=80), st.sampled_from([b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"RIFF\0\0\0\0WEBP", b""]))
-    def test_removing_chunks_from_any_bytes_ends(self, data: bytes, start: bytes) -> None:
-        parts = chunks.parts(start + data)
-        if parts:
-            chunks.without(parts, {name for name, _ in parts[1:]})
 
 
 class TestDensity:
@@ -267,69 +252,3 @@ class TestDensity:
         source = Image.fromarray(colours())
         source.info["dpi"] = dpi
         assert image.load(source).density is None
-
-
-def extended_jpeg(first: bytes, extended: bytes, name: bytes, order: int = 1) -> bytes:
-    """A JPEG with a packet of XMP and an extended one in two segments."""
-    half = len(extended) // 2
-    parts = [(0, extended[:half]), (half, extended[half:])][::order]
-    segments = b""
-    for offset, part in parts:
-        body = b"http://ns.adobe.com/xmp/extension/\0" + name + struct.pack(">II", len(extended), offset) + part
-        segments += b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body
-    return file_of(Image.fromarray(colours()), "JPEG", xmp=first, extra=segments)
-
-
-class TestExtendedXMP:
-    NAME = b"0123456789ABCDEF" * 2
-    HEAD = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    TAIL = b"</rdf:RDF></x:xmpmeta>"
-    FIRST = b'<rdf:Description rdf:about="" dc:title="t"%s/>'
-    MORE = b'<rdf:Description rdf:about="" xmlns:GDepth="http://ns.google.com/" GDepth:Data="AAAA"/>'
-
-    def first(self, name: bytes = NAME) -> bytes:
-        return self.HEAD + self.FIRST % (b' xmpNote:HasExtendedXMP="' + name + b'"') + self.TAIL
-
-    @pytest.mark.parametrize("order", [1, -1])
-    def test_extended_xmp_is_joined(self, order: int) -> None:
-        picture = image.load(extended_jpeg(self.first(), self.HEAD + self.MORE + self.TAIL, self.NAME, order))
-        assert picture.xmp == self.HEAD + self.FIRST % b"" + self.MORE + self.TAIL
-        assert picture.notes == []
-
-    @pytest.mark.parametrize(
-        "extended",
-        [HEAD.replace(b"<rdf:RDF", b'<rdf:RDF xmlns:a="b"') + MORE + TAIL, b"no packet", b""],
-        ids=["namespace", "text", "empty"],
-    )
-    def test_extended_xmp_that_cannot_be_joined_is_left_out_with_a_note(self, extended: bytes) -> None:
-        picture = image.load(extended_jpeg(self.first(), extended, self.NAME))
-        assert picture.xmp == self.HEAD + self.FIRST % b"" + self.TAIL
-        assert picture.notes == ["its extended XMP cannot be read and was left out"]
-
-    def test_extended_xmp_of_another_packet_is_not_taken(self) -> None:
-        picture = image.load(extended_jpeg(self.first(), self.HEAD + self.MORE + self.TAIL, b"F" * 32))
-        assert picture.notes == ["its extended XMP cannot be read and was left out"]
-
-    @pytest.mark.parametrize("size", [70_000, 200_000])
-    def test_long_xmp_survives_a_jpeg(self, size: int) -> None:
-        packet = self.HEAD + b'<rdf:Description dc:title="' + b"t" * size + b'"/>' + self.TAIL
-        data, notes = image.encode(Picture(colours(), xmp=packet), "JPEG")
-        assert notes == []
-        assert image.load(data).xmp == packet
-
-    @pytest.mark.parametrize("unit", [b" ", b"<rdf:RDF", b"<?xpacket ", b" xmpNote:HasExtendedXMP=", b"</rdf:RDF>"])
-    @pytest.mark.timeout(600)
-    def test_xmp_of_megabytes_takes_linear_time(self, unit: bytes) -> None:
-        """A second; hours, and so a failure, where what is looked at grows with the square of the length."""
-        long = unit * (2**23 // len(unit))
-        part = b"http://ns.adobe.com/xmp/extension/\0" + self.NAME + struct.pack(">II", len(long), 0) + long
-        for packet in (long, self.first() + long):
-            extended_xmp.joined(packet, [("APP1", part)])
-            extended_xmp.split(packet)
-
-    @given(st.binary(max_size=100), st.lists(st.binary(max_size=100), max_size=3))
-    def test_any_bytes_are_joined_without_an_error(self, first: bytes, parts: list[bytes]) -> None:
-        extension = b"http://ns.adobe.com/xmp/extension/\0"
-        for packet in (first, self.first() + first):
-            extended_xmp.joined(packet, [("APP1", extension + part) for part in parts])
-            extended_xmp.joined(packet, [("APP1", extension + self.NAME + part) for part in parts])

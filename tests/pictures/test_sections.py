@@ -1,6 +1,6 @@
-"""What a .nic file keeps of a picture besides its tokens: every row of the table of sections, there and back."""
+"""What a .nic file keeps of a picture besides its tokens, there and back."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,23 +82,11 @@ def test_damaged_sections_are_refused() -> None:
             apply_sections(colours(), wrong)
 
 
-# The table
+# Whether all is kept
 
 
 def without(file: container.Container, kind: SectionType) -> container.Container:
     return replace(file, sections=tuple(section for section in file.sections if section.type != kind))
-
-
-def test_every_field_of_a_picture_that_is_not_pixels_has_a_row() -> None:
-    others = {
-        "pixels",
-        "gray",
-        "bit_depth",
-        "notes",
-        "file_bytes",
-    }  # tokens, header, the way here
-    assert {field.name for field in fields(Picture)} - others == {row.field for row in PICTURE_SECTIONS.values()}
-    assert {kind for kind in SectionType if kind not in (SectionType.END, SectionType.TOKENS)} == set(PICTURE_SECTIONS)
 
 
 def test_keeps_is_true_of_the_picture_itself() -> None:

@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from imgcodec.bitstream.errors import CodecError
+from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.storage import temporary
-from imgcodec.storage.folders import check_empty, make_folder, remove_files, whole_folder
+from imgcodec.storage.folders import check_empty, make_folder, parse_split, remove_files, split, whole_folder
 
 OURS = re.compile(r"part-\d\.tar")
 
@@ -82,3 +84,21 @@ def test_folders_are_made_with_their_parents(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(CodecError, match=r"cannot be written: .*\.$"):
         make_folder(tmp_path / "file" / "c")
+
+
+@given(st.integers(0, 300), st.lists(st.integers(1, 100), min_size=1, max_size=6), st.integers(0, 2**32 - 1))
+def test_a_split_divides_everything_fairly(count, weights, seed) -> None:
+    shares = {f"part{index}": weight / sum(weights) for index, weight in enumerate(weights)}
+    parts = split(range(count), shares, seed)
+    assert sorted(item for part in parts.values() for item in part) == list(range(count))
+    for name, share in shares.items():
+        assert abs(len(parts[name]) - share * count) <= 1 + 1e-6
+    assert parts == split(range(count), shares, seed)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "train", "train=0.9", "train=1.1", "a=0.5,a=0.5", "a=-1,b=2", "../x=1", "a=nan", "A=1"]
+)
+def test_splits_that_make_no_sense(text) -> None:
+    with pytest.raises(UsageError):
+        parse_split(text)

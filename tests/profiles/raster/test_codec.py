@@ -6,12 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from made_pictures import PHOTOGRAPH
 from numpy.typing import NDArray
 from PIL import Image
-from raster_models import PAIRS, small_model, small_prior, small_tokenizer
+from raster_models import PAIRS, small_model
 
 import imgcodec
 from imgcodec import Model
@@ -20,8 +18,6 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import Profile, Tune, write_header
 from imgcodec.codec import detokenize, load_codec, tokenize
 from imgcodec.model_file.model import save_model
-from imgcodec.profiles.raster.model import check_pair
-from imgcodec.profiles.raster.windows import decode_windows, encode_windows, spans
 from imgcodec.tokens import TokenCodec, Tokens
 
 
@@ -151,16 +147,6 @@ def test_samples_keep_the_rows_of_a_prefix(model: Model) -> None:
         model.generate(1, prefix=pixels, prefix_rows=999)
 
 
-@pytest.mark.parametrize(
-    ("tokenizer", "prior_of", "prior"),
-    [("snac", "vq", "pixelcnn"), ("bsq", "vq", "raster"), ("bsq", "snac", "raster")],
-)
-def test_tokenizers_and_priors_that_do_not_fit_are_refused(tokenizer: str, prior_of: str, prior: str) -> None:
-    with pytest.raises(UsageError, match="do not go together") as refused:
-        check_pair(small_tokenizer(tokenizer), small_prior(prior, small_tokenizer(prior_of)))
-    assert str(refused.value).count(".") == 1
-
-
 def test_headers_of_other_files_are_refused(model: Model, codec: TokenCodec) -> None:
     data = model.compress(photograph(30, 30))
     file = container.read(data)
@@ -194,56 +180,3 @@ def test_values_out_of_range_are_usage_errors(model: Model) -> None:
 def test_photo_does_not_generate(tiny_model: Model) -> None:
     with pytest.raises(UsageError, match="does not generate"):
         tiny_model.generate(1)
-
-
-def test_damaged_models_are_refused(folder: Path) -> None:
-    tensors, metadata = small_model("bsq", "raster")
-    for name in list(tensors)[::5]:
-        path = folder / "damaged.safetensors"
-        save_model(path, {n: t for n, t in tensors.items() if n != name}, metadata)
-        with pytest.raises(CodecError):
-            imgcodec.load_model(str(path))
-
-
-@given(places=st.integers(1, 200), unit=st.sampled_from([8, 16, 32, 64, 128]))
-def test_windows_cover_every_position_once_or_twice(places: int, unit: int) -> None:
-    windows = spans(places * unit, unit)
-    seen = np.zeros(places, int)
-    for start, end in windows:
-        assert start % unit == end % unit == 0
-        seen[start // unit : end // unit] += 1
-    assert seen.min() >= 1
-    assert seen.max() <= 2
-
-
-class Identity:
-    """A tokenizer whose tokens are the brightness of 16 x 16 blocks."""
-
-    strides, codes, scales = (16,), 256, (1, 2)
-
-    def encode(self, pixels):  # type: ignore[no-untyped-def]
-        return [pixels[:, 0, ::16, ::16].mul(255).round().long()]
-
-    def decode(self, tokens, scale=1):  # type: ignore[no-untyped-def]
-        side = 16 * scale
-        return (
-            tokens[0]
-            .float()
-            .div(255)[:, None]
-            .repeat_interleave(side, 2)
-            .repeat_interleave(side, 3)
-            .expand(-1, 3, -1, -1)
-        )
-
-
-@given(width=st.integers(1, 700), height=st.integers(1, 300), scale=st.sampled_from([1, 2]))
-@settings(max_examples=25)
-def test_windows_leave_no_seams(width: int, height: int, scale: int) -> None:
-    rng = np.random.default_rng(width * height)
-    small = rng.integers(0, 256, (-(-height // 16), -(-width // 16)), np.uint8)
-    pixels = np.repeat(np.repeat(small, 16, 0), 16, 1)[:height, :width, None].repeat(3, 2)
-    cpu = torch.device("cpu")
-    stages = encode_windows(Identity(), pixels, cpu)  # type: ignore[arg-type]
-    assert np.array_equal(stages[0][0], small)
-    back = decode_windows(Identity(), stages, (height, width), scale, cpu)  # type: ignore[arg-type]
-    assert np.array_equal(back, pixels.repeat(scale, 0).repeat(scale, 1))

@@ -1,4 +1,4 @@
-"""`imgcodec data pack`: shards of folders with all sorts of files in them."""
+"""`imgcodec data`: shards of folders with all sorts of files in them, and what is asked of a download."""
 
 import hashlib
 import io
@@ -11,13 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from in_process import invoke_silent
 from PIL import Image
 
 import imgcodec
-from imgcodec import UsageError
 from imgcodec.storage import folders
 from imgcodec.training.data import load_photographs
 
@@ -91,24 +88,6 @@ def test_splits(pictures, tmp_path) -> None:
     assert sum(map(len, sources.values())) == len(set().union(*sources.values())) == 13
     assert all(s.startswith(("pictures/", "x/")) for part in sources.values() for s in part)
     assert 7 <= len(sources["train"]) <= 9
-
-
-@given(st.integers(0, 300), st.lists(st.integers(1, 100), min_size=1, max_size=6), st.integers(0, 2**32 - 1))
-def test_a_split_divides_everything_fairly(count, weights, seed) -> None:
-    shares = {f"part{index}": weight / sum(weights) for index, weight in enumerate(weights)}
-    parts = folders.split(range(count), shares, seed)
-    assert sorted(item for part in parts.values() for item in part) == list(range(count))
-    for name, share in shares.items():
-        assert abs(len(parts[name]) - share * count) <= 1 + 1e-6
-    assert parts == folders.split(range(count), shares, seed)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "train", "train=0.9", "train=1.1", "a=0.5,a=0.5", "a=-1,b=2", "../x=1", "a=nan", "A=1"]
-)
-def test_splits_that_make_no_sense(text) -> None:
-    with pytest.raises(UsageError):
-        folders.parse_split(text)
 
 
 def test_packing_is_whole_or_not_at_all(pictures, tmp_path) -> None:
@@ -202,3 +181,18 @@ def test_folders_and_files_that_cannot_be_read(pictures, tmp_path) -> None:
     assert f"Skipped 0.png: {pictures}/0.png cannot be read: permission denied.\n" in told
     assert (locked, said) == (1, f"imgcodec: {pictures}/in cannot be read: permission denied.\n")
     assert not (tmp_path / "none").exists()
+
+
+def test_all_options_reach_the_download(tmp_path, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr("imgcodec.training.picsum.download", lambda *arguments: asked.append(arguments[:5]) or 2)
+    code, told = invoke_silent("data", "picsum", "-o", tmp_path, "--count", 3, "--size", 64, "--seed", 7)
+    assert (code, told) == (0, f"{tmp_path}: 3 pictures, 2 of them fetched now\n")
+    assert invoke_silent("data", "picsum", "-o", tmp_path, "--url", "http://127.0.0.1")[0] == 0
+    assert asked == [(tmp_path, 3, 64, 7, "https://picsum.photos"), (tmp_path, 50, 256, 0, "http://127.0.0.1")]
+
+
+@pytest.mark.parametrize("options", [("--count", 0), ("--size", 7), ("--size", 5001), ("--seed", -1), ("--count", "x")])
+def test_downloads_out_of_range_are_usage_errors(tmp_path, options) -> None:
+    code, told = invoke_silent("data", "picsum", "-o", tmp_path, *options)
+    assert (code, told.count("\n")) == (2, 1)

@@ -4,14 +4,26 @@ import json
 import struct
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from in_process import invoke_silent
+from torch import nn
 
 from imgcodec import CodecError
+from imgcodec.model_file.untrusted import (
+    LARGEST_NUMBER,
+    LONGEST_LIST,
+    as_model_error,
+    as_tuples,
+    checked_config,
+    fill,
+    read_tensors,
+)
 from imgcodec.profiles.photo.model import load_photo_model
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
@@ -165,3 +177,79 @@ def test_control_characters_are_not_printed(tmp_path):
     assert code == 1
     assert "?]0;owned?" in told
     assert all(letter.isprintable() for letter in told.rstrip("\n"))
+
+
+# By themselves
+
+
+@dataclass(frozen=True)
+class Sizes:
+    width: int
+    rate: float = 0.5
+    sides: tuple[int, ...] = ()
+    pair: tuple[int, int] = (1, 1)
+
+
+def test_a_sound_configuration_is_read_with_tuples():
+    values = {"width": LARGEST_NUMBER, "rate": 1, "sides": [1, 2, 3], "pair": [4, 5]}
+    assert checked_config(Sizes, values) == Sizes(LARGEST_NUMBER, 1.0, (1, 2, 3), (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "words"),
+    [
+        ([], ValueError, "instead of an object"),
+        ({"width": 1, "depth": 2}, ValueError, "unknown field depth"),
+        ({}, TypeError, "width"),
+        ({"width": -1}, ValueError, "must be from 0 to"),
+        ({"width": LARGEST_NUMBER + 1}, ValueError, "must be from 0 to"),
+        ({"width": 1.5}, ValueError, "instead of int"),
+        ({"width": True}, ValueError, "instead of int"),
+        ({"width": 1, "rate": float("nan")}, ValueError, "must be from 0 to"),
+        ({"width": 1, "sides": 3}, ValueError, "instead of a list"),
+        ({"width": 1, "sides": [1] * (LONGEST_LIST + 1)}, ValueError, "instead of a list of at most"),
+        ({"width": 1, "sides": [1, "2"]}, ValueError, "sides is '2' instead of int"),
+        ({"width": 1, "pair": [1]}, ValueError, "1 values instead of 2"),
+    ],
+)
+def test_other_configurations_are_refused(values, error, words):
+    with pytest.raises(error, match=words):
+        checked_config(Sizes, values)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), TypeError("x."), ValueError("x"), ZeroDivisionError("x"), RuntimeError("x")]
+)
+def test_what_building_a_model_raises_becomes_one_sentence(error):
+    with (
+        pytest.raises(CodecError, match=r"^The model small is not sound: '?x'?( is missing)?\.$"),
+        as_model_error("small"),
+    ):
+        raise error
+
+
+def test_weights_of_eight_bits_are_multiplied_by_their_scales():
+    with torch.device("meta"):
+        layer = nn.Sequential(nn.Linear(3, 2))
+    weight, scale, bias = (
+        torch.tensor([[1, 2, 3], [-4, 5, 127]], dtype=torch.int8),
+        torch.tensor([[0.5], [2.0]]),
+        torch.ones(2),
+    )
+    tensors = {"tokenizer.0.weight": weight, "tokenizer.0.weight.scale": scale, "tokenizer.0.bias": bias}
+    fill(layer, tensors)
+    assert layer[0].weight.tolist() == [[0.5, 1, 1.5], [-8, 10, 254]]
+    with pytest.raises(ValueError, match=r"weight\.scale has shape \(2,\) instead of \(2, 1\)"):
+        fill(layer, {**tensors, "tokenizer.0.weight.scale": scale[:, 0]})
+    with pytest.raises(KeyError):
+        fill(layer, {"tokenizer.0.weight": weight})
+
+
+def test_lists_become_tuples_at_any_depth():
+    assert as_tuples({"a": [1, [2, [3]]], "b": "x"}) == {"a": (1, (2, (3,))), "b": "x"}
+
+
+def test_a_file_over_the_limit_is_not_opened():
+    assert len(read_tensors(TINY, len(DATA))[0]) == len(TENSORS)
+    with pytest.raises(CodecError, match=r"^tiny\.safetensors is too large to be a model\.$"):
+        read_tensors(TINY, len(DATA) - 1)

@@ -1,0 +1,101 @@
+"""What several commands share: progress, messages, exit codes and the model that a file asks for."""
+
+import os
+import pty
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import typer
+from PIL import Image
+
+from imgcodec.bitstream import container
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
+from imgcodec.cli.options import codec_for, counting, leave, on_terminal, printable, say, working
+from imgcodec.model_file.find import find_model, id_of_file, version_of
+
+SCRIPT = Path(sys.executable).with_name("imgcodec")
+
+
+def test_a_terminal_sees_progress_and_a_pipe_does_not(tiny, photo, tmp_path) -> None:
+    master, slave = pty.openpty()
+    command = [SCRIPT, "compress", photo, "--model", tiny]
+    with subprocess.Popen(command, stderr=slave, env={**os.environ, "TERM": "xterm"}) as process:
+        os.close(slave)
+        seen = b""
+        while True:
+            try:
+                part = os.read(master, 4096)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            seen += part
+    os.close(master)
+    assert process.returncode == 0
+    assert b"Compressing photo.jpeg" in seen
+    assert seen.rstrip().endswith(b"bpp")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")
+def test_a_full_stderr_does_not_stop_good_work(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "in" / "a.png")
+    line = f"{SCRIPT} data pack in -o out 2>/dev/full"  # which would say what it did
+    assert subprocess.run(line, shell=True, cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close a stream")
+def test_closed_stderr_does_not_stop_good_work(tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "in" / "a.png")
+    line = f"{SCRIPT} data pack in -o out 2>&-"
+    assert subprocess.run(line, shell=True, cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "out").exists()
+
+
+def test_control_characters_are_replaced():
+    assert printable("a\x1b[31m\nb\u202ec\x9b") == "a?[31m?b?c?"
+    assert printable("größe 図.png") == "größe 図.png"
+
+
+def test_what_is_said_is_one_line_on_stderr(capsys):
+    say("two\nlines")
+    assert capsys.readouterr() == ("", "two?lines\n")
+
+
+@pytest.mark.parametrize(
+    ("failures", "exit_code"),
+    [
+        ([CodecError("x")], 1),
+        ([ModelNotFoundError("x"), CodecError("x")], 4),
+        ([CodecError("x"), InvalidFileError("x"), ModelNotFoundError("x")], 3),
+    ],
+)
+def test_the_worst_failure_decides_how_a_command_exits(failures, exit_code):
+    leave([])
+    with pytest.raises(typer.Exit) as left:
+        leave(failures)
+    assert left.value.exit_code == exit_code
+
+
+def test_a_file_is_decoded_by_the_model_that_it_names_unless_another_is_named(tiny, nic):
+    header = container.read(nic).header
+    assert codec_for(header, tiny, "cpu").id == header.codebook_id
+    with pytest.raises(ModelNotFoundError, match=header.codebook_id.hex()):
+        codec_for(header, None, "cpu")
+    installed = find_model("bsq")
+    installed_id = id_of_file(version_of(installed))
+    assert codec_for(replace(header, codebook_id=installed_id), None, "cpu").name == "bsq"
+
+
+def test_without_a_terminal_nothing_moves(monkeypatch, capsys):
+    with working("Working"), counting("Counting", 3) as advance:
+        for _ in range(3):
+            advance()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys, "stderr", None)
+    assert not on_terminal()

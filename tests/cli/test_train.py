@@ -1,0 +1,57 @@
+"""`imgcodec train`: what it refuses before it trains, and what it asks of the training."""
+
+from pathlib import Path
+
+from in_process import invoke_silent
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
+
+
+def test_training_into_a_folder_that_cannot_be(run, tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    done = run("train", RECIPE, "--data", ".", "-o", "file/run")
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("imgcodec: file/run cannot be written to: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
+    missing = tmp_path / "no"
+    assert invoke_silent("train", RECIPE, "--data", missing) == (1, f"imgcodec: There is no {missing}.\n")
+
+
+def test_a_run_in_the_output_folder_is_not_overwritten(run, tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "base.safetensors").write_bytes(b"a checkpoint")
+    done = run("train", RECIPE, "--data", ".", "-o", "out")
+    told = b"imgcodec: out holds a run already: give --resume to go on with it, or another --output.\n"
+    assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_without_the_extra_it_says_what_to_install(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("imgcodec.cli.train.find_spec", lambda _: None)
+    done = run("train", RECIPE, "--data", ".")
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"imgcodec: Training needs the extra: pip install 'imgcodec[train]'.\n",
+    )
+
+
+def test_all_options_reach_the_training(run, tmp_path, monkeypatch) -> None:
+    asked = []
+
+    def train(*arguments: object) -> Path:
+        asked.append(arguments)
+        return Path("photo.safetensors")
+
+    monkeypatch.setattr("imgcodec.training.recipe.train", train)
+    (tmp_path / "few").mkdir()
+    options = ["--validation", "few", "--set", "batch=3", "--set", "crop=512", "--start", "photo", "--resume"]
+    done = run("train", RECIPE, "--data", ".", "--data", "few", *options, "--device", "auto")
+    assert (done.returncode, done.stderr) == (0, b"Wrote photo.safetensors\n")
+    ((recipe, *rest),) = asked
+    assert (recipe.batch, recipe.crop) == (3, 512)
+    assert rest == [[Path("."), Path("few")], Path("few"), Path("runs/photo"), True, "photo", "auto"]
+    assert (tmp_path / "runs" / "photo").is_dir()
+    monkeypatch.setenv("RANK", "1")  # of several processes, the first one speaks
+    assert run("train", RECIPE, "--data", ".", "-o", "other").stderr == b""
