@@ -24,7 +24,7 @@ def test_windows_cover_every_position_once_or_twice(places: int, unit: int) -> N
 class Identity:
     """A tokenizer whose tokens are the brightness of 16 x 16 blocks."""
 
-    strides, codes, scales = (16,), 256, (1, 2)
+    strides, codebook_size, scales = (16,), 256, (1, 2)
 
     def encode(self, pixels):  # type: ignore[no-untyped-def]
         return [pixels[:, 0, ::16, ::16].mul(255).round().long()]
