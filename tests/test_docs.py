@@ -80,6 +80,9 @@ def test_commands_of_the_pages(folder, monkeypatch, line):
     match command:
         case "compress":
             remove(folder, "*.nic")
+            if "-e" in words:  # which takes a second per 4,000 pixels on some processors
+                photograph = Image.open(folder / "photo.png")
+                photograph.crop((0, 0, 96, 64)).save(folder / "photo.png")
         case "decompress":
             remove(folder, "*.png" if "--scale" not in words else "picture.png")
         case "verify":
