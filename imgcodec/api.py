@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from imgcodec import codec as pipeline
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import LossWarning, UsageError
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size
 from imgcodec.model_file.find import find_model_by_id
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
@@ -31,6 +32,8 @@ from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
 ImageLike: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Tensor
 """A path, the bytes of an image file, a binary file object, a PIL image of any mode, samples uint8 (H, W), (H, W, 1),
 (H, W, 3) or (H, W, 4), or a tensor uint8 (3, H, W)."""
+
+REAL_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class Model:
@@ -100,7 +103,7 @@ class Model:
             )
         ]
         target, whole = target_of(*numbers), _whole("effort", effort)
-        picture = _picture(image, max_pixels)
+        picture = _picture(image, _whole("max_pixels", max_pixels))
         return pipeline.encode_picture(self._codec, picture, numbers[0], target, tune, whole).data
 
     def decompress(self, data: FileLike, *, scale: int = 1, max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
@@ -280,20 +283,20 @@ def _cached_model(name_or_path: str | PathLike[str], device: torch.device | str)
 
 
 def _opened(data: FileLike, max_pixels: int) -> Container:
-    return read_decodable(contents(data, Limits(pixels=max_pixels).file_bytes), max_pixels)
+    most = _whole("max_pixels", max_pixels)
+    return read_decodable(contents(data, Limits(pixels=most).file_bytes), most)
 
 
 def _salvaged(data: FileLike, max_pixels: int) -> Salvage:
-    return salvage_decodable(contents(data, Limits(pixels=max_pixels).file_bytes), max_pixels)
+    most = _whole("max_pixels", max_pixels)
+    return salvage_decodable(contents(data, Limits(pixels=most).file_bytes), most)
 
 
 def _picture(image: ImageLike, max_pixels: int) -> Picture:
     """The picture of whatever stands for one; what is lost on the way is warned of."""
     if isinstance(image, Tensor):
-        if image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
-            raise UsageError(
-                f"A picture as a tensor is uint8 of the shape (3, H, W), not {image.dtype} {tuple(image.shape)}."
-            )
+        if not _is_dense(image) or image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
+            raise UsageError(f"A picture as a tensor is uint8 of the shape (3, H, W), not {_described(image)}.")
         picture = images.load(image.permute(1, 2, 0).contiguous().cpu().numpy(), max_pixels)
     else:
         picture = images.load(image, max_pixels)
@@ -313,13 +316,22 @@ def _depth_of_caller() -> int:
 
 def _pixels(x: Tensor) -> NDArray[np.uint8]:
     """Pictures (B, 3, H, W) in 0..1 -> uint8 (B, H, W, 3)."""
-    if not isinstance(x, Tensor) or not x.is_floating_point() or x.dim() != 4 or x.shape[1] != 3 or not x.numel():
-        what = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
-        raise UsageError(f"Pictures to encode are a tensor of real numbers (B, 3, H, W), not {what}.")
+    if not _is_dense(x) or x.dtype not in REAL_TYPES or x.dim() != 4 or x.shape[1] != 3 or not x.numel():
+        raise UsageError(f"Pictures to encode are a tensor of real numbers (B, 3, H, W), not {_described(x)}.")
     x = x.detach()
     if not bool((x >= 0).all() and (x <= 1).all()):
         raise UsageError("Pictures to encode have samples in 0..1, and here are others.")
     return x.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _is_dense(x: Any) -> bool:
+    """Whether something is a tensor that holds its samples one by one."""
+    return isinstance(x, Tensor) and x.layout == torch.strided and not (x.is_nested or x.is_meta or x.is_quantized)
+
+
+def _described(x: Any) -> str:
+    """A tensor in an error message."""
+    return f"{x.dtype} {tuple(x.shape)}" if _is_dense(x) else f"another kind of {type(x).__name__}"
 
 
 def _tokens_of_codes(
@@ -334,7 +346,7 @@ def _tokens_of_codes(
     if (
         not isinstance(codes, Sequence)
         or not 1 <= len(codes) <= codec.stage_count
-        or not all(isinstance(c, Tensor) and c.dim() == dimensions and c.numel() for c in codes)
+        or not all(_is_dense(c) and c.dim() == dimensions and c.numel() for c in codes)
         or any(c.is_floating_point() or c.shape[0] != codes[0].shape[0] for c in codes)
     ):
         kind = "(B, groups, h, w)" if codec.is_grouped else "(B, h, w)"
@@ -344,6 +356,7 @@ def _tokens_of_codes(
     given = [c.detach().cpu().numpy() for c in codes]
     stride = codec.strides[len(codes) - 1]
     height, width = (stride * n for n in given[-1].shape[-2:]) if shape is None else _pair("shape", shape)
+    check_size(width, height, DEFAULT_LIMITS.pixels)
     header = codec.header((width, height), quality, pipeline.tune_of(codec, tune))
     empty = codec.empty(header)
     tokens = []
@@ -358,7 +371,10 @@ def _number(name: str, value: Any) -> float:
     """Raises UsageError for what is no real number."""
     if not isinstance(value, Real):
         raise UsageError(f"The {name} is a number, not {value!r:.40}.")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise UsageError(f"The {name} is too large a number.") from None
 
 
 def _whole(name: str, value: Any) -> int:
@@ -383,6 +399,7 @@ def _name(name_or_path: Any) -> str | Path:
 
 
 def _tokens(tokens: Any) -> Tokens:
-    if not isinstance(tokens, Tokens):
+    is_sound = isinstance(tokens, Tokens) and isinstance(tokens.header, Header) and isinstance(tokens.stages, list)
+    if not is_sound:
         raise UsageError(f"Tokens are those that `read_tokens` gives, not {type(tokens).__name__}.")
     return tokens

@@ -161,8 +161,8 @@ def tune_of(codec: TokenCodec, name: str | None) -> Tune | None:
     known = {tune.name.lower(): tune for tune in codec.tunes}
     if name is None:
         return None
-    if name not in known:
-        raise UsageError(f"The model {codec.name} has no tune {name!r}, only {' and '.join(known)}.")
+    if not isinstance(name, str) or name not in known:
+        raise UsageError(f"The model {codec.name} has no tune {name!r:.40}, only {' and '.join(known)}.")
     return known[name]
 
 

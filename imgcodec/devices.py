@@ -12,12 +12,12 @@ def resolve_device(device: torch.device | str) -> torch.device:
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     count = {"cpu": 1, "cuda": torch.cuda.device_count() if cuda else 0, "mps": int(mps)}
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         device = "cuda" if cuda else "mps" if mps else "cpu"
     try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError):  # no name of a device, or no name at all
+        found = torch.device(device) if isinstance(device, str | torch.device) else None
+    except RuntimeError:  # no name of a device
         found = None
     if found is None or (found.index or 0) >= count.get(found.type, 0):
-        raise UsageError(f"There is no device {str(device)!r} here; devices are cpu, cuda, cuda:1, mps and auto.")
+        raise UsageError(f"There is no device {str(device)[:40]!r} here; devices are cpu, cuda, cuda:1, mps and auto.")
     return found

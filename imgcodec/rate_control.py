@@ -76,7 +76,7 @@ def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], flo
     few pixels may have no quality in between: then the nearest is given, a size always from below.
     """
     if target.metric == "bpp":
-        target = RateTarget("size", max(1, target.value * pixels / 8))
+        target = RateTarget("size", min(max(1, target.value * pixels / 8), 2.0**63))
     of_size = target.metric == "size"
     try:
         return search(lambda quality: math.log(measure(quality)) if of_size else measure(quality), *_window(target))[0]

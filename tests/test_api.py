@@ -1,5 +1,6 @@
 """The functions of the package: every kind of picture and file that they take, tensors, and one error for all else."""
 
+import gzip
 import inspect
 import io
 import os
@@ -15,7 +16,7 @@ import torch
 from PIL import Image
 
 import imgcodec
-from imgcodec import CodecError, LossWarning, UsageError
+from imgcodec import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
 from imgcodec.bitstream import container, header
 from imgcodec.profiles.photo import codec as photo_codec
 from imgcodec.profiles.photo import refine
@@ -415,3 +416,60 @@ def test_facts_cost_no_torch(code, allowed):
     command = [sys.executable, "-c", WITHOUT_TORCH.format(code), str(NIC)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=os.sep)
     assert done.stdout.strip() == str(allowed)
+
+
+def garbage() -> list[object]:
+    """Values that no argument takes."""
+    return [object(), [50], {}, b"5", 2 + 0j, np.array([1, 2]), Image.new("L", (1, 1))]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2", "tune", "effort", "max_pixels"],
+)
+def test_no_argument_of_compress_lets_another_error_out(name: str) -> None:
+    others = [10**400, -(10**400), 1e308] if name not in ("tune", "effort", "max_pixels") else []
+    for value in [*garbage(), *others]:
+        with pytest.raises(CodecError, match=r"^[A-Z0-9].*\.$"):
+            imgcodec.compress(Image.new("RGB", (40, 30)), **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("device", [object(), ["cpu"], 10**30, np.array([1, 2]), "x" * 10_000])
+def test_devices_of_other_types_are_refused(device: object) -> None:
+    with pytest.raises(UsageError, match="There is no device"):
+        imgcodec.load_model(device=device)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "x" * 10_000 + ".safetensors", "a\0b"])
+def test_names_that_no_file_can_have_are_no_models(name: str) -> None:
+    with pytest.raises(ModelNotFoundError, match="is not installed"):
+        imgcodec.load_model(name)
+
+
+def test_tensors_without_samples_are_refused() -> None:
+    model = imgcodec.load_model()
+    for strange in (torch.zeros(1, 3, 16, 16).to_sparse(), torch.zeros(1, 3, 16, 16, device="meta")):
+        with pytest.raises(UsageError, match="Pictures to encode are a tensor"):
+            model.encode(strange)
+        with pytest.raises(UsageError, match="A picture as a tensor"):
+            model.compress(strange[0].to(torch.uint8))
+        with pytest.raises(UsageError, match="Codes are a list"):
+            model.decode([strange.long()])
+
+
+def test_a_shape_over_the_limit_is_refused_before_anything_is_allocated() -> None:
+    with pytest.raises(CodecError, match="over the limit"):
+        imgcodec.load_model().decode([torch.zeros(1, 96, 1, 1, dtype=torch.long)], shape=(10**6, 10**6))
+
+
+def test_tokens_without_a_header_or_arrays_are_refused() -> None:
+    sound = imgcodec.read_tokens(imgcodec.compress(Image.new("RGB", (20, 20))))
+    for tokens in (imgcodec.Tokens(None, sound.stages), imgcodec.Tokens(sound.header, None)):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="Tokens are those"):
+            imgcodec.write_tokens(tokens)
+
+
+def test_a_compressed_stream_that_is_cut_is_an_input_that_cannot_be_read(tmp_path: Path) -> None:
+    data = gzip.compress(imgcodec.compress(Image.new("RGB", (20, 20))))
+    with gzip.GzipFile(fileobj=io.BytesIO(data[:-9])) as file, pytest.raises(InvalidFileError, match="cannot be read"):
+        imgcodec.decompress(file)

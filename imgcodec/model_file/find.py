@@ -43,9 +43,13 @@ def find_model(name_or_path: str | Path) -> Path:
     """The file of an installed model, or the path itself. Raises ModelNotFoundError."""
     is_path = str(name_or_path).endswith(".safetensors")
     path = Path(name_or_path) if is_path else _folder() / f"{name_or_path}.safetensors"
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        is_there = False
+    if not is_there:
         names = ", ".join(installed_models())
-        raise ModelNotFoundError(f"The model {str(name_or_path)!r} is not installed; there are: {names}.")
+        raise ModelNotFoundError(f"The model {str(name_or_path)[:200]!r} is not installed; there are: {names}.")
     return path
 
 

@@ -6,9 +6,11 @@ temporary one beside it and renamed (`imgcodec.storage.temporary`).
 
 import functools
 import io
+import lzma
 import os
 import stat
 import sys
+import zlib
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -58,7 +60,8 @@ def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.fil
         raise InvalidFileError(f"{name} is a directory, not a file.") from None
     except CodecError:
         raise
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character, a file that is closed
+    except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError) as error:
+        # ValueError: a name with a null character, a closed file; the last three: a file object that unpacks
         raise InvalidFileError(f"{name} cannot be read: {reason(error)}.") from None
 
 
@@ -207,4 +210,5 @@ def _target(path: str | Path) -> tuple[Path, int | None]:
 def reason(error: Exception) -> str:
     """The message of an error, as the end of a sentence: `no space left on device`."""
     text = (isinstance(error, OSError) and error.strerror) or str(error)
-    return text[:1].lower() + text[1:]
+    text = text or type(error).__name__
+    return (text[:1].lower() + text[1:]).rstrip(".")

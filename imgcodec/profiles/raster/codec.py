@@ -24,6 +24,7 @@ from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shape
 
 BATCH = 128
 """Tiles that go through the prior at once: its caches for them take some 100 MB."""
+MAX_SAMPLES = 2**16  # pictures that the prior makes up in one call
 
 
 @dataclass(frozen=True)
@@ -163,8 +164,8 @@ class RasterCodec:
         width, height = size
         if not (0 < width <= TILE and 0 < height <= TILE):
             raise UsageError(f"The model {self.name} makes pictures of up to {TILE} x {TILE}, not {width} x {height}.")
-        if count < 1 or not 0 <= sampling.seed < 2**63:
-            raise UsageError("There must be one picture or more, and a seed from 0 to 2^63 - 1.")
+        if not 1 <= count <= MAX_SAMPLES or not 0 <= sampling.seed < 2**63:
+            raise UsageError(f"There can be 1 to {MAX_SAMPLES} pictures at a time, and a seed from 0 to 2^63 - 1.")
         tokenizer = self.raster.tokenizer
         header = self.header(size, None, None)
         sizes = [stage.shape[1:] for stage in self.empty(header)]
