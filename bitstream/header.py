@@ -110,8 +110,11 @@ class Header:
             ("stage_count", 0, 255),
         ):
             value = getattr(self, name)
-            if not low <= value <= high:
+            if not isinstance(value, int) or not low <= value <= high:
                 raise UsageError(f"A header cannot have {name} {value}: it must be in {low} .. {high}.")
+        for name, kind in (("colour_mode", ColourMode), ("profile", Profile), ("tune", Tune), ("codebook_id", bytes)):
+            if not isinstance(getattr(self, name), kind):
+                raise UsageError(f"A header's {name} is of the type {kind.__name__}.")
         if self.tile_size % TILE_UNIT:
             raise UsageError(f"A header cannot have tile_size {self.tile_size}: it must be a multiple of {TILE_UNIT}.")
         if len(self.codebook_id) != CODEBOOK_ID_BYTES:

@@ -8,7 +8,7 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Output, Quality, Strip, Tune, say, working
+from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Output, Quality, Strip, Tune, beside, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
 
 
@@ -37,7 +37,7 @@ def compress(
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
 
-    name = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".nic")))
+    name = output or (source if source == files.STANDARD else beside(source, ".nic"))
     if as_json and name == files.STANDARD:
         raise UsageError("The file and the JSON cannot both go to stdout; name a file with -o.")
     size = None if target_size is None else parse_size(target_size)

@@ -7,7 +7,7 @@ import typer
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, codec_for, say, working
+from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, beside, codec_for, say, working
 
 SCALES = (1, 2, 4)
 
@@ -40,7 +40,7 @@ def decompress(
         raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
     if lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
-    target = output or (source if source == files.STANDARD else str(Path(source).with_suffix(".png")))
+    target = output or (source if source == files.STANDARD else beside(source, ".png"))
     files.check_output(target, force)
     format = io.format_of(target)
     if files.is_same(source, target):

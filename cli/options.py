@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.header import Header
@@ -69,6 +70,14 @@ def codec_for(header: "Header", name: str | None, device: str) -> "TokenCodec":
     from imgcodec.model_file.find import find_model_by_id
 
     return load_codec(name or find_model_by_id(header.codebook_id), device)
+
+
+def beside(source: str, suffix: str) -> str:
+    """The name of the output for a file, next to it. Raises UsageError for what is no file's name."""
+    try:
+        return str(Path(source).with_suffix(suffix))
+    except ValueError:  # an empty name, a folder like `.`
+        raise UsageError(f"{source!r} is not the name of a file.") from None
 
 
 def on_terminal() -> bool:

@@ -72,7 +72,7 @@ _ROOMS = {
     "Tokens": "tokens",
     "info": "file_info",
 }
-"""Where what is not in `imgcodec.api` is, which brings torch."""
+"""Modules of the names that are not in `imgcodec.api`, which imports torch."""
 
 
 def __getattr__(name: str) -> object:

@@ -60,7 +60,7 @@ class Model:
 
     @property
     def tunes(self) -> list[str]:
-        """What is taken as a tune; the last one is the default."""
+        """What is taken as a tune; the last one is the default, except for a target_psnr."""
         return [tune.name.lower() for tune in self._codec.tunes]
 
     @property
@@ -127,7 +127,7 @@ class Model:
         """Pictures (B, 3, H, W), real numbers in 0..1 -> their codes, int64, a tensor for each stage, coarse first.
 
         Of models with many rates (`photo`) they are (B, groups, h, w), of the others (B, h, w). They are those that a
-        file has, so pictures are rounded to 8 bits, and what each says depends on quality and tune. Raises UsageError
+        file has, so pictures are rounded to 8 bits, and their meaning depends on quality and tune. Raises UsageError
         for other tensors, and as `compress`.
         """
         rate = None if quality is None else _number("quality", quality)
@@ -148,7 +148,7 @@ class Model:
         in 0..1.
 
         quality, tune: those that they were encoded with. shape: (H, W), which codes do not tell; without it, what they
-        cover. Raises UsageError for codes that are none of this model.
+        cover. Raises UsageError for codes that do not fit this model.
         """
         rate = None if quality is None else _number("quality", quality)
         tokens = _tokens_of_codes(self._codec, codes, rate, tune, shape)
@@ -170,8 +170,8 @@ class Model:
 
         size: (width, height), at most a tile. temperature: 1 draws as the prior predicts, less takes likelier tokens, 0
         the likeliest. top_k: draws among so many likeliest values; 0 among all. prefix: a picture, fitted to the size,
-        of which the first rows of tokens of the finest stage are kept, and what covers them of the others:
-        `prefix_rows`, or half of them. Raises UsageError for a model whose prior is not made for that, and for values
+        of which the first rows of tokens of the finest stage are kept, `prefix_rows` or half of them, and the tokens of
+        coarser stages that cover these. Raises UsageError for a model whose prior is not made for that, and for values
         out of range.
         """
         start = None if prefix is None else _picture(prefix, DEFAULT_LIMITS.pixels).pixels
@@ -215,7 +215,7 @@ def compress(
 
     quality: 0..100, may be fractional; 50 by default. Instead of it one target: target_size in bytes, at most 2 % under
     it; target_bpp, the same in bits per pixel; target_psnr in dB, within 0.1; target_ssimulacra2, within 1. Models of
-    one rate take neither. tune: psnr or visual, which is the default of models that have it, but for a target_psnr.
+    one rate take neither. tune: psnr or visual, which is the default of models that have it, except with a target_psnr.
     effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory; what it chooses
     differs between machines. model, device: as in `load_model`; the model is loaded once.
 
@@ -270,7 +270,7 @@ def read_tokens(data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> T
 
 
 def write_tokens(tokens: Tokens) -> bytes:
-    """The .nic file of these tokens. Raises UsageError for tokens that no file has, ModelNotFoundError."""
+    """The .nic file of these tokens. Raises UsageError for tokens that cannot be stored, ModelNotFoundError."""
     codec = pipeline.cached_codec(find_model_by_id(_tokens(tokens).header.codebook_id))
     return pipeline.write_tokens(codec, tokens)
 
@@ -297,6 +297,7 @@ def _picture(image: ImageLike, max_pixels: int) -> Picture:
     if isinstance(image, Tensor):
         if not _is_dense(image) or image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
             raise UsageError(f"A picture as a tensor is uint8 of the shape (3, H, W), not {_described(image)}.")
+        check_size(image.shape[2], image.shape[1], max_pixels)  # before an expanded tensor is made whole
         picture = images.load(image.permute(1, 2, 0).contiguous().cpu().numpy(), max_pixels)
     else:
         picture = images.load(image, max_pixels)
@@ -318,6 +319,7 @@ def _pixels(x: Tensor) -> NDArray[np.uint8]:
     """Pictures (B, 3, H, W) in 0..1 -> uint8 (B, H, W, 3)."""
     if not _is_dense(x) or x.dtype not in REAL_TYPES or x.dim() != 4 or x.shape[1] != 3 or not x.numel():
         raise UsageError(f"Pictures to encode are a tensor of real numbers (B, 3, H, W), not {_described(x)}.")
+    check_size(x.shape[3], x.shape[2], DEFAULT_LIMITS.pixels // len(x))
     x = x.detach()
     if not bool((x >= 0).all() and (x <= 1).all()):
         raise UsageError("Pictures to encode have samples in 0..1, and here are others.")
@@ -341,7 +343,7 @@ def _tokens_of_codes(
     tune: str | None,
     shape: tuple[int, int] | None,
 ) -> list[Tokens]:
-    """Codes of several pictures -> the tokens of each. Raises UsageError for codes that are none of this model."""
+    """Codes of several pictures -> the tokens of each. Raises UsageError for codes that do not fit this model."""
     dimensions = 4 if codec.is_grouped else 3
     if (
         not isinstance(codes, Sequence)
@@ -368,7 +370,7 @@ def _tokens_of_codes(
 
 
 def _number(name: str, value: Any) -> float:
-    """Raises UsageError for what is no real number."""
+    """Raises UsageError for anything but a real number."""
     if not isinstance(value, Real):
         raise UsageError(f"The {name} is a number, not {value!r:.40}.")
     try:
@@ -378,11 +380,14 @@ def _number(name: str, value: Any) -> float:
 
 
 def _whole(name: str, value: Any) -> int:
-    """Raises UsageError for what is no whole number, of any type."""
+    """Raises UsageError for anything but a whole number, of any type."""
     try:
-        return operator.index(value)
+        whole = operator.index(value)
     except TypeError:
         raise UsageError(f"The {name} is a whole number, not {value!r:.40}.") from None
+    if abs(whole) >= 2**63:
+        raise UsageError(f"The {name} is too large a number.")
+    return whole
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:

@@ -7,7 +7,7 @@
  photo.png ◄─────────── pixels ◄───────────────── tokens ◄───────────────────── sections ◄─────────────── photo.nic
             io.encode        lookup, synthesis           prior + entropy decoder       container.read
 
-Tokens are the narrow waist: nothing else crosses it, and to their right every machine computes the same integers. What
+Tokens are the narrow waist: no pixels cross it, and to their right every machine computes the same integers. What
 is done between pixels and sections differs from profile to profile, and is a `TokenCodec`; all else is here. The
 functions for users are in `imgcodec.api`.
 """
@@ -44,10 +44,10 @@ MOST_EFFORT = 9
 
 @dataclass(frozen=True)
 class EncodeResult:
-    """A .nic file, and what its encoder knows of it.
+    """A .nic file, and facts from its encoding.
 
     quality: None for models of one rate. reached: where a target was set, the figure that the file has: bytes, dB or
-    points. notes: what was lost of the picture, each a clause about "it".
+    points. notes: what was lost of the picture, each to complete a sentence such as "photo.png: ..."
     """
 
     data: bytes
@@ -62,7 +62,7 @@ def load_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -> 
     model."""
     place = resolve_device(device)
     keep_freed_memory()
-    with torch.inference_mode(False):  # weights that were made in it could never be in a gradient, which effort takes
+    with torch.inference_mode(False):  # tensors made in it cannot take part in autograd, which effort needs
         return profiles.load_codec(open_model(name_or_path), place)
 
 
@@ -182,7 +182,7 @@ def write_tokens(codec: TokenCodec, tokens: Tokens) -> bytes:
 def check_file(codec: TokenCodec, data: bytes, tokens: Tokens, picture: Picture) -> None:
     """Raises CodecError unless a file has the tokens that were chosen, and all that a picture has besides pixels."""
     try:
-        # the caller has let a picture of this size in, whatever the default is
+        # the caller has already accepted a picture of this size
         file = container.read(data, Limits(pixels=max(DEFAULT_LIMITS.pixels, picture.width * picture.height)))
         read = read_tokens(codec, file)
         kept = keeps(file, picture)

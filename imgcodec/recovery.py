@@ -11,7 +11,7 @@ from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recovery:
     """A picture of what is whole of a file. Make one with `imgcodec.recover`.
 

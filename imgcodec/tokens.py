@@ -19,7 +19,7 @@ Stages = list[NDArray[Any]]
 Places = list[tuple[slice, slice]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tokens:
     """What a file says, before it is a picture.
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -60,8 +61,9 @@ def find_model_by_id(id: bytes) -> Path:
     """
     for name in installed_models():
         path = find_model(name)
-        if id_of_file(version_of(path)) == id:
-            return path
+        with suppress(CodecError):  # a damaged model is no reason to refuse the files of another one
+            if id_of_file(version_of(path)) == id:
+                return path
     raise ModelNotFoundError(
         f"The file was made with model {id.hex()}, which is not installed; "
         "install the release of imgcodec that made it, or pass its weights with --model."

@@ -52,6 +52,13 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
         raise UsageError(f"{source} is neither a folder nor a whole tar file.") from error
 
 
+def check_sizes(crop: int, batch: int, seed: int) -> None:
+    """Raises ValueError for crops and batches of nothing, and for a seed that NumPy does not take."""
+    for name, value, least in (("crop", crop, 1), ("batch", batch, 1), ("seed", seed, 0)):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"{name} must be a whole number, {least} or more")
+
+
 def random_crops(photographs: list[np.ndarray], size: int, batch: int, rng: np.random.Generator) -> Tensor:
     """uint8 (batch, 3, size, size), channels last in memory. Photographs are equally likely, half of them mirrored."""
     crops = np.empty((batch, size, size, 3), np.uint8)

@@ -120,3 +120,19 @@ def test_names_of_profiles_and_retired_names_are_known(name):
 def test_a_header_out_of_range_cannot_be_made(fields):
     with pytest.raises(UsageError, match=r"^A header.*\.$"):
         replace(HEADER, **fields)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 97.0},
+        {"quality": 5.5},
+        {"tune": None},
+        {"colour_mode": 5},
+        {"profile": 1},
+        {"codebook_id": "12345678"},
+    ],
+)
+def test_fields_of_other_types_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=next(iter(change))):
+        replace(HEADER, **change)  # type: ignore[arg-type]

@@ -267,3 +267,9 @@ def test_output_that_stops_short_is_a_failure(run, tiny, tmp_path, unbuffered):
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (1, b"imgcodec: - cannot be written: file too large.\n")
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+@pytest.mark.parametrize("source", ["", "."])
+def test_what_is_no_file_name_has_no_output_beside_it(run, command, source) -> None:
+    refused(run(command, source), 2, "is not the name of a file.")

@@ -47,3 +47,11 @@ def test_files_that_are_no_models_have_no_id(tmp_path, monkeypatch):
     monkeypatch.setattr(find, "LARGEST_FILE", 1000)
     with pytest.raises(CodecError, match="too large"):
         id_of_file(version_of(TINY)._replace(mtime_ns=0))
+
+
+def test_a_damaged_model_does_not_hide_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"junk")
+    shutil.copy(TINY, tmp_path / "b.safetensors")
+    monkeypatch.setattr(find, "_folder", lambda: tmp_path)
+    id = find.id_of_file(find.version_of(tmp_path / "b.safetensors"))
+    assert find.find_model_by_id(id).name == "b.safetensors"

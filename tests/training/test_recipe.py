@@ -74,3 +74,14 @@ def test_the_start_is_of_the_recipes_kind(folder: Path, tmp_path: Path) -> None:
 def test_pictures_that_are_all_held_out_leave_none_to_train_on(few: Path, tmp_path: Path) -> None:
     with pytest.raises(imgcodec.UsageError, match="first 8 pictures are held out"):
         train(read_recipe(RECIPE, TINY), [few], None, tmp_path, resume=False, start=None)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["batch=0", "batch=1e3", 'batch="x"', "crop=0", "seed=-1", "phases.0.steps=-1", "phases.0.rate=nan",
+     'phases.0.rate="x"', "phases.0.validate_every=0"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["photo", "bsq"])
+def test_numbers_that_no_training_has_are_refused(name: str, setting: str) -> None:
+    with pytest.raises(imgcodec.UsageError, match=setting.split("=")[0].split(".")[-1]):
+        read_recipe(Path(__file__).parents[2] / "recipes" / f"{name}.toml", [setting])

@@ -19,7 +19,7 @@ from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.tokenizers.layers import ResidualBlock
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.training.average import is_average, load_average
-from imgcodec.training.data import centre_crop
+from imgcodec.training.data import centre_crop, check_sizes
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.photo.export import compare_rates, export_photo
 from imgcodec.training.photo.klt import init_from_klt
@@ -53,6 +53,7 @@ class PhotoRecipe:
     threads: int = 0
 
     def __post_init__(self) -> None:
+        check_sizes(self.crop, self.batch, self.seed)
         slices = len(self.prior.slices[1])
         if any(
             len(phase.shift_gains) not in (0, slices) for phase in self.phases

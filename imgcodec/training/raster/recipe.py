@@ -21,7 +21,7 @@ from imgcodec.profiles.raster.model import (
     check_pair,
     round_as_stored,
 )
-from imgcodec.training.data import centre_crop, random_crops
+from imgcodec.training.data import centre_crop, check_sizes, random_crops
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.raster.export import compare_raster_rates, export_raster
 from imgcodec.training.raster.objective import (
@@ -61,6 +61,7 @@ class RasterRecipe:
     threads: int = 0
 
     def __post_init__(self) -> None:
+        check_sizes(self.crop, self.batch, self.seed)
         with torch.device("meta"):  # so that it is refused now, not an hour later
             tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
         check_pair(tokenizer, prior)
