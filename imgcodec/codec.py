@@ -11,12 +11,12 @@ Tokens are the narrow waist: no pixels cross it, and to their right every machin
 is done between pixels and sections differs from profile to profile, and is a `TokenCodec`; all else is here. The
 functions for users are in `imgcodec.api`. Where each arrow is, for the profile `photo`:
 
-    pixels -> latent            profiles/photo/tiling.py, in pieces; tokenizers/rvq.py, the transforms
-    latent -> tokens            tokenizers/rvq.py and, where the encoder may choose, priors/photo/rdoq.py
-    a token's probability       priors/photo/transformer.py predicts mean and scale, priors/photo/tables.py turns them into
-                                the row of a frequency table
-    tokens <-> sections         priors/photo/coding.py, one function for both ways, with the coders of bitstream/entropy.py
-    sections <-> bytes          bitstream/container.py
+    pixels -> latent         profiles/photo/tiling.py, in pieces; tokenizers/rvq.py, the transforms
+    latent -> tokens         tokenizers/rvq.py and, where the encoder may choose, priors/photo/rdoq.py
+    a token's probability    priors/photo/transformer.py predicts mean and scale, priors/photo/tables.py turns them into
+                             the row of a frequency table
+    tokens <-> sections      priors/photo/coding.py, one function for both ways, with the coders of bitstream/entropy.py
+    sections <-> bytes       bitstream/container.py
 
 Those of the profile `raster` are in profiles/raster, tokenizers and priors/raster.
 """
