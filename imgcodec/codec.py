@@ -9,7 +9,8 @@
 
 Tokens are the narrow waist: no pixels cross it, and to their right every machine computes the same integers. What
 is done between pixels and sections differs from profile to profile, and is a `TokenCodec`; all else is here. The
-functions for users are in `imgcodec.api`. Where each arrow is, for the profile `photo`:
+functions for users are in `imgcodec.api`. `imgcodec.profiles` has the table of profiles; profiles/photo/codec.py joins
+what `photo` has for each arrow:
 
     pixels -> latent         profiles/photo/tiling.py, in pieces; tokenizers/rvq.py, the transforms
     latent -> tokens         tokenizers/rvq.py and, where the encoder may choose, priors/photo/rdoq.py
