@@ -15,7 +15,7 @@ import imgcodec
 from imgcodec import InvalidFileError
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import write
-from imgcodec.bitstream.header import write_header
+from imgcodec.bitstream.header import ColourMode, write_header
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures import io as image
@@ -66,7 +66,7 @@ def test_a_refused_file_allocates_nothing_of_its_size(tiny_model):
 def test_gray_pictures_take_no_more_memory_than_colour():
     """The weights of luma are real numbers: of the whole picture at once they took twelve bytes a pixel."""
     pixels = np.random.default_rng(1).integers(0, 256, (2048, 512, 3), np.uint8)
-    header = replace(header_of(512, 2048), colour_mode=0)
+    header = replace(header_of(512, 2048), colour_mode=ColourMode.GRAY)
     file = container.Container(header, (), 0, ())
     tracemalloc.start()
     try:
