@@ -124,7 +124,7 @@ def write(header: Header, sections: Iterable[Section]) -> bytes:
     """
     sections = list(sections)
     if any(section.type not in WRITING_ORDER for section in sections):
-        raise UsageError("The end section is written by itself and cannot be given.")
+        raise UsageError("Sections to write are tokens and those of a picture; the end section is added.")
     ordered = sorted(sections, key=lambda section: (WRITING_ORDER.index(section.type), section.stage, section.tile))
     _check_order(header, ordered)
     _check_count(header, ordered)

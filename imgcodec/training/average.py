@@ -4,6 +4,7 @@ python -m imgcodec.training.average runs/photo/main.safetensors recipes/photo-av
 imgcodec train recipes/photo.toml --start recipes/photo-average.safetensors --data ...
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -25,13 +26,14 @@ def write_average(checkpoint: Path, path: Path) -> None:
     with safe_open(checkpoint, framework="pt") as file:
         names = [name for name in file.keys() if name.startswith(PREFIX)]  # noqa: SIM118, it is no dict
         tensors = {name.removeprefix(PREFIX): file.get_tensor(name) for name in names}
-        state = file.metadata()["state"]
+        if not names:
+            raise UsageError(f"{checkpoint} is no checkpoint of a training.")
+        state = json.loads(file.metadata()["state"])
     for name, tensor in tensors.items():
         if tensor.dim() == 4:
             tensors[name] = tensor.half() if ".linear." in name else tensor.bfloat16()
-    files.write(
-        path, save(tensors, {"format": FORMAT, "state": state.partition(', "optimizers"')[0] + "}"}), force=True
-    )
+    told = {"format": FORMAT, "step": str(state["step"]), "minutes": str(state["minutes"])}
+    files.write(path, save(tensors, told), force=True)
 
 
 def is_average(path: Path) -> bool:

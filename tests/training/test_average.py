@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from training.photo.small import PRIOR, TOKENIZER, small_networks
 
 from imgcodec import UsageError
@@ -35,3 +35,10 @@ def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
     other = PhotoNetworks(ResidualVQ(replace(TOKENIZER, width_fine=12)), PhotoPrior(PRIOR))
     with pytest.raises(UsageError, match="other sizes"):
         load_average(path, other)
+
+
+def test_another_file_is_no_checkpoint(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(UsageError, match="is no checkpoint of a training"):
+        write_average(tmp_path / "other.safetensors", tmp_path / "average.safetensors")
+    assert not (tmp_path / "average.safetensors").exists()

@@ -198,6 +198,7 @@ def train_phase(model: PhotoNetworks, phase: PhotoPhase, data: PhotoData, folder
 def parameter_groups(model: PhotoNetworks, phase: PhotoPhase) -> Callable[[str], str]:
     """The parameter group of each parameter, for `Run`. SOAP, where a phase has it, trains all weights but small ones
     and those of the linear paths, whose precision is the ceiling of the codec."""
+    # SOAP merges the dimensions of a smaller one into a single number, and fails
     large = {n for n, p in model.named_parameters() if p.dim() == 4 and p.numel() > MAX_BASIS}
     matrices = large if phase.matrix_rate else set()
 
