@@ -3,7 +3,7 @@
     python tests/expected/make.py                 # after a change of weights: all figures anew
     python tests/expected/make.py photo           # those of one model
 
-    NAME.json               bytes of the file and PSNR in dB for each crop, quality and tune
+    NAME.json               bytes of the file, PSNR in dB and SSIMULACRA 2 for each crop, quality and tune
     photo-avx512.nic, photo-avx2.nic    the photograph, written under AVX-512 and under AVX2
     photo-avx512.png, photo-avx2.png    what a part of it decodes to, to one grey level
     files.json              SHA-256 of the tokens of each of the two
@@ -26,6 +26,7 @@ from PIL import Image
 import imgcodec
 from imgcodec.codec import detokenize, load_codec, tokenize, write_tokens
 from imgcodec.metrics.reference import psnr
+from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 
 FOLDER = Path(__file__).parent
 PHOTOGRAPH = FOLDER.parent.parent / "examples" / "photo.png"
@@ -46,7 +47,7 @@ def crop(box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
 
 
 def measure(name: str) -> list[dict[str, Any]]:
-    """Bytes and PSNR of every crop, quality and tune of an installed model.
+    """Bytes, PSNR and SSIMULACRA 2 of every crop, quality and tune of an installed model.
 
     Of the tokens that are written, which need not be read for that: a raster prior takes seconds to read a tile.
     """
@@ -58,7 +59,11 @@ def measure(name: str) -> list[dict[str, Any]]:
             for tune in (tune.name.lower() for tune in codec.tunes):
                 tokens = tokenize(codec, pixels, quality, tune)
                 back = detokenize(codec, tokens)
-                figures = {"bytes": len(write_tokens(codec, tokens)), "psnr": round(psnr(pixels, back), 3)}
+                figures = {
+                    "bytes": len(write_tokens(codec, tokens)),
+                    "psnr": round(psnr(pixels, back), 3),
+                    "ssimulacra2": round(Ssimulacra2(pixels)(back) or 0.0, 2),
+                }
                 found.append({"crop": crop_name, "quality": quality, "tune": tune, **figures})
     return found
 
