@@ -1,0 +1,110 @@
+"""Files that lack only their end: the picture is whole, and what should follow it is not there."""
+
+import io
+import struct
+
+from PIL import Image
+
+NOTE = "its file lacks its end; the picture is whole"
+
+_PNG, _JPEG, _GIF, _QOI = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", (b"GIF87a", b"GIF89a"), b"qoif"
+_JPEG_END, _QOI_END = b"\xff\xd9", bytes(7) + b"\1"
+_SCAN = b"\xff\xda"
+_COEFFICIENTS = 64
+# What may have followed in a JPEG: its Huffman codes read each of them as something else. 0xFF is followed by 0 there.
+_FOLLOWING = (b"", b"\xff\0" * 64, b"\xaa" * 128, b"\x6d\xb6\xdb" * 40, bytes(range(1, 255)))
+
+
+def is_missing(data: bytes) -> bool:
+    """Whether a PNG, GIF or QOI file ends before its end marker. Pillow reads them silently, if the picture is whole."""
+    if data.startswith(_PNG):
+        return not _png_ends(data)
+    if data.startswith(_GIF):
+        return not _gif_ends(data)
+    return data.startswith(_QOI) and data.find(_QOI_END, 14) < 0
+
+
+def mended_jpeg(data: bytes) -> bytes | None:
+    """The JPEG file with an end marker, where it lacks that and nothing of its picture; None otherwise.
+
+    Whether something is missing shows in the pixels: they would depend on what followed. And each coefficient must have
+    been sent to its last bit, for a progressive file may be cut between two scans.
+    """
+    if not data.startswith(_JPEG) or not _every_coefficient_is_there(data):
+        return None
+    body = data[:-1] if data.endswith(b"\xff") else data
+    try:
+        pictures = {_pixels(body + following + _JPEG_END) for following in _FOLLOWING}
+    except Exception:  # whatever Pillow makes of a damaged file
+        return None
+    return body + _JPEG_END if len(pictures) == 1 else None
+
+
+def _pixels(data: bytes) -> bytes:
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        return image.tobytes()
+
+
+def _every_coefficient_is_there(data: bytes) -> bool:
+    """Whether the scans of a JPEG bring each component's coefficients to their last bit."""
+    missing: dict[int, int] = {}  # of each component, the coefficients that have not come to their last bit, as bits
+    offset = 2
+    try:
+        while True:
+            start = data.find(b"\xff", offset)
+            if start < 0:
+                break
+            marker = data[start + 1 : start + 2]
+            if marker in (b"", b"\0", b"\xff", b"\xd8", b"\xd9") or b"\xd0" <= marker <= b"\xd7":
+                offset = start + 1 if marker == b"\xff" else start + 2
+                continue
+            (size,) = struct.unpack_from(">H", data, start + 2)
+            segment = data[start + 4 : start + 2 + size]
+            if b"\xc0" <= marker <= b"\xcf" and marker not in (b"\xc4", b"\xc8", b"\xcc"):  # a frame
+                for index in range(segment[5]):
+                    missing[segment[6 + 3 * index]] = 2**_COEFFICIENTS - 1
+            elif marker == _SCAN[1:]:
+                count = segment[0]
+                first, last, bits = segment[1 + 2 * count], segment[2 + 2 * count], segment[3 + 2 * count]
+                if bits & 15 == 0:  # down to the last one
+                    sent = 2 ** (last + 1) - 2**first
+                    for index in range(count):
+                        missing[segment[1 + 2 * index]] &= ~sent
+            offset = start + 2 + size
+    except (struct.error, IndexError, KeyError):
+        return False
+    return bool(missing) and not any(missing.values())
+
+
+def _png_ends(data: bytes) -> bool:
+    offset = len(_PNG)
+    while offset + 12 <= len(data):
+        if data[offset + 4 : offset + 8] == b"IEND":
+            return True
+        offset += 12 + int.from_bytes(data[offset : offset + 4], "big")
+    return False
+
+
+def _gif_ends(data: bytes) -> bool:
+    offset = 13 + _palette_bytes(data[10:11])
+    while offset < len(data):
+        kind = data[offset]
+        if kind == 0x3B:  # the trailer
+            return True
+        if kind == 0x2C:  # a picture
+            offset = _behind_blocks(data, offset + 11 + _palette_bytes(data[offset + 9 : offset + 10]))
+        elif kind == 0x21:  # an extension
+            offset = _behind_blocks(data, offset + 2)
+        else:
+            offset += 1
+    return False
+
+
+def _palette_bytes(flags: bytes) -> int:
+    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
+
+
+def _behind_blocks(data: bytes, offset: int) -> int:
+    while offset < len(data) and data[offset]:
+        offset += 1 + data[offset]
+    return offset + 1
