@@ -1,6 +1,8 @@
 """Files that lack only their end: the picture is whole, and what should follow it is not there."""
 
+import hashlib
 import io
+import re
 import struct
 
 from PIL import Image
@@ -10,7 +12,10 @@ NOTE = "its file lacks its end; the picture is whole"
 _PNG, _JPEG, _GIF, _QOI = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", (b"GIF87a", b"GIF89a"), b"qoif"
 _JPEG_END, _QOI_END = b"\xff\xd9", bytes(7) + b"\1"
 _SCAN = b"\xff\xda"
+_LAST_BYTES = 12
 _COEFFICIENTS = 64
+_RESTART_INTERVAL = b"\xff\xdd"
+_RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 # What may have followed in a JPEG: its Huffman codes read each of them as something else. 0xFF is followed by 0 there.
 _FOLLOWING = (b"", b"\xff\0" * 64, b"\xaa" * 128, b"\x6d\xb6\xdb" * 40, bytes(range(1, 255)))
 
@@ -27,22 +32,43 @@ def is_missing(data: bytes) -> bool:
 def mended_jpeg(data: bytes) -> bytes | None:
     """The JPEG file with an end marker, where it lacks that and nothing of its picture; None otherwise.
 
-    Whether something is missing shows in the pixels: they would depend on what followed. And each coefficient must have
-    been sent to its last bit, for a progressive file may be cut between two scans.
+    Whether something is missing shows in the pixels: they would depend on what followed. Where the last bytes are all the
+    same, they may be padding instead, on which no pixel depends. And each coefficient must have been sent to its last
+    bit, for a progressive file may be cut between two scans.
     """
-    if not data.startswith(_JPEG) or not _every_coefficient_is_there(data):
-        return None
     body = data[:-1] if data.endswith(b"\xff") else data
+    scan = body.rfind(_SCAN)
+    if not data.startswith(_JPEG) or scan < 0 or not _every_coefficient_is_there(data):
+        return None
     try:
-        pictures = {_pixels(body + following + _JPEG_END) for following in _FOLLOWING}
+        is_whole = _is_whole(body, scan) and not _is_padded(body, scan)
+        return body + _JPEG_END if is_whole else None
     except Exception:  # whatever Pillow makes of a damaged file
         return None
-    return body + _JPEG_END if len(pictures) == 1 else None
 
 
-def _pixels(data: bytes) -> bytes:
+def _is_padded(body: bytes, scan: int) -> bool:
+    """Whether equal bytes at the end of a JPEG took the place of some of its picture."""
+    if len(set(body[-_LAST_BYTES:])) > 1:
+        return False
+    return _is_whole(body[:-_LAST_BYTES], scan) and not _is_whole(body.rstrip(body[-1:]), scan)
+
+
+def _is_whole(body: bytes, scan: int) -> bool:
+    """Whether the pixels of a JPEG are the same, whatever follows its last scan."""
+    following = list(_FOLLOWING)
+    if _RESTART_INTERVAL in body:
+        restarts = _RESTART.findall(body, scan)
+        marker = b"\xff" + bytes([0xD0 + (restarts[-1][0] + 1) % 8 if restarts else 0xD0])
+        following += [marker + more for more in _FOLLOWING[:3]]
+    pictures = (_pixels_hash(body + more + _JPEG_END) for more in following)
+    first = next(pictures)
+    return all(other == first for other in pictures)
+
+
+def _pixels_hash(data: bytes) -> bytes:
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
-        return image.tobytes()
+        return hashlib.blake2b(image.tobytes()).digest()
 
 
 def _every_coefficient_is_there(data: bytes) -> bool:

@@ -84,7 +84,7 @@ def _text(value: Any) -> str | bytes:
 
 def _pair(value: Any) -> tuple[float, float]:
     """Two numbers, or one that counts for both directions."""
-    across, down = (_number(each) for each in (value if isinstance(value, tuple | list) else (value, value)))
+    across, down = (_number(each) for each in value)
     return across, down
 
 

@@ -241,7 +241,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     data = _file_of(image, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
     try:
         with _own_limit():
-            return _from_image(image, data, tiff.wide_layout(data))
+            return _from_image(image, data, tiff.preferred_layout(data))
     except CodecError:
         raise
     except Exception as error:  # a PIL image decodes its file late
@@ -329,7 +329,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
         _check_size((width, height), max_pixels)
     with _own_limit():
-        wide = tiff.wide_layout(data)
+        wide = tiff.preferred_layout(data)
         try:
             image = Image.open(io.BytesIO(data), formats=_READ)
         except UnidentifiedImageError:
@@ -381,6 +381,8 @@ def _from_image(image: Image.Image, data: bytes, wide: tiff.Layout | None) -> Pi
     icc = metadata.read_icc(image)
     density = metadata.read_density(image, exif)
     notes += metadata.lost(image, data)
+    if icc and metadata.icc_space(icc) == "GRAY" and not gray:  # 16-bit gray with alpha that Pillow has made RGBA
+        gray = modes.is_gray_as_rgb(image)
     if not wide and image.mode in ("CMYK", "LAB"):
         image, note = modes.to_srgb(image, icc)
         icc = None

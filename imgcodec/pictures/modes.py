@@ -48,7 +48,10 @@ def bit_depth(image: Image.Image, data: bytes) -> int:
 def _stated(image: Image.Image, data: bytes) -> int:
     """The bit depth that a file's header states."""
     if image.format == "PNG":
-        return data[24] if data else int(re.findall(r";(\d+)", _raw_mode(image))[0])
+        if data:
+            return data[24]
+        named = re.findall(r";(\d+)", _raw_mode(image))
+        return int(named[0]) if named else _depth_of_key(image)
     if image.format == "TIFF":
         value = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
         return max(value) if isinstance(value, tuple) else int(value)
@@ -59,6 +62,28 @@ def _stated(image: Image.Image, data: bytes) -> int:
     if image.format == "AVIF" and (start := data.find(b"pixi")) >= 0:
         return max(data[start + 9 : start + 9 + data[start + 8]])
     return 16 if image.mode.startswith("I") else 8
+
+
+def _depth_of_key(image: Image.Image) -> int:
+    """The bit depth of a PNG that Pillow has decoded to 8 bits, as far as its colour key tells, which has the bits of
+    the file: one of two bits is 3 where white is 255."""
+    key = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
+        return 16
+    if image.mode == "L" and isinstance(key, int):
+        levels = np.flatnonzero(image.histogram())
+        for bits in (2, 4):
+            if key < 2**bits and not (levels % (255 // (2**bits - 1))).any():
+                return bits
+    return 8
+
+
+def is_gray_as_rgb(image: Image.Image) -> bool:
+    """Whether an image of three colour channels, and perhaps alpha, has the same in each."""
+    if image.mode not in ("RGB", "RGBA"):
+        return False
+    red, green, blue = image.split()[:3]
+    return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
 def to_bytes(samples: NDArray[np.uint32], maximum: int) -> Pixels:
@@ -103,9 +128,10 @@ def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
 
 def _wide_gray(image: Image.Image, bits: int, key: object) -> tuple[Pixels, Pixels | None]:
     wide = np.asarray(image).astype(np.uint32)
-    maximum = 65535
-    if bits < 16 and (image.format == "TIFF" or image.mode == "I") and image.format != "PPM":
-        maximum = 2**bits - 1  # what other files have is widened to 16 bits
+    if image.format == "JPEG2000":
+        wide >>= 16 - bits  # Pillow has put zeros behind
+    widened = image.format == "PPM" or image.mode != "I" and image.format not in ("TIFF", "JPEG2000")
+    maximum = 65535 if widened else 2**bits - 1
     narrow = to_bytes(wide, maximum)
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # white is zero, and Pillow has not turned that round
         narrow = 255 - narrow

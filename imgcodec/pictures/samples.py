@@ -1,9 +1,9 @@
-"""The samples of a picture, from the reader that has them all: Pillow, or one of ours where Pillow reduces them wrongly.
+"""The samples of a picture: as Pillow decodes them, or read again from the file where Pillow reduces them wrongly.
 
-      wide PNG ──► png ─────────┐
-      wide JPEG 2000 ──► jpeg2000 ─┤
-      wide TIFF ──► tiff ───────┼──► pixels, alpha
-      all others ──► modes ─────┘
+      PNG of 16 bits ─────────► png ───┐
+      TIFF of more than 8 bits ─► tiff ──┼──► pixels, alpha
+      all others ───────────────► modes ─┘
+        after jpeg2000, which gives wide colours their white back
 """
 
 from PIL import Image
@@ -25,8 +25,8 @@ def read(
         return tiff.read(data, wide)
     if image.format == "PNG" and png.is_reduced(data):
         return png.read(data, image.info.get("transparency"))
-    if image.format == "JPEG2000" and (found := jpeg2000.layout(data)):
-        return jpeg2000.read(data, found)
+    if jpeg2000.has_wide_colours(image, data):
+        image = jpeg2000.corrected(image, data)
     return modes.to_arrays(image, bits)
 
 

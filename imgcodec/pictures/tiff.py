@@ -123,11 +123,14 @@ def layout(data: bytes) -> Layout | None:
     )  # fmt: skip
 
 
-def wide_layout(data: bytes) -> Layout | None:
+def preferred_layout(data: bytes) -> Layout | None:
     """The layout of a TIFF file that Pillow may open, but whose samples are to be read here: those of more than 8 bits,
-    which Pillow reduces to 8, widens to 16 or takes for the negative."""
+    which Pillow reduces to 8, widens to 16 or takes for the negative, and one kind that it opens and cannot decode."""
     found = layout(data)
-    return found if found and found.bits > 8 else None
+    if found is None:
+        return None
+    undecodable = (found.photometric, found.bits, found.fill_order) == (WHITE_IS_ZERO, 8, 2)
+    return found if found.bits > 8 or undecodable else None
 
 
 def stand_in(data: bytes) -> bytes:
