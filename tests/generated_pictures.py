@@ -65,12 +65,19 @@ def packed(rows: np.ndarray, bits: int, order: str = ">") -> list[bytes]:
 # PNG
 
 
-def png(values: np.ndarray, bits: int, colour_type: int, interlaced: bool = False, more: list[bytes] | None = None) -> bytes:
+def png(
+    values: np.ndarray, bits: int, colour_type: int, interlaced: bool = False, more: list[bytes] | None = None
+) -> bytes:
     """A PNG of samples (H, W, C). more: chunks before the pixels."""
     passes = [values[top::down, left::across] for left, top, across, down in ADAM7] if interlaced else [values]
     rows = b"".join(b"\0" + row for part in passes if part.size for row in packed(part, bits))
     header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, colour_type, 0, 0, interlaced)
-    chunks = [png_chunk(b"IHDR", header), *(more or []), png_chunk(b"IDAT", zlib.compress(rows)), png_chunk(b"IEND", b"")]
+    chunks = [
+        png_chunk(b"IHDR", header),
+        *(more or []),
+        png_chunk(b"IDAT", zlib.compress(rows)),
+        png_chunk(b"IEND", b""),
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -177,7 +184,7 @@ def directory(tags: dict[int, tuple[int, tuple[int, ...]]], order: str, start: i
     behind_at = start + (8 if big else 2) + (12 + room - 4 + (4 if big else 0)) * len(tags) + room
     entries, behind = b"", b""
     for tag, (kind, values) in sorted(tags.items()):
-        data = struct.pack(f"{order}{len(values)}{ {3: 'H', 4: 'I'}[kind] }", *values)
+        data = struct.pack(f"{order}{len(values)}{ {1: 'B', 3: 'H', 4: 'I'}[kind] }", *values)
         inside = data.ljust(room, b"\0") if len(data) <= room else struct.pack(order + number, behind_at + len(behind))
         entries += struct.pack(f"{order}HH{number}", tag, kind, len(values)) + inside
         behind += data if len(data) > room else b""
@@ -195,7 +202,9 @@ def compressed(data: bytes, compression: int) -> bytes:
     return data
 
 
-def tiff_case(name: str, bits: int, photometric: int, order: str, extra: tuple[int, ...] = (), **options: object) -> Case:
+def tiff_case(
+    name: str, bits: int, photometric: int, order: str, extra: tuple[int, ...] = (), **options: object
+) -> Case:
     colours = 3 if photometric == 2 else 1
     values = samples(bits, colours + len(extra))
     maximum = 2**bits - 1
@@ -271,20 +280,38 @@ def pnm_cases() -> Iterator[Case]:
             pixels, _ = expected(values, bits, channels)
             head = b"%d %d\n%d\n" % (WIDTH, HEIGHT, maximum)
             raw = b"".join(packed(values, 16 if maximum > 255 else 8))
-            yield Case(f"pnm-{channels}-{maximum}", b"P%d\n" % (5 if gray else 6) + head + raw, pixels, None, gray, bits)
+            yield Case(
+                f"pnm-{channels}-{maximum}", b"P%d\n" % (5 if gray else 6) + head + raw, pixels, None, gray, bits
+            )
             plain = " ".join(map(str, values.ravel())).encode() + b"\n"
-            yield Case(f"pnm-{channels}-{maximum}-plain", b"P%d\n" % (2 if gray else 3) + head + plain, pixels, None, gray, bits)
+            yield Case(
+                f"pnm-{channels}-{maximum}-plain",
+                b"P%d\n" % (2 if gray else 3) + head + plain,
+                pixels,
+                None,
+                gray,
+                bits,
+            )
     values = samples(1, 1)
     pixels, _ = expected(1 - values, 1, 1)  # 1 is black
     head = b"%d %d\n" % (WIDTH, HEIGHT)
     yield Case("pnm-bitmap", b"P4\n" + head + b"".join(packed(values, 1)), pixels, None, True, 1)
-    yield Case("pnm-bitmap-plain", b"P1\n" + head + " ".join(map(str, values.ravel())).encode() + b"\n", pixels, None, True, 1)
+    yield Case(
+        "pnm-bitmap-plain", b"P1\n" + head + " ".join(map(str, values.ravel())).encode() + b"\n", pixels, None, True, 1
+    )
 
 
 # BMP
 
 
-def bmp(rows: list[bytes], bits: int, colours: bytes = b"", masks: tuple[int, ...] = (), compression: int = 0, top_down: bool = False) -> bytes:
+def bmp(
+    rows: list[bytes],
+    bits: int,
+    colours: bytes = b"",
+    masks: tuple[int, ...] = (),
+    compression: int = 0,
+    top_down: bool = False,
+) -> bytes:
     """A BMP of rows from the top, with the header of version 3, or of version 4 where there are masks."""
     body = b"".join(row + bytes(-len(row) % 4) for row in (rows if top_down else rows[::-1]))
     return bmp_file(body, bits, colours, masks, compression, top_down)
@@ -307,7 +334,10 @@ def bmp_cases() -> Iterator[Case]:
         table = np.pad(colours[:, ::-1], ((0, 0), (0, 1))).tobytes()
         data = bmp(packed(values, bits), bits, table)
         yield Case(f"bmp-palette-{bits}", data, colours[values[..., 0]], None, False, 8)
-    runs = b"".join(b"".join(bytes([1, int(value)]) for value in row) + b"\0\0" for row in samples(8, 1)[::-1, :, 0]) + b"\0\1"
+    runs = (
+        b"".join(b"".join(bytes([1, int(value)]) for value in row) + b"\0\0" for row in samples(8, 1)[::-1, :, 0])
+        + b"\0\1"
+    )
     table = np.pad(palette(8)[:, ::-1], ((0, 0), (0, 1))).tobytes()
     yield Case("bmp-rle8", bmp_file(runs, 8, table, (), 1, False), palette(8)[samples(8, 1)[..., 0]], None, False, 8)
     five, six = samples(5, 3), samples(6, 3)
@@ -362,7 +392,9 @@ def pillow_cases() -> Iterator[Case]:
             options: dict[str, object] = {"quality": 100, "subsampling": "4:4:4", "matrix_coefficients": 0}
             yield Case(f"avif-{mode}", file(image, "AVIF", **options), pixels, alpha, False, 8, 4)
         if alpha is None:
-            smooth = np.broadcast_to(np.linspace(0, 255, WIDTH)[None, :, None], (HEIGHT, WIDTH, channels)).astype(np.uint8)
+            smooth = np.broadcast_to(np.linspace(0, 255, WIDTH)[None, :, None], (HEIGHT, WIDTH, channels)).astype(
+                np.uint8
+            )
             image = Image.fromarray(smooth[..., 0] if channels == 1 else smooth)
             data = file(image, "JPEG", quality=100, subsampling=0)
             yield Case(f"jpeg-{mode}", data, np.broadcast_to(smooth, (HEIGHT, WIDTH, 3)), None, gray, 8, 2)
@@ -374,7 +406,9 @@ def pillow_cases() -> Iterator[Case]:
     alpha = np.where(values == key, 0, 255).astype(np.uint8)
     yield Case("gif-palette-key", file(image, "GIF", transparency=key), colours[values], alpha, False, 8)
     gray_values = samples(8, 1)[..., 0].astype(np.uint8)
-    yield Case("gif-gray", file(Image.fromarray(gray_values), "GIF"), expected(gray_values[..., None], 8, 1)[0], None, False, 8)
+    yield Case(
+        "gif-gray", file(Image.fromarray(gray_values), "GIF"), expected(gray_values[..., None], 8, 1)[0], None, False, 8
+    )
 
 
 SOURCES: tuple[Callable[[], Iterator[Case]], ...] = (

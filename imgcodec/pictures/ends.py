@@ -4,37 +4,46 @@ import hashlib
 import io
 import re
 import struct
+from collections.abc import Iterator
 
 from PIL import Image
 
 NOTE = "its file lacks its end; the picture is whole"
+_DOUBT = "its file lacks its end, and some of the picture may be lost"
 
 _PNG, _JPEG, _GIF, _QOI = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", (b"GIF87a", b"GIF89a"), b"qoif"
 _JPEG_END, _QOI_END = b"\xff\xd9", bytes(7) + b"\1"
 _SCAN = b"\xff\xda"
 _LAST_BYTES = 12
 _COEFFICIENTS = 64
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _RESTART_INTERVAL = b"\xff\xdd"
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 # What may have followed in a JPEG: its Huffman codes read each of them as something else. 0xFF is followed by 0 there.
 _FOLLOWING = (b"", b"\xff\0" * 64, b"\xaa" * 128, b"\x6d\xb6\xdb" * 40, bytes(range(1, 255)))
 
 
-def is_missing(data: bytes) -> bool:
-    """Whether a PNG, GIF or QOI file ends before its end marker. Pillow reads them silently, if the picture is whole."""
-    if data.startswith(_PNG):
-        return not _png_ends(data)
-    if data.startswith(_GIF):
-        return not _gif_ends(data)
-    return data.startswith(_QOI) and data.find(_QOI_END, 14) < 0
+def note(data: bytes) -> str | None:
+    """A note on a PNG, JPEG, GIF or QOI file without end marker that Pillow reads silently; None for other files.
+
+    Pillow refuses them where pixels are missing, but for a JPEG that is padded.
+    """
+    if data.startswith(_JPEG):
+        return None if _jpeg_ends(data) else NOTE if mended_jpeg(data) else _DOUBT
+    missing = (
+        (data.startswith(_PNG) and not _png_ends(data))
+        or (data.startswith(_GIF) and not _gif_ends(data))
+        or (data.startswith(_QOI) and data.find(_QOI_END, 14) < 0)
+    )
+    return NOTE if missing else None
 
 
 def mended_jpeg(data: bytes) -> bytes | None:
     """The JPEG file with an end marker, where it lacks that and nothing of its picture; None otherwise.
 
-    Whether something is missing shows in the pixels: they would depend on what followed. Where the last bytes are all the
-    same, they may be padding instead, on which no pixel depends. And each coefficient must have been sent to its last
-    bit, for a progressive file may be cut between two scans.
+    Whether something is missing shows in the pixels: they would depend on what followed. Where the last bytes are all
+    the same, they may be padding instead, on which no pixel depends. And each coefficient must have been sent to its
+    last bit, for a progressive file may be cut between two scans.
     """
     body = data[:-1] if data.endswith(b"\xff") else data
     scan = body.rfind(_SCAN)
@@ -51,7 +60,9 @@ def _is_padded(body: bytes, scan: int) -> bool:
     """Whether equal bytes at the end of a JPEG took the place of some of its picture."""
     if len(set(body[-_LAST_BYTES:])) > 1:
         return False
-    return _is_whole(body[:-_LAST_BYTES], scan) and not _is_whole(body.rstrip(body[-1:]), scan)
+    start = scan + 2 + int.from_bytes(body[scan + 2 : scan + 4], "big")
+    stripped = body[:start] + body[start:].rstrip(body[-1:])
+    return _is_whole(body[:-_LAST_BYTES], scan) and not _is_whole(stripped, scan)
 
 
 def _is_whole(body: bytes, scan: int) -> bool:
@@ -74,32 +85,44 @@ def _pixels_hash(data: bytes) -> bytes:
 def _every_coefficient_is_there(data: bytes) -> bool:
     """Whether the scans of a JPEG bring each component's coefficients to their last bit."""
     missing: dict[int, int] = {}  # of each component, the coefficients that have not come to their last bit, as bits
-    offset = 2
     try:
-        while True:
-            start = data.find(b"\xff", offset)
-            if start < 0:
-                break
-            marker = data[start + 1 : start + 2]
-            if marker in (b"", b"\0", b"\xff", b"\xd8", b"\xd9") or b"\xd0" <= marker <= b"\xd7":
-                offset = start + 1 if marker == b"\xff" else start + 2
-                continue
-            (size,) = struct.unpack_from(">H", data, start + 2)
-            segment = data[start + 4 : start + 2 + size]
-            if b"\xc0" <= marker <= b"\xcf" and marker not in (b"\xc4", b"\xc8", b"\xcc"):  # a frame
-                for index in range(segment[5]):
-                    missing[segment[6 + 3 * index]] = 2**_COEFFICIENTS - 1
-            elif marker == _SCAN[1:]:
+        for marker, segment in _segments(data):
+            if marker in _FRAMES:
+                missing |= {segment[6 + 3 * index]: 2**_COEFFICIENTS - 1 for index in range(segment[5])}
+            elif marker == _SCAN[1]:
                 count = segment[0]
-                first, last, bits = segment[1 + 2 * count], segment[2 + 2 * count], segment[3 + 2 * count]
-                if bits & 15 == 0:  # down to the last one
-                    sent = 2 ** (last + 1) - 2**first
-                    for index in range(count):
-                        missing[segment[1 + 2 * index]] &= ~sent
-            offset = start + 2 + size
-    except (struct.error, IndexError, KeyError):
+                first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
+                sent = 2 ** (last + 1) - 2**first if bits & 15 == 0 else 0  # down to the last one
+                for index in range(count):
+                    missing[segment[1 + 2 * index]] &= ~sent
+    except (struct.error, IndexError, KeyError, ValueError):  # it is cut within one
         return False
     return bool(missing) and not any(missing.values())
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The markers of a JPEG up to its end, and what their segments hold; coded data and restarts are passed over."""
+    offset = 2
+    while 0 <= (offset := data.find(b"\xff", offset)) < len(data) - 1:
+        marker = data[offset + 1]
+        if marker == 0xFF:  # a fill byte
+            offset += 1
+        elif marker in (0, 0xD8) or 0xD0 <= marker <= 0xD7:
+            offset += 2
+        elif marker == _JPEG_END[1]:
+            yield marker, b""
+            return
+        else:
+            (size,) = struct.unpack_from(">H", data, offset + 2)
+            yield marker, data[offset + 4 : offset + 2 + size]
+            offset += 2 + size
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    try:
+        return any(marker == _JPEG_END[1] for marker, _ in _segments(data))
+    except struct.error:
+        return False
 
 
 def _png_ends(data: bytes) -> bool:

@@ -23,7 +23,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.pictures import chunks, ends, extended_xmp, info, metadata, modes, samples, tiff
+from imgcodec.pictures import chunks, ends, extended_xmp, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.metadata import Density
 from imgcodec.pictures.modes import Pixels
 from imgcodec.storage import files
@@ -241,7 +241,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     data = _file_of(image, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
     try:
         with _own_limit():
-            return _from_image(image, data, tiff.preferred_layout(data))
+            return _from_image(image, data, wide_tiff.preferred_layout(data))
     except CodecError:
         raise
     except Exception as error:  # a PIL image decodes its file late
@@ -329,14 +329,14 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
         _check_size((width, height), max_pixels)
     with _own_limit():
-        wide = tiff.preferred_layout(data)
+        wide = wide_tiff.preferred_layout(data)
         try:
             image = Image.open(io.BytesIO(data), formats=_READ)
         except UnidentifiedImageError:
-            wide = tiff.layout(data)
+            wide = wide_tiff.layout(data)
             if wide is None:
                 raise
-            image = Image.open(io.BytesIO(tiff.stand_in(data)), formats=["TIFF"])
+            image = Image.open(io.BytesIO(wide_tiff.stand_in(data)), formats=["TIFF"])
         with image:
             _check_size(image.size, max_pixels)
             return _from_image(image, data, wide)
@@ -354,20 +354,20 @@ def _own_limit() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _from_image(image: Image.Image, data: bytes, wide: tiff.Layout | None) -> Picture:
-    """A Picture from a PIL image. data: the bytes of its file; empty where they are not known. wide: how the samples lie
-    in it, where Pillow is not to decode them."""
+def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) -> Picture:
+    """A Picture from a PIL image. data: the bytes of its file; empty where they are not known. wide: how the samples
+    lie in it, where Pillow is not to decode them."""
     notes: list[str] = []
     if getattr(image, "is_animated", False):
         several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
         notes.append(f"only the first of its {several} is kept")
-    if ends.is_missing(data):
-        notes.append(ends.NOTE)
+    if end_note := ends.note(data):
+        notes.append(end_note)
     bits = wide.bits if wide else modes.bit_depth(image, data)
     gray = wide.gray if wide else modes.is_gray(image)
     if not wide:
         image.load()
-    image, info_notes = info.checked(image)
+    image, info_notes = pil_info.checked(image)
     if image.mode == "I" and image.format != "PPM":
         bits, note = modes.guessed_depth(image)
         notes.append(note)

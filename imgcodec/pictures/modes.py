@@ -50,8 +50,8 @@ def _stated(image: Image.Image, data: bytes) -> int:
     if image.format == "PNG":
         if data:
             return data[24]
-        named = re.findall(r";(\d+)", _raw_mode(image))
-        return int(named[0]) if named else _depth_of_key(image)
+        raw_mode = _raw_mode(image)
+        return int((re.findall(r";(\d+)", raw_mode) or [8])[0]) if raw_mode else _depth_of_key(image)
     if image.format == "TIFF":
         value = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
         return max(value) if isinstance(value, tuple) else int(value)
@@ -73,7 +73,7 @@ def _depth_of_key(image: Image.Image) -> int:
     if image.mode == "L" and isinstance(key, int):
         levels = np.flatnonzero(image.histogram())
         for bits in (2, 4):
-            if key < 2**bits and not (levels % (255 // (2**bits - 1))).any():
+            if 0 <= key < 2**bits and not (levels % (255 // (2**bits - 1))).any():
                 return bits
     return 8
 
@@ -98,7 +98,9 @@ def guessed_depth(image: Image.Image) -> tuple[int, str]:
     """
     low, high = (int(value) for value in image.getextrema())  # type: ignore[arg-type] # one channel, two numbers
     if low < 0 or high > 65535:
-        raise InvalidFileError("Samples of more than 16 bits are not read; convert them to 16 bits first.")
+        raise InvalidFileError(
+            "Samples below 0 or over 65535 have no range that is known; convert them to 16 bits first."
+        )
     bits = 8 if high <= 255 else 16
     return bits, f"its samples do not say their range: 0 to {2**bits - 1} is taken for black to white"
 
@@ -118,6 +120,8 @@ def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
     if image.mode == "L" and isinstance(key, int):  # a key has the bits of the file, and samples were widened to 8
         maximum = 2 ** min(bits, 8) - 1
         image.info["transparency"] = (key & maximum) * 255 // maximum
+    if image.mode == "1" and isinstance(key, int):
+        image.info["transparency"] = 255 if key else 0  # Pillow 11 leaves it 1
     if isinstance(key, tuple) and max(key) > 255:  # a key of 16 bits; of the samples, the upper 8 are left
         image.info["transparency"] = tuple(value >> 8 for value in key)
     if not image.has_transparency_data:
@@ -130,7 +134,7 @@ def _wide_gray(image: Image.Image, bits: int, key: object) -> tuple[Pixels, Pixe
     wide = np.asarray(image).astype(np.uint32)
     if image.format == "JPEG2000":
         wide >>= 16 - bits  # Pillow has put zeros behind
-    widened = image.format == "PPM" or image.mode != "I" and image.format not in ("TIFF", "JPEG2000")
+    widened = image.format == "PPM" or (image.mode != "I" and image.format not in ("TIFF", "JPEG2000"))
     maximum = 65535 if widened else 2**bits - 1
     narrow = to_bytes(wide, maximum)
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # white is zero, and Pillow has not turned that round

@@ -6,7 +6,7 @@ is converted, what cannot is left out with a note.
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from PIL import Image, ImageCms
@@ -83,7 +83,8 @@ def _text(value: Any) -> str | bytes:
 
 
 def _pair(value: Any) -> tuple[float, float]:
-    """Two numbers, or one that counts for both directions."""
+    if isinstance(value, Set | Mapping):  # which have no order
+        raise TypeError("no pair")
     across, down = (_number(each) for each in value)
     return across, down
 

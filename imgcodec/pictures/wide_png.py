@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imgcodec.pictures import chunks
 from imgcodec.pictures.modes import Pixels, to_bytes
 
 _MODES = {2: ("RGB;16B", "RGB;16L"), 4: ("RGBA",), 6: ("RGBA;16B", "RGBA;16L")}  # by colour type
@@ -45,6 +46,8 @@ def read(data: bytes, key: object) -> tuple[Pixels, Pixels | None]:
 
 
 def _decoded(data: bytes, raw_mode: str) -> NDArray[np.uint8]:
+    parts = chunks.parts(data)
+    data = chunks.without(parts, {name for name, _ in parts if name[:1].islower()}) if parts else data  # pixels only
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         image.tile = [part._replace(args=raw_mode) for part in image.tile]  # type: ignore[attr-defined]
         return np.asarray(image)

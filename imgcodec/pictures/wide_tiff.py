@@ -27,7 +27,6 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _STRIPS, _CHANNELS, _STRIP_ROWS, _STRIP_BYTES, _PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _SAMPLE_FORMAT = 322, 323, 324, 325, 338, 339
-_ORIENTATION = 274
 _UNKNOWN_TAG = 65000  # and the one behind it: nobody's
 
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # integers: BYTE, SHORT, LONG, LONG8
@@ -44,7 +43,7 @@ class Layout:
     bits: per sample, 1 to 16. photometric: WHITE_IS_ZERO, BLACK_IS_ZERO or RGB. channels: of a pixel, of which the
     first are colours. alpha: which of them is alpha, or None; associated: the colours are multiplied by it.
     planes: the channels lie one after the other. difference: each sample is the difference to its left neighbour.
-    rows, columns: of a strip or tile. offsets, lengths: of strips or tiles, in bytes. turn: orientation, 1 to 8.
+    rows, columns: of a strip or tile. offsets, lengths: of strips or tiles, in bytes.
     """
 
     order: str
@@ -64,7 +63,6 @@ class Layout:
     columns: int
     offsets: tuple[int, ...]
     lengths: tuple[int, ...]
-    turn: int
 
     @property
     def gray(self) -> bool:
@@ -96,7 +94,9 @@ def layout(data: bytes) -> Layout | None:
     rows = min(first(_TILE_HEIGHT, 0) if tiled else first(_STRIP_ROWS, height), height)
     columns = first(_TILE_WIDTH, 0) if tiled else width
     colours = 3 if photometric == RGB else 1
-    extra = (tags.get(_EXTRA) or ((_UNASSOCIATED,) if (colours, channels) == (3, 4) else ()))[: max(channels - colours, 0)]
+    extra = (tags.get(_EXTRA) or ((_UNASSOCIATED,) if (colours, channels) == (3, 4) else ()))[
+        : max(channels - colours, 0)
+    ]
     alpha = next((i for i, kind in enumerate(extra) if kind in (_ASSOCIATED, _UNASSOCIATED, _CORELS)), None)
     planes = first(_PLANAR, 1) == 2 and channels > 1
     sound = (
@@ -119,7 +119,7 @@ def layout(data: bytes) -> Layout | None:
         alpha=None if alpha is None else colours + alpha,
         associated=alpha is not None and extra[alpha] == _ASSOCIATED, planes=planes,
         difference=predictor == 2 and first(_COMPRESSION, 1) != 1, tiled=tiled, rows=rows, columns=columns,
-        offsets=offsets, lengths=tags.get(_TILE_BYTES if tiled else _STRIP_BYTES) or (), turn=first(_ORIENTATION, 1),
+        offsets=offsets, lengths=tags.get(_TILE_BYTES if tiled else _STRIP_BYTES) or (),
     )  # fmt: skip
 
 
@@ -151,8 +151,8 @@ def stand_in(data: bytes) -> bytes:
 
 
 def read(data: bytes, found: Layout) -> tuple[Pixels, Pixels | None]:
-    """Pixels (H, W, 3) and alpha (H, W) or None, both uint8, rounded, not multiplied by alpha and turned upright as
-    the orientation says. Raises whatever Pillow raises for damaged strips."""
+    """Pixels (H, W, 3) and alpha (H, W) or None, both uint8, rounded, not multiplied by alpha and not turned. Raises
+    whatever Pillow raises for damaged strips."""
     pixels = np.empty((found.height, found.width, 3), np.uint8)
     alpha = None if found.alpha is None else np.empty((found.height, found.width), np.uint8)
     maximum = 2**found.bits - 1
@@ -171,7 +171,7 @@ def read(data: bytes, found: Layout) -> tuple[Pixels, Pixels | None]:
 
 _NEEDED = {
     _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _STRIPS, _CHANNELS, _STRIP_ROWS, _STRIP_BYTES,
-    _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _SAMPLE_FORMAT, _ORIENTATION,
+    _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _EXTRA, _SAMPLE_FORMAT,
 }  # fmt: skip
 
 _Place: TypeAlias = tuple[int, int, int, int]  # of an entry, its type, its number of values, and where they are
@@ -260,7 +260,9 @@ def _append_directory(bytewise: bytearray, found: Layout, per_row: int, parts: s
         for tag, values in sorted(tags.items()):
             short = tag in (_BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _CHANNELS)
             packed = struct.pack(f"{found.order}{len(values)}{'H' if short else 'I'}", *values)
-            value = packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack(found.order + "I", outside + len(behind))
+            value = (
+                packed.ljust(4, b"\0") if len(packed) <= 4 else struct.pack(found.order + "I", outside + len(behind))
+            )
             entries += struct.pack(found.order + "HHI", tag, 3 if short else 4, len(values)) + value
             behind += packed if len(packed) > 4 else b""
     except struct.error:  # a number of more than 32 bits: it points behind the end of any file
