@@ -35,9 +35,10 @@ def read(data: bytes, key: object) -> tuple[Pixels, Pixels | None]:
     for top in range(0, height, step):
         rows = slice(top, top + step)
         if data[25] == _GRAY_WITH_ALPHA:
-            samples = passes[0][rows, :, ::2].astype(np.uint32) << 8 | passes[0][rows, :, 1::2]
+            upper, lower = passes[0][rows, :, ::2], passes[0][rows, :, 1::2]
         else:
-            samples = passes[0][rows].astype(np.uint32) << 8 | passes[1][rows]
+            upper, lower = passes[0][rows], passes[1][rows]
+        samples = upper.astype(np.uint32) * np.uint32(256) + lower
         reduced = to_bytes(samples, 65535)
         pixels[rows] = reduced[..., :1] if data[25] == _GRAY_WITH_ALPHA else reduced[..., :3]
         if alpha is not None:
@@ -49,5 +50,5 @@ def _decoded(data: bytes, raw_mode: str) -> NDArray[np.uint8]:
     parts = chunks.parts(data)
     data = chunks.without(parts, {name for name, _ in parts if name[:1].islower()}) if parts else data  # pixels only
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        image.tile = [part._replace(args=raw_mode) for part in image.tile]  # type: ignore[attr-defined]
+        image.tile = [part._replace(args=raw_mode) for part in image.tile]
         return np.asarray(image)

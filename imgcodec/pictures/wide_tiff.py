@@ -32,6 +32,7 @@ _UNKNOWN_TAG = 65000  # and the one behind it: nobody's
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # integers: BYTE, SHORT, LONG, LONG8
 _BYTEWISE = {1, 5, 8, 32773, 32946, 34925, 50000}  # none, LZW, deflate, PackBits, deflate again, LZMA, Zstandard
 _MAX_CHANNELS = 6  # as Pillow
+_UNSIGNED, _UNDEFINED = 1, 4  # formats of samples; readers take the second for the first
 _ASSOCIATED, _UNASSOCIATED, _CORELS = 1, 2, 999  # kinds of alpha; the last is what Corel Draw writes for the second
 _BLOCK = 2**20  # samples that are worked on at a time
 
@@ -104,7 +105,7 @@ def layout(data: bytes) -> Layout | None:
         and colours <= channels <= _MAX_CHANNELS
         and 1 <= bits[0] <= 16
         and set(bits) == {bits[0]}
-        and set(sample_format) == {1}
+        and set(sample_format) in ({_UNSIGNED}, {_UNDEFINED})
         and photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
         and first(_COMPRESSION, 1) in _BYTEWISE
         and (predictor == 1 or (predictor == 2 and bits[0] in (8, 16)))
@@ -283,7 +284,7 @@ def _apart(rows: Pixels, found: Layout, per_row: int) -> Wide:
         first, skipped = places // 8, (places % 8).astype(np.uint32)
         wide = np.pad(rows, ((0, 0), (0, 2))).astype(np.uint32)  # a sample reaches into three bytes at most
         window = wide[:, first] << 16 | wide[:, first + 1] << 8 | wide[:, first + 2]
-        samples = window >> (np.uint32(24 - found.bits) - skipped) & np.uint32(2**found.bits - 1)
+        samples = (window >> (np.uint32(24 - found.bits) - skipped)).astype(np.uint32) & np.uint32(2**found.bits - 1)
     return samples.reshape(len(rows), found.width, per_row)
 
 

@@ -40,8 +40,9 @@ class Hostile:
 
 
 VALUES = (
-    None, 0, 5, -1, 2**40, 5.5, float("nan"), float("inf"), "text", "", b"", b"bytes", bytearray(b"x"), True, (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), [1, 2, 3], (1.5, "a"), {}, {"a": 1}, {1}, Ellipsis, object(),
-    np.int64(3), np.float32(3), np.arange(3), np.zeros((2, 2)), Fraction(1, 3), Hostile(), Image.Exif(), int, len,
+    None, 0, 5, -1, 2**40, 5.5, float("nan"), float("inf"), True, "text", "", b"", b"bytes", bytearray(b"x"),
+    memoryview(b"x"), (), (1,), (1, 2), (1, 2, 3), (1, 2, 3, 4), [1, 2, 3], (1.5, "a"), {}, {"a": 1}, {1}, Ellipsis,
+    object(), Hostile(), np.int64(3), np.float32(3), np.arange(3), np.zeros((2, 2)), Fraction(1, 3), Image.Exif(), int,
 )  # fmt: skip
 
 
