@@ -18,6 +18,7 @@ _LAST_BYTES = 12
 _COEFFICIENTS = 64
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _RESTART_INTERVAL = b"\xff\xdd"
+_MARKER = re.compile(rb"\xff([^\0\xff\xd0-\xd8])")  # one with a segment, or the end
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 # What may have followed in a JPEG: its Huffman codes read each of them as something else. 0xFF is followed by 0 there.
 _FOLLOWING = (b"", b"\xff\0" * 64, b"\xaa" * 128, b"\x6d\xb6\xdb" * 40, bytes(range(1, 255)))
@@ -103,19 +104,14 @@ def _every_coefficient_is_there(data: bytes) -> bool:
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """The markers of a JPEG up to its end, and what their segments hold; coded data and restarts are passed over."""
     offset = 2
-    while 0 <= (offset := data.find(b"\xff", offset)) < len(data) - 1:
-        marker = data[offset + 1]
-        if marker == 0xFF:  # a fill byte
-            offset += 1
-        elif marker in (0, 0xD8) or 0xD0 <= marker <= 0xD7:
-            offset += 2
-        elif marker == _JPEG_END[1]:
+    while found := _MARKER.search(data, offset):
+        marker, offset = found[1][0], found.end()
+        if marker == _JPEG_END[1]:
             yield marker, b""
             return
-        else:
-            (size,) = struct.unpack_from(">H", data, offset + 2)
-            yield marker, data[offset + 4 : offset + 2 + size]
-            offset += 2 + size
+        (size,) = struct.unpack_from(">H", data, offset)
+        yield marker, data[offset + 2 : offset + size]
+        offset += size
 
 
 def _jpeg_ends(data: bytes) -> bool:

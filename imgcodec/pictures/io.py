@@ -361,14 +361,14 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
     if getattr(image, "is_animated", False):
         several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
         notes.append(f"only the first of its {several} is kept")
-    if end_note := ends.note(data):
-        notes.append(end_note)
     bits = wide.bits if wide else modes.bit_depth(image, data)
     gray = wide.gray if wide else modes.is_gray(image)
     if not wide:
         image.load()
+    if end_note := ends.note(data):
+        notes.append(end_note)
     image, info_notes = pil_info.checked(image)
-    if image.mode == "I" and image.format != "PPM":
+    if not wide and image.mode == "I" and image.format != "PPM":
         bits, note = modes.guessed_depth(image)
         notes.append(note)
     if bits > 8:

@@ -1,6 +1,7 @@
 """Files that lack only their end are read with a word; those that lack more stay damaged."""
 
 import io
+import time
 
 import numpy as np
 import pytest
@@ -108,3 +109,11 @@ class TestOtherFormats:
     @pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF", "BMP", "PPM"])
     def test_other_formats_have_no_end_that_is_looked_for(self, format: str) -> None:
         assert not ends.note(file_of(Image.fromarray(colours()), format))
+
+
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\0", b"\xff\xff\0", b"\xff\xe0\0\2", b"\xff\xda\0\2"])
+def test_the_end_is_looked_for_in_linear_time(filling: bytes) -> None:
+    begun = time.process_time()
+    assert ends.mended_jpeg(b"\xff\xd8\xff\xda" + filling * (2**20 // len(filling))) is None
+    assert ends.note(b"\xff\xd8" + filling * (2**20 // len(filling))) is not None
+    assert time.process_time() - begun < 5
