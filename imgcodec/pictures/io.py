@@ -23,7 +23,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.pictures import chunks, extended_xmp, metadata, modes
+from imgcodec.pictures import chunks, ends, extended_xmp, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.metadata import Density
 from imgcodec.pictures.modes import Pixels
 from imgcodec.storage import files
@@ -110,13 +110,7 @@ def load(
     if isinstance(source, np.ndarray):
         return _from_array(source, max_pixels)
     if isinstance(source, Image.Image):
-        _check_size(source.size, max_pixels)
-        try:
-            return _from_image(source, b"")
-        except CodecError:
-            raise
-        except Exception as error:  # a PIL image decodes its file late
-            raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
+        return _from_pil(source, max_pixels)
     if isinstance(source, bytes):
         return _from_bytes(source, "The input", max_pixels)
     if isinstance(source, str | PathLike) or hasattr(source, "read"):
@@ -242,6 +236,38 @@ def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:
     return Picture(np.ascontiguousarray(samples[..., :3]), alpha)
 
 
+def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
+    _check_size(image.size, max_pixels)
+    data = _file_of(image, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
+    try:
+        with _own_limit():
+            return _from_image(image, data, wide_tiff.preferred_layout(data))
+    except CodecError:
+        raise
+    except Exception as error:  # a PIL image decodes its file late
+        if data:  # which may lack only its end, or have damaged metadata
+            return _from_bytes(data, "The image", max_pixels)
+        raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
+
+
+def _file_of(image: Image.Image, room: int) -> bytes:
+    """The file of a PIL image that is opened, but not decoded yet; empty where it is not known, or over `room`.
+
+    Of what is decoded, Pillow does not say how many bits the samples had, and whether white was zero.
+    """
+    file = getattr(image, "fp", None)
+    if not getattr(image, "tile", None) or file is None or image.tell() != 0:
+        return b""
+    try:
+        place = file.tell()
+        file.seek(0)
+        data = file.read(room + 1)
+        file.seek(place)
+    except (OSError, ValueError):  # it is closed, or cannot go back
+        return b""
+    return data if len(data) <= room else b""
+
+
 def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
     if not data:
         raise InvalidFileError(f"{name} is empty.")
@@ -250,13 +276,27 @@ def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
     except InvalidFileError as error:
         raise InvalidFileError(f"{name}: {error}") from None
     except Exception as error:
-        without = _decode_without_metadata(data, max_pixels)
+        without = _decode_without_end(data, max_pixels) or _decode_without_metadata(data, max_pixels)
         if without is None:  # it was not the metadata: the first error counts
             if isinstance(error, UnidentifiedImageError):
                 raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
             raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
         picture = without
     picture.file_bytes = len(data)
+    return picture
+
+
+def _decode_without_end(data: bytes, max_pixels: int) -> Picture | None:
+    """The picture of a JPEG that lacks only its end; None for any other file."""
+    with _own_limit():
+        mended = ends.mended_jpeg(data)
+    if mended is None:
+        return None
+    try:
+        picture = _decode(mended, max_pixels)
+    except Exception:  # there are damaged metadata, too
+        return None
+    picture.notes.insert(0, ends.NOTE)
     return picture
 
 
@@ -288,9 +328,18 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":  # Pillow allocates its canvas when it opens the file
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
         _check_size((width, height), max_pixels)
-    with _own_limit(), Image.open(io.BytesIO(data), formats=_READ) as image:
-        _check_size(image.size, max_pixels)
-        return _from_image(image, data)
+    with _own_limit():
+        wide = wide_tiff.preferred_layout(data)
+        try:
+            image = Image.open(io.BytesIO(data), formats=_READ)
+        except UnidentifiedImageError:
+            wide = wide_tiff.layout(data)
+            if wide is None:
+                raise
+            image = Image.open(io.BytesIO(wide_tiff.stand_in(data)), formats=["TIFF"])
+        with image:
+            _check_size(image.size, max_pixels)
+            return _from_image(image, data, wide)
 
 
 @contextmanager
@@ -305,16 +354,26 @@ def _own_limit() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _from_image(image: Image.Image, data: bytes) -> Picture:
-    """A Picture from a PIL image. data: the bytes of its file; empty where they are not known."""
+def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) -> Picture:
+    """A Picture from a PIL image. data: the bytes of its file; empty where they are not known. wide: how the samples
+    lie in it, where Pillow is not to decode them."""
     notes: list[str] = []
     if getattr(image, "is_animated", False):
         several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
         notes.append(f"only the first of its {several} is kept")
-    bits = modes.bit_depth(image, data)
-    image.load()
+    bits = wide.bits if wide else modes.bit_depth(image, data)
+    gray = wide.gray if wide else modes.is_gray(image)
+    if not wide:
+        image.load()
+    if end_note := ends.note(data):
+        notes.append(end_note)
+    image, info_notes = pil_info.checked(image)
+    if not wide and image.mode == "I" and image.format != "PPM":
+        bits, note = modes.guessed_depth(image)
+        notes.append(note)
     if bits > 8:
         notes.append(f"its {bits} bits per sample are reduced to 8")
+    notes += info_notes
 
     exif, exif_note = metadata.read_exif(image)
     xmp, xmp_note = metadata.read_xmp(image)
@@ -322,8 +381,9 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
     icc = metadata.read_icc(image)
     density = metadata.read_density(image, exif)
     notes += metadata.lost(image, data)
-    gray = modes.is_gray(image)
-    if image.mode in ("CMYK", "LAB"):
+    if icc and metadata.icc_space(icc) == "GRAY" and not gray:  # 16-bit gray with alpha that Pillow has made RGBA
+        gray = modes.is_gray_as_rgb(image)
+    if not wide and image.mode in ("CMYK", "LAB"):
         image, note = modes.to_srgb(image, icc)
         icc = None
         notes.append(note)
@@ -331,7 +391,8 @@ def _from_image(image: Image.Image, data: bytes) -> Picture:
         icc = None
         notes.append("its ICC profile is of another colour space and was left out")
 
-    pixels, alpha = modes.to_arrays(image, bits)
+    pixels, alpha = samples.read(image, data, bits, wide)
+    notes += samples.left_out(image, wide)
     turn = metadata.orientation(exif, xmp)
     if turn != metadata.UPRIGHT:
         if image.format != "TIFF":  # which Pillow has turned already

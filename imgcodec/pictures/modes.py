@@ -14,12 +14,19 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 _GRAY = ("1", "L", "LA", "La", "I", "F")
 _PNM_HEAD = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+(\d+)){3}\s")  # the group is the last number, the maximum
-_BITS_PER_SAMPLE = 258  # TIFF tag
+_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
 
 
 def is_gray(image: Image.Image) -> bool:
-    """Whether the image has one colour channel."""
-    return image.mode in _GRAY or image.mode.startswith("I;16")
+    """Whether the image has one colour channel. To be called before it is loaded: Pillow makes RGBA of 16-bit gray
+    with alpha in a PNG, and only forgets then what it was."""
+    return image.mode in _GRAY or image.mode.startswith("I;16") or _raw_mode(image).startswith("LA;")
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How a PNG that Pillow has opened, but not decoded yet, has its samples: `RGB;16B`; empty for all others."""
+    tiles = getattr(image, "tile", None)
+    return str(tiles[0][3]) if image.format == "PNG" and tiles else ""
 
 
 def bit_depth(image: Image.Image, data: bytes) -> int:
@@ -41,7 +48,10 @@ def bit_depth(image: Image.Image, data: bytes) -> int:
 def _stated(image: Image.Image, data: bytes) -> int:
     """The bit depth that a file's header states."""
     if image.format == "PNG":
-        return data[24] if data else _raw_depth(image)
+        if data:
+            return data[24]
+        raw_mode = _raw_mode(image)
+        return int((re.findall(r";(\d+)", raw_mode) or [8])[0]) if raw_mode else _depth_of_key(image)
     if image.format == "TIFF":
         value = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, 8)
         return max(value) if isinstance(value, tuple) else int(value)
@@ -54,9 +64,45 @@ def _stated(image: Image.Image, data: bytes) -> int:
     return 16 if image.mode.startswith("I") else 8
 
 
-def _raw_depth(image: Image.Image) -> int:
-    """The bit depth of a PNG that Pillow has opened, but not decoded yet: its raw mode has a name like `RGB;16B`."""
-    return int(re.findall(r";(\d+)", str(getattr(image, "tile", [])[0][3]))[0])
+def _depth_of_key(image: Image.Image) -> int:
+    """The bit depth of a PNG that Pillow has decoded to 8 bits, as far as its colour key tells, which has the bits of
+    the file: one of two bits is 3 where white is 255."""
+    key = image.info.get("transparency")
+    if image.mode == "RGB" and isinstance(key, tuple) and max(key) > 255:
+        return 16
+    if image.mode == "L" and isinstance(key, int):
+        levels = np.flatnonzero(image.histogram())
+        for bits in (2, 4):
+            if 0 <= key < 2**bits and not (levels % (255 // (2**bits - 1))).any():
+                return bits
+    return 8
+
+
+def is_gray_as_rgb(image: Image.Image) -> bool:
+    """Whether an image of three colour channels, and perhaps alpha, has the same in each."""
+    if image.mode not in ("RGB", "RGBA"):
+        return False
+    red, green, blue = image.split()[:3]
+    return red.tobytes() == green.tobytes() == blue.tobytes()
+
+
+def to_bytes(samples: NDArray[np.uint32], maximum: int) -> Pixels:
+    """Samples 0 .. maximum (at most 65535) as 0 .. 255, rounded."""
+    return ((samples * np.uint32(255) + np.uint32(maximum // 2)) // np.uint32(maximum)).astype(np.uint8)
+
+
+def guessed_depth(image: Image.Image) -> tuple[int, str]:
+    """Bits per sample of an image of the mode I, which has 32, and a note on the range that is taken for theirs.
+
+    Raises InvalidFileError for samples below 0 and over 65535.
+    """
+    low, high = (int(value) for value in image.getextrema())  # type: ignore[arg-type] # one channel, two numbers
+    if low < 0 or high > 65535:
+        raise InvalidFileError(
+            "Samples below 0 or over 65535 have no range that is known; convert them to 16 bits first."
+        )
+    bits = 8 if high <= 255 else 16
+    return bits, f"its samples do not say their range: 0 to {2**bits - 1} is taken for black to white"
 
 
 def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
@@ -68,20 +114,33 @@ def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
             "Floating-point samples have no range that is known; convert them to 8 or 16 bits first."
         )
     if image.mode.startswith("I"):
-        wide = np.asarray(image)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise InvalidFileError("Samples of more than 16 bits are not read; convert them to 16 bits first.")
-        narrow = ((wide.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        alpha = np.where(wide == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
-        return np.repeat(narrow[..., None], 3, axis=2), alpha
+        return _wide_gray(image, bits, key)
     if image.mode == "La":
         image = image.convert("LA")
-    if bits > 8 and isinstance(key, tuple):  # the key has 16 bits, what Pillow has decoded has their upper 8
+    if image.mode == "L" and isinstance(key, int):  # a key has the bits of the file, and samples were widened to 8
+        maximum = 2 ** min(bits, 8) - 1
+        image.info["transparency"] = (key & maximum) * 255 // maximum
+    if image.mode == "1" and isinstance(key, int):
+        image.info["transparency"] = 255 if key else 0  # Pillow 11 leaves it 1
+    if isinstance(key, tuple) and max(key) > 255:  # a key of 16 bits; of the samples, the upper 8 are left
         image.info["transparency"] = tuple(value >> 8 for value in key)
     if not image.has_transparency_data:
         return np.array(image.convert("RGB")), None
     samples = np.asarray(image.convert("RGBA"))
     return np.ascontiguousarray(samples[..., :3]), np.ascontiguousarray(samples[..., 3])
+
+
+def _wide_gray(image: Image.Image, bits: int, key: object) -> tuple[Pixels, Pixels | None]:
+    wide = np.asarray(image).astype(np.uint32)
+    if image.format == "JPEG2000":
+        wide >>= 16 - bits  # Pillow has put zeros behind
+    widened = image.format == "PPM" or (image.mode != "I" and image.format not in ("TIFF", "JPEG2000"))
+    maximum = 65535 if widened else 2**bits - 1
+    narrow = to_bytes(wide, maximum)
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # white is zero, and Pillow has not turned that round
+        narrow = 255 - narrow
+    alpha = np.where(wide == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
+    return np.repeat(narrow[..., None], 3, axis=2), alpha
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
