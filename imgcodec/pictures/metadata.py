@@ -27,8 +27,7 @@ _READERS: dict[str | None, Callable[[Image.Image, bytes], Findings]] = {
     "TIFF": tiff.read,
     "GIF": gif.read,
     "BMP": bmp.read,
-    "PPM": plain.read_ppm,
-    "QOI": plain.read_qoi,
+    "PPM": plain.read,
     "AVIF": avif.read,
     "JPEG2000": jpeg2000.read,
 }

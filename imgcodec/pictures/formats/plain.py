@@ -1,6 +1,6 @@
-"""PPM and QOI, which hold next to nothing besides pixels: comments, and a word on colours.
+"""PPM, PGM, PBM and PAM (Netpbm), which hold nothing besides pixels but comments.
 
-(Netpbm; the QOI specification, version 1.0.)
+QOI holds a byte that says whether samples are linear, which is informative alone, and which Pillow sets in every file.
 """
 
 import re
@@ -9,12 +9,11 @@ from PIL import Image
 
 from imgcodec.pictures.formats.findings import COMMENT, Findings
 
-_QOI_COLOURS = 13
 _NUMBERS = {**dict.fromkeys((b"P1", b"P4"), 2), **dict.fromkeys((b"P2", b"P3", b"P5", b"P6", b"Pf", b"PF"), 3)}
 _ASCII = (b"P1", b"P2", b"P3")
 
 
-def read_ppm(image: Image.Image, data: bytes) -> Findings:
+def read(image: Image.Image, data: bytes) -> Findings:
     """What a PPM, PGM, PBM or PAM holds: comments in its header, and in pixels that are written as text."""
     kind = data[:2]
     if kind in _ASCII:
@@ -26,8 +25,3 @@ def read_ppm(image: Image.Image, data: bytes) -> Findings:
         match = re.match(rb"P.(?:(?:\s|#[^\r\n]*[\r\n])+[^\s#]+){%d}" % numbers, data[:4096])
         head = match[0] if match else b""
     return Findings(lost=[COMMENT] if b"#" in head else [])
-
-
-def read_qoi(image: Image.Image, data: bytes) -> Findings:
-    """What a QOI holds: whether its samples are linear in light."""
-    return Findings(are_colours_others=data[_QOI_COLOURS : _QOI_COLOURS + 1] == b"\1")
