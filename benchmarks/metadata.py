@@ -234,7 +234,9 @@ def density_of(groups: dict[str, dict[str, str]], path: Path) -> dict[str, dict[
     with Image.open(io.BytesIO(path.read_bytes())) as image:
         image.load()
         dpi = image.info.get("dpi")
-    if dpi and path.suffix in (".png", ".jpg", ".tif"):
+        if path.suffix == ".webp":  # which has no other place for it
+            dpi = [image.getexif().get(tag, 0) for tag in (0x011A, 0x011B)]
+    if dpi and all(dpi) and path.suffix in (".png", ".jpg", ".webp", ".tif"):
         groups["density"] = {"dpi": " ".join(f"{float(number):.1f}" for number in dpi)}
     return groups
 

@@ -11,7 +11,6 @@ from imgcodec.pictures import io as image
         (b"P6 2 1 255\n", []),
         (b"P6\n# made by hand\n2 1\n255\n", ["its comment was left out"]),
         (b"P6 2 1 #c\n255\n", ["its comment was left out"]),
-        (b"P7\n#c\nWIDTH 2\nHEIGHT 1\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n", ["its comment was left out"]),
     ],
 )
 def test_comments_of_a_ppm_are_said(head: bytes, notes: list[str]) -> None:
