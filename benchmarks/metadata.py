@@ -187,7 +187,7 @@ def measure(suffix: str, folder: Path, tags: list[str], codec: TokenCodec) -> li
             note = [line for line in said if words.search(line)]
             rows[group]["formats"][written] = {
                 "kept": len(there) - len(lost),
-                "lost": lost,
+                "lost": lost if len(lost) < len(there) else [],  # where some are kept, by name
                 "said": note if lost else [],
                 "silent": lost if lost and not note else [],
             }
