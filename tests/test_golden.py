@@ -15,7 +15,7 @@ from imgcodec.bitstream.header import RETIRED_PROFILES, Profile, checksum
 from imgcodec.bitstream.sections import SectionType
 from imgcodec.codec import decode_picture
 from imgcodec.model_file.model import open_model
-from imgcodec.pictures import metadata
+from imgcodec.pictures import exif
 
 GOLDEN = Path(__file__).parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
@@ -58,7 +58,7 @@ def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec,
         assert (
             ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(found.icc))).strip() == "sRGB built-in"
         )
-        assert metadata.exif_density(found.exif) == (2835, 2835)
+        assert exif.density(found.exif) == (2835, 2835)
         assert (found.xmp, found.density) == (b"<x:xmpmeta/>", (11811, 5906))
 
     difference = difference_of(tiny_model.decompress(data), name, entry["mode"])

@@ -9,6 +9,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _WEBP_FLAGS = {"ICCP": 0x20, "EXIF": 0x08, "XMP ": 0x04}  # of the header, which announces metadata
 _MARKERS = {0xFE: "COM", **{0xE0 + number: f"APP{number}" for number in range(16)}}
 _SCAN = 0xDA
+TRAILER = "behind the end"
+"""The name of what follows the last chunk of a PNG or WebP."""
 
 Part = tuple[str, bytes]
 
@@ -55,9 +57,12 @@ def _png_parts(data: bytes) -> list[Part]:
     while offset < len(data):
         (size,) = struct.unpack_from(">I", data, offset)
         end = offset + 12 + size
-        found.append((data[offset + 4 : offset + 8].decode("latin-1"), data[offset:end]))
+        name = data[offset + 4 : offset + 8].decode("latin-1")
+        found.append((name, data[offset:end]))
         offset = end
-    return found
+        if name == "IEND":
+            break
+    return [*found, (TRAILER, data[offset:])] if offset < len(data) else found
 
 
 def _jpeg_parts(data: bytes) -> list[Part]:
@@ -77,9 +82,10 @@ def _jpeg_parts(data: bytes) -> list[Part]:
 
 def _webp_parts(data: bytes) -> list[Part]:
     found, offset = [("RIFF", data[:12])], 12
-    while offset + 8 <= len(data):
+    stop = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
+    while offset + 8 <= stop:
         kind, size = struct.unpack_from("<4sI", data, offset)
         end = offset + 8 + size + size % 2
         found.append((kind.decode("latin-1"), data[offset:end]))
         offset = end
-    return found
+    return [*found, (TRAILER, data[offset:])] if offset < len(data) else found

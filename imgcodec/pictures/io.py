@@ -19,12 +19,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.pictures import chunks, ends, extended_xmp, metadata, modes, pil_info, samples, wide_tiff
-from imgcodec.pictures.metadata import Density
+from imgcodec.pictures import carried, chunks, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
+from imgcodec.pictures.exif import Density
+from imgcodec.pictures.formats import png
 from imgcodec.pictures.modes import Pixels
 from imgcodec.storage import files
 
@@ -52,13 +53,8 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "TIFF": {"compression": "tiff_adobe_deflate"},
     "PPM": {},
 }
-# Bytes of ICC, EXIF and XMP together: a sixteenth under a reader's limit, for zstandard may add some to noise.
-_METADATA_ROOM = DEFAULT_LIMITS.metadata_bytes // 16 * 15
 _PIXEL_BYTES = 8  # of 16-bit RGBA, uncompressed
 _FILE_ROOM = 2**26  # bytes of an image file besides its pixels
-_JPEG_SEGMENT = 65533  # bytes in a segment
-_XMP_HEAD = 29
-_JFIF_DENSITY = 65535  # the highest, in dots per inch
 
 # Pillow's limit on pixels is a global variable: one thread at a time may replace it.
 _pillow = threading.Lock()
@@ -140,22 +136,22 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
     Raises CodecError where it cannot hold the picture.
     """
     image = to_pil(picture)
-    carried, notes = _carried(picture, format)
+    options_of_metadata, notes = carried.options(picture, format)
     if picture.alpha is not None and format in ("JPEG", "PPM"):
         image = image.convert(image.mode.removesuffix("A"))
         if picture.alpha.min() < 255:
             notes.append(f"{format} has no transparency, which was left out")
-    options = dict(_OPTIONS[format])
-    if format == "TIFF" and picture.exif:  # libtiff, which compresses, cannot write the directories that EXIF brings
-        options = {}
+    options = _OPTIONS[format]
     try:
         try:
-            return _pillow_encode(image, format, options | carried), notes
+            file = _pillow_encode(image, format, options | options_of_metadata)
         except Exception:
-            if not carried:
+            if not options_of_metadata:
                 raise
             # Pillow parses some of the metadata, and fails. The picture alone is better than nothing.
             return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
+        file, more = carried.finished(file, picture, format)
+        return file, [*notes, *more]
     except Exception as error:
         raise CodecError(
             f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {_reason(error)}."
@@ -170,46 +166,10 @@ def to_pil(picture: Picture) -> Image.Image:
         image.putalpha(Image.fromarray(np.ascontiguousarray(picture.alpha)))
     for name, value in (("icc_profile", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp)):
         if value:
-            image.info[name] = metadata.EXIF_PREFIX + value if name == "exif" else value
+            image.info[name] = exif.PREFIX + value if name == "exif" else value
     if picture.density:
-        image.info["dpi"] = metadata.to_dpi(picture.density)
+        image.info["dpi"] = exif.to_dpi(picture.density)
     return image
-
-
-def _carried(picture: Picture, format: str) -> tuple[dict[str, object], list[str]]:
-    """A picture's metadata as options of Pillow's `save`, and notes on what the format cannot hold."""
-    exif = picture.exif and metadata.EXIF_PREFIX + picture.exif
-    dpi = picture.density and metadata.to_dpi(picture.density)
-    carried: dict[str, object] = {"icc_profile": picture.icc, "exif": exif, "xmp": picture.xmp, "dpi": dpi}
-    notes: list[str] = []
-    if format == "PPM":
-        if any(carried.values()):
-            notes.append("PPM has no metadata, which were left out")
-        carried = {}
-    elif format == "WEBP":
-        if picture.gray and picture.icc:
-            notes.append("WebP has no gray pictures, and its gray ICC profile was left out")
-            del carried["icc_profile"]
-        if picture.density and not picture.exif:
-            carried["exif"] = metadata.exif_of_density(picture.density)
-        elif picture.density != metadata.exif_density(picture.exif):
-            notes.append("WebP has no place for its density, which was left out")
-    elif format == "TIFF":
-        carried |= {"tiffinfo": metadata.tiff_tags(picture.exif, picture.xmp), "exif": None, "xmp": None}
-    elif format == "JPEG":
-        if exif and len(exif) > _JPEG_SEGMENT:
-            del carried["exif"]
-            notes.append("its EXIF is too long for a JPEG and was left out")
-        if picture.xmp and len(picture.xmp) > _JPEG_SEGMENT - _XMP_HEAD:
-            carried["xmp"], carried["extra"] = extended_xmp.split(picture.xmp)
-        if dpi and not all(1 <= round(value) <= _JFIF_DENSITY for value in dpi):
-            del carried["dpi"]
-            notes.append("JPEG cannot state its density, which was left out")
-    elif format == "PNG" and picture.xmp:
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", picture.xmp.decode(errors="replace"))
-        carried |= {"pnginfo": text, "xmp": None}
-    return {name: value for name, value in carried.items() if value}, notes
 
 
 def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) -> bytes:
@@ -331,7 +291,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     with _own_limit():
         wide = wide_tiff.preferred_layout(data)
         try:
-            image = Image.open(io.BytesIO(data), formats=_READ)
+            image = Image.open(io.BytesIO(png.without_metadata(data)), formats=_READ)
         except UnidentifiedImageError:
             wide = wide_tiff.layout(data)
             if wide is None:
@@ -358,9 +318,8 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
     """A Picture from a PIL image. data: the bytes of its file; empty where they are not known. wide: how the samples
     lie in it, where Pillow is not to decode them."""
     notes: list[str] = []
-    if getattr(image, "is_animated", False):
-        several = "pictures" if image.format in ("TIFF", "MPO") else "frames"
-        notes.append(f"only the first of its {several} is kept")
+    if getattr(image, "is_animated", False) and image.format not in ("JPEG", "MPO"):
+        notes.append(f"only the first of its {'pictures' if image.format == 'TIFF' else 'frames'} is kept")
     bits = wide.bits if wide else modes.bit_depth(image, data)
     gray = wide.gray if wide else modes.is_gray(image)
     if not wide:
@@ -375,43 +334,32 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
         notes.append(f"its {bits} bits per sample are reduced to 8")
     notes += info_notes
 
-    exif, exif_note = metadata.read_exif(image)
-    xmp, xmp_note = metadata.read_xmp(image)
-    notes += [note for note in (exif_note, xmp_note) if note]
-    icc = metadata.read_icc(image)
-    density = metadata.read_density(image, exif)
-    notes += metadata.lost(image, data)
-    if icc and metadata.icc_space(icc) == "GRAY" and not gray:  # 16-bit gray with alpha that Pillow has made RGBA
+    found = metadata.read(image, data, gray)
+    notes += [note for note in found.notes if note not in notes]
+    if found.icc and icc.space(found.icc) == "GRAY" and not gray:  # 16-bit gray with alpha that Pillow has made RGBA
         gray = modes.is_gray_as_rgb(image)
     if not wide and image.mode in ("CMYK", "LAB"):
-        image, note = modes.to_srgb(image, icc)
-        icc = None
+        image, note = modes.to_srgb(image, found.icc)
+        found.icc = None
         notes.append(note)
-    elif icc and metadata.icc_space(icc) != ("GRAY" if gray else "RGB"):
-        icc = None
+    elif found.icc and icc.space(found.icc) == "RGB" and gray and image.format == "GIF":
+        gray = False  # Pillow takes a palette of grays for gray, and the profile is of the palette
+    elif found.icc and icc.space(found.icc) != ("GRAY" if gray else "RGB"):
+        found.icc = None
         notes.append("its ICC profile is of another colour space and was left out")
 
     pixels, alpha = samples.read(image, data, bits, wide)
     notes += samples.left_out(image, wide)
-    turn = metadata.orientation(exif, xmp)
-    if turn != metadata.UPRIGHT:
-        if image.format != "TIFF":  # which Pillow has turned already
-            pixels = modes.turned(pixels, turn)
-            alpha = None if alpha is None else modes.turned(alpha, turn)
-        density = density and metadata.turned(density, turn)
-        exif = exif and metadata.upright_exif(exif)
-    xmp = xmp and metadata.upright_xmp(xmp)  # also where it contradicts the EXIF
-    room = _METADATA_ROOM - len(icc or b"")
-    if room < 0:
-        icc, room = None, _METADATA_ROOM
-        notes.append("its ICC profile is over 15 MiB and was left out")
-    if exif and len(exif) > room:
-        exif = None
-        notes.append("its EXIF makes more than 15 MiB of metadata and was left out")
-    if xmp and len(xmp) > room - len(exif or b""):
-        xmp = None
-        notes.append("its XMP makes more than 15 MiB of metadata and was left out")
-    return Picture(pixels, alpha, icc, exif, xmp, gray, density, bits, notes)
+    if found.crop:
+        left, top, right, bottom = found.crop
+        pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
+        alpha = None if alpha is None else np.ascontiguousarray(alpha[top:bottom, left:right])
+    if found.turn != exif.UPRIGHT and not found.is_turned:
+        pixels = modes.turned(pixels, found.turn)
+        alpha = None if alpha is None else modes.turned(alpha, found.turn)
+    metadata.upright(found, (pixels.shape[1], pixels.shape[0]))
+    notes += metadata.limit(found)
+    return Picture(pixels, alpha, found.icc, found.exif, found.xmp, gray, found.density, bits, notes)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

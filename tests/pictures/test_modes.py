@@ -75,7 +75,7 @@ class TestModes:
     @pytest.mark.parametrize("head", [b"P6 2 1 65535\n", b"P6 #c\n2 1\n#d\n65535\n"])
     def test_ppm_of_16_bits_is_noted(self, head: bytes) -> None:
         picture = image.load(head + np.arange(6, dtype=">u2").tobytes())
-        assert picture.notes == ["its 16 bits per sample are reduced to 8"]
+        assert picture.notes[0] == "its 16 bits per sample are reduced to 8"
 
     @pytest.mark.parametrize("mode", ["F", "I"])
     def test_samples_without_a_range_are_refused(self, mode: str) -> None:

@@ -11,7 +11,7 @@ from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
-from imgcodec.pictures import metadata
+from imgcodec.pictures.exif import of_density
 from imgcodec.pictures.io import Picture, to_pil
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections, strip
 
@@ -42,7 +42,7 @@ def test_a_plain_picture_has_no_sections() -> None:
 
 
 def test_a_density_that_exif_states_has_no_section() -> None:
-    exif = metadata.exif_of_density((2835, 2835))
+    exif = of_density((2835, 2835))
     for density, sections in (((2835, 2835), 1), ((2834, 2835), 2)):
         picture = Picture(colours(), exif=exif, density=density)
         assert len(picture_sections(picture)) == sections

@@ -1,0 +1,119 @@
+"""JPEG: ICC profiles in several segments, and what lies in other segments and behind the picture.
+
+Phones put a gain map, a video or more pictures behind the end of the first picture, and index them in XMP, in a
+segment MPF or in a trailer of their own. (ITU-T T.81; CIPA DC-007, multi-picture format; ISO 21496-1.)
+"""
+
+import re
+from collections.abc import Iterable
+
+from PIL import Image
+
+from imgcodec.pictures import icc
+from imgcodec.pictures.formats.findings import (
+    COMMENT,
+    CREDENTIALS,
+    PAST_THE_END,
+    THUMBNAIL,
+    Findings,
+    photoshop,
+    unknown,
+)
+from imgcodec.pictures.xmp import GAIN_MAP, PICTURES, VIDEO
+
+_ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
+_GAIN_MAP_SIGNS = (b"hdrgm:", b"hdr-gain-map", b"hdrgainmap", b"HDRGainMap", _ISO_GAIN_MAP)
+_KEPT_SEGMENTS = (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0")
+_PHOTOSHOP = b"Photoshop 3.0\0"
+_SOI = b"\xff\xd8\xff"
+_MOVIE = re.compile(rb"\0\0[\0-\x0f].ftyp", re.DOTALL)
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in the data of a scan, where others stand for themselves
+_PADDING = b"\0\xff\r\n \t"
+_MOST = 64  # pictures that are looked for behind the first
+
+
+def read(image: Image.Image, data: bytes) -> Findings:
+    """What a JPEG holds. image: opened by Pillow. data: the bytes of the file, empty where they are not known."""
+    segments: list[tuple[str, bytes]] = list(getattr(image, "applist", ()))
+    found = Findings()
+    found.icc, note = icc.joined(body for name, body in segments if name == "APP2")
+    found.notes += [note] if note else []
+    found.lose(*_in_segments(segments))
+    index = any(name == "APP2" and body.startswith(b"MPF\0") for name, body in segments)
+    end = end_of(data) if data else None
+    if end is not None:
+        found.lose(*behind(data[end:]))
+    elif index or getattr(image, "is_animated", False):
+        found.lose(PICTURES)
+    return found
+
+
+def _in_segments(segments: Iterable[tuple[str, bytes]]) -> list[str]:
+    """Names of what the segments hold that is not kept."""
+    names, others = [], []
+    for name, body in segments:
+        if name == "COM":
+            names.append(COMMENT)
+        elif name == "APP0" and body.startswith(b"JFIF\0"):
+            names += [THUMBNAIL] if len(body) > 14 else []
+        elif name == "APP0" and body.startswith(b"JFXX\0"):
+            names.append(THUMBNAIL)
+        elif name == "APP13" and body.startswith(_PHOTOSHOP):
+            names += photoshop(body[len(_PHOTOSHOP) :])
+        elif name == "APP2" and body.startswith(_ISO_GAIN_MAP):
+            names.append(GAIN_MAP)
+        elif name == "APP11" and b"c2pa" in body:
+            names.append(CREDENTIALS)
+        elif not (
+            (name == "APP1" and body.startswith(_KEPT_SEGMENTS))
+            or (name == "APP2" and body.startswith((icc.JPEG_SIGNATURE, b"MPF\0")))
+            or (name == "APP14" and body.startswith(b"Adobe"))  # it says how to read the colours
+            or (name == "APP11" and CREDENTIALS in names)  # further parts of one box
+        ):
+            others.append(name)
+    return [*names, *unknown("data in segment", others, "data in segments")]
+
+
+def end_of(data: bytes, start: int = 0) -> int | None:
+    """The place behind the end of the JPEG that starts at a place; None where it has no end."""
+    place = start + 2
+    while data[place : place + 1] == b"\xff" and place + 4 <= len(data) + 2:
+        marker = data[place + 1 : place + 2]
+        if marker == b"\xff":  # a fill byte
+            place += 1
+        elif marker == b"\xd9":
+            return place + 2
+        else:
+            size = int.from_bytes(data[place + 2 : place + 4], "big")
+            if size < 2:
+                return None
+            place += 2 + size
+            if marker == b"\xda":
+                match = _MARKER.search(data, place)
+                if match is None:
+                    return None
+                place = match.start()
+    return None
+
+
+def behind(rest: bytes) -> list[str]:
+    """Names of what is in the bytes behind a picture; none where they are padding."""
+    if not rest.strip(_PADDING):
+        return []
+    movie = _MOVIE.search(rest)
+    names = [VIDEO] if movie or b"MotionPhoto_Data" in rest[-4096:] else []
+    pictures = rest[: movie.start()] if movie else rest
+    place, end = pictures.find(_SOI), 0
+    for _ in range(_MOST):
+        if place < 0:
+            break
+        next_end = end_of(pictures, place)
+        if next_end is None:
+            break
+        end = next_end
+        picture = pictures[place:end]
+        names.append(GAIN_MAP if any(sign in picture for sign in _GAIN_MAP_SIGNS) else PICTURES)
+        place = pictures.find(_SOI, end)
+    if not names:
+        names.append(PAST_THE_END)
+    return sorted(set(names))

@@ -1,0 +1,80 @@
+"""TIFF: tags that describe the picture are kept as EXIF, others are said."""
+
+import numpy as np
+import pytest
+from made_pictures import XMP, colours, file_of
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from imgcodec.pictures import io as image
+from imgcodec.pictures.formats import tiff
+
+
+def tiff_of(kinds: dict[int, int] | None = None, **tags: object) -> bytes:
+    """A TIFF with tags t<number>; kinds: their types, where Pillow would choose others."""
+    directory = ImageFileDirectory_v2()
+    for name, value in tags.items():
+        number = int(name[1:])
+        directory.tagtype[number] = (kinds or {}).get(number, directory.tagtype.get(number, 0))
+        if not directory.tagtype[number]:
+            del directory.tagtype[number]
+        directory[number] = value
+    return file_of(Image.fromarray(colours()), "TIFF", tiffinfo=directory)
+
+
+DESCRIPTIVE = {
+    "t269": "document",
+    "t285": "page",
+    "t297": (1, 2),
+    "t316": "host",
+    "t337": "printer",
+    "t18246": 4,
+    "t33550": (0.5, 0.5, 0.0),
+    "t34735": (1, 1, 0, 1),
+    "t40091": b"t\0i\0",
+}
+
+
+@pytest.mark.parametrize("tag", DESCRIPTIVE)
+@pytest.mark.parametrize("format", ["TIFF", "PNG", "JPEG", "WEBP"])
+def test_tags_that_describe_the_picture_are_kept(tag: str, format: str) -> None:
+    picture = image.load(tiff_of(**{tag: DESCRIPTIVE[tag]}))
+    assert picture.notes == []
+    again = image.load(image.encode(picture, format)[0])
+    kept = Image.Exif()
+    kept.load(again.exif or b"")
+    assert kept[int(tag[1:])] == DESCRIPTIVE[tag]
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "notes"),
+    [
+        ("t33723", b"\x1c\2\x19\0\1a", ["its IPTC record was left out"]),
+        ("t34377", b"8BIM\4\4\0\0\0\0\0\2ab", ["its IPTC record was left out"]),
+        ("t34377", b"8BIM\7\xd0\0\0\0\0\0\2ab", ["its Photoshop resources were left out"]),
+        ("t37724", b"Adobe Photoshop Document Data Block\0", ["its Photoshop layers were left out"]),
+        ("t330", 8, ["only the first of its pictures is kept"]),
+        ("t400", 8, ["its TIFF tag 400 was left out"]),
+        (
+            "t319",
+            (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
+        )
+        * 1
+        + (["its colours are not sRGB, but are taken as such, for it has no ICC profile"],),
+        ("t319", (0.64, 0.33, 0.3, 0.6, 0.15, 0.06), []),
+    ],
+)
+def test_what_is_not_kept_is_said(tag: str, value: object, notes: list[str]) -> None:
+    picture = image.load(tiff_of({330: 4, 34377: 1}, **{tag: value}))
+    assert picture.notes == notes
+    assert np.array_equal(picture.pixels, colours())
+
+
+def test_xmp_that_is_not_utf8_is_the_same_bytes() -> None:
+    assert image.load(tiff_of({700: 1}, t700=b"<a>Zo\xeb</a>")).xmp == b"<a>Zo\xeb</a>"
+    assert image.load(tiff_of(t700=XMP)).xmp == XMP
+
+
+def test_layout_is_not_descriptive() -> None:
+    assert not any(tiff.is_descriptive(tag) for tag in (256, 258, 273, 279, 320, 330, 338, 513, 700, 34665, 34675))
+    assert all(tiff.is_descriptive(int(tag[1:])) for tag in DESCRIPTIVE)
