@@ -9,6 +9,7 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 """
 
 import io
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ _FILE_ROOM = 2**26  # bytes of an image file besides its pixels
 
 # Pillow's limit on pixels is a global variable: one thread at a time may replace it.
 _pillow = threading.Lock()
+_pillow_limits: list[int | None] = []  # the limit that was replaced, while it is
 
 
 @dataclass
@@ -306,12 +308,29 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
 def _own_limit() -> Iterator[None]:
     """Switches Pillow's limit on pixels off, which warns at 89 and refuses at 178 megapixels; ours is exact."""
     with _pillow:
-        limit = Image.MAX_IMAGE_PIXELS
+        _pillow_limits.append(Image.MAX_IMAGE_PIXELS)
         Image.MAX_IMAGE_PIXELS = None
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            _restore_limit()
+
+
+def _restore_limit() -> None:
+    for limit in _pillow_limits:
+        Image.MAX_IMAGE_PIXELS = limit
+    _pillow_limits.clear()
+
+
+def _forget_other_threads() -> None:
+    """In a forked child, which has none of the threads that were reading and would unlock."""
+    global _pillow
+    _pillow = threading.Lock()
+    _restore_limit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) -> Picture:

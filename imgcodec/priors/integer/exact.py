@@ -17,6 +17,7 @@ at most once, so if the bounds of all layers of a prior together stay below 2**2
 """
 
 import math
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -278,7 +279,7 @@ def exact_arithmetic() -> Iterator[None]:
 
 _settings_lock = threading.Lock()
 _settings_users = 0
-_settings_before: list[object] = []
+_settings_before: list[object] = []  # empty where nothing is changed
 
 
 @contextmanager
@@ -297,8 +298,25 @@ def _strict_settings() -> Iterator[None]:
         with _settings_lock:
             _settings_users -= 1
             if not _settings_users:
-                for (owner, name, _), value in zip(settings, _settings_before, strict=True):
-                    setattr(owner, name, value)
+                _restore_settings()
+
+
+def _restore_settings() -> None:
+    global _settings_before
+    for (owner, name, _), value in zip(_precision_settings(), _settings_before, strict=False):
+        setattr(owner, name, value)
+    _settings_before = []
+
+
+def _forget_other_threads() -> None:
+    """In a forked child, which has none of the threads that were inside and would leave."""
+    global _settings_lock, _settings_users
+    _settings_lock, _settings_users = threading.Lock(), 0
+    _restore_settings()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def _precision_settings() -> list[tuple[object, str, object]]:
