@@ -20,7 +20,7 @@ import typer
 import imgcodec
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.cli import bench, compress, data, decompress, generate, info, models, tokenize, train, verify
-from imgcodec.cli.options import say
+from imgcodec.cli.options import say, sentence
 from imgcodec.waiting import wait_passively
 
 Parameters = ParamSpec("Parameters")
@@ -38,6 +38,9 @@ def main() -> None:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(raw), sys.stdout.encoding, sys.stdout.errors, line_buffering=True
         )
+    for stream in (sys.stdout, sys.stderr):  # which may be of ASCII alone, and names are not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # What Pillow warns of is told as a note on the picture, where it matters.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
@@ -59,8 +62,18 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(error.format_message(), err=True)
         else:
-            say(f"imgcodec: {sentence(error.format_message())} See imgcodec --help for all options.")
+            from imgcodec.cli.usage import usage_sentence
+
+            say(f"imgcodec: {usage_sentence(error, sys.argv[1:], commands())}")
     end(code if isinstance(code, int) else 0)
+
+
+def commands() -> set[str]:
+    """All commands: `imgcodec data`, `imgcodec data pack` ..."""
+    root = typer.main.get_command(app)
+    groups = getattr(root, "commands", {})
+    inner = {f"imgcodec {name} {command}" for name, group in groups.items() for command in getattr(group, "commands", ())}
+    return {f"imgcodec {name}" for name in groups} | inner
 
 
 def end(code: int) -> NoReturn:
@@ -104,12 +117,6 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             fail(f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where).", 1)
 
     return run
-
-
-def sentence(message: str) -> str:
-    """On one line, with a full stop."""
-    line = " ".join(message.split())
-    return line if line.endswith((".", "?", "!")) else f"{line}."
 
 
 def fail(message: str, exit_code: int) -> NoReturn:

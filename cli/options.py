@@ -120,6 +120,12 @@ def say(message: str) -> None:
         typer.echo(printable(message), err=True)
 
 
+def sentence(message: str) -> str:
+    """On one line, with a full stop."""
+    line = " ".join(message.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."
+
+
 def leave(failures: list[CodecError]) -> None:
     """Raises Exit with the code of the worst failure, if there is any."""
     if failures:
