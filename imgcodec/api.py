@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from imgcodec.recovery import Recovery
 from imgcodec.storage.files import FileLike, contents
 from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
 
-ImageLike: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Tensor
+ImageLike: TypeAlias = FileLike | Image.Image | NDArray[np.uint8] | Tensor
 """A path, the bytes of an image file, a binary file object, a PIL image of any mode, samples uint8 (H, W), (H, W, 1),
 (H, W, 3) or (H, W, 4), or a tensor uint8 (3, H, W)."""
 
@@ -214,7 +214,7 @@ def compress(
     (H, W, 4), or a tensor uint8 (3, H, W). What is lost of it on the way is warned of (LossWarning).
 
     quality: 0..100, may be fractional; 50 by default. Instead of it one target: target_size in bytes, at most 2 % under
-    it; target_bpp, the same in bits per pixel; target_psnr in dB, within 0.1; target_ssimulacra2, within 1. Models of
+    it; target_bpp, the same in bits per pixel; target_psnr in dB, at most 0.1 over it; target_ssimulacra2, at most 1 over it. Models of
     one rate take neither. tune: psnr or visual, which is the default of models that have it, except with a target_psnr.
     effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory; what it chooses
     differs between machines. model, device: as in `load_model`; the model is loaded once.
@@ -391,7 +391,7 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:
-    if not isinstance(value, Sequence) or len(value) != 2:
+    if not isinstance(value, Sequence | np.ndarray) or len(value) != 2:
         raise UsageError(f"The {name} is two whole numbers, not {value!r:.40}.")
     first, second = (_whole(f"{name}'s side", side) for side in value)
     return first, second

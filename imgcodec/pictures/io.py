@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
 from imgcodec.pictures import carried, chunks, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
@@ -97,7 +98,7 @@ class Picture:
 
 
 def load(
-    source: str | PathLike[str] | bytes | BinaryIO | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels
+    source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels
 ) -> Picture:
     """A Picture from a path (`-` is standard input), a file's bytes, a binary file object, a PIL image of any mode, or
     an array uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha.
@@ -109,8 +110,8 @@ def load(
         return _from_array(source, max_pixels)
     if isinstance(source, Image.Image):
         return _from_pil(source, max_pixels)
-    if isinstance(source, bytes):
-        return _from_bytes(source, "The input", max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(bytes(source), "The input", max_pixels)
     if isinstance(source, str | PathLike) or hasattr(source, "read"):
         data = files.read(source, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
         return _from_bytes(data, files.name_of(source), max_pixels)
@@ -120,15 +121,23 @@ def load(
     )
 
 
+def is_image(data: bytes) -> bool:
+    """Whether bytes are an image file of a kind that can be read, as far as its beginning tells."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_READ):
+            return True
+    except Exception:  # whatever Pillow raises
+        return False
+
+
 def format_of(path: str | Path) -> str:
     """The image format of a name's suffix; PNG for `-`. Raises UsageError for other suffixes."""
     if str(path) == files.STANDARD:
         return "PNG"
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITTEN:
-        raise UsageError(
-            f"Pictures are written as {', '.join(_WRITTEN)}, not as {suffix or 'a name without suffix'!r}."
-        )
+        other = f"as {suffix!r}" if suffix else "under a name without suffix"
+        raise UsageError(f"Pictures are written as {', '.join(_WRITTEN)}, not {other}.")
     return _WRITTEN[suffix]
 
 
@@ -233,6 +242,8 @@ def _file_of(image: Image.Image, room: int) -> bytes:
 def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
     if not data:
         raise InvalidFileError(f"{name} is empty.")
+    if data.startswith(SIGNATURE):
+        raise InvalidFileError(f"{name} is a .nic file already; imgcodec decompress makes a picture of it.")
     try:
         picture = _decode(data, max_pixels)
     except InvalidFileError as error:
