@@ -26,6 +26,7 @@ from imgcodec.waiting import wait_passively
 Parameters = ParamSpec("Parameters")
 
 DEBUG = "IMGCODEC_DEBUG"
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -52,8 +53,8 @@ def main() -> None:
         mute()
         say(f"imgcodec: {error.strerror or error}.")
         code = 1
-    except typer.Abort:
-        code = 130
+    except (KeyboardInterrupt, typer.Abort):  # newer releases of typer return the code instead
+        code = INTERRUPTED
     except Exception as error:
         # typer has moved its usage errors from click into itself, but they all know how to say what is wrong
         if not hasattr(error, "format_message"):
@@ -65,6 +66,8 @@ def main() -> None:
             from imgcodec.cli.usage import usage_sentence
 
             say(f"imgcodec: {usage_sentence(error, sys.argv[1:], commands())}")
+    if code == INTERRUPTED:
+        say("imgcodec: Interrupted.")
     end(code if isinstance(code, int) else 0)
 
 
@@ -87,7 +90,7 @@ def end(code: int) -> NoReturn:
 
 
 def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
-    """The same command, in which no exception but typer's own gets out."""
+    """The same command, in which no exception but typer's own and an interrupt gets out."""
 
     @functools.wraps(command)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
@@ -96,8 +99,6 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             flush()
         except (typer.Exit, typer.Abort):
             raise
-        except KeyboardInterrupt:
-            fail("Interrupted.", 130)
         except BrokenPipeError:
             mute()
             raise typer.Exit(141) from None

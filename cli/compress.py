@@ -13,6 +13,7 @@ from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Quality, Stri
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
 
 
+BPP_OF_TEXT = 2  # in fewer bits hardly any picture has a smaller PNG, and photographs have more at the best qualities only
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # not what a date has behind its point
 
 
@@ -77,6 +78,8 @@ def compress(
     bpp = 8 * count / (picture.width * picture.height)
     if picture.file_bytes is not None and count > picture.file_bytes:
         say(f"{source}: the result is larger than the input, which has {picture.file_bytes} bytes.")
+    elif bpp > BPP_OF_TEXT and count > (of_png := io.png_bytes(picture)):
+        say(f"{source}: a PNG of it loses nothing and is smaller, {of_png} bytes.")
     if as_json:
         summary = {
             "input": source,
