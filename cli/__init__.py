@@ -19,7 +19,7 @@ import typer
 
 import imgcodec
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli import bench, compress, data, decompress, generate, info, models, tokenize, train, verify
+from imgcodec.cli import bench, compress, data, decompress, generate, info, memory, models, tokenize, train, verify
 from imgcodec.cli.options import say, sentence
 from imgcodec.waiting import wait_passively
 
@@ -32,6 +32,8 @@ INTERRUPTED = 130
 def main() -> None:
     """The entry point of the `imgcodec` command."""
     wait_passively()
+    # NumPy's threads, one a core, take addresses and time, and nothing here needs them: torch has its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # torch makes some 100,000 objects when it is imported, and looking for rings among them takes a tenth of a second.
     gc.set_threshold(100_000)
     raw = getattr(sys.stdout, "buffer", None)
@@ -75,7 +77,9 @@ def commands() -> set[str]:
     """All commands: `imgcodec data`, `imgcodec data pack` ..."""
     root = typer.main.get_command(app)
     groups = getattr(root, "commands", {})
-    inner = {f"imgcodec {name} {command}" for name, group in groups.items() for command in getattr(group, "commands", ())}
+    inner = {
+        f"imgcodec {name} {command}" for name, group in groups.items() for command in getattr(group, "commands", ())
+    }
     return {f"imgcodec {name}" for name in groups} | inner
 
 
@@ -105,6 +109,9 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
         except Exception as error:
             if os.environ.get(DEBUG):
                 raise
+            if memory.is_short(error):
+                mute()
+                fail(memory.needs(), 1)
             if isinstance(error, CodecError):
                 try:
                     flush()
@@ -116,6 +123,10 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
                 if error.strerror:  # a full disk under a log, for example
                     fail(f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", 1)
             fail(f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where).", 1)
+        except BaseException as error:
+            if memory.is_short(error):
+                fail(memory.needs(), 1)
+            raise
 
     return run
 

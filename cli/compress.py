@@ -13,7 +13,9 @@ from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Quality, Stri
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
 
 
-BPP_OF_TEXT = 2  # in fewer bits hardly any picture has a smaller PNG, and photographs have more at the best qualities only
+BPP_OF_TEXT = (
+    2  # in fewer bits hardly any picture has a smaller PNG, and photographs have more at the best qualities only
+)
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # not what a date has behind its point
 
 

@@ -110,7 +110,9 @@ def read_nic(source: str, limits: Limits, parse: Callable[[bytes], Parsed]) -> P
         from imgcodec.pictures.io import is_image
 
         if is_image(data):
-            raise InvalidFileError(f"{name} is a picture, not a .nic file; imgcodec compress makes one of it.") from None
+            raise InvalidFileError(
+                f"{name} is a picture, not a .nic file; imgcodec compress makes one of it."
+            ) from None
         raise InvalidFileError(f"{name}: {error}") from None
 
 

@@ -13,7 +13,9 @@ LARGEST = 2**63  # bytes
 
 TargetSize = Annotated[
     str | None,
-    typer.Option("--target-size", metavar="SIZE", help="Bytes of the file, as 40000, 40K or 40KB (1000), or 40KiB (1024)."),
+    typer.Option(
+        "--target-size", metavar="SIZE", help="Bytes of the file, as 40000, 40K or 40KB (1000), or 40KiB (1024)."
+    ),
 ]
 TargetBpp = Annotated[float | None, typer.Option("--target-bpp", metavar="BPP", help="Bits per pixel of the file.")]
 TargetPsnr = Annotated[float | None, typer.Option("--target-psnr", metavar="DB", help="PSNR of the picture, in dB.")]

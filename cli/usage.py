@@ -60,7 +60,9 @@ def _bad_value(error: Any, message: str) -> str:
     given = f", not {told()[0]['input']!r:.60}" if told else ""
     for pattern, takes in TAKES.items():
         if found := re.search(pattern, message):
-            return f"{_name(error.param)} takes {takes.format(*(bound.rstrip('.') for bound in found.groups()))}{given}."
+            return (
+                f"{_name(error.param)} takes {takes.format(*(bound.rstrip('.') for bound in found.groups()))}{given}."
+            )
     return message
 
 

@@ -47,7 +47,14 @@ def verify(
         else:
             if not as_json:
                 typer.echo(f"{printable(source)}: sound")
-            reports.append({"file": source, "sound": True, "bytes": file.header_size + sum(entry.size for entry in file.entries), "tokens_sha256": tokens})
+            reports.append(
+                {
+                    "file": source,
+                    "sound": True,
+                    "bytes": file.header_size + sum(entry.size for entry in file.entries),
+                    "tokens_sha256": tokens,
+                }
+            )
     if as_json:
         typer.echo(json.dumps(reports, indent=1, allow_nan=False))
     leave(failures)

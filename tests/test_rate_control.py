@@ -99,7 +99,7 @@ def test_targets_are_met(tiny_codec, photograph, ends, metric, where):
         assert 0.98 * most - 1 <= len(found.data) <= most
         assert found.reached == len(found.data)
     elif metric == "psnr":
-        assert found.reached == reference.psnr(photograph.pixels, decoded) 
+        assert found.reached == reference.psnr(photograph.pixels, decoded)
         assert target.value <= found.reached <= target.value + 0.1
     else:
         assert found.reached == Ssimulacra2(photograph.pixels)(decoded)

@@ -97,9 +97,7 @@ class Picture:
         return int(self.pixels.shape[0])
 
 
-def load(
-    source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels
-) -> Picture:
+def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
     """A Picture from a path (`-` is standard input), a file's bytes, a binary file object, a PIL image of any mode, or
     an array uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha.
 
@@ -252,6 +250,8 @@ def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
         raise InvalidFileError(f"{name} is a .nic file already; imgcodec decompress makes a picture of it.")
     try:
         picture = _decode(data, max_pixels)
+    except MemoryError:  # which says nothing of the file
+        raise
     except InvalidFileError as error:
         raise InvalidFileError(f"{name}: {error}") from None
     except Exception as error:
