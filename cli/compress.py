@@ -12,7 +12,6 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Effort, Force, MaxPixels, Quality, Strip, Tune, nic_beside, say, working
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
 
-
 BPP_OF_TEXT = (
     2  # in fewer bits hardly any picture has a smaller PNG, and photographs have more at the best qualities only
 )

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 Parsed = TypeVar("Parsed")
 
-PICTURES = frozenset(
-    ".png .apng .jpg .jpeg .jpe .jfif .webp .tif .tiff .gif .bmp .dib .ppm .pgm .pbm .pnm .avif .avifs .jp2 .j2k .jpc "
-    ".jpf .jpx .qoi".split()
-)
+PICTURES = frozenset({
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".qoi",
+})  # fmt: skip
 """Suffixes of pictures that can be read."""
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
@@ -100,7 +100,7 @@ def _file(name: str) -> Path:
 
 
 def read_nic(source: str, limits: Limits, parse: Callable[[bytes], Parsed]) -> Parsed:
-    """What `parse` makes of a .nic file. Its InvalidFileErrors get the file's name, and a picture is told from damage."""
+    """What `parse` makes of a .nic file. InvalidFileErrors get the name of the file, and pictures are told from damage."""
     from imgcodec.storage import files
 
     data, name = files.read(source, limits.file_bytes), files.name_of(source)

@@ -19,7 +19,8 @@ TAKES = {
 def usage_sentence(error: Any, words: Sequence[str], commands: Collection[str]) -> str:
     """A sentence or two for a usage error of the parser; it names the command's own help.
 
-    words: the command line. commands: all that there are, as `imgcodec data pack`. The parser's classes have moved between releases of typer, so they are told by name.
+    words: the command line. commands: all that there are, as `imgcodec data pack`. The parser's classes
+    have moved between releases of typer, so they are told by name.
     """
     context = getattr(error, "ctx", None)
     command = str(context.command_path) if context else _command_of(words, commands)

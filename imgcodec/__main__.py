@@ -1,6 +1,7 @@
 """`python -m imgcodec`, and where the command `imgcodec` begins; torchrun starts it so, too.
 
-What the command needs takes a while to import. Until that is done nothing has begun, so Ctrl-C ends the process at once.
+What the command needs takes a while to import. Until that is done nothing has begun, and Ctrl-C ends the process at
+once.
 """
 
 import os

@@ -214,10 +214,10 @@ def compress(
     (H, W, 4), or a tensor uint8 (3, H, W). What is lost of it on the way is warned of (LossWarning).
 
     quality: 0..100, may be fractional; 50 by default. Instead of it one target: target_size in bytes, at most 2 % under
-    it; target_bpp, the same in bits per pixel; target_psnr in dB, at most 0.1 over it; target_ssimulacra2, at most 1 over it. Models of
-    one rate take neither. tune: psnr or visual, which is the default of models that have it, except with a target_psnr.
-    effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory; what it chooses
-    differs between machines. model, device: as in `load_model`; the model is loaded once.
+    it; target_bpp, the same in bits per pixel; target_psnr in dB, at most 0.1 over it; target_ssimulacra2, at most 1
+    over it. Models of one rate take neither. tune: psnr or visual, which is the default of models that have it, except
+    with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory;
+    what it chooses differs between machines. model, device: as in `load_model`; the model is loaded once.
 
     Raises UsageError for arguments out of range or of another type and for what the model does not have, CodecError for
     a target that no quality reaches, InvalidFileError for an image that cannot be read or has more than `max_pixels`.

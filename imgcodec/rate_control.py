@@ -123,8 +123,8 @@ def search(
 ) -> tuple[float, float]:
     """A quality, a multiple of 1/256, at which `measure`, which rises with it, lies in the window; and what it was.
 
-    slope: of `measure` by quality, a first guess. Where no quality of so many tries hits the window, the nearest one, on
-    this side of it: below its upper end or above its lower one. Raises OutOfReachError if even quality 0 is over the
+    slope: of `measure` by quality, a first guess. Where no quality of so many tries hits the window, the nearest one,
+    on this side of it: below its upper end or above its lower one. Raises OutOfReachError if even quality 0 is over the
     window, or quality 100 under it.
     """
     low, high = window

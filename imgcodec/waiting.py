@@ -1,4 +1,4 @@
-"""How threads wait for each other, which has to be said before torch is imported; and a forked child, which has none."""
+"""How threads wait, which has to be said before torch is imported; and forked children, which have none."""
 
 import os
 import sys

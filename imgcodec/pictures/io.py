@@ -217,7 +217,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     try:
         with _own_limit():
             return _from_image(image, data, wide_tiff.preferred_layout(data))
-    except CodecError:
+    except (CodecError, MemoryError):
         raise
     except Exception as error:  # a PIL image decodes its file late
         if data:  # which may lack only its end, or have damaged metadata
