@@ -100,7 +100,7 @@ def _file(name: str) -> Path:
 
 
 def read_nic(source: str, limits: Limits, parse: Callable[[bytes], Parsed]) -> Parsed:
-    """What `parse` makes of a .nic file. InvalidFileErrors get the name of the file, and pictures are told from damage."""
+    """What `parse` makes of a .nic file. InvalidFileErrors get its name, and a picture is told from damage."""
     from imgcodec.storage import files
 
     data, name = files.read(source, limits.file_bytes), files.name_of(source)
