@@ -1,6 +1,7 @@
 """What a program has set for its own tensors changes nothing here, and nothing here changes what it has set."""
 
 import hashlib
+import io
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import imgcodec
 
@@ -104,3 +106,26 @@ def test_constants_are_made_where_the_defaults_are_others_already() -> None:
     finally:
         torch.set_default_device(None)
         torch.set_default_dtype(torch.float32)
+
+
+def test_numbers_and_files_of_every_type(tiny_model, tmp_path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(PIXELS).save(path)
+    picture = path.read_bytes()
+    expected = tiny_model.compress(picture, quality=40)
+    with path.open("rb") as file:
+        for source in (str(path), path, bytearray(picture), memoryview(picture), file):
+            assert tiny_model.compress(source, quality=40) == expected
+    for number in (np.int64(40), np.float32(40), np.array(40), torch.tensor(40.0, requires_grad=True)):
+        assert tiny_model.compress(PIXELS, quality=number, effort=np.int32(1), max_pixels=np.uint32(10**6)) == expected
+    nic = tmp_path / "a.nic"
+    nic.write_bytes(expected)
+    for source in (str(nic), nic, bytearray(expected), memoryview(expected), io.BytesIO(expected)):
+        assert imgcodec.info(source, max_pixels=np.int32(2**30)).bytes == len(expected)
+    for source in (str(nic), nic, bytearray(expected), memoryview(expected), io.BytesIO(expected)):
+        assert tiny_model.decompress(source, scale=np.int64(1)).size == (32, 24)
+    x = torch.full((1, 3, 24, 32), 0.5, requires_grad=True) * 1
+    codes = tiny_model.encode(x, quality=40)
+    assert tiny_model.decode(codes, quality=40, shape=np.array([24, 32])).shape == x.shape
+    with pytest.raises(imgcodec.UsageError, match="max_pixels is a whole number"):
+        imgcodec.info(expected, max_pixels="many")
