@@ -197,7 +197,7 @@ def _target(path: str | Path) -> tuple[Path, int | None]:
     Symbolic links are followed to files only: `/dev/stdout` may lead to a pipe, which has no path of its own.
     """
     if not str(path):
-        raise UsageError("'' is not the name of a file.")
+        raise UsageError("An empty name is the name of no file.")
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

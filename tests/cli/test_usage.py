@@ -79,7 +79,7 @@ MISTAKES = [
     ("compress .", 2, "'.' is not the name of a file."),
     ("compress /", 2, "'/' is not the name of a file."),
     ("decompress ..", 2, "'..' is not the name of a file."),
-    ("compress a.png -o ''", 2, "'' is not the name of a file."),
+    ("compress a.png -o ''", 2, "An empty name is the name of no file."),
     ("info ''", 1, "There is no file ''."),
     ("compress a.png -o 01.avif", 2, "would be a .nic file by another suffix: name it .nic, or insist with -f."),
     ("decompress a.nic -o x.xyz", 2, ".webp, .tif, .tiff, .ppm, not as '.xyz'."),
