@@ -7,14 +7,30 @@ import typer
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import Device, FileModel, Force, MaxPixels, Output, Strip, beside, codec_for, say, working
+from imgcodec.cli.options import (
+    Device,
+    FileModel,
+    Force,
+    MaxPixels,
+    Strip,
+    codec_for,
+    picture_beside,
+    read_nic,
+    say,
+    working,
+)
 
 SCALES = (1, 2, 4)
 
 
 def decompress(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A .nic file; - is stdin.", show_default=False)],
-    output: Output = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="The picture to write; - is stdout, as png. Default: INPUT.png, beside the input."
+        ),
+    ] = None,
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
@@ -30,7 +46,7 @@ def decompress(
     ] = 1,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
-    """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
+    """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix."""
     from imgcodec.pictures import io, sections
     from imgcodec.profiles.decodable import read_decodable, salvage_decodable
     from imgcodec.storage import files
@@ -40,15 +56,17 @@ def decompress(
         raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
     if lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
-    target = output or (source if source == files.STANDARD else beside(source, ".png"))
+    target = output
+    if target is None:
+        target = source if source == files.STANDARD else picture_beside(source)
     files.check_output(target, force)
     format = io.format_of(target)
     if files.is_same(source, target):
         raise UsageError(f"{target} is the input; name another output with -o.")
-    data = files.read(source, Limits(pixels=max_pixels).file_bytes)
+    limits = Limits(pixels=max_pixels)
     # first of all, so that a bad file fails before torch is imported
-    salvage = salvage_decodable(data, max_pixels) if lenient else None
-    file = salvage.file if salvage else read_decodable(data, max_pixels)
+    salvage = read_nic(source, limits, lambda data: salvage_decodable(data, max_pixels)) if lenient else None
+    file = salvage.file if salvage else read_nic(source, limits, lambda data: read_decodable(data, max_pixels))
 
     with working(f"Decompressing {Path(source).name}"):
         from imgcodec.codec import decode_picture, recover_picture

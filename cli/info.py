@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import FileModel, MaxPixels, codec_for
+from imgcodec.cli.options import FileModel, MaxPixels, codec_for, read_nic
 
 if TYPE_CHECKING:
     from imgcodec.file_info import FileInfo
@@ -23,10 +23,9 @@ def info(
     from imgcodec.bitstream import container
     from imgcodec.file_info import describe
     from imgcodec.profiles.decodable import check_decodable
-    from imgcodec.storage import files
 
     limits = Limits(pixels=max_pixels)
-    file = container.read(files.read(source, limits.file_bytes), limits)
+    file = read_nic(source, limits, lambda data: container.read(data, limits))
     report = as_table(describe(file))
     if tokens:
         check_decodable(file, limits)

@@ -11,7 +11,8 @@ at the same time, one model too. torch is imported with the first call that need
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # that of typing, which takes long to import
 
 try:
     from imgcodec.bitstream.errors import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError

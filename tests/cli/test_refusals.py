@@ -57,7 +57,7 @@ def folder(tmp_path: Path, nic: bytes) -> Path:
 )
 def test_bad_input(run, folder, command, name, exit_code, words) -> None:
     before = sorted(folder.iterdir())
-    arguments = [] if command == "info" else ["-o", "out.png"]
+    arguments = {"compress": ["-o", "out.nic"], "decompress": ["-o", "out.png"], "info": []}[command]
     refused(run(command, name, *arguments), exit_code, words)
     assert sorted(folder.iterdir()) == before
 
