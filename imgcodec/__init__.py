@@ -14,7 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 try:
-    from imgcodec.bitstream.errors import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
+    from imgcodec.bitstream.errors import (
+        CodecError,
+        InvalidFileError,
+        LossWarning,
+        ModelNotFoundError,
+        UnusableModelError,
+        UsageError,
+    )
 except ModuleNotFoundError as error:
     if error.name != "imgcodec.bitstream":
         raise
@@ -54,6 +61,7 @@ __all__ = [
     "Recovery",
     "SectionInfo",
     "Tokens",
+    "UnusableModelError",
     "UsageError",
     "compress",
     "decompress",
