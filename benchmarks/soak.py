@@ -3,9 +3,9 @@
     python benchmarks/soak.py -o benchmarks/results/soak.json       # about 10 minutes on two idle cores
     python benchmarks/soak.py --minutes 1                           # a tenth of the work
 
-    commands   8 processes work in one folder, 200 pictures each: compress, decompress, verify. A third of the commands are
-               killed at a random moment, a ninth while somebody writes, by SIGKILL or SIGTERM. The clock jumps: the time
-               that a command sees is wrong by up to ten years either way, differently at each look, and files get
+    commands   8 processes work in one folder, 200 pictures each: compress, decompress, verify. A third of the commands
+               are killed at a random moment, a ninth while somebody writes, by SIGKILL or SIGTERM. The clock jumps: the
+               time that a command sees is wrong by up to ten years either way, differently at each look, and files get
                modification times as wrong. Every output has to be whole or absent; the next command removes what the
                killed ones left half written.
     full disk  the same commands on a disk of 2 MB (a tmpfs, where it may be mounted) and under a limit on the size of a
