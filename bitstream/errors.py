@@ -29,7 +29,7 @@ class ModelNotFoundError(CodecError):
 
 
 class UnusableModelError(CodecError):
-    """A model is there, but its file is damaged or no model, or this machine does not compute with it what it should."""
+    """A model is there, but its file is damaged or none, or this machine does not compute with it what it should."""
 
     exit_code = 4
 

@@ -23,11 +23,13 @@ TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": 
 
 
 class Version(NamedTuple):
-    """A file at a path, told from another one that is put there later by its size in bytes and its time."""
+    """A file at a path, told from another one that is put there later by its size in bytes, its time and its inode: two
+    models of one recipe have one size, and copies may have one time."""
 
     path: Path
     size: int
     mtime_ns: int
+    inode: int
 
 
 def version_of(path: Path) -> Version:
@@ -36,7 +38,7 @@ def version_of(path: Path) -> Version:
         found = path.stat()
     except OSError as error:
         raise CodecError(f"{path} cannot be read: {files.reason(error)}.") from None
-    return Version(path, found.st_size, found.st_mtime_ns)
+    return Version(path, found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def installed_models() -> list[str]:
