@@ -7,13 +7,13 @@ files of them from two processors.
 The ids come first, because a shipped model that has another id is refused as damaged. A model file that was exported
 before there were digests gets one, and the picture of its known-answer test, which change no id:
 
-    models/ids.json             the id of each model, by its name
-    models/NAME.safetensors     digest and picture, where it has none
-    models/NAME.md              the row `| id |` of its card
-    NAME.json               bytes of the file, PSNR in dB and SSIMULACRA 2 for each crop, quality and tune
+    models/ids.json                     the id of each model, by its name
+    models/NAME.safetensors             digest and picture, where it has none
+    models/NAME.md                      the row `| id |` of its card
+    NAME.json                           bytes of the file, PSNR in dB and SSIMULACRA 2 for each crop, quality and tune
     photo-avx512.nic, photo-avx2.nic    the photograph, written under AVX-512 and under AVX2
     photo-avx512.png, photo-avx2.png    what a part of it decodes to, to one grey level
-    files.json              SHA-256 of the tokens of each of the two
+    files.json                          SHA-256 of the tokens of each of the two
 
 The two files are the shipped model's golden files: they are made anew with each release of weights until 1.0, and from
 then on kept. They take a processor with AVX-512; PyTorch is told to leave it alone for the second.
