@@ -8,6 +8,7 @@ are used in: int8 and int32 for the prior, 16-bit floats for the transforms.
 import copy
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,20 @@ def open_model(name_or_path: str | Path) -> ModelFile:
     """Reads a model file, by name or path. Raises ModelNotFoundError where there is none, UnusableModelError for a file
     that is damaged or no model."""
     path = find_model(name_or_path)
+    wanted = shipped_id(path)
+    if wanted is None:
+        return _read(path)
+    with suppress(UnusableModelError):
+        file = _read(path)
+        if file.id == wanted:
+            return file
+    raise UnusableModelError(
+        f"The installed model {path.stem} is damaged, its numbers are not those of this release: install imgcodec "
+        "again."
+    )
+
+
+def _read(path: Path) -> ModelFile:
     tensors, metadata = read_tensors(path, LARGEST_FILE)
     with as_model_error(path.stem):
         if len(metadata["config"]) > LARGEST_CONFIG:
@@ -94,19 +109,14 @@ def open_model(name_or_path: str | Path) -> ModelFile:
         if metadata.get("format") != FORMAT or not isinstance(config["profile"], str):
             raise ValueError("unknown format or profile")
     digest, stored = model_digest(tensors, metadata), metadata.get("digest")
-    id = digest[:CODEBOOK_ID_BYTES]
-    if shipped_id(path) not in (None, id):
-        raise UnusableModelError(
-            f"The installed model {path.stem} is damaged, its numbers are not those of this release: install imgcodec "
-            "again."
-        )
     if stored not in (None, digest.hex()):
         raise UnusableModelError(
             f"The model {path.stem} is damaged, its numbers are not those that it was saved with: get its file again."
         )
     return ModelFile(
-        path.stem, id, tensors, config, stored is not None, metadata.get("answer"), metadata.get("picture")
-    )
+        path.stem, digest[:CODEBOOK_ID_BYTES], tensors, config, stored is not None,
+        metadata.get("answer"), metadata.get("picture"),
+    )  # fmt: skip
 
 
 def move_and_self_test(
