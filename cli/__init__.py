@@ -1,6 +1,6 @@
 """The command line, one file a command. Here they are registered, and errors become a sentence and an exit code.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 unreadable input, 4 model missing, 130 interrupted, 141 nobody
+Exit codes: 0 done, 1 failure, 2 usage, 3 unreadable input, 4 model missing or damaged, 130 interrupted, 141 nobody
 reads the output. Nothing here may import torch, or `imgcodec --help` waits for it: commands import what they need when
 they run.
 """

@@ -15,7 +15,14 @@ from importlib import import_module
 TYPE_CHECKING = False  # that of typing, which takes long to import
 
 try:
-    from imgcodec.bitstream.errors import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
+    from imgcodec.bitstream.errors import (
+        CodecError,
+        InvalidFileError,
+        LossWarning,
+        ModelNotFoundError,
+        UnusableModelError,
+        UsageError,
+    )
 except ModuleNotFoundError as error:
     if error.name != "imgcodec.bitstream":
         raise
@@ -55,6 +62,7 @@ __all__ = [
     "Recovery",
     "SectionInfo",
     "Tokens",
+    "UnusableModelError",
     "UsageError",
     "compress",
     "decompress",
