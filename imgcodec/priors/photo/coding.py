@@ -16,36 +16,46 @@ from imgcodec.priors.photo.transformer import PhotoPrior
 
 
 class Coder(Protocol):
-    """What `code_tile` passes values through: an encoder, a decoder, or a quantizer that writes nothing."""
+    """What `code_tile` passes values through: it writes them, reads them, or only keeps or counts them."""
 
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """Values (n,) to be written, with the table of each; None where they are read -> what they are."""
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s | None:
+        """Values (n,) to be written, with the table of each; None where they are read -> what they are. None where that
+        is not known: then they are taken to be what the prior expects."""
 
 
 def code_tile(
     prior: PhotoPrior,
-    coders: Sequence[Coder],
+    coder: Coder,
     sizes: Sequence[tuple[int, ...]],
     quality: int,
     tokens: Sequence[NDArray[np.int16] | NDArray[np.float16]] | None,
     zero: int,
+    calls: int | None = None,
 ) -> list[NDArray[np.int16]]:
-    """Codes a tile's tokens, stage by stage, slice by slice, anchors before non-anchors.
+    """Codes a tile's tokens, stage by stage, slice by slice, anchors before non-anchors: each a call of the coder.
 
-    coders: one per stage; fewer than the prior has stages stops early. sizes: (rows, columns) of each stage's tokens.
-    quality: the header's, 0..25600, plus TUNE_UNITS for the second tune. tokens: to be written, (groups, rows, columns)
-    per stage, or centred real numbers for a coder that chooses tokens itself; None to read. zero: index of the zero
-    codeword.
+    sizes: (rows, columns) of each stage's tokens. quality: the header's, 0..25600, plus TUNE_UNITS for the second tune.
+    tokens: to be written, (groups, rows, columns) per stage, or centred real numbers for a coder that chooses tokens
+    itself; None to read. zero: index of the zero codeword. calls: how many there are; None for all. The tokens of the
+    others are zero, and nothing is computed for slices of which none is coded.
 
-    Returns the tokens. Positions beyond `sizes`, up to whole windows, are not coded: they are zero. Raises
-    InvalidFileError where the coders give what no encoder writes. To be called inside `exact_arithmetic`.
+    Returns the tokens of both stages. Positions beyond `sizes`, up to whole windows, are not coded: they are zero.
+    Raises InvalidFileError where the coder gives what no encoder writes. To be called inside `exact_arithmetic`.
     """
+    calls = count_calls(prior) if calls is None else calls
+    called = 0
     device = prior.coarse.start.rows.device
     groups = [sum(s) for s in prior.config.slices]
     done = [np.full((g, *size), zero, np.int16) for g, size in zip(groups, sizes, strict=True)]
 
     def code(stage: int, first: int, count: int, parameters: Tensor, parity: int) -> Tensor:
+        nonlocal called
         half = _half(*sizes[stage], parity)
+        shape = (1, count, *parameters.shape[2:])
+        plane = torch.empty(shape, dtype=torch.float32, device=device, memory_format=torch.channels_last).zero_()
+        called += 1
+        if called > calls:
+            return plane
         numbers = half.of_plane(parameters[0].to(torch.int32).cpu())
         centre, table = centre_and_table(numbers[:count], numbers[count:])
         values: Numbers | None = None
@@ -55,18 +65,39 @@ def code_tile(
                 values = (given.astype(np.int32) - zero - centre).ravel()
             else:  # PyTorch widens half floats several times as fast as NumPy
                 values = (torch.from_numpy(given).float().numpy() - centre.astype(np.float32)).ravel()
-        coded = coders[stage].code(values, table.ravel()).reshape(centre.shape) + centre
+        found = coder.code(values, table.ravel())
+        coded = centre.clip(-zero, zero) if found is None else found.reshape(centre.shape) + centre
         if coded.size and (int(coded.min()) < -zero or int(coded.max()) > zero):
             raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")
         rectangle = half.to_rectangle(coded)
         half.to_tile(rectangle + zero, done[stage][first : first + count])
-        shape = (1, count, *parameters.shape[2:])
-        plane = torch.empty(shape, dtype=torch.float32, device=device, memory_format=torch.channels_last).zero_()
         plane[0, :, : half.rows, : half.width] = torch.from_numpy(rectangle).to(device)
         return plane
 
-    prior((1, *sizes[0]), quality, code, stages=len(coders))
-    return done[: len(coders)]
+    prior((1, *sizes[0]), quality, code, slices=-(-calls // 2))
+    return done
+
+
+def count_calls(prior: PhotoPrior) -> int:
+    """The calls of a tile that has all of them."""
+    return 2 * sum(map(len, prior.config.slices))
+
+
+def calls_in_use(prior: PhotoPrior, is_used: Sequence[NDArray[np.bool_]]) -> int:
+    """The calls up to the last one that has a token which is used.
+
+    is_used: (groups, rows, columns) of each stage.
+    """
+    calls = count_calls(prior)
+    for stage, slices in reversed(list(zip(is_used, prior.config.slices, strict=True))):
+        anchors = np.indices(stage.shape[1:]).sum(0) % 2 == 0
+        end = len(stage)
+        for groups in reversed(slices):
+            used = stage[end - groups : end].any(0)
+            if used.any():
+                return calls if used[~anchors].any() else calls - 1
+            end, calls = end - groups, calls - 2
+    return calls
 
 
 class _CheckerboardHalf:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeEncoder
+from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers
 
 
 def slice_weight(first: int, groups: int, total: int) -> float:
@@ -25,8 +25,8 @@ def slice_weight(first: int, groups: int, total: int) -> float:
 
 
 class RDOQuantizer:
-    """Quantizes values as it would be cheapest to write them, and writes nothing. It is called twice per slice: for
-    anchors, for non-anchors."""
+    """Quantizes values as it would be cheapest to write them. It is called twice per slice: for anchors, for
+    non-anchors."""
 
     def __init__(self, tables: FrequencyTables, slices: Sequence[int], distortion_weight: NDArray[np.float32]) -> None:
         """slices: groups of each slice of the stage. distortion_weight: (rows, columns), a factor on the squared error
@@ -45,10 +45,9 @@ class RDOQuantizer:
             yield from (weight * positions for positions in self._distortion_weights)
             first += groups
 
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
+    def quantize(self, values: Numbers, table: NDArray[np.integer]) -> Int32s:
         """Chooses, for each real value, the nearest integer or the next one towards 0, where the probability is higher:
-        whichever costs less. Returns what it chose."""
-        assert values is not None
+        whichever costs less."""
         nearest = np.rint(values).astype(np.int32)
         chosen = nearest.copy()
         (nonzero,) = np.nonzero(nearest)
@@ -68,23 +67,6 @@ class RDOQuantizer:
         return self._costs[table, symbol]
 
 
-class Rounder:
-    """Quantizes values to the nearest integer, and writes nothing."""
-
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """What was rounded."""
-        assert values is not None
-        return np.rint(values).astype(np.int32)
-
-
-class RDOQEncoder(RangeEncoder):
-    """A range encoder that writes what an `RDOQuantizer` chooses."""
-
-    def __init__(self, tables: FrequencyTables, slices: Sequence[int], distortion_weight: NDArray[np.float32]) -> None:
-        """As for `RDOQuantizer`."""
-        super().__init__(tables)
-        self._quantizer = RDOQuantizer(tables, slices, distortion_weight)
-
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """Writes what is chosen for real values, and returns it."""
-        return super().code(self._quantizer.code(values, table), table)
+def round_values(values: Numbers, table: NDArray[np.integer]) -> Int32s:
+    """The nearest integers, whatever they cost."""
+    return np.rint(values).astype(np.int32)
