@@ -36,8 +36,8 @@ class FileInfo:
     size: (width, height). mode: that of the PIL image it decodes to: L, LA, RGB or RGBA. bit_depth: of the original's
     samples. quality, tune: None for models of one rate. model: the name of the installed model that decodes it, None
     where it is not installed; model_id: 16 hexadecimal digits. tile_size: pixels, 0 for a single tile. stages: of
-    tokens. format_version: 1 or 2. bytes: of the file; those of the header and of all sections, the end among them, add up to
-    it.
+    tokens. format_version: 1 or 2. bytes: of the file; those of the header and of all sections, the end among them, add
+    up to it.
     """
 
     bytes: int

@@ -14,9 +14,9 @@ from imgcodec.pictures.io import Picture
 class Recovery:
     """A picture of what is whole of a file. Make one with `imgcodec.recover`.
 
-    coarse: tiles of which only the first sections are left, and shown. flat: tiles of which nothing is left, filled with
-    gray. unreadable: those of both whose tokens cannot be decoded, though their checksums are right. left_out: names of
-    alpha and metadata that cannot be unpacked. found: the rest, as the container tells it.
+    coarse: tiles of which only the first sections are left, and shown. flat: tiles of which nothing is left, filled
+    with gray. unreadable: those of both whose tokens cannot be decoded, though their checksums are right. left_out:
+    names of alpha and metadata that cannot be unpacked. found: the rest, as the container tells it.
     """
 
     picture: Picture

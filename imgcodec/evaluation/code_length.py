@@ -35,13 +35,11 @@ class CodeLengthCounter(RangeCoder):
 
 def stage_bits(codec: PhotoCodec, tokens: Tokens) -> list[float]:
     """The ideal code length of each stage's tokens, in bits."""
-    coarse, fine = 0.0, 0.0
+    bits = [0.0, 0.0]
+    places = codec.call_places(tokens.header)
     for _, calls in codec.record(tokens):
-        counter = CodeLengthCounter(codec.photo.tables)
-        for call in calls[: codec.coarse_calls]:
+        for place, call in zip(places, calls, strict=False):
+            counter = CodeLengthCounter(codec.photo.tables)
             counter.code(call.values, call.table)
-        coarse += counter.bits
-        for call in calls[codec.coarse_calls :]:
-            counter.code(call.values, call.table)
-        fine += counter.bits
-    return [coarse, fine - coarse]
+            bits[place.stage] += counter.bits
+    return bits

@@ -1,7 +1,10 @@
 """Coding the tokens of a tile: one function writes and reads them, with encoders or decoders."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +26,44 @@ class Coder(Protocol):
         is not known: then they are taken to be what the prior expects."""
 
 
+@dataclass(frozen=True)
+class CallPlace:
+    """The tokens of a call: groups `first` to `end - 1` of a stage, which are in the slice of this number, at anchors
+    (parity 0) or non-anchors (1). Slices are counted over both stages."""
+
+    stage: int
+    slice: int
+    parity: int
+    first: int
+    end: int
+
+
+@lru_cache(maxsize=8)
+def call_places(slices: tuple[tuple[int, ...], ...], shares: int) -> tuple[CallPlace, ...]:
+    """The calls of a tile, in order: slice by slice, anchors before non-anchors, and of each as many calls as `shares`,
+    which have nearly the same number of groups.
+
+    slices: groups of each slice of each stage.
+    """
+    places, number = [], 0
+    for stage, sizes in enumerate(slices):
+        first = 0
+        for groups in sizes:
+            cuts = [first + groups * share // shares for share in range(shares + 1)]
+            places += [CallPlace(stage, number, parity, *cut) for parity in (0, 1) for cut in pairwise(cuts)]
+            first, number = first + groups, number + 1
+    return tuple(places)
+
+
+def calls_in_use(places: Sequence[CallPlace], is_used: Sequence[NDArray[np.bool_]]) -> int:
+    """The calls up to the last one that has a token which is used; is_used: (groups, rows, columns) of each stage."""
+    for number, place in reversed(list(enumerate(places, 1))):
+        used = is_used[place.stage][place.first : place.end]
+        if any(used[:, row::2, row ^ place.parity :: 2].any() for row in (0, 1)):
+            return number
+    return 0
+
+
 def code_tile(
     prior: PhotoPrior,
     coder: Coder,
@@ -30,74 +71,57 @@ def code_tile(
     quality: int,
     tokens: Sequence[NDArray[np.int16] | NDArray[np.float16]] | None,
     zero: int,
-    calls: int | None = None,
+    places: Sequence[CallPlace],
 ) -> list[NDArray[np.int16]]:
-    """Codes a tile's tokens, stage by stage, slice by slice, anchors before non-anchors: each a call of the coder.
+    """Codes a tile's tokens, call by call.
 
     sizes: (rows, columns) of each stage's tokens. quality: the header's, 0..25600, plus TUNE_UNITS for the second tune.
     tokens: to be written, (groups, rows, columns) per stage, or centred real numbers for a coder that chooses tokens
-    itself; None to read. zero: index of the zero codeword. calls: how many there are; None for all. The tokens of the
-    others are zero, and nothing is computed for slices of which none is coded.
+    itself; None to read. zero: index of the zero codeword. places: of all calls, or of the first of them. The tokens of
+    the others are zero, and nothing is computed for a slice that has no calls.
 
     Returns the tokens of both stages. Positions beyond `sizes`, up to whole windows, are not coded: they are zero.
     Raises InvalidFileError where the coder gives what no encoder writes. To be called inside `exact_arithmetic`.
     """
-    calls = count_calls(prior) if calls is None else calls
-    called = 0
     device = prior.coarse.start.rows.device
     groups = [sum(s) for s in prior.config.slices]
     done = [np.full((g, *size), zero, np.int16) for g, size in zip(groups, sizes, strict=True)]
+    by_half = defaultdict[tuple[int, int], list[CallPlace]](list)
+    for place in places:
+        by_half[place.slice, place.parity].append(place)
+    halves = iter(by_half.values())
 
     def code(stage: int, first: int, count: int, parameters: Tensor, parity: int) -> Tensor:
-        nonlocal called
         half = _half(*sizes[stage], parity)
-        shape = (1, count, *parameters.shape[2:])
-        plane = torch.empty(shape, dtype=torch.float32, device=device, memory_format=torch.channels_last).zero_()
-        called += 1
-        if called > calls:
-            return plane
-        numbers = half.of_plane(parameters[0].to(torch.int32).cpu())
-        centre, table = centre_and_table(numbers[:count], numbers[count:])
-        values: Numbers | None = None
-        if tokens is not None:
-            given = half.of_tile(tokens[stage][first : first + count])
-            if given.dtype == np.int16:
-                values = (given.astype(np.int32) - zero - centre).ravel()
-            else:  # PyTorch widens half floats several times as fast as NumPy
-                values = (torch.from_numpy(given).float().numpy() - centre.astype(np.float32)).ravel()
-        found = coder.code(values, table.ravel())
-        coded = centre.clip(-zero, zero) if found is None else found.reshape(centre.shape) + centre
+        coded = np.zeros((count, half.count), np.int32)
+        calls = next(halves, [])
+        numbers = half.of_plane(parameters[0].to(torch.int32).cpu()) if calls else coded
+        given = None if tokens is None else half.of_tile(tokens[stage][first : first + count])
+        for call in calls:
+            part = slice(call.first - first, call.end - first)
+            centre, table = centre_and_table(numbers[part], numbers[count:][part])
+            values = None if given is None else _offsets(given[part], centre, zero)
+            found = coder.code(values, table.ravel())
+            coded[part] = centre.clip(-zero, zero) if found is None else found.reshape(centre.shape) + centre
         if coded.size and (int(coded.min()) < -zero or int(coded.max()) > zero):
             raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")
         rectangle = half.to_rectangle(coded)
         half.to_tile(rectangle + zero, done[stage][first : first + count])
+        shape = (1, count, *parameters.shape[2:])
+        plane = torch.empty(shape, dtype=torch.float32, device=device, memory_format=torch.channels_last).zero_()
         plane[0, :, : half.rows, : half.width] = torch.from_numpy(rectangle).to(device)
         return plane
 
-    prior((1, *sizes[0]), quality, code, slices=-(-calls // 2))
+    prior((1, *sizes[0]), quality, code, slices=places[-1].slice + 1 if places else 0)
     return done
 
 
-def count_calls(prior: PhotoPrior) -> int:
-    """The calls of a tile that has all of them."""
-    return 2 * sum(map(len, prior.config.slices))
-
-
-def calls_in_use(prior: PhotoPrior, is_used: Sequence[NDArray[np.bool_]]) -> int:
-    """The calls up to the last one that has a token which is used.
-
-    is_used: (groups, rows, columns) of each stage.
-    """
-    calls = count_calls(prior)
-    for stage, slices in reversed(list(zip(is_used, prior.config.slices, strict=True))):
-        anchors = np.indices(stage.shape[1:]).sum(0) % 2 == 0
-        end = len(stage)
-        for groups in reversed(slices):
-            used = stage[end - groups : end].any(0)
-            if used.any():
-                return calls if used[~anchors].any() else calls - 1
-            end, calls = end - groups, calls - 2
-    return calls
+def _offsets(given: NDArray[Any], centre: NDArray[np.int32], zero: int) -> Numbers:
+    """Tokens, or centred real numbers, (groups, n) -> how far they are from the centre, (groups * n,)."""
+    if given.dtype == np.int16:
+        return (given.astype(np.int32) - zero - centre).ravel()
+    # PyTorch widens half floats several times as fast as NumPy
+    return (torch.from_numpy(given).float().numpy() - centre.astype(np.float32)).ravel()
 
 
 class _CheckerboardHalf:
@@ -113,6 +137,7 @@ class _CheckerboardHalf:
         if columns % 2:
             y, x = np.indices((rows, self.width))
             self._full = np.flatnonzero(2 * x + (y + parity) % 2 < columns)
+        self.count = rows * self.width if self._full is None else len(self._full)
 
     def of_plane(self, plane: Tensor) -> NDArray[np.int32]:
         """A `checkerboard_half` (C, h, w / 2) of the padded tile -> (C, n)."""

@@ -6,6 +6,7 @@ and returns what it wrote. To the decoder it makes no difference.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,24 +26,27 @@ def slice_weight(first: int, groups: int, total: int) -> float:
 
 
 class RDOQuantizer:
-    """Quantizes values as it would be cheapest to write them. It is called twice per slice: for anchors, for
-    non-anchors."""
+    """Quantizes values as it would be cheapest to write them. It is called for anchors and for non-anchors of each
+    slice."""
 
-    def __init__(self, tables: FrequencyTables, slices: Sequence[int], distortion_weight: NDArray[np.float32]) -> None:
+    def __init__(
+        self, tables: FrequencyTables, slices: Sequence[int], distortion_weight: NDArray[np.float32], shares: int = 1
+    ) -> None:
         """slices: groups of each slice of the stage. distortion_weight: (rows, columns), a factor on the squared error
-        at each position."""
+        at each position. shares: calls for the anchors of a slice, and for its non-anchors."""
         self._tables = tables
         parity = np.indices(distortion_weight.shape).sum(0) % 2
         self._distortion_weights = [distortion_weight[parity == p] for p in (0, 1)]
         self._costs = -np.log2((tables.weights.astype(np.float32) + 1) / TOTAL)
-        self._calls = self._weights_of_calls(slices)
+        self._calls = self._weights_of_calls(slices, shares)
 
-    def _weights_of_calls(self, slices: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+    def _weights_of_calls(self, slices: Sequence[int], shares: int) -> Iterator[NDArray[np.float32]]:
         """For each call, in order, the weights of the positions that it codes."""
         first = 0
         for groups in slices:
             weight = slice_weight(first, groups, sum(slices))
-            yield from (weight * positions for positions in self._distortion_weights)
+            for positions in self._distortion_weights:
+                yield from repeat(weight * positions, shares)
             first += groups
 
     def quantize(self, values: Numbers, table: NDArray[np.integer]) -> Int32s:

@@ -2,7 +2,7 @@
 
     code_tile ──► CallRecorder ──► calls ──► write_parts ──► parts ──► CallReader ──► code_tile
 
-A call is the anchors or the non-anchors of a slice. Calls are recorded before any is written, because only then it is
+Calls are recorded before any is written, because only then it is
 known which of them hold nothing but zeros, and how many bytes the others take.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imgcodec.bitstream.entropy import FrequencyTables, Int32s, Numbers, RangeDecoder, RangeEncoder
 from imgcodec.bitstream.token_sections import Part
 
-PART_BYTES = 4096
+PART_BYTES = 3500
 """A part that has so many bytes is followed by another one. A section takes 10 bytes besides its data, its stream about
 one more than if it went on: 0.3 % at most."""
 
@@ -66,7 +66,7 @@ class CallReader:
 
 
 def write_parts(tables: FrequencyTables, calls: Sequence[Call], first_calls: int, part_bytes: float) -> list[Part]:
-    """The parts of calls: the first one has `first_calls` of them or all, the others end when they have `part_bytes`."""
+    """The parts of calls: the first has `first_calls` of them or all, the others end when they have `part_bytes`."""
     parts, start = [], 0
     encoder = RangeEncoder(tables)
     for end, call in enumerate(calls, 1):

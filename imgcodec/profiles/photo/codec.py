@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import Int32s, Numbers
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.header import MAX_CALLS, QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
-from imgcodec.priors.photo.coding import calls_in_use, code_tile, count_calls
+from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
 from imgcodec.priors.photo.rdoq import RDOQuantizer, round_values
 from imgcodec.priors.photo.streams import (
     PART_BYTES,
@@ -36,6 +36,9 @@ TILE_SIZE = 1024
 """Pixels. No context crosses a tile's border: a damaged tile costs no other, and memory does not grow."""
 
 DEFAULT_QUALITY = 50.0
+
+SHARES = {1: 1, 2: 3}
+"""By version of the format, the calls for the anchors of a slice, and for its non-anchors."""
 
 SMALL_FILE = 20_000
 """Bytes of tokens. In a smaller file stage 1 of a tile is one section."""
@@ -89,10 +92,9 @@ class PhotoCodec:
     def has_qualities(self) -> bool:
         return True
 
-    @property
-    def coarse_calls(self) -> int:
-        """The calls of stage 0, which come first."""
-        return 2 * len(self.prior.config.slices[0])
+    def call_places(self, header: Header) -> tuple[CallPlace, ...]:
+        """The calls of a tile that has all of them, in files of the header's version."""
+        return call_places(self.prior.config.slices, SHARES[header.version])
 
     @property
     def name(self) -> str:
@@ -119,7 +121,7 @@ class PhotoCodec:
             width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth,
             profile=Profile.PHOTO, tune=self.tunes[-1] if tune is None else tune, quality=round(quality * QUALITY_UNIT),
             tile_size=TILE_SIZE if max(size) > TILE_SIZE else 0,
-            stage_count=len(STRIDES), codebook_id=self.id, first_calls=self.coarse_calls,
+            stage_count=len(STRIDES), codebook_id=self.id, first_calls=self._first_calls,
         )  # fmt: skip
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
@@ -168,10 +170,10 @@ class PhotoCodec:
         for index, places in self._tiles(tokens.header):
             y, x = places[1]
             # stage 0 is rounded already: stage 1 is its residual
-            rdoq = RDOQuantizer(tables, slices, distortion_weight[y, x])
-            quantizers = [round_values] * self.coarse_calls + [rdoq.quantize] * (2 * len(slices))
+            rdoq = RDOQuantizer(tables, slices, distortion_weight[y, x], SHARES[tokens.header.version])
+            quantizers = [rdoq.quantize if call.stage else round_values for call in self.call_places(tokens.header)]
             tile = _in(values, places)
-            done, calls = self._code(tokens.header, tile, quantizers, calls_in_use(self.prior, _worth_coding(tile)))
+            done, calls = self._code(tokens.header, tile, quantizers, _worth_coding(tile))
             for stage, (rows, columns), part in zip(tokens.stages, places, done, strict=True):
                 stage[:, rows, columns] = part
             yield index, calls
@@ -192,33 +194,33 @@ class PhotoCodec:
         stages = [s.astype(np.int16, copy=False) for s in tokens.stages]
         for index, places in self._tiles(tokens.header):
             tile = _in(stages, places)
-            in_use = calls_in_use(self.prior, [t != self._zero for t in tile])
-            yield index, self._code(tokens.header, tile, repeat(_unchanged), in_use)[1]
+            yield index, self._code(tokens.header, tile, repeat(_unchanged), [t != self._zero for t in tile])[1]
 
     def _code(
-        self, header: Header, tile: Stages, quantizers: Iterable[Quantizer], in_use: int
+        self, header: Header, tile: Stages, quantizers: Iterable[Quantizer], is_used: Sequence[NDArray[np.bool_]]
     ) -> tuple[Stages, list[Call]]:
         """The tokens of a tile, or real numbers of which they are made, -> the tokens, and their calls up to the last
-        that is not all zeros. In version 1 a tile has all calls."""
-        recorder, sizes = CallRecorder(quantizers), [t.shape[1:] for t in tile]
-        calls = in_use if header.version == 2 else None
+        that is not all zeros; in version 1 a tile has all calls. is_used: which tokens may not be zero."""
+        places = self.call_places(header)
+        recorder, sizes, quality = CallRecorder(quantizers), [t.shape[1:] for t in tile], prior_quality(header)
+        in_use = places[: calls_in_use(places, is_used)] if header.version > 1 else places
         with exact_arithmetic():
-            done = code_tile(self.prior, recorder, sizes, prior_quality(header), tile, self._zero, calls)
-        if header.version == 2:
-            in_use = calls_in_use(self.prior, [t != self._zero for t in done])
-            return done, recorder.calls[:in_use]
-        return done, recorder.calls
+            done = code_tile(self.prior, recorder, sizes, quality, tile, self._zero, in_use)
+        count = calls_in_use(in_use, [t != self._zero for t in done]) if header.version > 1 else len(places)
+        return done, recorder.calls[:count]
 
     def _sections(self, header: Header, recorded: Iterable[Recorded]) -> list[Section]:
         """The sections of tiles. Large tiles get several for stage 1, unless the whole picture is small: then these are
         made one again."""
+        places = self.call_places(header)
         if header.version == 1:
+            coarse_calls = sum(place.stage == 0 for place in places)
             return [
                 Section(SectionType.TOKENS, stage, tile, part.data)
                 for tile, calls in recorded
-                for stage, part in enumerate(self._parts(calls, self.coarse_calls, math.inf))
+                for stage, part in enumerate(self._parts(calls, coarse_calls, math.inf))
             ]
-        is_divided = header.tile_count * count_calls(self.prior) <= MOST_SECTIONS
+        is_divided = header.tile_count * len(places) <= MOST_SECTIONS
         parts: dict[int, list[Part]] = {}
         divided: list[Recorded] = []  # a few at most: each has PART_BYTES, and they are needed up to SMALL_FILE alone
         size = 0
@@ -248,25 +250,25 @@ class PhotoCodec:
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
         """One tile after the other, on its own."""
         for index, found in zip(tiles, data, strict=True):
-            total, parts = self._calls_of(header, found)
+            calls, parts = self._calls_of(header, found)
             reader = CallReader(self.photo.tables, parts)
             places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
             with exact_arithmetic():
-                tile = code_tile(self.prior, reader, sizes, prior_quality(header), None, self._zero, total)
+                tile = code_tile(self.prior, reader, sizes, prior_quality(header), None, self._zero, calls)
             for stage, (y, x), tokens in zip(stages, places, tile, strict=True):
                 stage[:, y, x] = tokens
 
-    def _calls_of(self, header: Header, found: TileTokens) -> tuple[int, Sequence[Part]]:
-        """How many calls a tile has, and which of them its parts hold. In version 1 parts are stages. Raises
+    def _calls_of(self, header: Header, found: TileTokens) -> tuple[Sequence[CallPlace], Sequence[Part]]:
+        """The calls that a tile has, and its parts as streams of calls. In version 1 parts are stages. Raises
         InvalidFileError for more calls than this model makes."""
-        most = count_calls(self.prior)
+        places = self.call_places(header)
         if header.version == 1:
-            ends = (0, self.coarse_calls, most)
-            return most, [Part(ends[part.first], ends[part.end], part.data) for part in found.parts]
-        if found.total is None or found.total > most:
-            raise InvalidFileError(f"The file has tiles of more than {most} calls, which its model does not make.")
-        return found.total, found.parts
+            ends = (0, sum(place.stage == 0 for place in places), len(places))
+            return places, [Part(ends[part.first], ends[part.end], part.data) for part in found.parts]
+        if found.total is None or found.total > len(places):
+            raise InvalidFileError(f"The file has a tile of over {len(places)} calls, which its model does not make.")
+        return places[: found.total], found.parts
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """With the synthesis of the header's tune; `scale` is 1."""
@@ -279,6 +281,12 @@ class PhotoCodec:
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """Raises UsageError: its prior was not trained to generate pictures."""
         raise UsageError(f"The model {self.name} does not generate pictures.")
+
+    @property
+    def _first_calls(self) -> int:
+        """The calls of stage 0 in version 2, as a header says them; 0 where a tile has more calls than it can say."""
+        places = call_places(self.prior.config.slices, SHARES[2])
+        return sum(place.stage == 0 for place in places) if len(places) <= MAX_CALLS else 0
 
     def _empty_tokens(self, header: Header) -> Tokens:
         return Tokens(header, self.empty(header))
