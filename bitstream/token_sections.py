@@ -103,10 +103,10 @@ def check_tokens(header: Header, sections: Sequence[Section]) -> None:
         here = key(header, section.stage, section.tile)
         where = f"stage {section.stage}" if header.version == 1 else f"call {here[0]}"
         if section.tile >= header.tile_count or not last < here or not _is_known(header, section):
-            raise UsageError(f"The tokens from {where} on of tile {section.tile} are not where they belong.")
+            raise UsageError(f"The tokens of {where}, tile {section.tile} are not where they belong.")
         _, _, width, height = header.tile_rectangle(section.tile)
         if len(section.data) > largest_token_section(width, height):
-            raise UsageError(f"The tokens from {where} on of tile {section.tile} are too many bytes.")
+            raise UsageError(f"The tokens of {where}, tile {section.tile} are too many bytes.")
         last = here
     for tile, (total, parts) in enumerate(_by_tile(header, sections)):
         _check_tile(tile, total, parts)
@@ -116,7 +116,7 @@ def check_whole(header: Header, sections: Iterable[Section]) -> None:
     """Raises UsageError where token sections are missing among those that `check_tokens` has let pass."""
     for first, tile in missing(header, sections)[:1]:
         unit = "stage" if header.version == 1 else "call"
-        raise UsageError(f"The tokens from {unit} {first} on of tile {tile} are missing.")
+        raise UsageError(f"The tokens of {unit} {first}, tile {tile} are missing.")
 
 
 def _is_known(header: Header, section: Section) -> bool:
