@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers
 
+FEWEST_BITS = 4.0
+"""What a token that is not zero costs at least where nearly all are."""
+
 
 def slice_weight(first: int, groups: int, total: int) -> float:
     """The bits that equal a squared error of one step, for a slice of `groups` groups that begins at group `first` of
@@ -69,6 +72,23 @@ class RDOQuantizer:
         high = values >> self._tables.shift[table].astype(np.int32)
         symbol = np.where(np.abs(high) <= half, high + half, self._tables.escape)
         return self._costs[table, symbol]
+
+
+def may_be_worth(
+    values: NDArray[np.floating], slices: Sequence[int], distortion_weight: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Which real values (groups, rows, columns) of a stage could become tokens other than zero: those whose error would
+    be worth more than FEWEST_BITS. Where no value of a slice and of all slices behind it is worth that, they are left
+    zero, and the prior is not asked."""
+    worth = np.empty(values.shape, bool)
+    first = 0
+    for groups in slices:
+        weight = slice_weight(first, groups, sum(slices)) * distortion_weight
+        # an error of |v| instead of |v| - 1 is worth weight * (2 |v| - 1) bits
+        least = 0.5 + FEWEST_BITS / (2 * weight)
+        np.greater(np.abs(values[first : first + groups]), least, out=worth[first : first + groups])
+        first += groups
+    return worth
 
 
 def round_values(values: Numbers, table: NDArray[np.integer]) -> Int32s:

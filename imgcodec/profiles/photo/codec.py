@@ -16,7 +16,7 @@ from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
 from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
-from imgcodec.priors.photo.rdoq import RDOQuantizer, round_values
+from imgcodec.priors.photo.rdoq import RDOQuantizer, may_be_worth, round_values
 from imgcodec.priors.photo.streams import (
     PART_BYTES,
     Call,
@@ -173,7 +173,8 @@ class PhotoCodec:
             rdoq = RDOQuantizer(tables, slices, distortion_weight[y, x], SHARES[tokens.header.version])
             quantizers = [rdoq.quantize if call.stage else round_values for call in self.call_places(tokens.header)]
             tile = _in(values, places)
-            done, calls = self._code(tokens.header, tile, quantizers, _worth_coding(tile))
+            worth = [np.abs(tile[0]) > 0.5, may_be_worth(tile[1], slices, distortion_weight[y, x])]
+            done, calls = self._code(tokens.header, tile, quantizers, worth)
             for stage, (rows, columns), part in zip(tokens.stages, places, done, strict=True):
                 stage[:, rows, columns] = part
             yield index, calls
@@ -312,8 +313,3 @@ def _in(stages: Stages, places: Places) -> Stages:
 
 def _unchanged(values: Numbers, table: NDArray[np.integer]) -> Int32s:
     return values.astype(np.int32, copy=False)
-
-
-def _worth_coding(values: Stages) -> list[NDArray[np.bool_]]:
-    """Which real values may become tokens that are not zero."""
-    return [np.abs(stage) > 0.5 for stage in values]
