@@ -80,7 +80,12 @@ def test_tokens_and_files_are_of_the_model(tiny_codec):
         check_model(tiny_codec, stranger)
     with pytest.raises(UsageError, match="another model"):
         check_tokens(tiny_codec, Tokens(stranger, stages))
-    for change in ({"profile": Profile.RASTER}, {"stage_count": 1}, {"tune": Tune.VISUAL}):
+    changes = (
+        {"profile": Profile.RASTER, "first_calls": 0},
+        {"stage_count": 1, "first_calls": 0},
+        {"tune": Tune.VISUAL},
+    )
+    for change in changes:
         with pytest.raises(InvalidFileError, match=r"its model tiny makes no such files\.$"):
             check_profile(tiny_codec, replace(header, **change))
         with pytest.raises(UsageError, match="no such files"):
