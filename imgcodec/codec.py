@@ -16,8 +16,8 @@ what `photo` has for each arrow:
     latent -> tokens         tokenizers/rvq.py and, where the encoder may choose, priors/photo/rdoq.py
     a token's probability    priors/photo/transformer.py predicts mean and scale, priors/photo/tables.py turns them into
                              the row of a frequency table
-    tokens <-> sections      priors/photo/coding.py, one function for both ways; priors/photo/streams.py, what it codes as
-                             the streams of sections, with the coders of bitstream/entropy.py
+    tokens <-> sections      priors/photo/coding.py, one function for both ways; priors/photo/streams.py makes streams
+                             of what it codes, with the coders of bitstream/entropy.py
     sections <-> bytes       bitstream/container.py
 
 Those of the profile `raster` are in profiles/raster, tokenizers and priors/raster.
