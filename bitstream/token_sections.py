@@ -97,6 +97,7 @@ def check_tokens(header: Header, sections: Sequence[Section]) -> None:
     """Raises UsageError unless the token sections among these are of the header's tiles, of calls or stages that there
     can be, and in order; any may be missing."""
     last: Key = (-1, 0)
+    totals: dict[int, int] = {}  # of tiles whose first section is there; it comes before the others
     for section in sections:
         if section.type != SectionType.TOKENS:
             continue
@@ -107,6 +108,12 @@ def check_tokens(header: Header, sections: Sequence[Section]) -> None:
         _, _, width, height = header.tile_rectangle(section.tile)
         if len(section.data) > largest_token_section(width, height):
             raise UsageError(f"The tokens of {where}, tile {section.tile} are too many bytes.")
+        if header.version == 2 and section.stage < MIDDLE:
+            totals[section.tile] = section.stage
+        elif (
+            header.version == 2 and section.stage < LAST and section.data[0] >= totals.get(section.tile, MAX_CALLS + 1)
+        ):
+            raise UsageError(f"The token sections of tile {section.tile} do not fit together.")
         last = here
     for tile, (total, parts) in enumerate(_by_tile(header, sections)):
         _check_tile(tile, total, parts)
