@@ -21,7 +21,7 @@ from imgcodec.profiles.photo import codec as photo
 GOLDEN = Path(__file__).parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
 VERSION_2 = ("version-2", "few-calls", "no-calls", "divided", "random-calls")
-DIVIDED, PART_BYTES = ("divided", "random-calls"), 25  # written with so small a size of sections
+DIVIDED, PART_BYTES = ("divided", "random-calls"), 12  # written with so small a size of sections
 RASTER = json.loads((GOLDEN / "family.json").read_text())
 
 

@@ -71,7 +71,7 @@ FILES = {
 RANDOM = ("random-tokens", "random-calls")  # keep nothing of their picture: tokens that no picture has, of any size
 FEW_CALLS, NO_CALLS = "few-calls", "no-calls"  # only the first group of stage 1; zero codewords only
 DIVIDED = ("divided", "random-calls")  # stage 1 in many sections
-PART_BYTES = 25  # of them
+PART_BYTES = 12  # of them
 DAMAGED = "divided-damaged"  # `divided` with four bytes changed in the middle of one of its sections
 
 EVERYTHING = "everything"  # small tiles in rows and columns, and a section of every kind

@@ -51,7 +51,7 @@ def tiles(draw):
 
 
 @settings(max_examples=30)
-@given(tiles(), st.integers(0, 25600), st.sampled_from([1, 3]), st.sampled_from([0, 20, 1e9]))
+@given(tiles(), st.integers(0, 25600), st.sampled_from([1, 3]), st.sampled_from([0.1, 20, 1e9]))
 def test_what_is_written_comes_back(tile, quality, shares, part_bytes):
     sizes, tokens = tile
     places = call_places(CONFIG.slices, shares)
@@ -139,7 +139,7 @@ def test_the_first_parts_come_back_alone_and_the_rest_is_as_expected():
     sizes, places = [(2, 3), (7, 10)], call_places(CONFIG.slices, 1)
     tokens = random(sizes, 6, ZERO)
     calls, _ = recorded(tokens, 800, places)
-    parts = write_parts(TABLES, calls, COARSE_CALLS, 0)
+    parts = write_parts(TABLES, calls, COARSE_CALLS, 0.1)
     assert [(part.first, part.end) for part in parts] == [(0, 4), *((call, call + 1) for call in range(4, 10))]
     for count in range(1, len(parts) + 1):
         back = read(parts[:count], sizes, 800, places)

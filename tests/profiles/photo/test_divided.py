@@ -73,11 +73,11 @@ def test_any_division_decodes_to_the_same(tiny_model, tokens, monkeypatch):
         monkeypatch.setattr(photo, "PART_BYTES", part_bytes)
         data = tiny_model.write_tokens(tokens)
         assert tiny_model.read_tokens(data).sha256() == tokens.sha256()
-        parts = container.read(data).tokens()[0].parts
-        seen.add(len(parts))
-        assert all(len(part.data) >= part_bytes - 8 for part in parts[1:-1])
+        sizes = [len(part.data) for part in container.read(data).tokens()[0].parts[1:]]
+        seen.add(len(sizes))
+        assert (len(sizes) - 1) * part_bytes < 1.6 * sum(sizes), "of a prior that needs more bits than most"
     assert len(seen) >= 4
-    assert min(seen) == 2
+    assert min(seen) == 1
 
 
 def test_small_files_are_not_divided_and_large_ones_for_little(tiny_model, tokens, monkeypatch):
