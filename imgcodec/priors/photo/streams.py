@@ -16,8 +16,8 @@ from imgcodec.bitstream.entropy import FrequencyTables, Int32s, Numbers, RangeDe
 from imgcodec.bitstream.token_sections import Part
 
 PART_BYTES = 3500
-"""Stage 1 of a tile has one part, and one more for each time that it has so many bytes. A section takes 10 bytes besides
-its data, its stream about one more than if it went on: 0.3 % in all."""
+"""Stage 1 of a tile has one part, and one more for each time that it has so many bytes. A section takes 10 bytes
+besides its data, its stream about one more than if it went on: 0.3 % in all."""
 
 BYTES_OF_VALUE = 0.45
 """A value that is not zero takes 3.3 to 4.5 bits, with the zeros around it, at any quality."""
@@ -69,8 +69,8 @@ class CallReader:
 
 
 def write_parts(tables: FrequencyTables, calls: Sequence[Call], first_calls: int, part_bytes: float) -> list[Part]:
-    """The parts of calls: the first has `first_calls` of them or all; the others are about equally large, and no more
-    than that each but one stands for `part_bytes`."""
+    """The parts of calls: the first has `first_calls` of them or all; the others are one, and one more for each
+    `part_bytes` that they have, all about equally large."""
     parts, start = [], 0
     for end in _ends(calls, first_calls, part_bytes):
         encoder = RangeEncoder(tables)
