@@ -29,8 +29,8 @@ Number = TypeVar("Number", bound=IntEnum)
 
 
 class Profile(IntEnum):
-    """How tokens are laid out in a file, a number of 4 bits; the codebook id says whose they are. SEMANTIC is reserved
-    and not implemented yet, 8 is reserved, too (see `docs/format.md`)."""
+    """How tokens are laid out in a file, a number of 4 bits; the codebook id says whose they are. 8 is reserved (see
+    `docs/format.md`)."""
 
     PHOTO = 1
     SEMANTIC = 3

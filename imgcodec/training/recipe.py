@@ -14,6 +14,9 @@ from imgcodec.training import distributed
 from imgcodec.training.data import load_photographs
 from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
 from imgcodec.training.raster.recipe import RasterRecipe, raster_recipe, train_raster
+from imgcodec.training.semantic.recipe import SemanticRecipe, semantic_recipe, train_semantic
+
+Recipe = PhotoRecipe | RasterRecipe | SemanticRecipe
 
 
 def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
@@ -21,13 +24,14 @@ def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
     return photo_recipe(table)
 
 
-READERS: dict[Profile, Callable[[dict[str, Any]], PhotoRecipe | RasterRecipe]] = {
+READERS: dict[Profile, Callable[[dict[str, Any]], Recipe]] = {
     Profile.PHOTO: _photo_recipe,
     Profile.RASTER: raster_recipe,
+    Profile.SEMANTIC: semantic_recipe,
 }
 
 
-def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | RasterRecipe:
+def read_recipe(path: Path, settings: list[str]) -> Recipe:
     """A recipe file, changed by `settings` like `batch=4` or `phases.0.minutes=10`. Raises UsageError."""
     try:
         table = tomllib.loads(path.read_text())
@@ -48,7 +52,7 @@ def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | RasterRecipe:
 
 
 def train(
-    recipe: PhotoRecipe | RasterRecipe,
+    recipe: Recipe,
     sources: list[Path],
     validation: Path | None,
     folder: Path,
@@ -78,6 +82,8 @@ def train(
                 return train_photo(recipe, photographs, held_out, folder, resume, start, chosen)
             case RasterRecipe():
                 return train_raster(recipe, photographs, held_out, folder, resume, start, chosen)
+            case SemanticRecipe():
+                return train_semantic(recipe, photographs, held_out, folder, resume, start, chosen)
 
 
 def _set(table: dict[str, Any], setting: str) -> None:

@@ -115,18 +115,22 @@ def train_semantic(
         squares = [as_square(views.view(p, v), tokenizer.encoder.side) for p, v in _numbers(views)]
         tokenizer.encoder.init_from_data(as_tensor(squares))
     networks.to(device)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32
     _measure_spread(tokenizer, photographs, device)
     if recipe.loss.distil and any(phase.trains != "decoder" for phase in recipe.phases):
         views = replace(views, targets=_taught(views, folder, device))
     data = SemanticData(views, held_out, recipe.batch, device)
 
+    first = next((phase for phase in recipe.phases if phase.trains == "decoder"), None)
+
     def train(phase: SemanticPhase) -> None:
-        if phase.trains == "decoder":
+        if phase is first:
             _fix_vectors(recipe, tokenizer, views, device)
         train_phase(networks, phase, data, recipe.loss, recipe.mixed, folder, resume)
 
     run_phases(recipe.phases, networks, folder, resume, train)
-    if not recipe.phases or recipe.phases[-1].trains != "decoder":
+    if first is None:
         _fix_vectors(recipe, tokenizer, views, device)
     networks.eval()
 
@@ -165,7 +169,7 @@ def _start_from(tokenizer: SemanticTokenizer, start: str) -> None:
 
 def _fix_vectors(recipe: SemanticRecipe, tokenizer: SemanticTokenizer, views: Views, device: torch.device) -> None:
     """From here on vectors stay as they are: the encoder's weights are those of the model file, and the quantizer has
-    its scales. A second call changes next to nothing."""
+    its scales."""
     round_as_stored(tokenizer.encoder)
     vectors = rotate_meaning(tokenizer, _vectors(tokenizer, views, device))
     round_as_stored(tokenizer.encoder)
