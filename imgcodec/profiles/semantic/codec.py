@@ -1,7 +1,7 @@
 """The `semantic` profile at work: a picture to a vector of integers, and a vector to a picture that shows the same."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,48 +14,17 @@ from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures.square import as_square, resized
 from imgcodec.priors.channel import LEVELS, ZERO, ChannelPrior
 from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.profiles.semantic.drawing import Drawing
 from imgcodec.profiles.semantic.layout import LAYOUT
 from imgcodec.profiles.semantic.model import SemanticModel
+from imgcodec.tokenizers.clip import ClipEncoder, parse_features
 from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.tokens import SamplingOptions, Stages, TokenCodec, Tokens, check_model, check_shapes
 
 BATCH = 16
 """Pictures that are encoded at once."""
-LARGEST_SIZE = 2**14  # pixels of the longer side of a drawn picture
-SIZE_UNIT = 64
 
 Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How a picture is drawn from a vector.
-
-    steps: of the diffusion, more for better pictures. eta: 0 adds no noise on the way, 1 as much as DDPM. guidance: how
-    much more the vector counts than it was trained for. seed: another one draws another picture. size: pixels of its
-    longer side; None for the size of the original. progress: called after each step.
-
-    Raises UsageError for numbers out of range.
-    """
-
-    steps: int = 50
-    eta: float = 0.0
-    guidance: float = 1.0
-    seed: int = 0
-    size: int | None = None
-    progress: Callable[[], None] = field(default=lambda: None, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise UsageError(f"A picture is drawn in 1 step or more, not in {self.steps}.")
-        if not 0 <= self.eta <= 1:
-            raise UsageError(f"eta is a number from 0 to 1, not {self.eta:g}.")
-        if not 0 <= self.guidance <= 100:
-            raise UsageError(f"The guidance is a number from 0 to 100, not {self.guidance:g}.")
-        if not 0 <= self.seed < 2**63:
-            raise UsageError(f"A seed is a whole number from 0 to 2^63 - 1, not {self.seed}.")
-        if self.size is not None and (self.size % SIZE_UNIT or not SIZE_UNIT <= self.size <= LARGEST_SIZE):
-            raise UsageError(f"A size is a multiple of {SIZE_UNIT} from {SIZE_UNIT} to {LARGEST_SIZE}, not {self.size}.")
 
 
 @dataclass(frozen=True)
@@ -187,8 +156,12 @@ class SemanticCodec:
 
     def levels(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.int16]:
         """Pictures, each uint8 (H, W, 3) -> the integers of their vectors, (N, dim)."""
-        floats = torch.from_numpy(self.features(pictures)).to(self.semantic.device)
-        return self.tokenizer.quantizer.quantize(floats).cpu().numpy().astype(np.int16)
+        return self.quantize(self.features(pictures))
+
+    def quantize(self, vectors: Vectors) -> NDArray[np.int16]:
+        """Vectors (N, dim) -> their integers."""
+        levels = self.tokenizer.quantizer.quantize(torch.from_numpy(vectors).to(self.semantic.device))
+        return levels.cpu().numpy().astype(np.int16)
 
     def features(self, pictures: Sequence[NDArray[np.uint8]]) -> Vectors:
         """Pictures, each uint8 (H, W, 3) -> unit vectors, before they become integers, (N, dim)."""
@@ -241,19 +214,22 @@ def as_semantic(codec: TokenCodec, what: str) -> SemanticCodec:
     return codec
 
 
+def with_features(codec: SemanticCodec, features: str | None) -> SemanticCodec:
+    """The codec, with weights of CLIP where `features` says that they are, as open_clip:ViT-B-32/FILE; None leaves them
+    where its model file says. Raises UsageError for a codec whose features are not CLIP's, or another CLIP's."""
+    if features is None:
+        return codec
+    encoder, (model, weights) = codec.tokenizer.encoder, parse_features(features)
+    if not isinstance(encoder, ClipEncoder):
+        raise UsageError(f"The model {codec.name} has an encoder of its own, and no use for features of {model}.")
+    if encoder.config.model != model:
+        raise UsageError(
+            f"The model {codec.name} takes the {codec.dim} features of {encoder.config.model}, not those of {model}."
+        )
+    encoder.weights = weights
+    return codec
+
+
 def with_drawing(codec: TokenCodec, drawing: Drawing) -> SemanticCodec:
     """The codec, drawing as it is told. Raises UsageError for a codec that draws nothing."""
     return replace(as_semantic(codec, "Drawing in steps, from a seed, with guidance or at a size"), drawing=drawing)
-
-
-def drawn_size(header: Header, size: int) -> tuple[int, int]:
-    """(width, height) of a picture whose longer side is to have `size` pixels."""
-    longer = max(header.width, header.height)
-    return max(1, round(header.width * size / longer)), max(1, round(header.height * size / longer))
-
-
-def at_size(file: Container, size: int) -> Container:
-    """The file as if its picture were of another size, without what belongs to its pixels: transparency and density."""
-    width, height = drawn_size(file.header, size)
-    kept = tuple(s for s in file.sections if s.type not in (SectionType.ALPHA, SectionType.DENSITY))
-    return replace(file, header=replace(file.header, width=width, height=height), sections=kept)
