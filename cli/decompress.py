@@ -45,7 +45,8 @@ def decompress(
         int, typer.Option(metavar="1|2|4", help="Times the size, for models that can.", show_default=False)
     ] = 1,
     steps: Annotated[
-        int | None, typer.Option(metavar="N", help="Draw in so many steps. Default: 50; models of the profile semantic.")
+        int | None,
+        typer.Option(metavar="N", help="Draw in so many steps. Default: 50; models of the profile semantic."),
     ] = None,
     eta: Annotated[float | None, typer.Option(help="0 draws without new noise, 1 with as much as DDPM.")] = None,
     guidance: Annotated[float | None, typer.Option(help="How much more the features count than in training.")] = None,

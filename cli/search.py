@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.bitstream.header import SIGNATURE
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import Device, Features, MaxPixels, printable, say, working
 
 if TYPE_CHECKING:

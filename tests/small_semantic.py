@@ -9,7 +9,7 @@ from PIL import Image
 FEATURES = {"kind": "shipped", "side": 32, "thumbnail": 8, "layout": 24, "meaning": 16, "widths": [16, 32],
             "blocks": [1, 1], "search_layout": 0.25}  # fmt: skip
 DECODER = {"side": 16, "patch": 2, "base": 16, "ch_mult": [1, 2], "blocks": 1, "condition": 16, "steps": 100}
-PHASE = 'steps = 2\nbatch = 4\nvalidate_every = 2\nwarmup = 1\nrate = 1e-3\naverage = 0.5'
+PHASE = "steps = 2\nbatch = 4\nvalidate_every = 2\nwarmup = 1\nrate = 1e-3\naverage = 0.5"
 
 
 def recipe_text(*trains: str, **loss: float) -> str:

@@ -1,5 +1,5 @@
-"""A model on a set of pictures: bytes of real files, likeness of what they decode to, and recall where files are found by
-what they show."""
+"""A model on a set of pictures: bytes of real files, likeness of what they decode to, and recall where files are found
+by what they show."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ def evaluate(
     decompress: Callable[[bytes], RGBPixels],
     metrics: Mapping[str, Metric],
 ) -> list[Evaluated]:
-    """Measures pictures, (name, uint8 (H, W, 3)). compress: of name and pixels, the file; it may be one that is there."""
+    """Measures pictures, (name, uint8 (H, W, 3)). compress: of name and pixels, the file, which may be an old one."""
     found = []
     for name, pixels in pictures:
         data = compress(name, pixels)

@@ -69,10 +69,10 @@ class Picture:
     icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
     gray: the original has one colour channel, and so has the picture when it is written.
     density: pixels per metre, across and down.
-    features: what it shows, as a vector, with the id of the model that made it (`docs/format.md`, section 3.5).
     bit_depth: bits per sample of the original, 1 to 16; `pixels` have 8.
     notes: losses on the way here, each a clause about "it", for people.
     file_bytes: size of the file that it was read from.
+    features: what it shows, as a vector, and the id of the model that made it (`docs/format.md`, section 8.3).
     """
 
     pixels: Pixels
@@ -82,10 +82,10 @@ class Picture:
     xmp: bytes | None = None
     gray: bool = False
     density: Density | None = None
-    features: bytes | None = None
     bit_depth: int = 8
     notes: list[str] = field(default_factory=list)
     file_bytes: int | None = None
+    features: bytes | None = None
 
     @property
     def width(self) -> int:

@@ -1,14 +1,14 @@
-"""The prior of vectors: for each number of a vector a frequency table of its own, and nothing that depends on others."""
+"""The prior of vectors: for each number of a vector a frequency table of its own; no number depends on another one."""
 
 import hashlib
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, RangeDecoder, RangeEncoder, complete_weights
-from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
 
 LEVELS = 255  # values of a number of a vector, 0 to 254
 ZERO = LEVELS // 2
@@ -21,11 +21,13 @@ class ChannelPrior(nn.Module):
     """Vectors of `dim` integers, 0 to 254 -> bytes, and back. weights: those of `FrequencyTables`, int32 (dim, 256);
     uniform at first."""
 
+    weights: Tensor
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.register_buffer("weights", torch.zeros(dim, SYMBOLS, dtype=torch.int32))
-        if not self.weights.is_meta:
-            self.set_frequencies(np.ones((dim, LEVELS)))
+        self._tables: FrequencyTables | None = None
+        self.set_frequencies(np.ones((dim, LEVELS)))
 
     def set_frequencies(self, frequencies: NDArray[np.floating]) -> None:
         """Tables from how often each level was seen, (dim, 255), real numbers from 0, not all of a row 0."""
@@ -33,16 +35,20 @@ class ChannelPrior(nn.Module):
         floor = 2**8  # of 2**24 for each level: one that was never seen takes 16 bits
         weights = np.full((len(share), SYMBOLS), 0, np.int64)
         weights[:, :LEVELS] = floor + np.floor(share * (TOTAL - SYMBOLS - floor * LEVELS))
-        self.weights.copy_(torch.from_numpy(complete_weights(weights).astype(np.int32)))
+        self.set_weights(torch.from_numpy(complete_weights(weights).astype(np.int32)))
+
+    def set_weights(self, weights: Tensor) -> None:
+        """The weights of a model file, int32 (dim, 256); `tables` checks them."""
+        self.weights.copy_(weights)
         self._tables = None
 
     @property
     def tables(self) -> FrequencyTables:
         """Raises UsageError where the weights are none."""
-        if getattr(self, "_tables", None) is None:
+        if self._tables is None:
             weights = self.weights.cpu().numpy()
             if (weights < 0).any():
-                raise ValueError("a frequency table has negative weights")
+                raise UsageError("A frequency table has negative weights.")
             self._tables = FrequencyTables(weights.astype(np.uint32), np.zeros(len(weights), np.uint8))
         return self._tables
 
@@ -67,8 +73,8 @@ class ChannelPrior(nn.Module):
 
 
 def known_bytes(prior: ChannelPrior) -> str:
-    """The answer of the known-answer test: SHA-256, as hexadecimal, of the bytes of a vector whose numbers are hashes of
-    theirs (Knuth's multiplicative hash), at both ends and in between."""
+    """The answer of the known-answer test: SHA-256, as hexadecimal, of the bytes of a vector whose numbers are hashes
+    of their places (Knuth's multiplicative hash)."""
     numbers = np.arange(len(prior.weights), dtype=np.uint64)
     levels = ((numbers * np.uint64(2654435761) % np.uint64(2**32)) >> np.uint64(8)).astype(np.int64) % LEVELS
     return hashlib.sha256(prior.write(levels)).hexdigest()

@@ -40,7 +40,7 @@ class Index:
             cosines = self.vectors @ query
             order = np.argsort(-cosines, kind="stable")[:count]
             likeness = cosines[order]
-        return [(self.names[i], float(cosine)) for i, cosine in zip(order, likeness, strict=True)]
+        return [(self.names[i], min(1.0, float(cosine))) for i, cosine in zip(order, likeness, strict=True)]
 
 
 def features_id(file: Container) -> bytes | None:

@@ -1,5 +1,5 @@
-"""Stores: a folder with a .nic file for each picture of another folder, and a manifest. Filling one goes on where it was
-stopped."""
+"""Stores: a folder with a .nic file for each picture of another folder, and a manifest. Filling one goes on where it
+was stopped."""
 
 import hashlib
 import json
@@ -57,7 +57,11 @@ class Store:
     pictures: dict[str, Entry] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        content = {"format": FORMAT, **asdict(self), "pictures": [asdict(self.pictures[n]) for n in sorted(self.pictures)]}
+        content = {
+            "format": FORMAT,
+            **asdict(self),
+            "pictures": [asdict(self.pictures[n]) for n in sorted(self.pictures)],
+        }
         return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 

@@ -35,7 +35,7 @@ class ClipConfig:
 
 
 class ClipEncoder(nn.Module):
-    """See `imgcodec.tokenizers.features.Encoder`. It has no thumbnail."""
+    """What `FeatureEncoder` is, but for its vectors, which hold no thumbnail."""
 
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
@@ -122,8 +122,8 @@ def open_clip_model(model: str, weights: str) -> Any:
         if is_file:
             raise CodecError(f"{weights} is not a checkpoint of {model}.") from error
         raise CodecError(
-            f"The weights {weights} of {model} cannot be had: get {_place_of(open_clip, model, weights)} elsewhere, and "
-            f"give --features {PREFIX}{model}/FILE."
+            f"The weights {weights} of {model} cannot be had: get {_place_of(open_clip, model, weights)} elsewhere, "
+            f"and give --features {PREFIX}{model}/FILE."
         ) from error
     return found.eval().requires_grad_(False)
 

@@ -49,7 +49,7 @@ class NoiseScheduler:
         return (noisy - (1 - kept).sqrt() * noise) / kept.sqrt()
 
     def times(self, count: int) -> list[int]:
-        """`count` of the steps, falling, evenly spaced, with the last one first. Raises ValueError for 0 or too many."""
+        """`count` of the steps, evenly spaced, from the last one down. Raises ValueError for 0 and for too many."""
         if not 1 <= count <= self.steps:
             raise ValueError(f"there are 1 to {self.steps} steps, not {count}")
         return [math.ceil((i + 1) * self.steps / count) - 1 for i in reversed(range(count))]

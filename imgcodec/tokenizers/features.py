@@ -4,13 +4,12 @@
     pixels, 96 x 96 ─┤                                                                   ├─► unit vector ──► integers
                      └──────────────► residual convolutions ──► unit vector ► meaning ──┘
 
-The layout is the Karhunen-Loeve transform of a thumbnail, so the vector gives the thumbnail back by a matrix product; the
-meaning is learned. The meaning has length 1 before both are scaled to one vector of length 1, so that the length of the
-layout is not lost: it follows from what is left of 1.
+The layout is the Karhunen-Loeve transform of a thumbnail, so the vector gives the thumbnail back by a matrix product;
+the meaning is learned. The meaning has length 1 before both are scaled to one vector of length 1, so that the length of
+the layout is not lost: it follows from what is left of 1.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -58,25 +57,6 @@ class FeatureConfig:
         return 4 * 2 ** (len(self.widths) - 1)
 
 
-class Encoder(Protocol):
-    """What makes vectors of pictures. side: pixels of the square that it takes. dim: numbers in a vector."""
-
-    @property
-    def side(self) -> int: ...
-
-    @property
-    def dim(self) -> int: ...
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """(B, 3, side, side) in 0..1 -> unit vectors (B, dim)."""
-
-    def thumbnail(self, vector: Tensor) -> Tensor | None:
-        """Vectors (B, dim) -> the thumbnails in them, (B, 3, n, n) in about 0..1; None where they have none."""
-
-    def search_vector(self, vector: Tensor) -> Tensor:
-        """Vectors (B, dim) -> unit vectors (B, n) whose inner products rank the results of a search."""
-
-
 class ResidualBlock(nn.Module):
     """x + two convolutions of it; no change at all before training."""
 
@@ -92,7 +72,12 @@ class ResidualBlock(nn.Module):
 
 
 class FeatureEncoder(nn.Module):
-    """See the top of this file, and `Encoder`."""
+    """See the top of this file. linear: rows, orthonormal axes of thumbnails, those with most variance first. unit: the
+    length of a typical layout, in pixels of 0..1."""
+
+    mean: Tensor
+    linear: Tensor
+    unit: Tensor
 
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__()
@@ -100,9 +85,7 @@ class FeatureEncoder(nn.Module):
         size = 3 * config.thumbnail**2
         self.register_buffer("mean", torch.full((size,), 0.5))
         self.register_buffer("linear", torch.zeros(config.layout, size))
-        """Rows: orthonormal axes of thumbnails, those with most variance first."""
         self.register_buffer("unit", torch.ones(1))
-        """The length of a typical layout, in pixels of 0..1."""
         layers: list[nn.Module] = []
         before = 3
         for level, (width, count) in enumerate(zip(config.widths, config.blocks, strict=True)):
@@ -114,18 +97,22 @@ class FeatureEncoder(nn.Module):
 
     @property
     def side(self) -> int:
+        """Pixels of the square that it takes."""
         return self.config.side
 
     @property
     def dim(self) -> int:
+        """Numbers in a vector."""
         return self.config.dim
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, side, side) in 0..1 -> unit vectors (B, dim)."""
         layout = self._small(pixels).sub(self.mean) @ self.linear.T / self.unit
         meaning = F.normalize(self.head(self.net((pixels - 0.5) * 4).mean((2, 3)).float()), dim=1)
         return torch.cat([layout, meaning], 1) / (1 + layout.square().sum(1, keepdim=True)).sqrt()
 
     def thumbnail(self, vector: Tensor) -> Tensor:
+        """Vectors (B, dim) -> the thumbnails in them, (B, 3, n, n) in about 0..1."""
         layout = vector[:, : self.config.layout].float()
         # 1 is at most what the meaning's part can be; a quantized vector may leave a little less than nothing
         layout = layout / (1 - layout.square().sum(1, keepdim=True)).clamp(min=1e-3).sqrt()
@@ -133,6 +120,7 @@ class FeatureEncoder(nn.Module):
         return (layout * self.unit @ self.linear + self.mean).reshape(-1, 3, side, side)
 
     def search_vector(self, vector: Tensor) -> Tensor:
+        """Vectors (B, dim) -> unit vectors (B, dim) whose inner products rank the results of a search."""
         layout, meaning = vector.float().split([self.config.layout, self.config.meaning], 1)
         weighted = [F.normalize(layout, dim=1) * self.config.search_layout**0.5, F.normalize(meaning, dim=1)]
         return F.normalize(torch.cat(weighted, 1), dim=1)
@@ -153,6 +141,9 @@ class FeatureEncoder(nn.Module):
 
 class AffineQuantizer(nn.Module):
     """Each number of a vector to one of 255 levels, `scale` apart, of which the middle one is `offset`."""
+
+    scale: Tensor
+    offset: Tensor
 
     def __init__(self, dim: int) -> None:
         super().__init__()

@@ -15,9 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imgcodec.tokenizers.clip import ClipEncoder
 from imgcodec.tokenizers.diffusion import NoiseScheduler, ddim
-from imgcodec.tokenizers.features import AffineQuantizer, Encoder
+from imgcodec.tokenizers.features import AffineQuantizer, FeatureEncoder
 from imgcodec.tokenizers.unet import CLIPCondUNet
+
+Encoder = FeatureEncoder | ClipEncoder
 
 MAP_SIDE = 8  # positions of the map that is made of a vector
 
@@ -25,8 +28,8 @@ MAP_SIDE = 8  # positions of the map that is made of a vector
 @dataclass(frozen=True)
 class DecoderConfig:
     """side: pixels of the square that is drawn. patch: pixels, across and down, that are one position of the network;
-    a larger one is cheaper. base, ch_mult, blocks, condition: of the network (`CLIPCondUNet`). map_channels: of a map of
-    8 x 8 positions that is made of the vector, for vectors that have no thumbnail. steps, schedule: of the noise."""
+    a larger one is cheaper. base, ch_mult, blocks, condition: of the network (`CLIPCondUNet`). map_channels: of a map
+    of 8 x 8 positions that is made of the vector, for vectors that have no thumbnail. steps, schedule: of the noise."""
 
     side: int = 64
     patch: int = 4
@@ -39,14 +42,19 @@ class DecoderConfig:
     schedule: str = "cosine"
 
     def __post_init__(self) -> None:
-        if self.patch < 1 or self.side < 1 or self.side % self.patch or self.side // self.patch < 2 ** (
-            len(self.ch_mult) - 1
+        if (
+            self.patch < 1
+            or self.side < 1
+            or self.side % self.patch
+            or self.side // self.patch < 2 ** (len(self.ch_mult) - 1)
         ):
             raise ValueError("side must be a multiple of patch, and have a position for each level")
 
 
 class DiffusionDecoder(nn.Module):
-    """Vectors to pictures. dim: numbers in a vector."""
+    """Vectors to pictures. dim: numbers in a vector. spread: the deviation of what is drawn, in pixels of 0..1."""
+
+    spread: Tensor
 
     def __init__(self, config: DecoderConfig, dim: int) -> None:
         super().__init__()
@@ -59,7 +67,6 @@ class DiffusionDecoder(nn.Module):
         )  # fmt: skip
         self.map = nn.Linear(dim, config.map_channels * MAP_SIDE**2) if config.map_channels else None
         self.register_buffer("spread", torch.full((1,), 0.5))
-        """The deviation of what is drawn, in pixels of 0..1."""
 
     def hint(self, thumbnail: Tensor | None, count: int) -> Tensor:
         """What `count` pictures are known to look like, (count, 3, side, side) in 0..1: the enlarged thumbnails; grey
@@ -113,6 +120,6 @@ class SemanticTokenizer(nn.Module):
 
     def __init__(self, encoder: Encoder, config: DecoderConfig) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder: Encoder = encoder
         self.quantizer = AffineQuantizer(encoder.dim)
         self.decoder = DiffusionDecoder(config, encoder.dim)

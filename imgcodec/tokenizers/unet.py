@@ -29,7 +29,7 @@ class FiLMBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
         y = self.norm2(self.conv1(F.silu(self.norm1(x)))) * (1 + scale) + shift
-        return self.skip(x) + self.conv2(F.silu(y))  # type: ignore[no-any-return]
+        return self.skip(x) + self.conv2(F.silu(y))
 
 
 class CLIPCondUNet(nn.Module):
@@ -91,7 +91,7 @@ class CLIPCondUNet(nn.Module):
                 if beside.shape[2:] != x.shape[2:]:
                     x = F.interpolate(x, size=beside.shape[2:], mode="nearest")
                 x = block(torch.cat([x, beside], 1), condition)
-        return self.last(F.silu(self.norm(x)))  # type: ignore[no-any-return]
+        return self.last(F.silu(self.norm(x)))
 
 
 def sinusoids(times: Tensor) -> Tensor:

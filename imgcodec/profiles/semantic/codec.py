@@ -1,7 +1,7 @@
 """The `semantic` profile at work: a picture to a vector of integers, and a vector to a picture that shows the same."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class SemanticCodec:
     """See `imgcodec.tokens.TokenCodec`. drawing: how pictures are drawn."""
 
     semantic: SemanticModel
-    drawing: Drawing = Drawing()
+    drawing: Drawing = field(default_factory=Drawing)
 
     @property
     def name(self) -> str:
@@ -144,8 +144,10 @@ class SemanticCodec:
         if how.steps > decoder.config.steps:
             raise UsageError(f"The model {self.name} draws in at most {decoder.config.steps} steps, not {how.steps}.")
         thumbnail = self.tokenizer.encoder.thumbnail(vector)
-        for drawn in decoder.draw(vector, thumbnail, how.steps, how.eta, how.guidance, how.seed):
+        drawn = thumbnail  # there is a step at least
+        for drawn in decoder.draw(vector, thumbnail, how.steps, how.eta, how.guidance, how.seed):  # noqa: B007
             how.progress()
+        assert drawn is not None
         return drawn
 
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:

@@ -40,7 +40,9 @@ class Drawing:
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"A seed is a whole number from 0 to 2^63 - 1, not {self.seed}.")
         if self.size is not None and (self.size % SIZE_UNIT or not SIZE_UNIT <= self.size <= LARGEST_SIZE):
-            raise UsageError(f"A size is a multiple of {SIZE_UNIT} from {SIZE_UNIT} to {LARGEST_SIZE}, not {self.size}.")
+            raise UsageError(
+                f"A size is a multiple of {SIZE_UNIT} from {SIZE_UNIT} to {LARGEST_SIZE}, not {self.size}."
+            )
 
 
 def drawn_size(header: Header, size: int) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from imgcodec.model_file.model import FORMAT, ModelFile
 from imgcodec.model_file.untrusted import as_model_error, checked, checked_config, fill
 from imgcodec.priors.channel import ChannelPrior, known_bytes
 from imgcodec.tokenizers.clip import ClipConfig, ClipEncoder
-from imgcodec.tokenizers.features import Encoder, FeatureConfig, FeatureEncoder
-from imgcodec.tokenizers.semantic import DecoderConfig, SemanticTokenizer
+from imgcodec.tokenizers.features import FeatureConfig, FeatureEncoder
+from imgcodec.tokenizers.semantic import DecoderConfig, Encoder, SemanticTokenizer
 
 LARGEST_SIDE = 1024  # pixels that an encoder looks at or a decoder draws, each way
 LARGEST_DIM = 4096
@@ -41,7 +41,7 @@ def build_semantic_model(file: ModelFile, device: torch.device | str) -> Semanti
         if not bool((tokenizer.quantizer.scale > 0).all()):
             raise ValueError("a scale of its quantizer is not above 0")
         prior = ChannelPrior(tokenizer.encoder.dim)
-        prior.load_state_dict({"weights": checked(file.tensors, "prior.weights", prior.weights.shape).int()})
+        prior.set_weights(checked(file.tensors, "prior.weights", prior.weights.shape).int())
         answer = known_bytes(prior)
     if answer != file.answer:
         raise CodecError(
@@ -53,8 +53,8 @@ def build_semantic_model(file: ModelFile, device: torch.device | str) -> Semanti
 
 
 def build_tokenizer(features: Mapping[str, Any], decoder: Mapping[str, Any]) -> SemanticTokenizer:
-    """From the configurations of a model file or a recipe; `kind` of features is shipped or open_clip. Raises ValueError
-    or TypeError for others."""
+    """From the configurations of a model file or a recipe; `kind` of features is shipped or open_clip. Raises
+    ValueError or TypeError for others."""
     tokenizer = SemanticTokenizer(build_encoder(features), checked_config(DecoderConfig, dict(decoder)))
     largest = max(tokenizer.encoder.side, tokenizer.decoder.config.side)
     if largest > LARGEST_SIDE or tokenizer.encoder.dim > LARGEST_DIM:
@@ -74,10 +74,10 @@ def build_encoder(features: Mapping[str, Any]) -> Encoder:
             raise ValueError(f"there is no encoder {kind!r:.40}")
 
 
-def encoder_config(encoder: nn.Module) -> dict[str, Any]:
+def encoder_config(encoder: Encoder) -> dict[str, Any]:
     """The configuration that `build_encoder` takes."""
     kind = "open_clip" if isinstance(encoder, ClipEncoder) else "shipped"
-    return {"kind": kind, **asdict(encoder.config)}  # type: ignore[arg-type]
+    return {"kind": kind, **asdict(encoder.config)}
 
 
 def semantic_model_contents(

@@ -1,11 +1,11 @@
 """The losses of the profile `semantic`, and what its validation shows.
 
-    a view ─────► vector ─┬─► by a linear map, what the teacher sees in the view      distil: 1 - cosine
-      │                   ├─► near the vector of the same view, changed, and far      contrast: InfoNCE
-      │                   │   from those of other views
-      └─► with noise ─────┴─► the noise, by the decoder                               squared error; and, of the
-                                                                                      picture that is left without it,
-                                                                                      recon_w, tv_w, clip_w
+a view ─────► vector ─┬─► by a linear map, what the teacher sees in the view      distil: 1 - cosine
+  │                   ├─► near the vector of the same view, changed, and far      contrast: InfoNCE
+  │                   │   from those of other views
+  └─► with noise ─────┴─► the noise, by the decoder                               squared error; and, of the
+                                                                                  picture that is left without it,
+                                                                                  recon_w, tv_w, clip_w
 """
 
 from dataclasses import dataclass

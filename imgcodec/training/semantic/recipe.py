@@ -228,4 +228,8 @@ def _rates(tokenizer: SemanticTokenizer, prior: ChannelPrior, pictures: list[NDA
     pixels = as_tensor([as_square(p, tokenizer.encoder.side) for p in pictures])
     levels = tokenizer.quantizer.quantize(tokenizer.encoder(pixels)).numpy()
     written = [len(prior.write(row)) for row in levels]
-    return {"vector_bytes": float(np.mean(written)), "vector_bytes_most": max(written), "own_tables": code_length(levels)}
+    return {
+        "vector_bytes": float(np.mean(written)),
+        "vector_bytes_most": max(written),
+        "own_tables": code_length(levels),
+    }
