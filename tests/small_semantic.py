@@ -50,3 +50,32 @@ def save(folder: Path, made: list[np.ndarray]) -> Path:
     for number, picture in enumerate(made):
         Image.fromarray(picture).save(folder / f"{number:02d}.png")
     return folder
+
+
+def save_small_model(path: Path, seed: int = 0) -> Path:
+    """Writes a model file with a decoder of random weights, and an encoder whose layout is that of `pictures`."""
+    import torch
+
+    from imgcodec.pictures.square import as_square
+    from imgcodec.priors.channel import ChannelPrior
+    from imgcodec.profiles.semantic.model import build_tokenizer, round_as_stored
+    from imgcodec.training.semantic.calibrate import set_scales, set_tables
+    from imgcodec.training.semantic.recipe import export_semantic
+    from imgcodec.training.semantic.views import as_tensor
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        tokenizer = build_tokenizer(FEATURES, DECODER).eval().requires_grad_(False)
+        for layer in tokenizer.decoder.unet.modules():
+            if isinstance(layer, torch.nn.Conv2d):  # the last ones would be zeros, and nothing would tell of the vector
+                torch.nn.init.normal_(layer.weight, std=0.1)
+    x = as_tensor([as_square(picture, FEATURES["side"]) for picture in pictures(120, seed=9)])
+    tokenizer.encoder.init_from_data(x)
+    tokenizer.decoder.spread.fill_(0.1)
+    round_as_stored(tokenizer)
+    vectors = tokenizer.encoder(x)
+    set_scales(tokenizer, vectors, [(FEATURES["layout"], 14), (FEATURES["meaning"], 10)])
+    prior = ChannelPrior(tokenizer.encoder.dim)
+    set_tables(tokenizer, prior, vectors)
+    export_semantic(tokenizer, prior, path)
+    return path

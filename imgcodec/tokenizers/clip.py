@@ -5,6 +5,7 @@ picture or text is encoded; decoding needs none.
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -116,7 +117,9 @@ def open_clip_model(model: str, weights: str) -> Any:
     is_file = Path(weights).is_file()
     if not is_file and weights not in open_clip.list_pretrained_tags_by_model(model):
         raise CodecError(f"{weights} is neither a file nor the name of weights that open_clip has for {model}.")
+    before = logging.root.manager.disable
     try:
+        logging.disable(logging.CRITICAL)  # what goes wrong is said once, by us
         found = open_clip.create_model(model, pretrained=weights)
     except Exception as error:  # of many kinds, from several libraries
         if is_file:
@@ -125,6 +128,8 @@ def open_clip_model(model: str, weights: str) -> Any:
             f"The weights {weights} of {model} cannot be had: get {_place_of(open_clip, model, weights)} elsewhere, "
             f"and give --features {PREFIX}{model}/FILE."
         ) from error
+    finally:
+        logging.disable(before)
     return found.eval().requires_grad_(False)
 
 

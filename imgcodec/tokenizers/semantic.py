@@ -22,6 +22,7 @@ from imgcodec.tokenizers.unet import CLIPCondUNet
 
 Encoder = FeatureEncoder | ClipEncoder
 
+MOST = 6.0  # deviations: what is drawn is hardly ever more, and a first guess through pure noise often is
 MAP_SIDE = 8  # positions of the map that is made of a vector
 
 
@@ -90,7 +91,7 @@ class DiffusionDecoder(nn.Module):
 
     def to_pixels(self, difference: Tensor, hint: Tensor) -> Tensor:
         """The inverse of `to_difference`, within 0..1."""
-        return (hint + difference * self.spread).clamp(0, 1)
+        return (hint + difference.clamp(-MOST, MOST) * self.spread).clamp(0, 1)
 
     def draw(
         self, vector: Tensor, thumbnail: Tensor | None, steps: int, eta: float, guidance: float, seed: int

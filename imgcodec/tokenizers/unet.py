@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imgcodec.tokenizers.init import set_conv
+
 GROUP = 16  # channels that are normalised together
 TIME = 128  # numbers that stand for a time
 
@@ -73,7 +75,7 @@ class CLIPCondUNet(nn.Module):
                 before = width
             self.up.append(level_blocks)
         self.norm, self.last = nn.GroupNorm(before // GROUP, before), nn.Conv2d(before, outputs, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
+        set_conv(self.last, torch.zeros_like(self.last.weight), torch.zeros(outputs))
 
     def forward(self, x: Tensor, times: Tensor, vectors: Tensor) -> Tensor:
         condition = F.silu(self.time(sinusoids(times)) + self.vector(vectors))
