@@ -25,6 +25,8 @@ def rotate_meaning(tokenizer: SemanticTokenizer, vectors: Tensor) -> Tensor:
     layout = encoder.config.layout
     meaning = vectors[:, layout:]
     turn = principal_directions(meaning - meaning.mean(0), meaning.shape[1])
+    # directions have no sign: with this one, what is turned already stays as it is
+    turn = turn * turn.gather(1, turn.abs().argmax(1, keepdim=True)).sign()
     encoder.head.weight.copy_(turn @ encoder.head.weight)
     for layer in (decoder.unet.vector, *([decoder.map] if decoder.map is not None else [])):
         layer.weight[:, layout:] = layer.weight[:, layout:] @ turn.T
