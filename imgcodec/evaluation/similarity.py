@@ -13,7 +13,7 @@ from torch import Tensor
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.metrics.reference import Reference, RGBPixels, Scores
 from imgcodec.pictures.square import as_square
-from imgcodec.tokenizers.clip import ClipEncoder, clip_config
+from imgcodec.tokenizers.clip import clip_encoder
 
 Metric = Callable[[RGBPixels, RGBPixels], float | None]
 """(original, decoded), uint8 (H, W, 3) of one size -> a figure; None where they are too small for it."""
@@ -102,7 +102,7 @@ def _lpips() -> Metric:
 
 
 def _clip(features: str) -> Metric:
-    encoder = ClipEncoder(clip_config(features))
+    encoder = clip_encoder(features)
 
     def measure(original: RGBPixels, decoded: RGBPixels) -> float:
         squares = np.stack([as_square(pixels, encoder.side) for pixels in (original, decoded)])

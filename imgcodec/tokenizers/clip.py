@@ -1,7 +1,7 @@
 """CLIP (Radford et al. 2021) as an encoder of pictures, through `open_clip_torch`, which is the extra `clip`.
 
-The weights are no part of a model file: it names them, and has a digest of them. They are looked for when the first
-picture or text is encoded; decoding needs none.
+The weights are no part of a model file: it names them, and has a digest of them. They are loaded when the first picture
+or text is encoded; decoding needs none.
 """
 
 import hashlib
@@ -42,8 +42,9 @@ class ClipEncoder(nn.Module):
         super().__init__()
         self.config = config
         self._loaded: list[nn.Module] = []  # a list, so that its weights are none of ours
-        self.weights = config.weights
-        """Where the weights are looked for: a tag or a path."""
+        self.weights: str | None = None
+        """Where the weights are: a tag or a path. A model file only says what they were, for it may be anyone's, and
+        nothing is fetched from the network or opened unless a user says so."""
 
     @property
     def side(self) -> int:
@@ -75,6 +76,9 @@ class ClipEncoder(nn.Module):
 
     def _clip(self, device: torch.device) -> Any:
         if not self._loaded:
+            if self.weights is None:
+                known = f"{PREFIX}{self.config.model}/{self.config.weights}"
+                raise CodecError(f"The model takes features of CLIP: say where the weights are, as --features {known}.")
             clip = open_clip_model(self.config.model, self.weights)
             if self.config.digest and digest_of(clip) != self.config.digest:
                 raise CodecError(
@@ -94,6 +98,13 @@ def clip_config(features: str) -> ClipConfig:
     with torch.no_grad():
         dim = clip.encode_image(torch.zeros(1, 3, side, side)).shape[1]
     return ClipConfig(model, weights, digest_of(clip), dim, side)
+
+
+def clip_encoder(features: str) -> ClipEncoder:
+    """The encoder of what `--features` takes, with its weights. Raises as `clip_config`."""
+    encoder = ClipEncoder(clip_config(features))
+    encoder.weights = encoder.config.weights
+    return encoder
 
 
 def parse_features(features: str) -> tuple[str, str]:

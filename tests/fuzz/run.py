@@ -38,10 +38,10 @@ def main() -> None:
     with atheris.instrument_imports(include=["imgcodec"]):
         from fuzz.corpus import seeds
         from fuzz.structure import mutate
-        from fuzz.targets import TARGETS, tiny_model
+        from fuzz.targets import TARGETS, tiny_codec
 
         if arguments.target == "decoder":
-            tiny_model()
+            tiny_codec()
 
     folder = ROOT / "build" / "fuzz" / arguments.target
     folder.mkdir(parents=True, exist_ok=True)

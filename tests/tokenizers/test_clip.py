@@ -10,7 +10,7 @@ from small_semantic import DECODER, pictures, save
 
 from imgcodec import CodecError, UsageError
 from imgcodec.tokenizers import clip
-from imgcodec.tokenizers.clip import ClipConfig, ClipEncoder, clip_config, open_clip_model, parse_features
+from imgcodec.tokenizers.clip import ClipConfig, ClipEncoder, clip_config, clip_encoder, open_clip_model, parse_features
 
 TINY = {
     "embed_dim": 32,
@@ -32,9 +32,9 @@ def checkpoint(tmp_path_factory) -> str:
 
 
 def test_pictures_and_texts_become_unit_vectors_of_one_length(checkpoint):
-    config = clip_config(f"open_clip:tiny-test/{checkpoint}")
+    encoder = clip_encoder(f"open_clip:tiny-test/{checkpoint}")
+    config = encoder.config
     assert (config.dim, config.side, len(config.digest)) == (32, 32, 16)
-    encoder = ClipEncoder(config)
     vector = encoder(torch.rand(2, 3, 32, 32))
     assert vector.shape == (2, 32)
     assert torch.allclose(torch.cat([vector, encoder.text("a red boat")]).norm(dim=1), torch.ones(3), atol=1e-5)
@@ -44,8 +44,12 @@ def test_pictures_and_texts_become_unit_vectors_of_one_length(checkpoint):
 
 def test_other_weights_are_noticed(checkpoint, tmp_path):
     config = clip_config(f"open_clip:tiny-test/{checkpoint}")
+    wrong = ClipEncoder(replace(config, digest="0" * 16))
+    with pytest.raises(CodecError, match="say where the weights are, as --features open_clip:tiny-test/"):
+        wrong(torch.rand(1, 3, 32, 32))
+    wrong.weights = checkpoint
     with pytest.raises(CodecError, match="not the weights of tiny-test that the model was made with"):
-        ClipEncoder(replace(config, digest="0" * 16))(torch.rand(1, 3, 32, 32))
+        wrong(torch.rand(1, 3, 32, 32))
     (tmp_path / "wrong.pt").write_bytes(b"no checkpoint")
     with pytest.raises(CodecError, match=r"wrong.pt is not a checkpoint of tiny-test"):
         clip_config(f"open_clip:tiny-test/{tmp_path / 'wrong.pt'}")
@@ -87,10 +91,14 @@ def test_a_model_of_clip_features_is_trained_stored_and_searched_by_text(checkpo
     (tmp_path / "clip.toml").write_text("\n".join(recipe) + "\n")
     assert invoke("train", "clip.toml", "--data", "data", "-o", "run")[0] == 0
     model = "run/semantic.safetensors"
-    assert invoke("compress", "data", "-o", "store", "--model", model)[0] == 0
-    code, out, _ = invoke("search", "store", "--text", "a red boat", "-k", "3", "--model", model)
-    assert (code, len(out.splitlines())) == (0, 3)
+    code, _, err = invoke("compress", "data/00.png", "-o", "x.nic", "--model", model)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "say where the weights are" in err
     features = f"open_clip:tiny-test/{checkpoint}"
+    assert invoke("compress", "data", "-o", "store", "--model", model, "--features", features)[0] == 0
+    query = ["--text", "a red boat", "-k", "3", "--model", model, "--features", features]
+    code, out, _ = invoke("search", "store", *query)
+    assert (code, len(out.splitlines())) == (0, 3)
     code, out, _ = invoke("search", "store", "data/03.png", "-k", "1", "--model", model, "--features", features)
     assert (code, out.split()[1]) == (0, "03.png")
     code, _, err = invoke("search", "store", "data/03.png", "--model", model, "--features", "open_clip:RN50/x")
@@ -112,5 +120,5 @@ def test_a_path_may_have_any_number_of_slashes():
 def test_without_the_extra_the_message_names_it(monkeypatch):
     monkeypatch.setattr(clip, "find_spec", lambda name: None)
     with pytest.raises(CodecError, match=r"imgcodec\[clip\]"):
-        ClipEncoder(ClipConfig("ViT-B-32", "x"))(torch.zeros(1, 3, 224, 224))
+        clip_encoder("open_clip:ViT-B-32/x")
     assert np.allclose(ClipEncoder(ClipConfig("ViT-B-32", "x")).search_vector(torch.ones(1, 4)).numpy(), 0.5)

@@ -22,7 +22,7 @@ from imgcodec.profiles.semantic.model import (
     semantic_model_contents,
 )
 from imgcodec.storage import files
-from imgcodec.tokenizers.clip import clip_config
+from imgcodec.tokenizers.clip import ClipEncoder, clip_config
 from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.training import distributed
@@ -109,6 +109,8 @@ def train_semantic(
     networks = SemanticNetworks(build_tokenizer(recipe.features, recipe.decoder))
     tokenizer = networks.tokenizer
     views = Views(photographs, recipe.views, recipe.seed)
+    if isinstance(tokenizer.encoder, ClipEncoder):
+        tokenizer.encoder.weights = tokenizer.encoder.config.weights  # which the recipe names
     if start is not None:
         _start_from(tokenizer, start)
     elif isinstance(tokenizer.encoder, FeatureEncoder):
