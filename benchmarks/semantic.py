@@ -60,7 +60,7 @@ def main() -> None:
     result["bytes"] = sizes = measure_bytes(codec, pictures)
     budget = round(sizes["vector"])
     result["recall"] = {
-        **{name: figures for name, figures in retrieval(codec, pictures).items()},
+        **retrieval(codec, pictures),
         **{f"{name} alone": figures for name, figures in parts(codec, pictures).items()},
         "jpeg thumbnail": baseline(pictures, lambda p: thumbnails(p, budget)),
         "histogram": baseline(pictures, histogram),
