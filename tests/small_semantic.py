@@ -70,7 +70,7 @@ def save_small_model(path: Path, seed: int = 0) -> Path:
             if isinstance(layer, torch.nn.Conv2d):  # the last ones would be zeros, and nothing would tell of the vector
                 torch.nn.init.normal_(layer.weight, std=0.1)
     x = as_tensor([as_square(picture, FEATURES["side"]) for picture in pictures(120, seed=9)])
-    tokenizer.encoder.init_from_data(x)
+    tokenizer.encoder.init_from_data(tokenizer.encoder.small(x))
     tokenizer.decoder.spread.fill_(0.1)
     round_as_stored(tokenizer)
     vectors = tokenizer.encoder(x)

@@ -107,7 +107,7 @@ class FeatureEncoder(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, 3, side, side) in 0..1 -> unit vectors (B, dim)."""
-        layout = self._small(pixels).sub(self.mean) @ self.linear.T / self.unit
+        layout = self.small(pixels).flatten(1).sub(self.mean) @ self.linear.T / self.unit
         meaning = F.normalize(self.head(self.net((pixels - 0.5) * 4).mean((2, 3)).float()), dim=1)
         return torch.cat([layout, meaning], 1) / (1 + layout.square().sum(1, keepdim=True)).sqrt()
 
@@ -126,17 +126,18 @@ class FeatureEncoder(nn.Module):
         return F.normalize(torch.cat(weighted, 1), dim=1)
 
     @torch.no_grad()
-    def init_from_data(self, pixels: Tensor) -> None:
-        """The Karhunen-Loeve transform of the thumbnails of pictures, (B, 3, side, side) in 0..1."""
-        small = self._small(pixels)
-        self.mean.copy_(small.mean(0))
-        axes = principal_directions(small - self.mean, self.config.layout)
-        self.linear.copy_(axes)
-        self.unit.copy_((small.sub(self.mean) @ axes.T).square().sum(1).mean().sqrt().clamp(min=1e-3))
+    def init_from_data(self, thumbnails: Tensor) -> None:
+        """The Karhunen-Loeve transform of thumbnails, (B, 3, n, n) in 0..1, as `small` makes them, and of their mirror
+        images."""
+        both = torch.cat([thumbnails, thumbnails.flip(3)]).flatten(1)
+        self.mean.copy_(both.mean(0))
+        centred = both - self.mean
+        self.linear.copy_(principal_directions(centred, self.config.layout))
+        self.unit.copy_((centred @ self.linear.T).square().sum(1).mean().sqrt().clamp(min=1e-3))
 
-    def _small(self, pixels: Tensor) -> Tensor:
-        """The thumbnails of pictures, (B, numbers)."""
-        return F.avg_pool2d(pixels.float(), self.config.side // self.config.thumbnail).flatten(1)
+    def small(self, pixels: Tensor) -> Tensor:
+        """(B, 3, side, side) in 0..1 -> their thumbnails, (B, 3, n, n)."""
+        return F.avg_pool2d(pixels.float(), self.config.side // self.config.thumbnail)
 
 
 class AffineQuantizer(nn.Module):

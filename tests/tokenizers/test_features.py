@@ -18,7 +18,7 @@ CONFIG = FeatureConfig(side=32, thumbnail=8, layout=40, meaning=16, widths=(16, 
 def encoder() -> FeatureEncoder:
     torch.manual_seed(0)
     made = FeatureEncoder(CONFIG)
-    made.init_from_data(squares(100, seed=1))
+    made.init_from_data(made.small(squares(100, seed=1)))
     return made.eval().requires_grad_(False)
 
 

@@ -1,5 +1,6 @@
 """Recipes of semantic models: their phases, and the model file at the end."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,8 @@ def train_semantic(
     if start is not None:
         _start_from(tokenizer, start)
     elif isinstance(tokenizer.encoder, FeatureEncoder):
-        squares = [as_square(views.view(p, v), tokenizer.encoder.side) for p, v in _numbers(views)]
-        tokenizer.encoder.init_from_data(as_tensor(squares))
+        small = tokenizer.encoder.small
+        tokenizer.encoder.init_from_data(torch.cat([small(x) for x in _squares(views, tokenizer.encoder.side)]))
     networks.to(device)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32
@@ -185,15 +186,15 @@ def _fix_vectors(recipe: SemanticRecipe, tokenizer: SemanticTokenizer, views: Vi
 @torch.no_grad()
 def _vectors(tokenizer: SemanticTokenizer, views: Views, device: torch.device) -> Tensor:
     """The vectors of all views, (N, dim)."""
-    numbers, parts = _numbers(views), []
+    squares = _squares(views, tokenizer.encoder.side)
+    return torch.cat([tokenizer.encoder(x.to(device)).float() for x in squares])
+
+
+def _squares(views: Views, side: int) -> Iterator[Tensor]:
+    """All views as squares, (B, 3, side, side) in 0..1, a few at a time."""
+    numbers = [(p, v) for p in range(len(views.photographs)) for v in range(views.count)]
     for first in range(0, len(numbers), CHUNK):
-        squares = [as_square(views.view(p, v), tokenizer.encoder.side) for p, v in numbers[first : first + CHUNK]]
-        parts.append(tokenizer.encoder(as_tensor(squares).to(device)).float())
-    return torch.cat(parts)
-
-
-def _numbers(views: Views) -> list[tuple[int, int]]:
-    return [(p, v) for p in range(len(views.photographs)) for v in range(views.count)]
+        yield as_tensor([as_square(views.view(p, v), side) for p, v in numbers[first : first + CHUNK]])
 
 
 @torch.no_grad()

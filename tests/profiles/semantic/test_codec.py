@@ -126,23 +126,6 @@ def test_a_drawn_size_keeps_proportions_and_leaves_out_what_is_of_pixels(codec):
     assert (found.alpha, found.density, found.xmp) == (None, None, b"<x/>")
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"steps": 0}, "1 step or more"),
-        ({"eta": 1.5}, "eta"),
-        ({"eta": float("nan")}, "eta"),
-        ({"guidance": -1.0}, "guidance"),
-        ({"seed": -1}, "seed"),
-        ({"size": 100}, "multiple of 64"),
-        ({"size": 2**15}, "multiple of 64"),
-    ],
-)
-def test_impossible_drawings_are_refused(options, words):
-    with pytest.raises(UsageError, match=words):
-        Drawing(**options)
-
-
 def test_more_steps_than_the_noise_has_are_refused(codec):
     file = container.read(encode_picture(codec, Picture(pictures(1)[0])).data)
     with pytest.raises(UsageError, match="at most 100 steps, not 101"):

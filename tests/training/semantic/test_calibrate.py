@@ -28,7 +28,7 @@ def vectors(tokenizer):
         torch.rand((400, 3, 32, 32), generator=torch.Generator().manual_seed(1))
         ** torch.linspace(0.2, 3, 400)[:, None, None, None]
     )
-    tokenizer.encoder.init_from_data(x)
+    tokenizer.encoder.init_from_data(tokenizer.encoder.small(x))
     return tokenizer.encoder(x)
 
 
