@@ -10,19 +10,9 @@ from in_process import invoke
 import imgcodec
 
 COMMANDS = [
-    "compress",
-    "decompress",
-    "info",
-    "verify",
-    "bench",
-    "train",
-    "tokenize",
-    "generate",
-    "search",
-    "eval",
-    "data",
+    "compress", "decompress", "info", "verify", "bench", "train", "tokenize", "generate", "search", "eval", "data",
     "models",
-]
+]  # fmt: skip
 HEAVY = {"torch", "scipy", "PIL", "rich", "matplotlib", "tensorboard"}
 SCRIPT = Path(sys.executable).with_name("imgcodec")
 SUBCOMMANDS = ["data picsum", "data pack", "models list", "models show", "models verify"]

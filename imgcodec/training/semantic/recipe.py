@@ -62,7 +62,7 @@ class SemanticRecipe:
     loss: SemanticLoss = field(default_factory=SemanticLoss)
     views: int = 6
     layout_bytes: float = 160.0
-    meaning_bytes: float = 84.0
+    meaning_bytes: float = 80.0
     crop: int = 224
     batch: int = 32
     seed: int = 1
