@@ -1,6 +1,6 @@
 """The losses of the profile `semantic`, and what its validation shows.
 
-a view ─────► vector ─┬─► by a linear map, what the teacher sees in the view      distil: 1 - cosine
+a view ─────► vector ─┬─► by a linear map of its meaning, what the teacher sees   distil: 1 - cosine
   │                   ├─► near the vector of the same view, changed, and far      contrast: InfoNCE
   │                   │   from those of other views
   └─► with noise ─────┴─► the noise, by the decoder                               squared error; and, of the
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.pictures.square import as_square
+from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.training import distributed
 from imgcodec.training.loop import Phase, Report, Run, run_phase
@@ -72,12 +73,14 @@ class SemanticPhase(Phase):
 
 
 class SemanticNetworks(nn.Module):
-    """The tokenizer, and a linear map from its vectors to the teacher's, which the model file has not."""
+    """The tokenizer, and a linear map from the meaning in its vectors to those of the teacher, which the model file has
+    not."""
 
     def __init__(self, tokenizer: SemanticTokenizer) -> None:
         super().__init__()
         self.tokenizer = tokenizer
-        self.student = nn.Linear(tokenizer.encoder.dim, DIM)
+        encoder = tokenizer.encoder
+        self.student = nn.Linear(encoder.config.meaning if isinstance(encoder, FeatureEncoder) else encoder.dim, DIM)
 
 
 class SemanticObjective(nn.Module):
@@ -104,7 +107,8 @@ class SemanticObjective(nn.Module):
                 both = encoder(torch.cat([view, changed]))
                 vector, other = both.chunk(2)
                 if weights.distil:
-                    seen = self.networks.student(both).float()
+                    student = self.networks.student
+                    seen = student(both[:, -student.in_features :]).float()
                     figures["distil"] = 1 - F.cosine_similarity(seen, taught.repeat(2, 1)).mean()
                     loss = loss + weights.distil * figures["distil"]
                 if weights.contrast:
