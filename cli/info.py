@@ -29,7 +29,7 @@ def info(
     limits = Limits(pixels=max_pixels)
     file = container.read(files.read(source, limits.file_bytes), limits)
     report = as_table(describe(file))
-    if note := PROFILES[file.header.profile].note if file.header.profile in PROFILES else None:
+    if note := PROFILES[file.header.profile].note:
         report["note"] = note
     if tokens:
         check_decodable(file, limits)

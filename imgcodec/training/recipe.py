@@ -37,10 +37,7 @@ def read_recipe(path: Path, settings: list[str]) -> Recipe:
         table = tomllib.loads(path.read_text())
         for setting in settings:
             _set(table, setting)
-        profile = profile_named(table.setdefault("profile", "photo"))
-        if profile not in READERS:
-            raise ValueError(f"there is no profile {profile.name.lower()!r} to train")
-        return READERS[profile](table)
+        return READERS[profile_named(table.setdefault("profile", "photo"))](table)
     except OSError as error:
         raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
     except KeyError as error:
