@@ -65,7 +65,7 @@ def compress(
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
 
-    if Path(source).is_dir():
+    if source and Path(source).is_dir():
         if as_json:
             raise UsageError("The JSON of a folder is the manifest of its store.")
         size = None if target_size is None else parse_size(target_size)

@@ -124,7 +124,7 @@ def open_clip_model(model: str, weights: str) -> Any:
         raise CodecError(EXTRA)
     open_clip = import_module("open_clip")
     if model not in open_clip.list_models():
-        raise UsageError(f"open_clip has no model {model!r:.60}.")
+        raise UsageError(f"There is no model {model!r:.60} in open_clip.")
     is_file = Path(weights).is_file()
     if not is_file and weights not in open_clip.list_pretrained_tags_by_model(model):
         raise CodecError(f"{weights} is neither a file nor the name of weights that open_clip has for {model}.")

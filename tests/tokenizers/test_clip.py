@@ -58,7 +58,7 @@ def test_other_weights_are_noticed(checkpoint, tmp_path):
 
 
 def test_models_and_weights_that_open_clip_does_not_have(checkpoint):
-    with pytest.raises(UsageError, match="no model 'nothing'"):
+    with pytest.raises(UsageError, match="no model 'nothing' in open_clip"):
         open_clip_model("nothing", "x")
     with pytest.raises(CodecError, match="neither a file nor the name of weights"):
         open_clip_model("tiny-test", "x")

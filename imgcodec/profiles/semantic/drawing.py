@@ -34,7 +34,7 @@ class Drawing:
         if self.steps < 1:
             raise UsageError(f"A picture is drawn in 1 step or more, not in {self.steps}.")
         if not 0 <= self.eta <= 1:
-            raise UsageError(f"eta is a number from 0 to 1, not {self.eta:g}.")
+            raise UsageError(f"The eta is a number from 0 to 1, not {self.eta:g}.")
         if not 0 <= self.guidance <= 100:
             raise UsageError(f"The guidance is a number from 0 to 100, not {self.guidance:g}.")
         if not 0 <= self.seed < 2**63:
