@@ -1,11 +1,12 @@
 # make demo: compress the included photograph and look at it.   make test: everything that takes seconds.
 # make slow: the tests that take longer.                         Needs Python 3.11 or newer, git and make.
 # make fuzz: a million hostile files, on Linux; see docs/security.md.   make audit: known holes in what is depended on.
+# make soak: ten minutes of commands that are killed, full disks, threads; docs/security.md, too.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint slow fuzz audit clean
+.PHONY: demo test lint slow fuzz soak audit clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -19,7 +20,10 @@ slow: .venv/ready
 fuzz: .venv/ready
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python tests/fuzz/run.py container --runs 1000000
-	$(BIN)/python tests/fuzz/run.py decoder --runs 20000
+	$(BIN)/python tests/fuzz/run.py decoder --runs 50000
+
+soak: .venv/ready
+	$(BIN)/python benchmarks/soak.py
 
 audit: .venv/ready
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[audit]'

@@ -28,5 +28,11 @@ class ModelNotFoundError(CodecError):
     exit_code = 4
 
 
+class UnusableModelError(CodecError):
+    """A model is there, but its file is damaged or none, or this machine does not compute with it what it should."""
+
+    exit_code = 4
+
+
 class LossWarning(UserWarning):
     """A part of a picture is not kept: frames after the first, bits over 8, metadata that there is no room for."""

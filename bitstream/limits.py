@@ -4,9 +4,11 @@ All of them are checked before memory of the size in question is taken and befor
 picture, in `container.py` the sections, in `imgcodec/profiles` what a model would be asked for.
 """
 
+import operator
 from dataclasses import dataclass
+from typing import Any
 
-from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
 
 STRIDE = 64  # pixels: sides are rounded up to multiples of the coarsest stride of `photo` before tokens are counted
 TOKEN_BYTES = 16  # per pixel, which has at most 1.27 tokens of 9.5 bytes, the worst that the coder can do
@@ -29,6 +31,17 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def whole(name: str, value: Any) -> int:
+    """An argument as an int. Raises UsageError for anything but a whole number, of any type."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise UsageError(f"The {name} is a whole number, not {value!r:.40}.") from None
+    if abs(number) >= 2**63:
+        raise UsageError(f"The {name} is too large a number.")
+    return number
 
 
 def rounded_area(width: int, height: int, unit: int) -> int:

@@ -1,6 +1,6 @@
 """The command line, one file a command. Here they are registered, and errors become a sentence and an exit code.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 unreadable input, 4 model missing, 130 interrupted, 141 nobody
+Exit codes: 0 done, 1 failure, 2 usage, 3 unreadable input, 4 model missing or damaged, 130 interrupted, 141 nobody
 reads the output. Nothing here may import torch, or `imgcodec --help` waits for it: commands import what they need when
 they run.
 """
@@ -27,23 +27,27 @@ from imgcodec.cli import (
     evaluate,
     generate,
     info,
+    memory,
     models,
     search,
     tokenize,
     train,
     verify,
 )
-from imgcodec.cli.options import say
+from imgcodec.cli.options import say, sentence
 from imgcodec.waiting import wait_passively
 
 Parameters = ParamSpec("Parameters")
 
 DEBUG = "IMGCODEC_DEBUG"
+INTERRUPTED = 130
 
 
 def main() -> None:
     """The entry point of the `imgcodec` command."""
     wait_passively()
+    # NumPy's threads, one a core, take addresses and time, and nothing here needs them: torch has its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # torch makes some 100,000 objects when it is imported, and looking for rings among them takes a tenth of a second.
     gc.set_threshold(100_000)
     raw = getattr(sys.stdout, "buffer", None)
@@ -51,6 +55,9 @@ def main() -> None:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(raw), sys.stdout.encoding, sys.stdout.errors, line_buffering=True
         )
+    for stream in (sys.stdout, sys.stderr):  # which may be of ASCII alone, and names are not
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # What Pillow warns of is told as a note on the picture, where it matters.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
@@ -62,8 +69,8 @@ def main() -> None:
         mute()
         say(f"imgcodec: {error.strerror or error}.")
         code = 1
-    except typer.Abort:
-        code = 130
+    except (KeyboardInterrupt, typer.Abort):  # newer releases of typer return the code instead
+        code = INTERRUPTED
     except Exception as error:
         # typer has moved its usage errors from click into itself, but they all know how to say what is wrong
         if not hasattr(error, "format_message"):
@@ -72,8 +79,22 @@ def main() -> None:
         if type(error).__name__ == "NoArgsIsHelpError":
             typer.echo(error.format_message(), err=True)
         else:
-            say(f"imgcodec: {sentence(error.format_message())} See imgcodec --help for all options.")
+            from imgcodec.cli.usage import usage_sentence
+
+            say(f"imgcodec: {usage_sentence(error, sys.argv[1:], commands())}")
+    if code == INTERRUPTED:
+        say("imgcodec: Interrupted.")
     end(code if isinstance(code, int) else 0)
+
+
+def commands() -> set[str]:
+    """All commands: `imgcodec data`, `imgcodec data pack` ..."""
+    root = typer.main.get_command(app)
+    groups = getattr(root, "commands", {})
+    inner = {
+        f"imgcodec {name} {command}" for name, group in groups.items() for command in getattr(group, "commands", ())
+    }
+    return {f"imgcodec {name}" for name in groups} | inner
 
 
 def end(code: int) -> NoReturn:
@@ -87,7 +108,7 @@ def end(code: int) -> NoReturn:
 
 
 def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
-    """The same command, in which no exception but typer's own gets out."""
+    """The same command, in which no exception but typer's own and an interrupt gets out."""
 
     @functools.wraps(command)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
@@ -96,14 +117,15 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
             flush()
         except (typer.Exit, typer.Abort):
             raise
-        except KeyboardInterrupt:
-            fail("Interrupted.", 130)
         except BrokenPipeError:
             mute()
             raise typer.Exit(141) from None
         except Exception as error:
             if os.environ.get(DEBUG):
                 raise
+            if memory.is_short(error):
+                mute()
+                fail(memory.needs(), 1)
             if isinstance(error, CodecError):
                 try:
                     flush()
@@ -115,14 +137,12 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
                 if error.strerror:  # a full disk under a log, for example
                     fail(f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", 1)
             fail(f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where).", 1)
+        except BaseException as error:
+            if memory.is_short(error):
+                fail(memory.needs(), 1)
+            raise
 
     return run
-
-
-def sentence(message: str) -> str:
-    """On one line, with a full stop."""
-    line = " ".join(message.split())
-    return line if line.endswith((".", "?", "!")) else f"{line}."
 
 
 def fail(message: str, exit_code: int) -> NoReturn:

@@ -1,6 +1,7 @@
 """`imgcodec compress`: an image file to a .nic file."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +15,10 @@ from imgcodec.cli.options import (
     Features,
     Force,
     MaxPixels,
-    Output,
     Quality,
     Strip,
     Tune,
-    beside,
+    nic_beside,
     say,
     working,
 )
@@ -29,12 +29,24 @@ if TYPE_CHECKING:
     from imgcodec.profiles.semantic.codec import SemanticCodec
     from imgcodec.tokens import TokenCodec
 
+BPP_OF_TEXT = (
+    2  # in fewer bits hardly any picture has a smaller PNG, and photographs have more at the best qualities only
+)
+SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # not what a date has behind its point
+
 
 def compress(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="An image file, or a folder of them; - is stdin.", show_default=False)
     ],
-    output: Output = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The .nic file or store to write; - is stdout. Default: beside the input. Another suffix needs -f.",
+        ),
+    ] = None,
     quality: Quality = None,
     tune: Tune = None,
     effort: Effort = 1,
@@ -85,7 +97,11 @@ def compress(
         settings |= {"effort": effort, "strip": strip}
         compress_folder(Path(source), output, codec, searcher, ready, encoded, settings, force)
         return
-    name = output or (source if source == files.STANDARD else beside(source, ".nic"))
+    if output is None:
+        output = source if source == files.STANDARD else nic_beside(source)
+    elif not force and SUFFIX.fullmatch(Path(output).suffix) and Path(output).suffix.lower() != ".nic":
+        raise UsageError(f"{output} would be a .nic file by another suffix: name it .nic, or insist with -f.")
+    name = output
     if as_json and name == files.STANDARD:
         raise UsageError("The file and the JSON cannot both go to stdout; name a file with -o.")
     size = None if target_size is None else parse_size(target_size)
@@ -107,6 +123,8 @@ def compress(
     bpp = 8 * count / (picture.width * picture.height)
     if picture.file_bytes is not None and count > picture.file_bytes:
         say(f"{source}: the result is larger than the input, which has {picture.file_bytes} bytes.")
+    elif bpp > BPP_OF_TEXT and count > (of_png := io.png_bytes(picture)):
+        say(f"{source}: a PNG of it loses nothing and is smaller, {of_png} bytes.")
     if as_json:
         summary = {
             "input": source,

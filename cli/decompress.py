@@ -16,11 +16,11 @@ from imgcodec.cli.options import (
     FileModel,
     Force,
     MaxPixels,
-    Output,
     Strip,
-    beside,
     codec_for,
     counting,
+    picture_beside,
+    read_nic,
     say,
     working,
 )
@@ -30,7 +30,12 @@ SCALES = (1, 2, 4)
 
 def decompress(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A .nic file; - is stdin.", show_default=False)],
-    output: Output = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="The picture to write; - is stdout, as png. Default: INPUT.png, beside the input."
+        ),
+    ] = None,
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
@@ -56,7 +61,7 @@ def decompress(
     ] = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
-    """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix, png without one."""
+    """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix."""
     from imgcodec.pictures import io, sections
     from imgcodec.profiles import PROFILES
     from imgcodec.profiles.decodable import read_decodable, salvage_decodable
@@ -72,15 +77,17 @@ def decompress(
         raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
     if lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
-    target = output or (source if source == files.STANDARD else beside(source, ".png"))
+    target = output
+    if target is None:
+        target = source if source == files.STANDARD else picture_beside(source)
     files.check_output(target, force)
     format = io.format_of(target)
     if files.is_same(source, target):
         raise UsageError(f"{target} is the input; name another output with -o.")
-    data = files.read(source, Limits(pixels=max_pixels).file_bytes)
+    limits = Limits(pixels=max_pixels)
     # first of all, so that a bad file fails before torch is imported
-    salvage = salvage_decodable(data, max_pixels) if lenient else None
-    file = salvage.file if salvage else read_decodable(data, max_pixels)
+    salvage = read_nic(source, limits, lambda data: salvage_decodable(data, max_pixels)) if lenient else None
+    file = salvage.file if salvage else read_nic(source, limits, lambda data: read_decodable(data, max_pixels))
 
     is_drawn = file.header.profile == Profile.SEMANTIC
     if asked and not is_drawn:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import FileModel, MaxPixels, codec_for
+from imgcodec.cli.options import FileModel, MaxPixels, codec_for, read_nic
 
 if TYPE_CHECKING:
     from imgcodec.file_info import FileInfo
@@ -24,10 +24,9 @@ def info(
     from imgcodec.file_info import describe
     from imgcodec.profiles import PROFILES
     from imgcodec.profiles.decodable import check_decodable
-    from imgcodec.storage import files
 
     limits = Limits(pixels=max_pixels)
-    file = container.read(files.read(source, limits.file_bytes), limits)
+    file = read_nic(source, limits, lambda data: container.read(data, limits))
     report = as_table(describe(file))
     if note := PROFILES[file.header.profile].note:
         report["note"] = note

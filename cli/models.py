@@ -50,6 +50,7 @@ def show(name: Annotated[str, typer.Argument(help=NAME, show_default=False)], as
         report = {
             **summary(model),
             "path": str(model.path),
+            "digest": model.has_digest,
             "config": model.config,
             "parameters": model.parameters,
             "sound": not failures,
@@ -124,6 +125,7 @@ def lines(model: "Facts", known_answer: str) -> list[str]:
         "path": model.path,
         "bytes": model.bytes,
         "id": model.id,
+        "digest": "as it should be" if model.has_digest else "none: damage to the transforms may go unnoticed",
         "profile": model.profile,
         "bpp": "{:g} to {:g}".format(*model.card.bpp) if model.card.bpp else "-",
         **{f"{part} numbers": count for part, count in model.parameters.items()},

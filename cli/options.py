@@ -4,21 +4,27 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.limits import Limits
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.header import Header
     from imgcodec.tokens import TokenCodec
 
-Output = Annotated[
-    str | None, typer.Option("--output", "-o", help="Where to write; - is stdout. Default: beside the input.")
-]
+Parsed = TypeVar("Parsed")
+
+PICTURES = frozenset({
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".ppm", ".pgm",
+    ".pbm", ".pnm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".qoi",
+})  # fmt: skip
+"""Suffixes of pictures that can be read."""
+
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, mps or auto.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
 Strip = Annotated[
     bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")
 ]
@@ -78,12 +84,42 @@ def codec_for(header: "Header", name: str | None, device: str) -> "TokenCodec":
     return load_codec(name or find_model_by_id(header.codebook_id), device)
 
 
-def beside(source: str, suffix: str) -> str:
-    """The name of the output for a file, next to it. Raises UsageError for what is no file's name."""
+def nic_beside(source: str) -> str:
+    """The name of the .nic file of a picture, next to it: only the suffix of a picture is replaced. Raises UsageError
+    for what is no file's name."""
+    path = _file(source)
+    return str(path.with_suffix(".nic") if path.suffix.lower() in PICTURES else path.with_name(f"{path.name}.nic"))
+
+
+def picture_beside(source: str) -> str:
+    """The name of the picture of a .nic file, next to it and next to the original: photo.nic.png of photo.nic. Raises
+    UsageError for what is no file's name."""
+    path = _file(source)
+    return str(path.with_name(f"{path.name}.png"))
+
+
+def _file(name: str) -> Path:
+    path = Path(name)
+    if path.name in ("", ".."):  # of an empty name and of a folder like `.`
+        raise UsageError(f"{name!r} is not the name of a file.")
+    return path
+
+
+def read_nic(source: str, limits: Limits, parse: Callable[[bytes], Parsed]) -> Parsed:
+    """What `parse` makes of a .nic file. InvalidFileErrors get its name, and a picture is told from damage."""
+    from imgcodec.storage import files
+
+    data, name = files.read(source, limits.file_bytes), files.name_of(source)
     try:
-        return str(Path(source).with_suffix(suffix))
-    except ValueError:  # an empty name, a folder like `.`
-        raise UsageError(f"{source!r} is not the name of a file.") from None
+        return parse(data)
+    except InvalidFileError as error:
+        from imgcodec.pictures.io import is_image
+
+        if is_image(data):
+            raise InvalidFileError(
+                f"{name} is a picture, not a .nic file; imgcodec compress makes one of it."
+            ) from None
+        raise InvalidFileError(f"{name}: {error}") from None
 
 
 def on_terminal() -> bool:
@@ -124,6 +160,12 @@ def say(message: str) -> None:
     """One line on stderr, if it takes one: whether work is done does not depend on that."""
     with suppress(OSError):
         typer.echo(printable(message), err=True)
+
+
+def sentence(message: str) -> str:
+    """On one line, with a full stop."""
+    line = " ".join(message.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."
 
 
 def leave(failures: list[CodecError]) -> None:

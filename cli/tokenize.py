@@ -111,7 +111,7 @@ def encode_folder(
 
 def parse_shards(text: str) -> tuple[int | None, float]:
     """The number of shards, or the most bytes of one. Raises UsageError."""
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal() and len(text) < 20:
         if not 1 <= int(text) <= MOST_SHARDS:
             raise UsageError(f"--shards takes 1 to {MOST_SHARDS}, or a size like 64MB, not {text!r}.")
         return int(text), math.inf

@@ -40,7 +40,7 @@ def train(
     output = output or Path("runs") / recipe.stem
     for source in [*data, *([validation] if validation else [])]:
         if not source.exists():
-            raise CodecError(f"There is no {source}.")
+            raise CodecError(f"There is no file or folder {source}.")
     if find_spec("tensorboard") is None:
         raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
     from imgcodec.training.recipe import read_recipe

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli.options import FileModel, codec_for, leave, printable, say, working
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.cli.options import FileModel, codec_for, leave, printable, read_nic, say, sentence, working
 
 if TYPE_CHECKING:
     from imgcodec.bitstream.container import Container
@@ -25,15 +26,13 @@ def verify(
     """
     from imgcodec.bitstream import container
     from imgcodec.profiles.decodable import check_decodable
-    from imgcodec.storage import files
 
     codecs: dict[bytes, TokenCodec] = {}
     reports, failures = [], []
     for source in sources:
         tokens = None
         try:
-            data = files.read(source)
-            file = container.read(data)
+            file = read_nic(source, DEFAULT_LIMITS, container.read)
             if decode:
                 check_decodable(file)
                 with working(f"Decoding {source}"):
@@ -42,12 +41,20 @@ def verify(
                     tokens = decoded(file, codecs[id])
         except CodecError as error:
             failures.append(error)
-            say(f"imgcodec: {source}: {' '.join(str(error).split())}")
+            told = sentence(str(error))
+            say(f"imgcodec: {told if source in told else f'{source}: {told}'}")
             reports.append({"file": source, "sound": False, "error": str(error)})
         else:
             if not as_json:
                 typer.echo(f"{printable(source)}: sound")
-            reports.append({"file": source, "sound": True, "bytes": len(data), "tokens_sha256": tokens})
+            reports.append(
+                {
+                    "file": source,
+                    "sound": True,
+                    "bytes": file.header_size + sum(entry.size for entry in file.entries),
+                    "tokens_sha256": tokens,
+                }
+            )
     if as_json:
         typer.echo(json.dumps(reports, indent=1, allow_nan=False))
     leave(failures)

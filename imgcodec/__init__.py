@@ -11,10 +11,18 @@ at the same time, one model too. torch is imported with the first call that need
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # that of typing, which takes long to import
 
 try:
-    from imgcodec.bitstream.errors import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
+    from imgcodec.bitstream.errors import (
+        CodecError,
+        InvalidFileError,
+        LossWarning,
+        ModelNotFoundError,
+        UnusableModelError,
+        UsageError,
+    )
 except ModuleNotFoundError as error:
     if error.name != "imgcodec.bitstream":
         raise
@@ -54,6 +62,7 @@ __all__ = [
     "Recovery",
     "SectionInfo",
     "Tokens",
+    "UnusableModelError",
     "UsageError",
     "compress",
     "decompress",

@@ -1,13 +1,12 @@
 """What users of the package call. Here arguments of any type become those that `imgcodec.codec` takes."""
 
-import operator
 import sys
 import warnings
 from collections.abc import Sequence
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from imgcodec import codec as pipeline
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import LossWarning, UsageError
 from imgcodec.bitstream.header import Header
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, whole
 from imgcodec.model_file.find import find_model_by_id
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
@@ -29,7 +28,7 @@ from imgcodec.recovery import Recovery
 from imgcodec.storage.files import FileLike, contents
 from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
 
-ImageLike: TypeAlias = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8] | Tensor
+ImageLike: TypeAlias = FileLike | Image.Image | NDArray[np.uint8] | Tensor
 """A path, the bytes of an image file, a binary file object, a PIL image of any mode, samples uint8 (H, W), (H, W, 1),
 (H, W, 3) or (H, W, 4), or a tensor uint8 (3, H, W)."""
 
@@ -102,14 +101,14 @@ class Model:
                 ("target SSIMULACRA2", target_ssimulacra2),
             )
         ]
-        target, whole = target_of(*numbers), _whole("effort", effort)
-        picture = _picture(image, _whole("max_pixels", max_pixels))
-        return pipeline.encode_picture(self._codec, picture, numbers[0], target, tune, whole).data
+        target, level = target_of(*numbers), whole("effort", effort)
+        picture = _picture(image, whole("max_pixels", max_pixels))
+        return pipeline.encode_picture(self._codec, picture, numbers[0], target, tune, level).data
 
     def decompress(self, data: FileLike, *, scale: int = 1, max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
         """See `imgcodec.decompress`; raises ModelNotFoundError for a file of another model."""
         file = _opened(data, max_pixels)
-        return images.to_pil(pipeline.decode_picture(self._codec, file, _whole("scale", scale), max_pixels))
+        return images.to_pil(pipeline.decode_picture(self._codec, file, whole("scale", scale), max_pixels))
 
     def recover(self, data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """See `imgcodec.recover`; raises ModelNotFoundError for a file of another model."""
@@ -152,7 +151,7 @@ class Model:
         """
         rate = None if quality is None else _number("quality", quality)
         tokens = _tokens_of_codes(self._codec, codes, rate, tune, shape)
-        pixels = [pipeline.detokenize(self._codec, t, _whole("scale", scale)) for t in tokens]
+        pixels = [pipeline.detokenize(self._codec, t, whole("scale", scale)) for t in tokens]
         return torch.from_numpy(np.stack(pixels)).to(codes[0].device).permute(0, 3, 1, 2).float() / 255
 
     def generate(
@@ -175,12 +174,12 @@ class Model:
         out of range.
         """
         start = None if prefix is None else _picture(prefix, DEFAULT_LIMITS.pixels).pixels
-        rows = None if prefix_rows is None else _whole("number of rows of a prefix", prefix_rows)
+        rows = None if prefix_rows is None else whole("number of rows of a prefix", prefix_rows)
         sampling = SamplingOptions(
-            _number("temperature", temperature), _whole("top_k", top_k), _whole("seed", seed), start, rows
+            _number("temperature", temperature), whole("top_k", top_k), whole("seed", seed), start, rows
         )
         width, height = _pair("size", size)
-        drawn = self._codec.generate(_whole("count", count), (width, height), sampling)
+        drawn = self._codec.generate(whole("count", count), (width, height), sampling)
         return [torch.from_numpy(np.concatenate(s)).long() for s in zip(*(t.stages for t in drawn), strict=True)]
 
 
@@ -214,10 +213,10 @@ def compress(
     (H, W, 4), or a tensor uint8 (3, H, W). What is lost of it on the way is warned of (LossWarning).
 
     quality: 0..100, may be fractional; 50 by default. Instead of it one target: target_size in bytes, at most 2 % under
-    it; target_bpp, the same in bits per pixel; target_psnr in dB, within 0.1; target_ssimulacra2, within 1. Models of
-    one rate take neither. tune: psnr or visual, which is the default of models that have it, except with a target_psnr.
-    effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory; what it chooses
-    differs between machines. model, device: as in `load_model`; the model is loaded once.
+    it; target_bpp, the same in bits per pixel; target_psnr in dB, at most 0.1 over it; target_ssimulacra2, at most 1
+    over it. Models of one rate take neither. tune: psnr or visual, which is the default of models that have it, except
+    with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory;
+    what it chooses differs between machines. model, device: as in `load_model`; the model is loaded once.
 
     Raises UsageError for arguments out of range or of another type and for what the model does not have, CodecError for
     a target that no quality reaches, InvalidFileError for an image that cannot be read or has more than `max_pixels`.
@@ -249,7 +248,7 @@ def decompress(
     """
     file = _opened(data, max_pixels)
     codec = pipeline.cached_codec(find_model_by_id(file.header.codebook_id), device)
-    return images.to_pil(pipeline.decode_picture(codec, file, _whole("scale", scale), max_pixels))
+    return images.to_pil(pipeline.decode_picture(codec, file, whole("scale", scale), max_pixels))
 
 
 def recover(data: FileLike, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
@@ -283,12 +282,12 @@ def _cached_model(name_or_path: str | PathLike[str], device: torch.device | str)
 
 
 def _opened(data: FileLike, max_pixels: int) -> Container:
-    most = _whole("max_pixels", max_pixels)
+    most = whole("max_pixels", max_pixels)
     return read_decodable(contents(data, Limits(pixels=most).file_bytes), most)
 
 
 def _salvaged(data: FileLike, max_pixels: int) -> Salvage:
-    most = _whole("max_pixels", max_pixels)
+    most = whole("max_pixels", max_pixels)
     return salvage_decodable(contents(data, Limits(pixels=most).file_bytes), most)
 
 
@@ -371,6 +370,8 @@ def _tokens_of_codes(
 
 def _number(name: str, value: Any) -> float:
     """Raises UsageError for anything but a real number."""
+    if isinstance(value, np.ndarray | Tensor) and value.ndim == 0:
+        value = value.item()
     if not isinstance(value, Real):
         raise UsageError(f"The {name} is a number, not {value!r:.40}.")
     try:
@@ -379,21 +380,10 @@ def _number(name: str, value: Any) -> float:
         raise UsageError(f"The {name} is too large a number.") from None
 
 
-def _whole(name: str, value: Any) -> int:
-    """Raises UsageError for anything but a whole number, of any type."""
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        raise UsageError(f"The {name} is a whole number, not {value!r:.40}.") from None
-    if abs(whole) >= 2**63:
-        raise UsageError(f"The {name} is too large a number.")
-    return whole
-
-
 def _pair(name: str, value: Any) -> tuple[int, int]:
-    if not isinstance(value, Sequence) or len(value) != 2:
+    if not isinstance(value, Sequence | np.ndarray) or len(value) != 2:
         raise UsageError(f"The {name} is two whole numbers, not {value!r:.40}.")
-    first, second = (_whole(f"{name}'s side", side) for side in value)
+    first, second = (whole(f"{name}'s side", side) for side in value)
     return first, second
 
 

@@ -68,8 +68,8 @@ class EncodeResult:
 
 
 def load_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -> TokenCodec:
-    """A model at work. Raises ModelNotFoundError, UsageError for a device that is not there, CodecError for a damaged
-    model."""
+    """A model at work. Raises ModelNotFoundError, UsageError for a device that is not there, UnusableModelError for a
+    damaged model."""
     place = resolve_device(device)
     keep_freed_memory()
     with torch.inference_mode(False):  # tensors made in it cannot take part in autograd, which effort needs

@@ -6,7 +6,7 @@ from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, whole
 from imgcodec.bitstream.sections import SectionType
 from imgcodec.model_file.find import find_model_by_id
 from imgcodec.profiles import PROFILES
@@ -63,9 +63,9 @@ def info(data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> FileInfo
     """What a .nic file says of itself; nothing is decoded, and torch is not imported.
 
     data: bytes, a path or a binary file object. Raises InvalidFileError for what is no whole, undamaged file, also for
-    more than `max_pixels`.
+    more than `max_pixels`, and UsageError for another type of it.
     """
-    limits = Limits(pixels=max_pixels)
+    limits = Limits(pixels=whole("max_pixels", max_pixels))
     return describe(container.read(contents(data, limits.file_bytes), limits))
 
 

@@ -28,6 +28,7 @@ SYNTHESES = 6
 
 
 Metric = Literal["size", "bpp", "psnr", "ssimulacra2"]
+Side = Literal["below", "above"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RateTarget:
     """What a file is to reach. Make one with `target_of`.
 
     size: bytes of the whole file, at most the value and at most 2 % under it; bpp: the same in bits per pixel. psnr:
-    within 0.1 dB. ssimulacra2: within 1 point.
+    at least the value, and at most 0.1 dB over it. ssimulacra2: at least the value, and at most 1 point over it.
     """
 
     metric: Metric
@@ -73,7 +74,7 @@ def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], flo
     pixels: of the picture. measure: quality -> bytes of its file, or how near what it decodes to is to the picture.
 
     Raises CodecError for a target that no quality reaches; the message has the nearest that one does. A picture of a
-    few pixels may have no quality in between: then the nearest is given, a size always from below.
+    few pixels may have no quality in between: then the nearest is given, a size from below and a fidelity from above.
     """
     if target.metric == "bpp":
         target = RateTarget("size", min(max(1, target.value * pixels / 8), 2.0**63))
@@ -87,15 +88,15 @@ def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], flo
         ) from None
 
 
-def _window(target: RateTarget) -> tuple[tuple[float, float], float, int, bool]:
-    """What `search` takes besides the measure: window, slope, tries, from_below."""
+def _window(target: RateTarget) -> tuple[tuple[float, float], float, int, Side]:
+    """What `search` takes besides the measure: window, slope, tries, side."""
     value = target.value
     if target.metric == "size":
         most = math.floor(value)
         window = (math.log(min(most, math.ceil(value * (1 - SIZE_MARGIN)))), math.log(most))
-        return window, 0.04, TRIES_FOR_SIZE, True
+        return window, 0.04, TRIES_FOR_SIZE, "below"
     margin, slope = (PSNR_MARGIN, 0.15) if target.metric == "psnr" else (SSIMULACRA2_MARGIN, 1.0)
-    return (value - margin, value + margin), slope, SYNTHESES, False
+    return (value, value + margin), slope, SYNTHESES, "above"
 
 
 def fidelity(target: RateTarget, pixels: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], float]:
@@ -118,12 +119,13 @@ def fidelity(target: RateTarget, pixels: NDArray[np.uint8]) -> Callable[[NDArray
 
 
 def search(
-    measure: Callable[[float], float], window: tuple[float, float], slope: float, tries: int, from_below: bool
+    measure: Callable[[float], float], window: tuple[float, float], slope: float, tries: int, side: Side
 ) -> tuple[float, float]:
     """A quality, a multiple of 1/256, at which `measure`, which rises with it, lies in the window; and what it was.
 
-    slope: of `measure` by quality, a first guess. Where no quality hits the window, the nearest one, under the window's
-    end if `from_below`. Raises OutOfReachError if even quality 0 is over the window, or quality 100 under it.
+    slope: of `measure` by quality, a first guess. Where no quality of so many tries hits the window, the nearest one,
+    on this side of it: below its upper end or above its lower one. Raises OutOfReachError if even quality 0 is over the
+    window, or quality 100 under it.
     """
     low, high = window
     aim, seen = (low + high) / 2, dict[float, float]()
@@ -149,10 +151,10 @@ def search(
             quality = _stored(min(max(quality + 1.1 * (aim - value) / slope, 0), 100))
         else:
             quality = 100 if over is None else 0
-    candidates = {q: v for q, v in seen.items() if v <= high or not from_below}
-    if not candidates:  # the search went down to within a step of quality 0, and it was still too much
-        raise OutOfReachError(min(seen.values()))
-    nearest = min(candidates, key=lambda q: (abs(candidates[q] - aim), -q))
+    candidates = {q: v for q, v in seen.items() if (v <= high if side == "below" else v >= low)}
+    if not candidates:  # the search went to within a step of an end, and it was still too much or too little
+        raise OutOfReachError(min(seen.values()) if side == "below" else max(seen.values()))
+    nearest = min(candidates, key=lambda q: (abs(candidates[q] - aim), -q if side == "below" else q))
     return nearest, candidates[nearest]
 
 

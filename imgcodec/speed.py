@@ -45,8 +45,10 @@ def _bfloat16_is_native() -> bool:
         return False
     try:
         with torch.inference_mode():
-            picture, weight = torch.ones(1, 16, 4, 4), torch.ones(16, 16, 3, 3)
-            torch.conv2d(picture.bfloat16(), weight.bfloat16())
+            picture, weight = (
+                torch.ones(s, dtype=torch.bfloat16, device="cpu") for s in ((1, 16, 4, 4), (16, 16, 3, 3))
+            )
+            torch.conv2d(picture, weight)
     except RuntimeError:
         return False
     return True

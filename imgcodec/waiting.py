@@ -1,4 +1,4 @@
-"""How threads wait for each other. It has to be said before torch is imported."""
+"""How threads wait, which has to be said before torch is imported; and forked children, which have none."""
 
 import os
 import sys
@@ -13,3 +13,17 @@ def wait_passively() -> None:
     """
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def compute_alone() -> None:
+    """In a forked child: computes with one thread from now on.
+
+    GNU's OpenMP keeps its threads from one computation to the next. A child has none of them, and would wait for them
+    for ever. `torch.set_num_threads` can be called again in a child whose parent has not computed before it forked.
+    """
+    if "imgcodec.codec" in sys.modules:  # else nothing here has computed
+        sys.modules["torch"].set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=compute_alone)

@@ -1,5 +1,6 @@
 """Devices: names and torch.devices become the device that is there, and whatever is not there is one sentence."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -22,7 +23,9 @@ def test_auto_is_a_gpu_where_there_is_one(monkeypatch):
         assert resolve_device("auto") == torch.device(best)
 
 
-@pytest.mark.parametrize("device", ["abacus", "", "cpu:x", "cpu:1", "cuda:99", "xla", torch.device("meta"), None, 2.5])
+@pytest.mark.parametrize(
+    "device", ["abacus", "", "cpu:x", "cpu:1", "cuda:99", np.int64(99), "xla", torch.device("meta"), None, 2.5]
+)
 def test_what_is_not_there_is_one_sentence_everywhere(device):
     for call in (resolve_device, choose_device, lambda device: imgcodec.load_model("photo", device=device)):
         with pytest.raises(UsageError, match=r"^There is no device '.*' here; .*\.$"):

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from expected.make import PART, measure
+from expected.make import PART, ids, measure
 from PIL import Image
 
 import imgcodec
-from imgcodec.model_file.find import installed_models
+from imgcodec.model_file.find import installed_models, shipped_ids
+from imgcodec.model_file.inventory import describe
+from imgcodec.model_file.model import open_model
 
 EXPECTED = Path(__file__).parent / "expected"
 HASHES = json.loads((EXPECTED / "files.json").read_text())
@@ -17,6 +19,17 @@ HASHES = json.loads((EXPECTED / "files.json").read_text())
 
 def test_every_installed_model_has_figures() -> None:
     assert {p.stem for p in EXPECTED.glob("*.json")} - {"files"} == set(installed_models())
+
+
+def test_the_package_knows_the_ids_of_its_models() -> None:
+    """Or their files would be refused as damaged."""
+    after = "after a change of weights run `python tests/expected/make.py`, which writes models/ids.json and the cards"
+    assert {name: id.hex() for name, id in shipped_ids().items()} == ids(), after
+    assert {name: describe(name).card.id for name in installed_models()} == ids(), after
+    for name in installed_models():
+        file = open_model(name)
+        assert file.has_digest, after
+        assert file.picture, after
 
 
 @pytest.mark.parametrize("name", installed_models())

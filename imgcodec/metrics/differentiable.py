@@ -63,7 +63,7 @@ def ms_ssim_db(pixels: Tensor, decoded: Tensor) -> Tensor:
 def ms_ssim(original: Tensor, distorted: Tensor) -> Tensor:
     """Multi-scale SSIM (Wang et al. 2003) of pixels (B, 3, H, W) in 0..1, sides of at least 161 pixels: (B,)."""
     c1, c2 = MS_SSIM_K1**2, MS_SSIM_K2**2
-    position = torch.arange(-MS_SSIM_RADIUS, MS_SSIM_RADIUS + 1.0, device=original.device)
+    position = torch.arange(-MS_SSIM_RADIUS, MS_SSIM_RADIUS + 1.0, dtype=torch.float32, device=original.device)
     taps = torch.exp(-(position**2) / (2 * MS_SSIM_SIGMA**2))
     taps = taps / taps.sum()
     result = torch.ones_like(original[:, :, 0, 0])

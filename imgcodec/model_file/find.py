@@ -1,6 +1,7 @@
 """Model files by name and by id, and the id of a file. Knows no torch, for which `imgcodec info` does not wait."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -10,20 +11,25 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, deserialize, safe_open
 
-from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
+from imgcodec.bitstream.errors import CodecError, ModelNotFoundError, UnusableModelError
+from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
 from imgcodec.storage import files
 
 LARGEST_FILE = 2**28  # bytes
+TABLE = "ids.json"
+"""Beside the shipped models: the id of each, by its name. `tests/expected/make.py` writes it."""
 TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
 """Types of tensors, by the names of safetensors: those of torch."""
 
 
 class Version(NamedTuple):
-    """A file at a path, told from another one that is put there later by its size in bytes and its time."""
+    """A file at a path, told from another one that is put there later by its size in bytes, its time and its inode: two
+    models of one recipe have one size, and copies may have one time."""
 
     path: Path
     size: int
     mtime_ns: int
+    inode: int
 
 
 def version_of(path: Path) -> Version:
@@ -32,7 +38,7 @@ def version_of(path: Path) -> Version:
         found = path.stat()
     except OSError as error:
         raise CodecError(f"{path} cannot be read: {files.reason(error)}.") from None
-    return Version(path, found.st_size, found.st_mtime_ns)
+    return Version(path, found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def installed_models() -> list[str]:
@@ -54,12 +60,30 @@ def find_model(name_or_path: str | Path) -> Path:
     return path
 
 
+def shipped_ids() -> dict[str, bytes]:
+    """The ids of the models that this release ships, by name; none where their table cannot be read."""
+    try:
+        return {name: bytes.fromhex(id) for name, id in json.loads((_folder() / TABLE).read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # files with a digest are checked all the same
+        return {}
+
+
+def shipped_id(path: Path) -> bytes | None:
+    """The id that the file of a shipped model has to have; None for other files."""
+    return shipped_ids().get(path.stem) if path.resolve().parent == _folder().resolve() else None
+
+
 def find_model_by_id(id: bytes) -> Path:
     """The installed model with that id. Raises ModelNotFoundError.
 
-    The ids of files that stay as they are are computed once.
+    Shipped models are found by the table of their ids, so that a damaged one is told from one that is not there: who
+    loads it compares. The ids of other files are computed, once for files that stay as they are.
     """
-    for name in installed_models():
+    shipped = shipped_ids()
+    for name, of_name in shipped.items():
+        if of_name == id:
+            return find_model(name)
+    for name in (name for name in installed_models() if name not in shipped):
         path = find_model(name)
         with suppress(CodecError):  # a damaged model is no reason to refuse the files of another one
             if id_of_file(version_of(path)) == id:
@@ -72,9 +96,9 @@ def find_model_by_id(id: bytes) -> Path:
 
 @lru_cache(maxsize=64)
 def id_of_file(version: Version) -> bytes:
-    """The codebook id of a model file. Raises CodecError for what is none."""
+    """The codebook id of a model file. Raises UnusableModelError for what is none."""
     if version.size > LARGEST_FILE:
-        raise CodecError(f"{version.path.name} is too large to be a model.")
+        raise UnusableModelError(f"{version.path.name} is too large to be a model.")
     try:
         with safe_open(version.path, framework="numpy") as file:
             config = (file.metadata() or {}).get("config", "")
@@ -83,18 +107,18 @@ def id_of_file(version: Version) -> bytes:
             for name, t in deserialize(version.path.read_bytes())
         ]
     except (SafetensorError, OSError) as error:
-        raise CodecError(f"{version.path.name} is not a safetensors file: {str(error).rstrip('.')}.") from error
-    return codebook_id(config, tensors)
+        raise UnusableModelError(f"{version.path.name} is not a safetensors file: {str(error).rstrip('.')}.") from error
+    return digest_of_contents(config, tensors)[:CODEBOOK_ID_BYTES]
 
 
-def codebook_id(config: str, tensors: Iterable[tuple[str, str, tuple[int, ...], Any]]) -> bytes:
-    """The first 8 bytes of the SHA-256 of the configuration and, by name, of every tensor's name, type, shape and
-    little-endian bytes."""
+def digest_of_contents(config: str, tensors: Iterable[tuple[str, str, tuple[int, ...], Any]]) -> bytes:
+    """The SHA-256 of the configuration and, by name, of every tensor's name, type, shape and little-endian bytes. Its
+    first 8 bytes are the codebook id."""
     digest = hashlib.sha256(config.encode())
     for name, type_, shape, data in sorted(tensors, key=lambda tensor: tensor[0]):
         digest.update(f"\n{name} {type_} {shape}\n".encode())
         digest.update(data)
-    return digest.digest()[:8]
+    return digest.digest()
 
 
 def _folder() -> Path:

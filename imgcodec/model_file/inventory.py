@@ -32,13 +32,15 @@ class Card:
 @dataclass(frozen=True)
 class Facts:
     """What a model file says of itself. id: computed from the file, 16 hexadecimal digits. profile: as the file names
-    it. parameters: numbers in the tensors of each of `PARTS`."""
+    it. has_digest: a damaged file would be noticed; the first ones had no digest. parameters: numbers in the tensors of
+    each of `PARTS`."""
 
     name: str
     path: Path
     id: str
     bytes: int
     profile: str
+    has_digest: bool
     config: dict[str, Any]
     parameters: dict[str, int]
     card: Card
@@ -56,7 +58,8 @@ def describe(name_or_path: str) -> Facts:
         for part in PARTS
     }
     size, profile = path.stat().st_size, file.config["profile"]
-    return Facts(file.name, path, file.id.hex(), size, profile, file.config, parameters, _card(path.with_suffix(".md")))
+    card = _card(path.with_suffix(".md"))
+    return Facts(file.name, path, file.id.hex(), size, profile, file.has_digest, file.config, parameters, card)
 
 
 def check(model: Facts, load: Callable[[Path], object]) -> None:

@@ -1,42 +1,68 @@
 """Model files: configuration, tensors and id. Reading, writing and verifying them.
 
-A model is one safetensors file. Its metadata hold the configuration and the answer of the known-answer test; its
-tensors have the types that they are used in: int8 and int32 for the prior, 16-bit floats for the transforms.
+A model is one safetensors file. Its metadata hold the configuration, a digest of it and of all tensors, and the answers
+of the known-answer tests, integers of the prior and a picture of the tokenizer; its tensors have the types that they
+are used in: int8 and int32 for the prior, 16-bit floats for the transforms.
 """
 
+import copy
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from imgcodec.bitstream.errors import CodecError
-from imgcodec.model_file.find import LARGEST_FILE, codebook_id, find_model
-from imgcodec.model_file.untrusted import as_model_error, read_tensors
+from imgcodec.bitstream.errors import UnusableModelError
+from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
+from imgcodec.model_file.find import LARGEST_FILE, digest_of_contents, find_model, shipped_id
+from imgcodec.model_file.untrusted import as_model_error, fill, read_tensors
+from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.storage import files
+from imgcodec.tokenizers.known_picture import as_text, is_same, known_picture
 
 FORMAT = "imgcodec-model-1"
 LARGEST_CONFIG = 2**20  # characters
 
 
 def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
-    """Writes a model file, whole or not at all, and returns its id. Raises CodecError where that fails."""
-    files.write(path, save({n: t.contiguous() for n, t in tensors.items()}, metadata), force=True)
-    return model_id(tensors, metadata)
+    """Writes a model file with its digest, whole or not at all, and returns its id. Raises CodecError where that
+    fails."""
+    digest = model_digest(tensors, metadata)
+    with_digest = {**metadata, "digest": digest.hex()}
+    files.write(path, save({n: t.contiguous() for n, t in tensors.items()}, with_digest), force=True)
+    return digest[:CODEBOOK_ID_BYTES]
 
 
-def model_id(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
-    """The codebook id, 8 bytes, of a model file with these tensors and metadata."""
+def model_metadata(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor], tokenizer: nn.Module, prior: nn.Module
+) -> dict[str, str]:
+    """Metadata of a model file, but for its digest: the configuration, and what tokenizer and exact prior compute. Of
+    the tokenizer's weights those count that are in `tensors`, rounded as they are stored."""
+    stored = copy.deepcopy(tokenizer)
+    fill(stored, tensors)
+    return {
+        "format": FORMAT,
+        "config": json.dumps(config, sort_keys=True),
+        "answer": known_answer(prior),
+        "picture": as_text(_picture(stored.eval())),
+    }
+
+
+def model_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """The digest, 32 bytes, of a model file with these tensors and metadata; the first 8 are its codebook id."""
     stored = (
         (name, str(tensor.dtype), tuple(tensor.shape), tensor.flatten().clone().view(torch.uint8).numpy())
         for name, tensor in tensors.items()
     )
-    return codebook_id(metadata.get("config", ""), stored)
+    return digest_of_contents(metadata.get("config", ""), stored)
 
 
 @dataclass
@@ -44,20 +70,37 @@ class ModelFile:
     """The contents of a model file, before anything is built of them.
 
     name: that of the file, without its suffix. config: from the metadata; its `profile` is a string, nothing else in it
-    is checked. answer: of the known-answer test, None where the file has none.
+    is checked. has_digest: whether the file carries one; the first models did not. answer, picture: of the known-answer
+    tests, None where the file has none.
     """
 
     name: str
     id: bytes
     tensors: dict[str, Tensor]
     config: dict[str, Any]
+    has_digest: bool
     answer: str | None
+    picture: str | None
 
 
 def open_model(name_or_path: str | Path) -> ModelFile:
-    """Reads a model file, by name or path. Raises ModelNotFoundError where there is none, CodecError for a file that is
-    no model."""
+    """Reads a model file, by name or path. Raises ModelNotFoundError where there is none, UnusableModelError for a file
+    that is damaged or no model."""
     path = find_model(name_or_path)
+    wanted = shipped_id(path)
+    if wanted is None:
+        return _read(path)
+    with suppress(UnusableModelError):
+        file = _read(path)
+        if file.id == wanted:
+            return file
+    raise UnusableModelError(
+        f"The installed model {path.stem} is damaged, its numbers are not those of this release: install imgcodec "
+        "again."
+    )
+
+
+def _read(path: Path) -> ModelFile:
     tensors, metadata = read_tensors(path, LARGEST_FILE)
     with as_model_error(path.stem):
         if len(metadata["config"]) > LARGEST_CONFIG:
@@ -65,21 +108,34 @@ def open_model(name_or_path: str | Path) -> ModelFile:
         config = json.loads(metadata["config"])
         if metadata.get("format") != FORMAT or not isinstance(config["profile"], str):
             raise ValueError("unknown format or profile")
-    return ModelFile(path.stem, model_id(tensors, metadata), tensors, config, metadata.get("answer"))
+    digest, stored = model_digest(tensors, metadata), metadata.get("digest")
+    if stored not in (None, digest.hex()):
+        raise UnusableModelError(
+            f"The model {path.stem} is damaged, its numbers are not those that it was saved with: get its file again."
+        )
+    return ModelFile(
+        path.stem, digest[:CODEBOOK_ID_BYTES], tensors, config, stored is not None,
+        metadata.get("answer"), metadata.get("picture"),
+    )  # fmt: skip
 
 
 def move_and_self_test(
     file: ModelFile, tokenizer: nn.Module, prior: nn.Module, device: torch.device | str
 ) -> torch.device:
-    """Moves tokenizer and integer prior to a device, ready to be used, and runs the known-answer test there. Returns
-    the tokenizer's device. Raises CodecError if this machine's arithmetic fails the test."""
+    """Moves tokenizer and integer prior to a device, ready to be used, and runs the known-answer tests there. Returns
+    the tokenizer's device. Raises UnusableModelError if this machine's arithmetic fails them."""
     target = torch.device(device)
     tokenizer.eval().requires_grad_(False).to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
     # Apple's GPUs have no float64, so there the prior stays on the CPU
     prior_device = torch.device("cpu") if target.type == "mps" else target
     prior.eval().to(prior_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if known_answer(prior) != file.answer:
-        raise CodecError(
+    if known_answer(prior) != file.answer or (file.picture and not is_same(_picture(tokenizer), file.picture)):
+        raise UnusableModelError(
             f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
         )
     return target
+
+
+def _picture(tokenizer: nn.Module) -> NDArray[np.uint8]:
+    with exact_arithmetic():  # no TF32, no bfloat16: the tolerance is for machines, not for settings
+        return known_picture(tokenizer)

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from imgcodec.bitstream.errors import CodecError
+from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.model_file.find import TYPES
 from imgcodec.storage import files
 
@@ -23,29 +23,29 @@ Config = TypeVar("Config")
 
 def read_tensors(path: Path, largest: int) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file of at most `largest` bytes, with nothing in it but the types that are
-    used here. Raises CodecError."""
+    used here. Raises UnusableModelError."""
     try:
         if path.stat().st_size > largest:
-            raise CodecError(f"{path.name} is too large to be a model.")
+            raise UnusableModelError(f"{path.name} is too large to be a model.")
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
             unknown = {file.get_slice(name).get_dtype() for name in names} - TYPES.keys()
             if unknown:
-                raise CodecError(f"The model {path.name} is not sound: no model has tensors of {min(unknown)}.")
+                raise UnusableModelError(f"The model {path.name} is not sound: no model has tensors of {min(unknown)}.")
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CodecError(f"{path.name} is not a safetensors file: {files.reason(error)}.") from error
+        raise UnusableModelError(f"{path.name} is not a safetensors file: {files.reason(error)}.") from error
 
 
 @contextmanager
 def as_model_error(name: str) -> Iterator[None]:
-    """Turns what a model file of this name can raise while it is checked and built into a CodecError."""
+    """Turns what a model file of this name can raise while it is checked and built into an UnusableModelError."""
     try:
         yield
     except KeyError as error:
-        raise CodecError(f"The model {name} is not sound: {error} is missing.") from error
+        raise UnusableModelError(f"The model {name} is not sound: {error} is missing.") from error
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
-        raise CodecError(f"The model {name} is not sound: {files.reason(error).rstrip('.')}.") from error
+        raise UnusableModelError(f"The model {name} is not sound: {files.reason(error).rstrip('.')}.") from error
 
 
 def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:

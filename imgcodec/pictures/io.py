@@ -9,19 +9,21 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 """
 
 import io
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
 from imgcodec.pictures import carried, chunks, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
@@ -58,6 +60,7 @@ _FILE_ROOM = 2**26  # bytes of an image file besides its pixels
 
 # Pillow's limit on pixels is a global variable: one thread at a time may replace it.
 _pillow = threading.Lock()
+_pillow_limits: list[int | None] = []  # the limit that was replaced, while it is
 
 
 @dataclass
@@ -96,9 +99,7 @@ class Picture:
         return int(self.pixels.shape[0])
 
 
-def load(
-    source: str | PathLike[str] | bytes | BinaryIO | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels
-) -> Picture:
+def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
     """A Picture from a path (`-` is standard input), a file's bytes, a binary file object, a PIL image of any mode, or
     an array uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha.
 
@@ -109,8 +110,8 @@ def load(
         return _from_array(source, max_pixels)
     if isinstance(source, Image.Image):
         return _from_pil(source, max_pixels)
-    if isinstance(source, bytes):
-        return _from_bytes(source, "The input", max_pixels)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(bytes(source), "The input", max_pixels)
     if isinstance(source, str | PathLike) or hasattr(source, "read"):
         data = files.read(source, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
         return _from_bytes(data, files.name_of(source), max_pixels)
@@ -120,15 +121,23 @@ def load(
     )
 
 
+def is_image(data: bytes) -> bool:
+    """Whether bytes are an image file of a kind that can be read, as far as its beginning tells."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_READ):
+            return True
+    except Exception:  # whatever Pillow raises
+        return False
+
+
 def format_of(path: str | Path) -> str:
     """The image format of a name's suffix; PNG for `-`. Raises UsageError for other suffixes."""
     if str(path) == files.STANDARD:
         return "PNG"
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITTEN:
-        raise UsageError(
-            f"Pictures are written as {', '.join(_WRITTEN)}, not as {suffix or 'a name without suffix'!r}."
-        )
+        other = f"as {suffix!r}" if suffix else "under a name without suffix"
+        raise UsageError(f"Pictures are written as {', '.join(_WRITTEN)}, not {other}.")
     return _WRITTEN[suffix]
 
 
@@ -174,6 +183,12 @@ def to_pil(picture: Picture) -> Image.Image:
     return image
 
 
+def png_bytes(picture: Picture) -> int:
+    """Bytes of a PNG of a picture, made in haste: others are smaller still."""
+    metadata_bytes = sum(len(part) for part in (picture.icc, picture.exif, picture.xmp) if part)
+    return len(_pillow_encode(to_pil(picture), "PNG", {"compress_level": 1})) + metadata_bytes
+
+
 def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) -> bytes:
     # A copy without `info`, whose content Pillow would write, too.
     bare = image.copy()
@@ -204,7 +219,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     try:
         with _own_limit():
             return _from_image(image, data, wide_tiff.preferred_layout(data))
-    except CodecError:
+    except (CodecError, MemoryError):
         raise
     except Exception as error:  # a PIL image decodes its file late
         if data:  # which may lack only its end, or have damaged metadata
@@ -233,8 +248,12 @@ def _file_of(image: Image.Image, room: int) -> bytes:
 def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
     if not data:
         raise InvalidFileError(f"{name} is empty.")
+    if data.startswith(SIGNATURE):
+        raise InvalidFileError(f"{name} is a .nic file already; imgcodec decompress makes a picture of it.")
     try:
         picture = _decode(data, max_pixels)
+    except MemoryError:  # which says nothing of the file
+        raise
     except InvalidFileError as error:
         raise InvalidFileError(f"{name}: {error}") from None
     except Exception as error:
@@ -308,12 +327,29 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
 def _own_limit() -> Iterator[None]:
     """Switches Pillow's limit on pixels off, which warns at 89 and refuses at 178 megapixels; ours is exact."""
     with _pillow:
-        limit = Image.MAX_IMAGE_PIXELS
+        _pillow_limits.append(Image.MAX_IMAGE_PIXELS)
         Image.MAX_IMAGE_PIXELS = None
         try:
             yield
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            _restore_limit()
+
+
+def _restore_limit() -> None:
+    for limit in _pillow_limits:
+        Image.MAX_IMAGE_PIXELS = limit
+    _pillow_limits.clear()
+
+
+def _forget_other_threads() -> None:
+    """In a forked child, which has none of the threads that were reading and would unlock."""
+    global _pillow
+    _pillow = threading.Lock()
+    _restore_limit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) -> Picture:

@@ -17,7 +17,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import cicp, exif, extended_xmp, icc, xmp
 from imgcodec.pictures.exif import UPRIGHT, Density
 from imgcodec.pictures.formats import avif, bmp, gif, jpeg, jpeg2000, plain, png, tiff, webp
-from imgcodec.pictures.formats.findings import COMMENT, TEXT, Findings, listed
+from imgcodec.pictures.formats.findings import COMMENT, PNG_TEXT, Findings, listed
 
 _READERS: dict[str | None, Callable[[Image.Image, bytes], Findings]] = {
     "PNG": png.read,
@@ -117,7 +117,7 @@ def limit(found: Metadata) -> list[str]:
 def _read_any(image: Image.Image, _: bytes) -> Findings:
     """What an image holds that comes from no file, or from one that Pillow reads for somebody else."""
     found = Findings()
-    found.lose(*([COMMENT] if image.info.get("comment") else []), *([TEXT] if getattr(image, "text", {}) else []))
+    found.lose(*([COMMENT] if image.info.get("comment") else []), *([PNG_TEXT] if getattr(image, "text", {}) else []))
     return found
 
 

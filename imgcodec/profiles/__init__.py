@@ -39,8 +39,9 @@ def _semantic(file: "ModelFile", device: "torch.device") -> "TokenCodec":
 
 class Row(NamedTuple):
     """layout: what its files have in common. has_qualities: a file has one of many rates, which its header tells; else
-    quality and tune are zeros there. load: a model file and a device -> its codec; raises CodecError for a file that is
-    not sound. note: what has to be known of all its files, a clause about "it"; None where there is nothing."""
+    quality and tune are zeros there. load: a model file and a device -> its codec; raises UnusableModelError for a
+    file that is not sound. note: what has to be known of all its files, a clause about "it"; None where there is
+    nothing."""
 
     layout: Layout
     has_qualities: bool
@@ -56,8 +57,8 @@ PROFILES = {
 
 
 def load_codec(file: "ModelFile", device: "torch.device") -> "TokenCodec":
-    """The codec of a model file. Raises CodecError if the file is not sound, of no known profile, or if this machine's
-    arithmetic fails its known-answer test."""
+    """The codec of a model file. Raises UnusableModelError if the file is not sound, of no known profile, or if this
+    machine's arithmetic fails its known-answer tests."""
     from imgcodec.model_file.untrusted import as_model_error
 
     with as_model_error(file.name):

@@ -69,7 +69,7 @@ def name_of(source: str | PathLike[str] | BinaryIO) -> str:
     """The name of a source in messages."""
     if not isinstance(source, str | PathLike):
         return "The input"
-    return "Standard input" if str(source) == STANDARD else str(source)
+    return "Standard input" if str(source) == STANDARD else str(source) or "''"
 
 
 def _all(file: BinaryIO, name: str, limit: int) -> bytes:
@@ -196,6 +196,8 @@ def _target(path: str | Path) -> tuple[Path, int | None]:
 
     Symbolic links are followed to files only: `/dev/stdout` may lead to a pipe, which has no path of its own.
     """
+    if not str(path):
+        raise UsageError("An empty name is the name of no file.")
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

@@ -126,6 +126,12 @@ class BSQTokenizer(nn.Module):
             raise UsageError(f"BSQ decodes to the size of the picture only, not {scale} times it.")
         return self.synthesis(self._latent(self.quantizer.lookup(tokens[0])))
 
+    def reconstruct(self, pixels: Tensor) -> Tensor:
+        """Coordinates are the first of the latents that they are decoded to."""
+        coordinates = self.analysis(pixels)
+        missing = self.config.latent_dim - coordinates.shape[1]
+        return self.synthesis(F.pad(coordinates, (0, 0, 0, 0, 0, missing)))
+
     def code_vectors(self) -> list[Tensor]:
         """The latent that each code is decoded from, by stage: (codebook_size, latent_dim)."""
         tokens = torch.arange(self.codebook_size, device=self.unfold.weight.device)

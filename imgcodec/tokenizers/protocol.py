@@ -42,6 +42,10 @@ class RasterTokenizer(Protocol):
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         """Tokens of the first stages, at least one -> pixels (B, 3, scale * H, scale * W), not clamped."""
 
+    def reconstruct(self, pixels: Tensor) -> Tensor:
+        """Pixels (B, 3, H, W) in 0..1 -> what comes back of them where latents are not replaced by codewords: changes
+        as smoothly with the pixels and the weights as the transforms do."""
+
     def code_vectors(self) -> list[Tensor]:
         """The vector that each code is decoded to, by stage: (codebook_size, n). Near vectors look alike."""
 

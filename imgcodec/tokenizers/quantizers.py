@@ -79,6 +79,11 @@ class VectorQuantizer(nn.Module):
         for tensor in (self.codebook, self.gain, self.used):
             tensor.copy_(tensor[order.to(tensor.device)])
 
+    def pass_through(self, latent: Tensor) -> Tensor:
+        """The values (B, channels, h, w) of a latent whose codeword is the latent itself, with a gain of 1."""
+        with torch.autocast(latent.device.type, enabled=False):
+            return self.project_out(self.project(latent).permute(0, 3, 1, 2))
+
     def forward(self, latent: Tensor) -> Quantized:
         z = self.project(latent)
         with torch.autocast(latent.device.type, enabled=False):

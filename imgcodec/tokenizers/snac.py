@@ -94,6 +94,14 @@ class SNAC(nn.Module):
         parts = zip(self._stages(), tokens, strict=False)
         return torch.stack([_repeat(quantizer.lookup(t), stride) for (stride, quantizer), t in parts]).sum(0)
 
+    def reconstruct(self, pixels: Tensor) -> Tensor:
+        residual = self.analysis(pixels)
+        latent = torch.zeros_like(residual)
+        for stride, quantizer in self._stages():
+            values = _repeat(quantizer.pass_through(F.avg_pool2d(residual, stride)), stride)
+            latent, residual = latent + values, residual - values
+        return self.synthesis(latent)
+
     def code_vectors(self) -> list[Tensor]:
         """The latent that each code adds, by stage: (codebook_size, latent_dim)."""
         return [quantizer.code_vectors() for _, quantizer in self._stages()]

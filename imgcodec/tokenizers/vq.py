@@ -177,6 +177,9 @@ class ScalableVQVAE(nn.Module):
         pictures = self._pictures(self.quantizer.lookup(tokens[0]), self.scales)
         return dict(zip(self.scales, pictures, strict=True))
 
+    def reconstruct(self, pixels: Tensor) -> Tensor:
+        return self._pictures(self.quantizer.pass_through(self._latent(pixels)), (1,))[0]
+
     def code_vectors(self) -> list[Tensor]:
         """What each code is decoded from, by stage: (codebook_size, z_channels)."""
         return [self.quantizer.code_vectors()]

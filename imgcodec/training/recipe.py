@@ -10,6 +10,7 @@ import torch
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Profile, profile_named
+from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.data import load_photographs
 from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
@@ -24,6 +25,8 @@ def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
     return photo_recipe(table)
 
 
+LARGEST_RECIPE = 2**20  # bytes
+
 READERS: dict[Profile, Callable[[dict[str, Any]], Recipe]] = {
     Profile.PHOTO: _photo_recipe,
     Profile.RASTER: raster_recipe,
@@ -32,20 +35,22 @@ READERS: dict[Profile, Callable[[dict[str, Any]], Recipe]] = {
 
 
 def read_recipe(path: Path, settings: list[str]) -> Recipe:
-    """A recipe file, changed by `settings` like `batch=4` or `phases.0.minutes=10`. Raises UsageError."""
+    """A recipe file, changed by `settings` like `batch=4` or `phases.0.minutes=10`. Raises UsageError, and as
+    `files.read` where there is none."""
+    data = files.read(path, LARGEST_RECIPE)
     try:
-        table = tomllib.loads(path.read_text())
+        table = tomllib.loads(data.decode())
         for setting in settings:
             _set(table, setting)
         return READERS[profile_named(table.setdefault("profile", "photo"))](table)
-    except OSError as error:
-        raise UsageError(f"Cannot read the recipe {path}: {error.strerror}.") from error
     except KeyError as error:
         raise UsageError(f"The recipe {path} is not valid: it has no {error.args[0]}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The recipe {path} is not valid: it is not a text in UTF-8.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:  # a number for a table, and the like
         what = re.sub(r"^\w+\.__init__\(\) ", "", str(error))  # what Python says of a dataclass's arguments
         what = what.replace("got an unexpected keyword argument", "nothing is called")
-        raise UsageError(f"The recipe {path} is not valid: {what}.") from error
+        raise UsageError(f"The recipe {path} is not valid: {what.rstrip('.')}.") from error
 
 
 def train(

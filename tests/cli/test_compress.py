@@ -70,9 +70,10 @@ def test_existing_output_is_replaced_only_by_force(run, tiny, photo, tmp_path, n
     assert (tmp_path / "photo.nic").read_bytes() == nic
     assert run("compress", photo, "-f", "--model", tiny).returncode == 0
     assert (tmp_path / "photo.nic").read_bytes() != nic
-    (tmp_path / "photo.png").write_bytes(b"mine")
-    assert run("decompress", "photo.nic").returncode == 1
-    assert (tmp_path / "photo.png").read_bytes() == b"mine"
+    (tmp_path / "photo.nic.png").write_bytes(b"mine")
+    refused = run("decompress", "photo.nic")
+    assert (refused.returncode, refused.stderr) == (1, b"imgcodec: photo.nic.png exists already; -f replaces it.\n")
+    assert (tmp_path / "photo.nic.png").read_bytes() == b"mine"
 
 
 def test_summary_as_json(run, tiny, photo, tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from itertools import count
@@ -126,3 +127,34 @@ def test_standard_output_on_a_full_disk(folder, tiny, arguments, words) -> None:
             [SCRIPT, *arguments, *model], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, words)
+
+
+INTERRUPTS = """
+import os, signal, sys
+
+wanted = sys.argv[1]
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from imgcodec.__main__ import main
+sys.argv = ["imgcodec", *sys.argv[2:]]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal can be sent there to oneself alone")
+@pytest.mark.parametrize(
+    "module", ["imgcodec.cli", "typer", "imgcodec.cli.train", "numpy", "PIL.Image", "torch", "torch.nn", "safetensors"]
+)
+def test_interrupt_while_a_module_is_imported(tmp_path: Path, module: str) -> None:
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    line = [sys.executable, "-c", INTERRUPTS, module, "compress", "a.png"]
+    ignored = signal.getsignal(signal.SIGINT)
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, check=False)
+    assert signal.getsignal(signal.SIGINT) == ignored
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"imgcodec: Interrupted.\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

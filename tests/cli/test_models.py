@@ -47,10 +47,13 @@ def test_show(tiny) -> None:
     assert code == 0
     assert (report["name"], report["id"], report["path"], report["sound"]) == ("tiny", golden["id"], tiny, True)
     assert report["config"]["tokenizer"]["codes"] == 511
+    assert report["digest"] is False
+    assert json.loads(invoke("models", "show", "bsq", "--json")[1])["digest"] is True
     assert min(report["parameters"].values()) > 1000
     code, told, _ = invoke("models", "show", tiny)
     assert code == 0
     assert f"id                    {golden['id']}\n" in told
+    assert "digest                none: damage to the transforms may go unnoticed\n" in told
     assert "known answer          as it should be\n" in told
 
 

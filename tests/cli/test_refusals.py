@@ -1,6 +1,7 @@
 """What goes wrong: one sentence on stderr, the right exit code, no traceback, and nothing left behind."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,8 @@ from PIL import Image
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import checksum, write_header
+from imgcodec.model_file import find
+from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as image
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
@@ -57,7 +60,7 @@ def folder(tmp_path: Path, nic: bytes) -> Path:
 )
 def test_bad_input(run, folder, command, name, exit_code, words) -> None:
     before = sorted(folder.iterdir())
-    arguments = [] if command == "info" else ["-o", "out.png"]
+    arguments = {"compress": ["-o", "out.nic"], "decompress": ["-o", "out.png"], "info": []}[command]
     if (command, name) == ("compress", "directory"):  # which would become a store
         exit_code, words = 1, "directory holds no files."
     refused(run(command, name, *arguments), exit_code, words)
@@ -93,6 +96,33 @@ def test_model_that_is_not_there(run, folder, nic) -> None:
     refused(run("decompress", "-", "-o", "out.png", input=stranger), 4, b"stranger".hex())
     refused(run("info", "-", "--tokens", input=stranger), 4, b"stranger".hex())
     assert not (folder / "out.png").exists()
+
+
+def test_a_damaged_model_writes_nothing(run, folder, nic, contents) -> None:
+    path = folder / "own.safetensors"
+    save_model(path, *contents)
+    whole = path.read_bytes()
+    (folder / "in.nic").write_bytes(nic)
+    before = sorted(folder.iterdir())
+    for place in (len(whole) // 3, len(whole) // 2, len(whole) - 70, 300):
+        path.write_bytes(whole[:place] + bytes(byte ^ 0x55 for byte in whole[place : place + 64]) + whole[place + 64 :])
+        for command in (["compress", "good.bmp", "-o", "out.nic"], ["decompress", "in.nic", "-o", "out.png"]):
+            refused(run(*command, "--model", "own.safetensors"), 4, "own")
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_damaged_installed_model_asks_to_be_installed_again(run, folder, nic, tiny, monkeypatch) -> None:
+    """Whoever has a good file, too: its model is there, and no other release has it."""
+    monkeypatch.setattr(find, "_folder", lambda: folder)
+    data = bytearray(Path(tiny).read_bytes())
+    data[-1000:-936] = bytes(byte ^ 0x55 for byte in data[-1000:-936])
+    (folder / "photo.safetensors").write_bytes(data)
+    (folder / "in.nic").write_bytes(nic)
+    (folder / find.TABLE).write_text(json.dumps({"photo": container.read(nic).header.codebook_id.hex()}))
+    words = "The installed model photo is damaged, its numbers are not those of this release: install imgcodec again."
+    refused(run("compress", "good.bmp", "-o", "out.nic"), 4, words)
+    refused(run("decompress", "in.nic", "-o", "out.png"), 4, words)
+    assert not list(folder.glob("out.*"))
 
 
 def test_device_that_is_not_there(run, folder, tiny) -> None:

@@ -14,9 +14,9 @@ def test_outputs_appear_beside_their_inputs(run, tiny, photo, tmp_path) -> None:
     assert made.stderr.decode() == f"{tmp_path}/photo.nic: 70 x 50, {len(data)} bytes, {8 * len(data) / 3500:.3f} bpp\n"
     back = run("decompress", "photo.nic", "--model", tiny)
     assert (back.returncode, back.stdout, back.stderr) == (0, b"", b"")
-    with Image.open(tmp_path / "photo.png") as picture:
+    with Image.open(tmp_path / "photo.nic.png") as picture:
         assert (picture.size, picture.mode) == ((70, 50), "RGB")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.jpeg", "photo.nic", "photo.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.jpeg", "photo.nic", "photo.nic.png"]
 
 
 def test_pipes(script, run, tiny, photo, tmp_path) -> None:

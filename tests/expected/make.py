@@ -1,12 +1,19 @@
-"""What the shipped weights reach on three crops of the included photograph, and files of them from two processors.
+"""What is on record of the shipped weights: their ids, what they reach on three crops of the included photograph, and
+files of them from two processors.
 
-    python tests/expected/make.py                 # after a change of weights: all figures anew
-    python tests/expected/make.py photo           # those of one model
+    python tests/expected/make.py                 # after a change of weights: all of it anew
+    python tests/expected/make.py photo           # the ids, and the figures of one model
 
-    NAME.json               bytes of the file, PSNR in dB and SSIMULACRA 2 for each crop, quality and tune
+The ids come first, because a shipped model that has another id is refused as damaged. A model file that was exported
+before there were digests gets one, and the picture of its known-answer test, which change no id:
+
+    models/ids.json                     the id of each model, by its name
+    models/NAME.safetensors             digest and picture, where it has none
+    models/NAME.md                      the row `| id |` of its card
+    NAME.json                           bytes of the file, PSNR in dB and SSIMULACRA 2 for each crop, quality and tune
     photo-avx512.nic, photo-avx2.nic    the photograph, written under AVX-512 and under AVX2
     photo-avx512.png, photo-avx2.png    what a part of it decodes to, to one grey level
-    files.json              SHA-256 of the tokens of each of the two
+    files.json                          SHA-256 of the tokens of each of the two
 
 The two files are the shipped model's golden files: they are made anew with each release of weights until 1.0, and from
 then on kept. They take a processor with AVX-512; PyTorch is told to leave it alone for the second.
@@ -27,8 +34,15 @@ import imgcodec
 from imgcodec.codec import detokenize, load_codec, tokenize, write_tokens
 from imgcodec.metrics.reference import psnr
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
+from imgcodec.model_file.find import LARGEST_FILE, TABLE, find_model, id_of_file, installed_models, version_of
+from imgcodec.model_file.inventory import ID_ROW
+from imgcodec.model_file.model import save_model
+from imgcodec.model_file.untrusted import read_tensors
+from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.tokenizers.known_picture import as_text, known_picture
 
 FOLDER = Path(__file__).parent
+MODELS = FOLDER.parent.parent / "models"
 PHOTOGRAPH = FOLDER.parent.parent / "examples" / "photo.png"
 CROPS = {
     "sky": (0, 0, 256, 256),
@@ -44,6 +58,30 @@ SETTINGS = {"avx512": {}, "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CP
 def crop(box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     with Image.open(PHOTOGRAPH) as image:
         return np.asarray(image.convert("RGB").crop(box))
+
+
+def ids() -> dict[str, str]:
+    """Of the models in the package, computed from their files, by name."""
+    return {name: id_of_file(version_of(find_model(name))).hex() for name in installed_models()}
+
+
+def write_ids() -> None:
+    """The table of ids, and the ids in the cards."""
+    (MODELS / TABLE).write_text(json.dumps(ids(), indent=1) + "\n")
+    for name, id in ids().items():
+        card = MODELS / f"{name}.md"
+        lines = [f"| id | `{id}` |" if ID_ROW.fullmatch(line) else line for line in card.read_text().splitlines()]
+        card.write_text("\n".join(lines) + "\n")
+
+
+def complete(name: str) -> None:
+    """Adds to a model file what `save_model` and `model_metadata` write today."""
+    path = find_model(name)
+    tensors, metadata = read_tensors(path, LARGEST_FILE)
+    if not {"digest", "picture"} <= metadata.keys():
+        with exact_arithmetic():
+            picture = known_picture(load_codec(name).tokenizer)
+        save_model(path, tensors, {**metadata, "picture": as_text(picture)})
 
 
 def measure(name: str) -> list[dict[str, Any]]:
@@ -70,6 +108,7 @@ def measure(name: str) -> list[dict[str, Any]]:
 
 def write(name: str) -> None:
     """The figures of a model, and the files of `photo`."""
+    complete(name)
     text = ",\n".join(f"  {json.dumps(row)}" for row in measure(name))
     (FOLDER / f"{name}.json").write_text(f"[\n{text}\n]\n")
     if name == "photo":
@@ -85,5 +124,6 @@ def write(name: str) -> None:
 
 
 if __name__ == "__main__":
+    write_ids()
     for wanted in sys.argv[1:] or ["photo", "snac", "svqvae", "bsq", "pixelcnn"]:
         write(wanted)

@@ -1,7 +1,7 @@
 """The long runs, guided by coverage: needs `pip install 'imgcodec[fuzz]'`, which exists for Linux.
 
     python tests/fuzz/run.py container --runs 1000000
-    python tests/fuzz/run.py decoder --runs 20000
+    python tests/fuzz/run.py decoder --runs 50000
 
 Stops at the first exception, at an input that takes over 10 seconds of the processor, and at memory over the limit, and
 leaves the input in `build/fuzz/`. It becomes a test of its own in `tests/`, named for what it shows. What was found

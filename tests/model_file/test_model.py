@@ -1,21 +1,27 @@
 """Model files: an id that stands for all that is in them, and refusal of whatever is not sound, before it is used."""
 
 import json
+import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from imgcodec import CodecError
-from imgcodec.model_file import model
-from imgcodec.model_file.model import model_id, save_model
-from imgcodec.profiles.photo.model import load_photo_model
+from imgcodec import CodecError, UnusableModelError
+from imgcodec.model_file import find, model
+from imgcodec.model_file.model import model_digest, open_model, save_model
+from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 GOLDEN_ID = json.loads((TINY.parent / "golden.json").read_text())["model"]["id"]
 
 
 # The id
+
+
+def model_id(tensors, metadata):
+    return model_digest(tensors, metadata)[:8]
 
 
 def test_the_id_is_that_of_the_golden_files(contents):
@@ -84,3 +90,123 @@ def test_files_over_the_largest_size_are_refused(monkeypatch):
     monkeypatch.setattr(model, "LARGEST_FILE", 1000)
     with pytest.raises(CodecError, match="too large"):
         load_photo_model(str(TINY))
+
+
+# Damage
+
+
+@pytest.fixture
+def with_digest(contents, tmp_path) -> Path:
+    """The tiny model as it would be saved today, but for the picture."""
+    save_model(tmp_path / "own.safetensors", *contents)
+    return tmp_path / "own.safetensors"
+
+
+def places(data: bytes) -> dict[str, tuple[int, int]]:
+    """First and last byte of each tensor in a model file."""
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + size])
+    header.pop("__metadata__")
+    return {name: tuple(8 + size + offset for offset in entry["data_offsets"]) for name, entry in header.items()}
+
+
+def flip(path: Path, position: int, bit: int) -> bytes:
+    """Flips a bit of a file; returns what was there before."""
+    before = path.read_bytes()
+    path.write_bytes(before[:position] + bytes([before[position] ^ 1 << bit]) + before[position + 1 :])
+    return before
+
+
+def test_each_of_200_flipped_bits_over_all_tensors_is_caught(with_digest):
+    rng = np.random.default_rng(0)
+    parts = list(places(with_digest.read_bytes()).values())
+    assert len(parts) < 200
+    for number in range(200):
+        first, end = parts[number % len(parts)]
+        before = flip(with_digest, int(rng.integers(first, end)), int(rng.integers(8)))
+        with pytest.raises(UnusableModelError, match=r"^The model own is (damaged, its numbers|not sound)"):
+            open_model(with_digest)
+        with_digest.write_bytes(before)
+    assert open_model(with_digest).id.hex() == GOLDEN_ID
+
+
+def test_a_flipped_bit_in_the_header_is_caught_or_changes_no_number(with_digest):
+    """Without its digest a file is one of those that never had any."""
+    rng = np.random.default_rng(0)
+    (size,) = struct.unpack("<Q", with_digest.read_bytes()[:8])
+    refused = 0
+    for position in rng.integers(8, 8 + size, 200):
+        before = flip(with_digest, int(position), int(rng.integers(8)))
+        try:
+            assert open_model(with_digest).id.hex() == GOLDEN_ID
+        except UnusableModelError:
+            refused += 1
+        with_digest.write_bytes(before)
+    assert refused > 100
+
+
+def test_a_model_of_before_there_were_digests_loads():
+    file = open_model(TINY)
+    assert (file.has_digest, file.picture) == (False, None)
+    assert load_photo_model(str(TINY)).id == file.id
+
+
+def shipped(folder: Path, monkeypatch, contents) -> Path:
+    """The folder as that of the package, with one model in it and in the table of ids."""
+    monkeypatch.setattr(find, "_folder", lambda: folder)
+    path = folder / "one.safetensors"
+    (folder / find.TABLE).write_text(json.dumps({"one": save_model(path, *contents).hex()}))
+    return path
+
+
+def test_a_shipped_model_has_the_id_of_its_name_even_where_its_digest_was_made_anew(contents, tmp_path, monkeypatch):
+    path, (tensors, metadata) = shipped(tmp_path, monkeypatch, contents), contents
+    assert open_model("one").id.hex() == GOLDEN_ID
+    tensors["tokenizer.analysis.linear.weight"][3, 1, 5, 5] += 0.25
+    save_model(path, tensors, metadata)
+    for name in ("one", path):
+        with pytest.raises(UnusableModelError, match=r"^The installed model one is damaged.*install imgcodec again\.$"):
+            open_model(name)
+    copy = tmp_path.parent / "one.safetensors"  # somebody's own model, whatever its name
+    copy.write_bytes(path.read_bytes())
+    assert open_model(copy).id.hex() != GOLDEN_ID
+
+
+def test_a_damaged_shipped_model_is_found_by_its_id_and_then_refused(contents, tmp_path, monkeypatch):
+    """Users of good files are not told to install another release."""
+    path = shipped(tmp_path, monkeypatch, contents)
+    data = bytearray(path.read_bytes())
+    first, end = places(data)["prior.upsample.weight"]
+    data[first : first + min(64, end - first)] = bytes(64)[: end - first]
+    for damaged in (bytes(data), bytes(100), bytes(data[:5000])):
+        path.write_bytes(damaged)
+        found = find.find_model_by_id(bytes.fromhex(GOLDEN_ID))
+        assert found == path
+        with pytest.raises(UnusableModelError, match=r"^The installed model one is damaged.*install imgcodec again\.$"):
+            open_model(found)
+
+
+def test_without_the_table_models_are_found_by_what_is_in_them(contents, tmp_path, monkeypatch):
+    path = shipped(tmp_path, monkeypatch, contents)
+    for table in (None, b"", b"[]", b'{"one": 1}', b'{"one": "x"}', b"\xff"):
+        (tmp_path / find.TABLE).unlink(missing_ok=True)
+        if table is not None:
+            (tmp_path / find.TABLE).write_bytes(table)
+        assert find.shipped_ids() == {}
+        assert find.find_model_by_id(bytes.fromhex(GOLDEN_ID)) == path
+        assert open_model("one").id.hex() == GOLDEN_ID
+
+
+@pytest.mark.parametrize(
+    "name", ["analysis.linear.weight", "analysis.net.1.weight", "synthesis.coarse.0.first.weight", "log_gain.1"]
+)
+def test_a_changed_transform_is_noticed_where_the_digest_was_made_anew(contents, tmp_path, name):
+    tiny = load_photo_model(str(TINY))
+    tensors, metadata = photo_model_contents(tiny.tokenizer, tiny.prior, tiny.tables, tiny.lambdas)
+    path = tmp_path / "own.safetensors"
+    save_model(path, tensors, metadata)
+    load_photo_model(str(path))
+    tensors[f"tokenizer.{name}"] *= -1
+    save_model(path, tensors, metadata)
+    with pytest.raises(UnusableModelError, match="This machine computes own differently"):
+        load_photo_model(str(path))

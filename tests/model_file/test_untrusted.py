@@ -174,7 +174,7 @@ def test_control_characters_are_not_printed(tmp_path):
     (tmp_path / "hostile.safetensors").write_bytes(with_config({**CONFIG, "prior": {"\x1b]0;owned\x07": 1}}))
     model = ["--model", tmp_path / "hostile.safetensors"]
     code, told = invoke_silent("info", TINY.parent / "one-pixel.nic", "--tokens", *model)
-    assert code == 1
+    assert code == 4
     assert "?]0;owned?" in told
     assert all(letter.isprintable() for letter in told.rstrip("\n"))
 

@@ -91,7 +91,7 @@ class TestBadInput:
         with pytest.raises(UsageError, match="uint8"):
             image.load(array)
 
-    @pytest.mark.parametrize("source", [None, 7, [[1, 2]], bytearray(b"x"), {"a": 1}])
+    @pytest.mark.parametrize("source", [None, 7, [[1, 2]], {"a": 1}])
     def test_objects_of_other_types_are_refused(self, source: object) -> None:
         with pytest.raises(UsageError, match=rf"^A picture is a path, .* not of the type {type(source).__name__}\.$"):
             image.load(source)  # type: ignore[arg-type]

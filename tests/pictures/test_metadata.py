@@ -175,7 +175,9 @@ class TestMetadata:
 
     def test_text_and_comments_are_noted_without_quoting_them(self) -> None:
         text = png_chunk(b"tEXt", b"Title\0\x1b[2J")
-        assert image.load(with_chunk(file_of(Image.fromarray(colours())), text)).notes == ["its text was left out"]
+        assert image.load(with_chunk(file_of(Image.fromarray(colours())), text)).notes == [
+            "its PNG text chunks were left out"
+        ]
         picture = image.load(file_of(Image.fromarray(colours()), "JPEG", comment="\x1b[2J"))
         assert picture.notes == ["its comment was left out"]
 

@@ -1,12 +1,13 @@
 """The table of profiles: what a file can be of, a model can be of."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import imgcodec
 from imgcodec.codec import load_codec as load_by_name
-from imgcodec.model_file.model import ModelFile, open_model
+from imgcodec.model_file.model import open_model
 from imgcodec.profiles import PROFILES, load_codec
 from imgcodec.training.recipe import READERS
 
@@ -26,6 +27,6 @@ def test_the_table_knows_which_models_have_qualities(name):
 @pytest.mark.parametrize("profile", ["Semantic", "PHOTO", "", "x" * 1000])
 def test_a_model_of_another_profile_is_refused(profile):
     file = open_model(str(GOLDEN / "tiny.safetensors"))
-    other = ModelFile(file.name, file.id, file.tensors, {**file.config, "profile": profile}, file.answer)
+    other = replace(file, config={**file.config, "profile": profile})
     with pytest.raises(imgcodec.CodecError, match="is not known"):
         load_codec(other, "cpu")

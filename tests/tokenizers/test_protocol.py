@@ -59,3 +59,12 @@ def test_training_has_a_reconstruction_and_losses(tokenizer):
     assert not losses.usage.requires_grad
     assert losses.commit.requires_grad
     assert losses.entropy.requires_grad
+
+
+def test_without_a_quantizer_pictures_come_back_smoothly(tokenizer):
+    """Gradients reach the pixels, which no token lets through."""
+    pixels = pictures(2, 128).requires_grad_()
+    picture = tokenizer.reconstruct(pixels)
+    assert picture.shape == pixels.shape
+    (gradient,) = torch.autograd.grad(picture.square().sum(), pixels)
+    assert (gradient != 0).float().mean() > 0.9

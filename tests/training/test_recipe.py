@@ -49,17 +49,21 @@ def test_bad_settings_are_refused(setting: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "Cannot read the recipe"),
         ("batch = ", "is not valid"),
         ("batch = 2", "it has no phases"),
         ("profile = 'jpeg'", "profile 'jpeg' is not known"),
     ],
 )
-def test_what_is_no_recipe_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
-    if text is not None:
-        (tmp_path / "recipe.toml").write_text(text)
+def test_what_is_no_recipe_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_text(text)
     with pytest.raises(imgcodec.UsageError, match=message):
         read_recipe(tmp_path / "recipe.toml", [])
+
+
+def test_a_recipe_that_is_not_there_is_as_every_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(imgcodec.CodecError, match=r"^There is no file .*recipe\.toml\.$") as caught:
+        read_recipe(tmp_path / "recipe.toml", [])
+    assert caught.value.exit_code == 1
 
 
 def test_the_start_is_of_the_recipes_kind(folder: Path, tmp_path: Path) -> None:

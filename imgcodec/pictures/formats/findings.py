@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from imgcodec.pictures.cicp import Code
 
-COMMENT, TEXT, IPTC = "comment", "text", "IPTC record"
+COMMENT, TEXT, PNG_TEXT, IPTC = "comment", "text", "PNG text chunks", "IPTC record"
 PHOTOSHOP, THUMBNAIL, CREDENTIALS = "Photoshop resources", "thumbnail", "content credentials"
 PAST_THE_END = "data behind the picture"
 PIXEL_SHAPE = "pixel aspect ratio"

@@ -13,7 +13,7 @@ from PIL import Image
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import chunks
 from imgcodec.pictures.exif import PREFIX
-from imgcodec.pictures.formats.findings import CREDENTIALS, IPTC, PIXEL_SHAPE, TEXT, Findings, photoshop, unknown
+from imgcodec.pictures.formats.findings import CREDENTIALS, IPTC, PIXEL_SHAPE, PNG_TEXT, Findings, photoshop, unknown
 from imgcodec.pictures.formats.jpeg import behind
 
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -62,7 +62,7 @@ def read(image: Image.Image, data: bytes) -> Findings:
             else:
                 texts.append(_text(name, body))
         except (ValueError, IndexError, zlib.error):
-            what = {"iCCP": "ICC profile", "eXIf": "EXIF"}.get(name, TEXT)
+            what = {"iCCP": "ICC profile", "eXIf": "EXIF"}.get(name, "PNG text")
             found.notes.append(f"its {what} cannot be read and was left out")
     found.notes = list(dict.fromkeys(found.notes))
     _read_texts(found, texts)
@@ -93,14 +93,14 @@ def _read_texts(found: Findings, texts: Iterable[tuple[bytes, bytes]]) -> None:
         elif keyword.startswith(_RAW):
             raw.setdefault(keyword.removeprefix(_RAW), text)
         else:
-            found.lose(TEXT)
+            found.lose(PNG_TEXT)
     found.xmp = xmp
     for name, text in raw.items():
         what = {b"exif": "EXIF", b"xmp": "XMP", b"icc": "ICC profile", b"icm": "ICC profile", b"APP1": "EXIF"}
         try:
             block = _from_hexadecimal(text)
         except (ValueError, IndexError):
-            found.notes.append(f"its {what.get(name, TEXT)} cannot be read and was left out")
+            found.notes.append(f"its {what.get(name, 'PNG text')} cannot be read and was left out")
             continue
         if name == b"exif" or (name == b"APP1" and block.startswith(PREFIX)):
             found.exif = found.exif or block.removeprefix(PREFIX)
@@ -112,7 +112,7 @@ def _read_texts(found: Findings, texts: Iterable[tuple[bytes, bytes]]) -> None:
             resources = block.removeprefix(b"Photoshop 3.0\0")
             found.lose(*(photoshop(resources) if resources.startswith(b"8BIM") else [IPTC]))
         else:
-            found.lose(TEXT)
+            found.lose(PNG_TEXT)
 
 
 def _texts_of(image: Image.Image) -> list[tuple[bytes, bytes]]:

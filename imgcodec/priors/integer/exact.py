@@ -17,8 +17,9 @@ at most once, so if the bounds of all layers of a prior together stay below 2**2
 """
 
 import math
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,6 +41,11 @@ MAX_POSITIVE_OPERAND = 255
 MAX_SHIFT = 24
 LEVEL_UNITS = 25600  # quality 100 in the header's units of 1/256
 TUNE_UNITS = 2**15  # times the number of the tune, added to a quality
+
+
+def constant(numbers: Sequence[float]) -> Tensor:
+    """Numbers as float32 on the CPU, whatever the program around has made PyTorch's default dtype and device."""
+    return torch.tensor(numbers, dtype=torch.float32, device="cpu")
 
 
 class BoundError(ValueError):
@@ -133,7 +139,7 @@ def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> 
     return math.ceil(float(outputs.max()))
 
 
-EXPONENTIALS = torch.tensor([round(255 * math.exp(-i / 2**SCORE_FRACTION)) for i in range(99)] + [0.0])
+EXPONENTIALS = constant([*(round(255 * math.exp(-i / 2**SCORE_FRACTION)) for i in range(99)), 0])
 """255 * exp(-i/16), rounded; the last entry, 0, is for all larger i."""
 
 
@@ -240,7 +246,7 @@ class ExactTokenCurve(nn.Module):
         return curve if self.planes == 1 else torch.cat([curve, tokens.clamp(-127, 127)], 1)
 
 
-CURVE = torch.tensor([float(min(MAX_OPERAND, round(14 * math.log2(1 + t)))) for t in range(513)])
+CURVE = constant([min(MAX_OPERAND, round(14 * math.log2(1 + t))) for t in range(513)])
 """14 log2(1 + t), rounded, for t from 0."""
 
 
@@ -273,7 +279,7 @@ def exact_arithmetic() -> Iterator[None]:
 
 _settings_lock = threading.Lock()
 _settings_users = 0
-_settings_before: list[object] = []
+_settings_before: list[object] = []  # empty where nothing is changed
 
 
 @contextmanager
@@ -292,8 +298,25 @@ def _strict_settings() -> Iterator[None]:
         with _settings_lock:
             _settings_users -= 1
             if not _settings_users:
-                for (owner, name, _), value in zip(settings, _settings_before, strict=True):
-                    setattr(owner, name, value)
+                _restore_settings()
+
+
+def _restore_settings() -> None:
+    global _settings_before
+    for (owner, name, _), value in zip(_precision_settings(), _settings_before, strict=False):
+        setattr(owner, name, value)
+    _settings_before = []
+
+
+def _forget_other_threads() -> None:
+    """In a forked child, which has none of the threads that were inside and would leave."""
+    global _settings_lock, _settings_users
+    _settings_lock, _settings_users = threading.Lock(), 0
+    _restore_settings()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def _precision_settings() -> list[tuple[object, str, object]]:

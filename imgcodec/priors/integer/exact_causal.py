@@ -124,7 +124,7 @@ class ExactCausalAttention(CachedAttention):
         self.project: ExactDense = project
         self.merge: ExactDense = merge
         self.fractions, self.heads, self.context = fractions, heads, context
-        units = torch.exp2(torch.tensor([float(f) for f in fractions]) - exact.FRACTION)
+        units = torch.exp2(exact.constant(fractions) - exact.FRACTION)
         self.register_buffer("unit", units.repeat_interleave(project.weight.shape[0] // 3), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -170,9 +170,9 @@ def causal_mask(positions: int, context: int, device: torch.device) -> Tensor:
 
 
 _STEPS = [i / 2**GATE_FRACTION for i in range(-GATE_RANGE, GATE_RANGE + 1)]
-GATES = torch.tensor([float(round(256 * math.tanh(t))) for t in _STEPS] + [
-    float(round(256 / (1 + math.exp(-t)))) for t in _STEPS
-])  # fmt: skip
+GATES = exact.constant(
+    [*(round(256 * math.tanh(t)) for t in _STEPS), *(round(256 / (1 + math.exp(-t))) for t in _STEPS)]
+)
 """256 * tanh(i/64), i from -512 to 512, rounded; then 256 * sigmoid(i/64)."""
 
 

@@ -89,7 +89,7 @@ def _photo_layers(prior: PhotoPrior) -> Iterator[Tensor]:
             case exact.ExactDepthwise():
                 yield layer(_depthwise_input(layer, height, width))
             case exact.ExactAttention():
-                inside = torch.ones(height, width, device=layer.position.device)
+                inside = torch.ones(height, width, dtype=torch.float32, device=layer.position.device)
                 yield layer.attend(_attention_input(layer, height, width), inside)
 
 
@@ -154,7 +154,7 @@ def _linear_input(layer: exact.ExactLinear, height: int, width: int) -> Tensor:
     if layer.positive:
         largest = [exact.MAX_POSITIVE_OPERAND * wanted.float() for wanted in (weight > 0, weight < 0)]
     else:
-        signs = torch.where(weight < 0, -1.0, 1.0)
+        signs = _signs(weight)
         largest = [exact.MAX_OPERAND * signs, -exact.MAX_OPERAND * signs]
     rows = torch.cat([*largest, _noise((len(weight), weight.shape[1]), layer.positive, weight.device)])
     order = torch.arange(height * width, device=weight.device) * 7919 % len(rows)  # a prime: all rows, or some of each
@@ -168,7 +168,7 @@ def _depthwise_input(layer: exact.ExactDepthwise, height: int, width: int) -> Te
     weight = layer.weight[:, 0]
     side, half = weight.shape[-1], height // 2
     tiles = (1, -(-half // side), -(-width // side))
-    signs = torch.where(weight < 0, -1.0, 1.0).repeat(tiles)[:, :half, :width]
+    signs = _signs(weight).repeat(tiles)[:, :half, :width]
     noise = _noise((len(weight), height - half, width), False, weight.device)
     operands = torch.cat([exact.MAX_OPERAND * signs, noise], 1)[None]
     return operands.contiguous(memory_format=torch.channels_last) * _unit(layer.fraction)
@@ -182,7 +182,7 @@ def _attention_input(layer: exact.ExactAttention, height: int, width: int) -> Te
     third = height // layer.window // 3 * layer.window
     noise[:, :, third : 2 * third] = exact.MAX_OPERAND * noise[:, :, third : 2 * third].sign()
     noise[:, :, :third] = exact.MAX_OPERAND
-    units = torch.tensor([_unit(fraction) for fraction in layer.fractions], device=noise.device)
+    units = exact.constant([_unit(fraction) for fraction in layer.fractions]).to(noise.device)
     parts = (noise * units[:, None, None, None]).reshape(1, 3 * channels, height, width)
     return parts.contiguous(memory_format=torch.channels_last)
 
@@ -190,6 +190,11 @@ def _attention_input(layer: exact.ExactAttention, height: int, width: int) -> Te
 def _unit(fraction: int) -> float:
     """The number between layers that operand 1 stands for."""
     return 2.0 ** (exact.FRACTION - fraction)
+
+
+def _signs(weight: Tensor) -> Tensor:
+    """1 where a weight is not negative, else -1."""
+    return 1 - 2 * (weight < 0).float()
 
 
 def _noise(shape: tuple[int, ...], positive: bool, device: torch.device) -> Tensor:

@@ -234,6 +234,7 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
                 restore_product(child.project, source.project)
                 restore_product(child.merge, source.merge)
                 child.position.data.copy_(source.position * 2.0**-exact.SCORE_FRACTION)
+                child.offset.copy_(source.offset)  # not one of the file's tensors, and missing where `child` was empty
                 for layer, fraction in zip((child.query, child.key, child.value), source.fractions, strict=True):
                     layer.fraction.fill_(fraction)
             case _ if take is not None:

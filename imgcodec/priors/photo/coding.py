@@ -61,7 +61,7 @@ def code_tile(
         rectangle = half.to_rectangle(coded)
         half.to_tile(rectangle + zero, done[stage][first : first + count])
         shape = (1, count, *parameters.shape[2:])
-        plane = torch.empty(shape, device=device, memory_format=torch.channels_last).zero_()
+        plane = torch.empty(shape, dtype=torch.float32, device=device, memory_format=torch.channels_last).zero_()
         plane[0, :, : half.rows, : half.width] = torch.from_numpy(rectangle).to(device)
         return plane
 

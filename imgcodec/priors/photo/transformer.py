@@ -170,9 +170,9 @@ class PhotoPrior(nn.Module):
         height0, width0 = -height % window + height, -width % window + width
         weight = self.upsample.weight
         device = weight.device
-        inside = torch.zeros(height0, width0, device=device)
+        inside = torch.zeros(height0, width0, dtype=weight.dtype, device=device)
         inside[:height, :width] = 1
-        x = torch.zeros(batch, self.config.width, height0, width0, device=device)
+        x = torch.zeros(batch, self.config.width, height0, width0, dtype=weight.dtype, device=device)
         x = self.coarse(x.to(memory_format=torch.channels_last), level, inside, code)
         if stages == 1:
             return

@@ -120,9 +120,11 @@ class PixelCNN(nn.Module):
         device, blocks = self.tokens.weight.device, self._blocks()
         # the input of every block, and the output of the last one: of the vertical stack the rows that are still
         # needed, of the horizontal one a row
-        above = torch.zeros(len(blocks) + 1, batch, reach + 1, columns + 2 * reach, width, device=device)
-        left = torch.zeros(len(blocks) + 1, batch, columns + reach, width, device=device)
-        embedded = torch.zeros(batch, columns + 1, width, device=device)
+        above = torch.zeros(
+            len(blocks) + 1, batch, reach + 1, columns + 2 * reach, width, dtype=torch.float32, device=device
+        )
+        left = torch.zeros(len(blocks) + 1, batch, columns + reach, width, dtype=torch.float32, device=device)
+        embedded = torch.zeros(batch, columns + 1, width, dtype=torch.float32, device=device)
         tokens = torch.zeros(batch, rows, columns, dtype=torch.int64, device=device)
         for row in range(rows):
             links = self._next_row(above, embedded[:, 1:])

@@ -34,7 +34,7 @@ def sample(
         raise UsageError("The temperature and the number of values to draw among cannot be negative.")
     unit = LOGIT_UNIT if any(isinstance(m, ExactLinear) for m in prior.modules()) else 1
     given = [to_digits(p.cpu(), prior.digits) for p in _checked(prior, batch, sizes, prefix or [])]
-    begun = torch.zeros(batch, dtype=torch.int64)  # the number that the digits of this token spell so far
+    begun = torch.zeros(batch, dtype=torch.int64, device="cpu")  # the number that the digits of this token spell so far
 
     def code(at: DigitPosition, logits: Tensor) -> Tensor:
         number = at.row * sizes[at.stage][1] + at.column
@@ -44,7 +44,7 @@ def sample(
         if at.digit == 0:
             begun.zero_()
         units = math.prod(prior.digits[at.digit + 1 :])
-        smallest = (begun[:, None] * nats.shape[1] + torch.arange(nats.shape[1])) * units
+        smallest = (begun[:, None] * nats.shape[1] + torch.arange(nats.shape[1], device=nats.device)) * units
         nats = nats.masked_fill(
             smallest >= prior.codebook_size, -torch.inf
         )  # digits can spell more than there are codes

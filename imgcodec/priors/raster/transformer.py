@@ -162,7 +162,7 @@ class RasterTransformer(nn.Module):
         """As RasterPrior.step_through. Raises ValueError for sizes that no tile has."""
         self._check(sizes)
         device, at = self.tokens.weight.device, 0
-        start = torch.zeros(batch, self.config.width, device=device)
+        start = torch.zeros(batch, self.config.width, dtype=torch.float32, device=device)
         count = sum(rows * columns for rows, columns in sizes)
         blocks = [(block, block.attention.empty_cache(start, count)) for block in self._blocks()]
         result: list[Tensor] = []

@@ -1,6 +1,5 @@
 """A model of the profile `photo`: tokenizer, integer prior and frequency tables, under one id."""
 
-import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -10,10 +9,9 @@ from torch import Tensor
 from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.header import QUALITY_MAX, Header, Tune
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
-from imgcodec.model_file.model import FORMAT, ModelFile, move_and_self_test, open_model
+from imgcodec.model_file.model import ModelFile, model_metadata, move_and_self_test, open_model
 from imgcodec.model_file.untrusted import as_model_error, checked_config, fill
 from imgcodec.priors.integer import exact
-from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.photo.tables import SCALES, UNIT
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
@@ -49,14 +47,14 @@ class PhotoModel:
 def load_photo_model(name_or_path: str, device: torch.device | str = "cpu") -> PhotoModel:
     """The model of that name or path.
 
-    Raises ModelNotFoundError where there is none, CodecError if the file is no sound model of this profile or if this
-    machine's arithmetic fails the known-answer test.
+    Raises ModelNotFoundError where there is none, UnusableModelError if the file is no sound model of this profile or
+    if this machine's arithmetic fails the known-answer tests.
     """
     return build_photo_model(open_model(name_or_path), device)
 
 
 def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel:
-    """The model of a file. Raises CodecError as `load_photo_model`."""
+    """The model of a file. Raises UnusableModelError as `load_photo_model`."""
     config, tensors = file.config, file.tensors
     with as_model_error(file.name):
         if config["profile"] != "photo":
@@ -94,7 +92,7 @@ def photo_model_contents(
         "profile": "photo", "lambdas": lambdas, "fractions": exact.operand_fractions(prior),
         "tokenizer": asdict(tokenizer.config), "prior": asdict(prior.config),
     }  # fmt: skip
-    return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
+    return tensors, model_metadata(config, tensors, tokenizer, prior)
 
 
 def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:

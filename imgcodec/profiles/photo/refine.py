@@ -109,7 +109,9 @@ def refine(
 
 def floating_prior(photo: PhotoModel) -> PhotoPrior:
     """The prior without rounding, so that gradients go through it."""
-    soft = PhotoPrior(photo.prior.config)
+    with torch.device("meta"):  # so that no random numbers are drawn of the program's own
+        soft = PhotoPrior(photo.prior.config).float()
+    soft.to_empty(device=photo.device)
     restore(soft, photo.prior)
     unquantize(soft)
     return soft.eval().requires_grad_(False).to(photo.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -148,7 +150,7 @@ class _Tile:
     ) -> None:
         self.photo, self.soft, device = photo, soft, photo.device
         self.half = photo.tokenizer.config.codes // 2
-        self.level = torch.tensor([photo.level(header)], device=device)
+        self.level = torch.tensor([photo.level(header)], dtype=torch.float32, device=device)
         part = header.quality / QUALITY_MAX
         terms = [term for term in METRIC_TERMS[header.tune] if term.min_side <= min(tile.width, tile.height)]
         shares = sum(term.share for term in terms)
@@ -206,7 +208,7 @@ class _Tile:
         for _ in range(rounds):
             more = (best.more + best.gradient).masked_fill(best.tokens >= self.most, math.inf)
             less = (best.less - best.gradient).masked_fill(best.tokens <= self.least, math.inf)
-            step = torch.where(more < less, 1.0, -1.0)
+            step = 2 * (more < less).float() - 1
             adds = torch.minimum(more, less) + torch.where(tried, curvature, curvature * boldness)
             promising = adds[adds < 0]
             if not len(promising):
@@ -251,7 +253,7 @@ class _Tile:
         """The bits of all tokens, whose gradient is that of the tokens they are context for; and the bits of each
         token, without a gradient, if it were one less, as it is, and one more."""
         given = [self.first, F.pad(tokens, self.padding)]
-        total = torch.zeros((), device=tokens.device)
+        total = torch.zeros((), dtype=torch.float32, device=tokens.device)
         own: list[list[Tensor]] = [[], [], []]
 
         def code(stage: int, first: int, groups: int, parameters: Tensor, parity: int) -> Tensor:

@@ -68,7 +68,7 @@ def quantize_latent(
             region = distortion_weight[piece.top // BLOCK :, piece.left // BLOCK :]
             region = region[: weight.shape[0], : weight.shape[1]]
             region[:] = weight[: region.shape[0], : region.shape[1]]
-        levels = torch.tensor([level], device=piece.latent.device)
+        levels = torch.tensor([level], dtype=torch.float32, device=piece.latent.device)
         for stage, stride, found in zip(tokens, STRIDES, tokenizer.scaled_residuals(piece.latent, levels), strict=True):
             region = stage[:, piece.top // stride :, piece.left // stride :][:, : found.shape[2], : found.shape[3]]
             region[:] = found[0, :, : region.shape[1], : region.shape[2]].half().cpu().numpy()
@@ -87,7 +87,7 @@ def synthesise(
     """Tokens of all stages, or of the first -> pixels uint8 (H, W, 3); size: (H, W)."""
     height, width = size
     pixels = np.empty((height, width, 3), np.uint8)
-    levels = torch.tensor([level], device=device)
+    levels = torch.tensor([level], dtype=torch.float32, device=device)
     zero = tokenizer.config.codes // 2
     margin = -(-synthesis.halo // POOL) * STRIDES[0]  # a multiple of every stride
     for top, left, bottom, right in _pieces(height, width):

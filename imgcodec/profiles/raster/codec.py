@@ -178,7 +178,7 @@ class RasterCodec:
             rows = [-(-first * tokenizer.strides[-1] // stride) for stride in tokenizer.strides]
             kept = [s[:, :r].reshape(1, -1).repeat(count, 0) for s, r in zip(self.analyse(fitted), rows, strict=True)]
             given = [torch.from_numpy(k.astype(np.int64)) for k in kept]
-        generator = torch.Generator().manual_seed(sampling.seed)
+        generator = torch.Generator("cpu").manual_seed(sampling.seed)
         with exact_arithmetic():
             tokens = sample(self.raster.prior, count, sizes, sampling.temperature, sampling.top_k, generator, given)
         # digits may spell a number beyond the last code

@@ -1,6 +1,5 @@
 """A model of the profile `raster`: tokenizer and integer prior, under one id."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,10 +9,9 @@ from torch import Tensor
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
-from imgcodec.model_file.model import FORMAT, ModelFile, move_and_self_test
+from imgcodec.model_file.model import ModelFile, model_metadata, move_and_self_test
 from imgcodec.model_file.untrusted import as_model_error, checked_config, fill
 from imgcodec.priors.integer import exact
-from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster.transformer import RasterTransformer, RasterTransformerConfig
 from imgcodec.profiles.raster.layout import TILE
@@ -37,8 +35,8 @@ class RasterModel:
 
 
 def build_raster_model(file: ModelFile, device: torch.device | str) -> RasterModel:
-    """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
-    test."""
+    """The model of a file. Raises UnusableModelError if it is not sound, or if this machine's arithmetic fails its
+    known-answer tests."""
     with as_model_error(file.name):
         parts = file.config["tokenizer"], file.config["prior"]
         with torch.device("meta"):  # no memory before the shapes are known to be right
@@ -117,7 +115,7 @@ def raster_model_contents(profile: str, tokenizer: Tokenizer, prior: Prior) -> t
         "tokenizer": {"kind": kind_of(tokenizer), **asdict(tokenizer.config)},
         "prior": {"kind": kind_of(prior), **asdict(prior.config)},
     }
-    return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_answer(prior)}
+    return tensors, model_metadata(config, tensors, tokenizer, prior)
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:

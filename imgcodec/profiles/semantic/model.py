@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imgcodec.bitstream.errors import CodecError
+from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.model_file.model import FORMAT, ModelFile
 from imgcodec.model_file.untrusted import as_model_error, checked, checked_config, fill
 from imgcodec.priors.channel import ChannelPrior, known_bytes
@@ -32,8 +32,8 @@ class SemanticModel:
 
 
 def build_semantic_model(file: ModelFile, device: torch.device | str) -> SemanticModel:
-    """The model of a file. Raises CodecError if it is not sound, or if this machine's arithmetic fails its known-answer
-    test."""
+    """The model of a file. Raises UnusableModelError if it is not sound, or if this machine's arithmetic fails its
+    known-answer test."""
     with as_model_error(file.name):
         with torch.device("meta"):  # no memory before the shapes are known to be right
             tokenizer = build_tokenizer(file.config["features"], file.config["decoder"])
@@ -44,7 +44,7 @@ def build_semantic_model(file: ModelFile, device: torch.device | str) -> Semanti
         prior.set_weights(checked(file.tensors, "prior.weights", prior.weights.shape).int())
         answer = known_bytes(prior)
     if answer != file.answer:
-        raise CodecError(
+        raise UnusableModelError(
             f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
         )
     target = torch.device(device)

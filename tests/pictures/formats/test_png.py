@@ -66,8 +66,8 @@ class TestReading:
             (raw("iptc", b"\x1c\2\x19\0\1a"), "its IPTC record was left out"),
             (raw("iptc", b"8BIM\4\4\0\0\0\0\0\2ab"), "its IPTC record was left out"),
             (raw("8bim", b"8BIM\7\xd0\0\0\0\0\0\2ab"), "its Photoshop resources were left out"),
-            (raw("other", b"a"), "its text was left out"),
-            (png_chunk(b"tEXt", b"Title\0t"), "its text was left out"),
+            (raw("other", b"a"), "its PNG text chunks were left out"),
+            (png_chunk(b"tEXt", b"Title\0t"), "its PNG text chunks were left out"),
             (
                 png_chunk(b"iCCP", b"n\0\0" + zlib.compress(SRGB)[:-9]),
                 "its ICC profile cannot be read and was left out",
@@ -119,7 +119,7 @@ class TestReading:
             if is_loaded:
                 opened.load()
             picture = image.load(opened)
-            assert (picture.icc, picture.notes) == (SRGB, ["its text was left out"])
+            assert (picture.icc, picture.notes) == (SRGB, ["its PNG text chunks were left out"])
 
 
 class TestWriting:
