@@ -33,7 +33,7 @@ def test_photo_files_with_features_are_searched(run, folder, model, tiny):
     assert "Skipped plain.nic: The file has no features" in err
     assert "Skipped damaged.nic: " in err
     assert run("decompress", "store/02.nic", "--model", tiny).returncode == 0
-    assert Image.open("store/02.png").size == (48, 48)
+    assert Image.open("store/02.nic.png").size == (48, 48)
 
 
 @pytest.mark.parametrize(
