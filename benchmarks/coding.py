@@ -51,7 +51,7 @@ def measure(codec: PhotoCodec, pictures: list[np.ndarray], quality: float) -> di
         data = write_tokens(codec, tokens)
         ideal += sum(stages)
         first += stages[0]
-        coded += 8 * sum(map(len, container.read(data).tokens()))
+        coded += 8 * sum(len(part.data) for tile in container.read(data).tokens() for part in tile.parts)
         whole += 8 * len(data)
         prefix.append(psnr(picture, detokenize(codec, Tokens(tokens.header, tokens.stages[:1]))))
         full.append(psnr(picture, detokenize(codec, tokens)))

@@ -41,7 +41,7 @@ from imgcodec.cli.bench import find_files
 from imgcodec.codec import detokenize, load_codec, read_tokens, tokenize, write_tokens
 from imgcodec.metrics.reference import RGBPixels
 from imgcodec.pictures import io as image
-from imgcodec.priors.photo.rdoq import RDOQEncoder
+from imgcodec.priors.photo.rdoq import RDOQuantizer
 from imgcodec.profiles.decodable import read_decodable
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.raster import codec as raster
@@ -57,7 +57,7 @@ STAGES: list[tuple[Any, str, str]] = [
     (raster, "encode_windows", "analysis"),
     (raster, "code_tiles", "prior"),
     (raster, "decode_windows", "synthesis"),
-    (RDOQEncoder, "code", "entropy coder"),
+    (RDOQuantizer, "quantize", "entropy coder"),
     (RangeEncoder, "code", "entropy coder"),
     (RangeEncoder, "finish", "entropy coder"),
     (RangeDecoder, "code", "entropy coder"),

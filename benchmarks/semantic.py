@@ -80,7 +80,7 @@ def measure_bytes(codec: SemanticCodec, pictures: list[np.ndarray]) -> dict[str,
         data = encode_picture(codec, Picture(pixels)).data
         whole.append(len(data))
         file = container.read(data)
-        streams.append(len(file.tokens()[0]))
+        streams.append(len(file.tokens()[0].parts[0].data))
         levels.append(codec.read_features(file).astype(np.uint8).tobytes())
     half = len(levels) // 2
     samples = levels[:half]

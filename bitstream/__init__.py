@@ -6,6 +6,7 @@
     header.py      the header
     payload.py     the data of the sections that hold no tokens
     sections.py    the kinds of sections, a row of a table each
+    token_sections.py  what token sections hold, and which are missing
     container.py   the file as a whole: header, sections, checksums, limits
     entropy.py     the range coder: integers to bytes and back under frozen frequency tables
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import Header, check_checksum, checksum, read_header, write_header
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, largest_token_section
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size
 from imgcodec.bitstream.sections import (
     FIRST_OPTIONAL_TYPE,
     METADATA,
@@ -25,6 +25,16 @@ from imgcodec.bitstream.sections import (
     WRITING_ORDER,
     Section,
     SectionType,
+)
+from imgcodec.bitstream.token_sections import (
+    LAST,
+    MIDDLE,
+    TileTokens,
+    check_tokens,
+    check_whole,
+    key,
+    missing,
+    tiles_of,
 )
 
 
@@ -53,7 +63,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Container:
-    """A whole file: all checksums are right and all token sections are there, in order of stage, then tile.
+    """A whole file: all checksums are right and all token sections are there, from coarse to fine.
 
     sections: those that this version knows, without the end. header_size: bytes; together with the sizes of `entries`
     it is the size of the file.
@@ -64,9 +74,9 @@ class Container:
     header_size: int
     entries: tuple[Entry, ...]
 
-    def tokens(self) -> list[bytes]:
-        """The data of the token sections; index: `stage * tile_count + tile`."""
-        return [section.data for section in self.sections if section.type == SectionType.TOKENS]
+    def tokens(self) -> list[TileTokens]:
+        """The token data of each tile."""
+        return tiles_of(self.header, self.sections)
 
 
 @dataclass(frozen=True)
@@ -108,13 +118,9 @@ class Salvage:
         is_cut = not self.has_end and gaps and not (entries and entries[-1].offset > gaps[-1].offset)
         return gaps[:-1] if is_cut else gaps
 
-    def tokens(self) -> list[list[bytes]]:
-        """The data of each tile's token sections, up to the first of its stages that is missing."""
-        tiles: list[list[bytes]] = [[] for _ in range(self.file.header.tile_count)]
-        for section in self.file.sections:
-            if section.type == SectionType.TOKENS and section.stage == len(tiles[section.tile]):
-                tiles[section.tile].append(section.data)
-        return tiles
+    def tokens(self) -> list[TileTokens]:
+        """The token data of each tile, up to the first that are missing."""
+        return self.file.tokens()
 
 
 def write(header: Header, sections: Iterable[Section]) -> bytes:
@@ -125,9 +131,9 @@ def write(header: Header, sections: Iterable[Section]) -> bytes:
     sections = list(sections)
     if any(section.type not in WRITING_ORDER for section in sections):
         raise UsageError("Sections to write are tokens and those of a picture; the end section is added.")
-    ordered = sorted(sections, key=lambda section: (WRITING_ORDER.index(section.type), section.stage, section.tile))
+    ordered = sorted(sections, key=lambda s: (WRITING_ORDER.index(s.type), *key(header, s.stage, s.tile)))
     _check_order(header, ordered)
-    _check_count(header, ordered)
+    check_whole(header, ordered)
     ordered.append(Section(SectionType.END, 0, 0, b""))
     return write_header(header) + b"".join(map(_write_section, ordered))
 
@@ -192,7 +198,7 @@ def _read(data: bytes, limits: Limits, lenient: bool) -> Salvage:
     try:
         _check_order(header, sections)
         if not lenient:
-            _check_count(header, sections)
+            check_whole(header, sections)
     except UsageError as error:
         raise InvalidFileError(str(error)) from None
     file = Container(header, tuple(sections), header_size, tuple(entries))
@@ -200,14 +206,19 @@ def _read(data: bytes, limits: Limits, lenient: bool) -> Salvage:
 
 
 def _gaps(file: Container, data: bytes, ranges: list[tuple[int, int]]) -> tuple[Gap, ...]:
-    """The gaps of these (offset, size), each told from the token sections before and behind it."""
+    """The gaps of these (offset, size). Tokens are missing in one if their place is between those of the token sections
+    before and behind it."""
+    if not ranges:
+        return ()
+    lost = missing(file.header, file.sections)
     tokens = [entry for entry in file.entries if entry.type == SectionType.TOKENS]
     offsets = [entry.offset for entry in tokens]
-    numbers = [-1, *(_number(file.header, entry) for entry in tokens), _token_count(file.header)]
+    keys = [(-1, 0), *(key(file.header, entry.stage, entry.tile) for entry in tokens), (256, 0)]
     gaps = []
     for offset, size in ranges:
         before = bisect(offsets, offset)
-        gaps.append(Gap(data[offset], offset, size, is_tokens=numbers[before + 1] - numbers[before] > 1))
+        here = bisect(lost, keys[before + 1]) > bisect(lost, keys[before])
+        gaps.append(Gap(data[offset], offset, size, is_tokens=here))
     return tuple(gaps)
 
 
@@ -215,8 +226,9 @@ class _Search:
     """Finds whole sections behind damage, in time linear in the size of the file, even of a hostile one."""
 
     def __init__(self, data: bytes, header: Header) -> None:
-        self.data = data
-        stages = b"\\x01[\\x00-\\x%02x]" % max(0, header.stage_count - 1)
+        self.data, self.tiles = data, header.tile_count
+        largest = max(0, header.stage_count - 1) if header.version == 1 else LAST + MIDDLE - 1
+        stages = b"\\x01[\\x00-\\x%02x]" % largest
         critical = b"".join(b"\\x%02x" % kind for kind in PICTURE_SECTIONS if kind < FIRST_OPTIONAL_TYPE)
         others = b"[" + critical + b"\\x%02x-\\xff]\\x00\\x00" % FIRST_OPTIONAL_TYPE
         end = re.escape(_write_section(Section(SectionType.END, 0, 0, b"")))
@@ -232,8 +244,8 @@ class _Search:
                 continue
             cursor = Cursor(self.data, offset)
             try:
-                *_, size = _read_frame(cursor, "")
-                if size > cursor.left:
+                *_, tile, size = _read_frame(cursor, "")
+                if size > cursor.left or tile >= self.tiles:
                     continue
                 self.budget -= size + 1024  # what its checksum costs
                 if self.budget < 0:
@@ -287,38 +299,15 @@ def _check_limits(header: Header, limits: Limits) -> None:
         )
 
 
-def _token_count(header: Header) -> int:
-    return header.stage_count * header.tile_count
-
-
-def _number(header: Header, section: Section | Entry) -> int:
-    """The index of a token section, in the order of the format."""
-    return section.stage * header.tile_count + section.tile
-
-
 def _check_order(header: Header, sections: Sequence[Section]) -> None:
-    """Raises UsageError unless all token sections have a stage and tile of the header, in order, and no other section
-    comes twice."""
+    """Raises UsageError unless token sections are in order and fit the header, and no other section comes twice."""
     seen: set[SectionType] = set()
-    last = -1
     for section in sections:
         if section.type == SectionType.TOKENS:
-            number = _number(header, section)
-            if section.tile >= header.tile_count or not last < number < _token_count(header):
-                raise UsageError(f"The tokens of stage {section.stage}, tile {section.tile} are not where they belong.")
-            _, _, width, height = header.tile_rectangle(section.tile)
-            if len(section.data) > largest_token_section(width, height):
-                raise UsageError(f"The tokens of stage {section.stage}, tile {section.tile} are too many bytes.")
-            last = number
-        elif section.type in seen:
+            continue
+        if section.type in seen:
             raise UsageError(f"There is more than one {section.type.name} section.")
-        elif (section.stage, section.tile) != (0, 0):
+        if (section.stage, section.tile) != (0, 0):
             raise UsageError(f"The {section.type.name} section has a stage or tile number, which only tokens have.")
         seen.add(section.type)
-
-
-def _check_count(header: Header, sections: Sequence[Section]) -> None:
-    """Raises UsageError unless there is a token section for each stage and tile. They are in order already."""
-    tokens = sum(section.type == SectionType.TOKENS for section in sections)
-    if tokens != _token_count(header):
-        raise UsageError(f"There are {tokens} token sections instead of {_token_count(header)}.")
+    check_tokens(header, sections)

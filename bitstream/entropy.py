@@ -233,6 +233,12 @@ class RangeEncoder(RangeCoder):
             raise UsageError("An encoder needs symbols.")
         return super().code_weights(symbols, weights)
 
+    @property
+    def size(self) -> int:
+        """Bytes of what was written so far, to within 8."""
+        position, _ = self._coder.pos()
+        return 4 * int(position)
+
     def finish(self) -> bytes:
         """The fewest bytes from which a decoder reads everything that was written; there may be none.
 

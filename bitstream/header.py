@@ -17,7 +17,8 @@ from imgcodec.bitstream.errors import InvalidFileError, UsageError
 
 # As PNG's: a byte that no text has first, the name, and line endings that a transfer as text would change.
 SIGNATURE = b"\x8fNIC\r\n\x1a\n"
-VERSION = 1
+VERSIONS = (1, 2)  # that are read and written
+MAX_CALLS = 63  # of a tile, in version 2: what the first byte of a section can say, see `token_sections.py`
 
 QUALITY_UNIT = 256
 QUALITY_MAX = 100 * QUALITY_UNIT
@@ -26,6 +27,9 @@ CODEBOOK_ID_BYTES = 8
 CRC_BYTES = 4
 
 Number = TypeVar("Number", bound=IntEnum)
+
+
+PHOTO_STAGES = 2  # which a header of version 2 does not say
 
 
 class Profile(IntEnum):
@@ -84,8 +88,10 @@ class Header:
     profile, tune: how tokens are laid out, and what the encoder minimised.
     quality: units of 1/256, 0 .. 25600; 37.5 is 9600.
     tile_size: side of a square tile in pixels, a multiple of 64 up to 16320; 0 means that the picture is one tile.
-    stage_count: token sections per tile, 0 .. 255.
+    stage_count: stages of tokens, 0 .. 255; in version 1 a tile has a token section for each.
     codebook_id: 8 bytes, the beginning of the SHA-256 of the model.
+    first_calls: calls of the prior in the first token section of each tile, 1 .. 63, in files of version 2, which have
+        two stages and the profile `photo`; 0 in files of version 1.
 
     Raises UsageError for a field out of its range.
     """
@@ -100,6 +106,7 @@ class Header:
     tile_size: int
     stage_count: int
     codebook_id: bytes
+    first_calls: int = 0
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -109,6 +116,7 @@ class Header:
             ("quality", 0, QUALITY_MAX),
             ("tile_size", 0, 255 * TILE_UNIT),
             ("stage_count", 0, 255),
+            ("first_calls", 0, MAX_CALLS),
         ):
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high:
@@ -120,6 +128,13 @@ class Header:
             raise UsageError(f"A header cannot have tile_size {self.tile_size}: it must be a multiple of {TILE_UNIT}.")
         if len(self.codebook_id) != CODEBOOK_ID_BYTES:
             raise UsageError(f"A header's codebook_id has {CODEBOOK_ID_BYTES} bytes, not {len(self.codebook_id)}.")
+        if self.first_calls and (self.profile, self.stage_count) != (Profile.PHOTO, PHOTO_STAGES):
+            raise UsageError("A file of version 2 has the profile photo and two stages.")
+
+    @property
+    def version(self) -> int:
+        """Of the format."""
+        return 2 if self.first_calls else 1
 
     @property
     def tile_columns(self) -> int:
@@ -149,12 +164,12 @@ def write_header(header: Header) -> bytes:
     body = b"".join(
         (
             SIGNATURE,
-            bytes([VERSION]),
+            bytes([header.version]),
             varint(header.width),
             varint(header.height),
             bytes([header.colour_mode << 4 | header.bit_depth - 1, header.profile << 4 | header.tune]),
             header.quality.to_bytes(2, "little"),
-            bytes([header.tile_size // TILE_UNIT, header.stage_count]),
+            bytes([header.tile_size // TILE_UNIT, header.first_calls or header.stage_count]),
             header.codebook_id,
         )
     )
@@ -169,15 +184,16 @@ def read_header(cursor: Cursor) -> Header:
     start = cursor.offset
     _check_signature(cursor)
     version = cursor.integer(1, "the version")
-    if version != VERSION:
-        raise InvalidFileError(f"The file has format version {version}, and this program reads version {VERSION}.")
+    if version not in VERSIONS:
+        known = " and ".join(map(str, VERSIONS))
+        raise InvalidFileError(f"The file has format version {version}, and this program reads versions {known}.")
     width = cursor.varint("the width")
     height = cursor.varint("the height")
     picture = cursor.integer(1, "the colour mode")
     codec = cursor.integer(1, "the profile")
     quality = cursor.integer(2, "the quality")
     tile_size = cursor.integer(1, "the tile size") * TILE_UNIT
-    stage_count = cursor.integer(1, "the number of stages")
+    stages_or_calls = cursor.integer(1, "the number of stages")
     codebook_id = cursor.take(CODEBOOK_ID_BYTES, "the codebook id")
     check_checksum(cursor, start, "header")
     # Only after the checksum: an unknown number in an intact header is no damage, but of a later version.
@@ -185,10 +201,14 @@ def read_header(cursor: Cursor) -> Header:
     profile = RETIRED_PROFILES.get(codec >> 4) or _known(Profile, codec >> 4, "profile")
     tune = _known(Tune, codec & 15, "tune")
     bit_depth = (picture & 15) + 1
+    stage_count, first_calls = (stages_or_calls, 0) if version == 1 else (PHOTO_STAGES, stages_or_calls)
+    if version == 2 and not first_calls:
+        raise InvalidFileError("The file is invalid: the first sections of its tiles hold no calls.")
     try:
         return Header(
-            width, height, colour_mode, bit_depth, profile, tune, quality, tile_size, stage_count, codebook_id
-        )
+            width, height, colour_mode, bit_depth, profile, tune, quality, tile_size, stage_count, codebook_id,
+            first_calls,
+        )  # fmt: skip
     except UsageError as error:
         raise InvalidFileError(str(error)) from None
 

@@ -65,6 +65,7 @@ def as_table(info: "FileInfo") -> dict[str, object]:
             "tile_columns": info.tile_columns,
             "tile_rows": info.tile_rows,
             "stage_count": info.stages,
+            "format_version": info.format_version,
             "codebook_id": info.model_id,
             **cost(info.header_bytes),
         },
@@ -73,6 +74,7 @@ def as_table(info: "FileInfo") -> dict[str, object]:
                 "type": section.name,
                 "stage": section.stage,
                 "tile": section.tile,
+                "calls": section.calls,
                 "offset": section.offset,
                 "data_bytes": section.data_bytes,
                 **cost(section.bytes),
@@ -99,8 +101,12 @@ def lines(report: dict[str, object]) -> list[str]:
     if "tokens_sha256" in report:
         text.append(f"{'tokens sha256':14}{report['tokens_sha256']}")
     rows = [{"type": "header", **header}, *sections, {"type": "file", **report}]
-    text += ["", f"{'part':12}{'stage':>6}{'tile':>6}{'bytes':>10}{'share':>9}{'bpp':>10}"]
+    text += ["", f"{'part':12}{'stage':>6}{'tile':>6}{'calls':>8}{'bytes':>10}{'share':>9}{'bpp':>10}"]
     for row in rows:
         stage, tile = (row["stage"], row["tile"]) if row["type"] == "tokens" else ("", "")
-        text.append(f"{row['type']:12}{stage:>6}{tile:>6}{row['bytes']:>10}{row['share']:>9.2%}{row['bpp']:>10.5f}")
+        first, end = row.get("calls") or (0, 0)
+        calls = f"{first}-{end - 1}" if end - first > 1 else str(first) if end > first else ""
+        text.append(
+            f"{row['type']:12}{stage:>6}{tile:>6}{calls:>8}{row['bytes']:>10}{row['share']:>9.2%}{row['bpp']:>10.5f}"
+        )
     return text

@@ -16,13 +16,14 @@ what `photo` has for each arrow:
     latent -> tokens         tokenizers/rvq.py and, where the encoder may choose, priors/photo/rdoq.py
     a token's probability    priors/photo/transformer.py predicts mean and scale, priors/photo/tables.py turns them into
                              the row of a frequency table
-    tokens <-> sections      priors/photo/coding.py, one function for both ways, with the coders of bitstream/entropy.py
+    tokens <-> sections      priors/photo/coding.py, one function for both ways; priors/photo/streams.py makes streams
+                             of what it codes, with the coders of bitstream/entropy.py
     sections <-> bytes       bitstream/container.py
 
 Those of the profile `raster` are in profiles/raster, tokenizers and priors/raster.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -38,6 +39,7 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType, unpacks
+from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.devices import resolve_device
 from imgcodec.model_file.find import Version, find_model, version_of
 from imgcodec.model_file.model import open_model
@@ -224,8 +226,8 @@ def read_tokens(codec: TokenCodec, file: Container) -> Tokens:
     header = file.header
     check_model(codec, header)
     check_profile(codec, header)
-    stages, data, tiles = codec.empty(header), file.tokens(), range(header.tile_count)
-    codec.read(header, tiles, [data[i :: header.tile_count] for i in tiles], stages)
+    stages = codec.empty(header)
+    codec.read(header, range(header.tile_count), file.tokens(), stages)
     return Tokens(header, stages)
 
 
@@ -237,7 +239,7 @@ def detokenize(codec: TokenCodec, tokens: Tokens, scale: int = 1) -> NDArray[np.
 
 
 def recover_picture(codec: TokenCodec, found: Salvage) -> Recovery:
-    """What a damaged or cut file still shows. A lost section costs its tile, or only its detail.
+    """What a damaged or cut file still shows. A lost section costs its tile, or only some of its detail.
 
     Raises InvalidFileError where no tile has anything left, ModelNotFoundError for a file of another model.
     """
@@ -245,31 +247,34 @@ def recover_picture(codec: TokenCodec, found: Salvage) -> Recovery:
     check_model(codec, header)
     check_profile(codec, header)
     stages = codec.empty(header)
-    shown, unreadable = [], []
-    for index, data_of_tile in enumerate(found.tokens()):
-        count = _read_what_decodes(codec, header, index, data_of_tile, stages)
-        shown.append(count)
-        if count < len(data_of_tile):
+    coarse, flat, unreadable = [], [], []
+    for index, tile in enumerate(found.tokens()):
+        count = _read_what_decodes(codec, header, index, tile, stages)
+        if count == 0:
+            flat.append(index)
+        elif count < len(tile.parts) or not tile.is_whole:
+            coarse.append(index)
+        if count < len(tile.parts):
             unreadable.append(index)
-    if not any(shown):
+    if len(flat) == header.tile_count:
         raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
     others = {s.type: unpacks(s, header) for s in sections if s.type in PICTURE_SECTIONS}
     sound = tuple(section for section in sections if others.get(section.type, True))
     return Recovery(
         apply_sections(detokenize(codec, Tokens(header, stages)), replace(found.file, sections=sound)),
-        coarse=tuple(index for index, count in enumerate(shown) if 0 < count < header.stage_count),
-        flat=tuple(index for index, count in enumerate(shown) if count == 0),
+        coarse=tuple(coarse),
+        flat=tuple(flat),
         unreadable=tuple(unreadable),
         left_out=tuple(PICTURE_SECTIONS[kind].field for kind, is_sound in others.items() if not is_sound),
         found=found,
     )
 
 
-def _read_what_decodes(codec: TokenCodec, header: Header, index: int, data: Sequence[bytes], stages: Stages) -> int:
-    """Reads a tile, leaving off the last stages where they do not decode. Returns how many did."""
-    for count in range(len(data), 0, -1):
+def _read_what_decodes(codec: TokenCodec, header: Header, index: int, tile: TileTokens, stages: Stages) -> int:
+    """Reads a tile, leaving off its last parts where they do not decode. Returns how many did."""
+    for count in range(len(tile.parts), 0, -1):
         try:
-            codec.read(header, [index], [data[:count]], stages)
+            codec.read(header, [index], [replace(tile, parts=tile.parts[:count])], stages)
         except InvalidFileError:
             continue
         return count

@@ -8,6 +8,7 @@ from imgcodec.bitstream.errors import CodecError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, whole
 from imgcodec.bitstream.sections import SectionType
+from imgcodec.bitstream.token_sections import key
 from imgcodec.model_file.find import find_model_by_id
 from imgcodec.profiles import PROFILES
 from imgcodec.storage.files import FileLike, contents
@@ -16,7 +17,8 @@ from imgcodec.storage.files import FileLike, contents
 @dataclass(frozen=True)
 class SectionInfo:
     """A part of a file. name: `tokens`, `icc` ..., or `type 200` for one that this version does not know. stage, tile:
-    of tokens. bytes: from `offset`, `data_bytes` of them data, the rest its frame."""
+    of tokens. bytes: from `offset`, `data_bytes` of them data, the rest its frame. calls: of tokens in files of version
+    2, the first call of the prior whose tokens are there, and the one behind the last; None in all others."""
 
     name: str
     stage: int
@@ -24,6 +26,7 @@ class SectionInfo:
     offset: int
     bytes: int
     data_bytes: int
+    calls: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class FileInfo:
 
     size: (width, height). mode: that of the PIL image it decodes to: L, LA, RGB or RGBA. bit_depth: of the original's
     samples. quality, tune: None for models of one rate. model: the name of the installed model that decodes it, None
-    where it is not installed; model_id: 16 hexadecimal digits. tile_size: pixels, 0 for a single tile. stages: token
-    sections that a tile has. bytes: of the file; those of the header and of all sections, the end among them, add up to
-    it.
+    where it is not installed; model_id: 16 hexadecimal digits. tile_size: pixels, 0 for a single tile. stages: of
+    tokens. format_version: 1 or 2. bytes: of the file; those of the header and of all sections, the end among them, add
+    up to it.
     """
 
     bytes: int
@@ -50,6 +53,7 @@ class FileInfo:
     tile_columns: int
     tile_rows: int
     stages: int
+    format_version: int
     header_bytes: int
     sections: tuple[SectionInfo, ...]
 
@@ -92,9 +96,21 @@ def describe(file: Container) -> FileInfo:
         tile_columns=header.tile_columns,
         tile_rows=header.tile_rows,
         stages=header.stage_count,
+        format_version=header.version,
         header_bytes=file.header_size,
-        sections=tuple(
-            SectionInfo(entry.name, entry.stage, entry.tile, entry.offset, entry.size, entry.data_size)
-            for entry in file.entries
-        ),
+        sections=_sections(file),
     )
+
+
+def _sections(file: Container) -> tuple[SectionInfo, ...]:
+    """The parts of a file, in order."""
+    header, tiles = file.header, file.tokens()
+    parts = {(part.first, tile): part for tile, tokens in enumerate(tiles) for part in tokens.parts}
+    found = []
+    for entry in file.entries:
+        stage, calls = entry.stage, None
+        if entry.type == SectionType.TOKENS and header.version == 2:
+            part = parts[key(header, entry.stage, entry.tile)]
+            stage, calls = int(part.first >= header.first_calls), (part.first, part.end)
+        found.append(SectionInfo(entry.name, stage, entry.tile, entry.offset, entry.size, entry.data_size, calls))
+    return tuple(found)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from PIL import Image
 
 from imgcodec.bitstream.container import Salvage
-from imgcodec.bitstream.sections import SectionType
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 
@@ -15,9 +14,9 @@ from imgcodec.pictures.io import Picture
 class Recovery:
     """A picture of what is whole of a file. Make one with `imgcodec.recover`.
 
-    coarse: tiles of which only the first stages are left, and shown. flat: tiles of which nothing is left, filled with
-    gray. unreadable: those of both whose tokens cannot be decoded, though their checksums are right. left_out: names of
-    alpha and metadata that cannot be unpacked. found: the rest, as the container tells it.
+    coarse: tiles of which only the first sections are left, and shown. flat: tiles of which nothing is left, filled
+    with gray. unreadable: those of both whose tokens cannot be decoded, though their checksums are right. left_out:
+    names of alpha and metadata that cannot be unpacked. found: the rest, as the container tells it.
     """
 
     picture: Picture
@@ -47,19 +46,18 @@ class Recovery:
         """What is lost, each a clause about "it" (the file), for people."""
         notes = []
         if self.is_cut:
-            header = self.found.file.header
-            there = sum(section.type == SectionType.TOKENS for section in self.found.file.sections)
-            total = header.stage_count * header.tile_count
+            tiles = self.found.tokens()
+            whole = sum(tile.is_whole for tile in tiles)
             notes.append(
-                f"it is cut short: {there} of its {total} token sections are whole"
-                if there < total
+                f"it is cut short: {whole} of its {len(tiles)} tiles are whole"
+                if whole < len(tiles)
                 else "it is cut short, but behind all of its tokens"
             )
         for gap in self.found.damage:
             notes.append(f"it is damaged in {gap.size} bytes from byte {gap.offset} on ({gap.name})")
         notes += [f"its {name} cannot be unpacked and is left out" for name in self.left_out]
         if self.coarse:
-            notes.append(f"its {_tiles(self.coarse)} shown coarsely, for the fine stage is lost")
+            notes.append(f"its {_tiles(self.coarse)} shown coarsely, for finer tokens are lost")
         if self.flat:
             notes.append(f"its {_tiles(self.flat)} lost and filled with gray")
         return notes

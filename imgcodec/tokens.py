@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from imgcodec.bitstream.errors import InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section
+from imgcodec.bitstream.token_sections import TileTokens
 
 if TYPE_CHECKING:
     from torch import nn
@@ -125,11 +126,11 @@ class TokenCodec(Protocol):
     def empty(self, header: Header) -> Stages:
         """The stages of a picture of which nothing is known yet. Of a lost tile that is what stays."""
 
-    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
         """Decodes tiles, and puts their tokens into their places among those of the picture.
 
-        data: of each tile, the data of its stages or of the first of them. Raises InvalidFileError for data that no
-        encoder makes; of such a tile nothing is put there.
+        data: of each tile; where parts of it are missing, tokens are as the prior expects them, or stay as they are.
+        Raises InvalidFileError for data that no encoder makes; of such a tile nothing is put there.
         """
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:

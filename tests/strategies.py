@@ -1,19 +1,24 @@
 """What the tests of the bitstream draw from: headers, files, tables and values, ordinary and extreme."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import FrequencyTables
-from imgcodec.bitstream.header import ColourMode, Header, Profile, Tune
+from imgcodec.bitstream.header import MAX_CALLS, ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.bitstream.token_sections import Part, key, token_section
 
 TOTAL = 2**24
 
 
 @st.composite
 def headers(draw: st.DrawFn, side: int = 3000, stages: int = 4) -> Header:
-    return Header(
+    """Of both versions."""
+    header = Header(
         width=draw(st.integers(1, side)),
         height=draw(st.integers(1, side)),
         colour_mode=draw(st.sampled_from(ColourMode)),
@@ -25,6 +30,10 @@ def headers(draw: st.DrawFn, side: int = 3000, stages: int = 4) -> Header:
         stage_count=draw(st.integers(0, stages)),
         codebook_id=draw(st.binary(min_size=8, max_size=8)),
     )
+    if draw(st.booleans()):
+        return header
+    first_calls = draw(st.one_of(st.integers(1, 4), st.integers(1, MAX_CALLS)))
+    return replace(header, profile=Profile.PHOTO, stage_count=2, first_calls=first_calls)
 
 
 @st.composite
@@ -37,11 +46,26 @@ def contents(draw: st.DrawFn) -> tuple[Header, list[Section]]:
     sections = []
     for kind in kinds:
         if kind == SectionType.TOKENS:
-            places = [divmod(index, header.tile_count) for index in range(header.stage_count * header.tile_count)]
-            sections += [Section(kind, stage, tile, draw(data)) for stage, tile in places]
+            sections += draw(token_sections(header, data))
         elif kind in extra:
             sections.append(Section(kind, 0, 0, draw(data)))
     return header, sections
+
+
+@st.composite
+def token_sections(draw: st.DrawFn, header: Header, data: st.SearchStrategy[bytes]) -> list[Section]:
+    """The token sections of a valid file, in the order of the format."""
+    if header.version == 1:
+        places = [divmod(index, header.tile_count) for index in range(header.stage_count * header.tile_count)]
+        return [Section(SectionType.TOKENS, stage, tile, draw(data)) for stage, tile in places]
+    sections = []
+    for tile in range(header.tile_count):
+        total = draw(st.one_of(st.integers(0, header.first_calls), st.integers(0, MAX_CALLS)))
+        cuts = draw(st.sets(st.integers(header.first_calls, max(header.first_calls, total - 1)), max_size=4))
+        ends = sorted(cut for cut in {header.first_calls, *cuts} if cut < total)
+        for first, end in pairwise([0, *ends, total]):
+            sections.append(token_section(tile, Part(first, end, draw(data)), total))
+    return sorted(sections, key=lambda section: key(header, section.stage, section.tile))
 
 
 @st.composite

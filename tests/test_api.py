@@ -18,6 +18,7 @@ from PIL import Image
 import imgcodec
 from imgcodec import CodecError, InvalidFileError, LossWarning, ModelNotFoundError, UsageError
 from imgcodec.bitstream import container, header
+from imgcodec.priors.photo import streams
 from imgcodec.profiles.photo import codec as photo_codec
 from imgcodec.profiles.photo import refine
 
@@ -249,7 +250,7 @@ def test_a_picture_is_analysed_once(tiny_model, photograph, monkeypatch, options
 
 @pytest.mark.parametrize("effort", [1, 3])
 def test_a_file_is_coded_once(tiny_model, photograph, monkeypatch, effort):
-    finished = counted(monkeypatch, photo_codec.RangeEncoder, "finish")
+    finished = counted(monkeypatch, streams.RangeEncoder, "finish")
     tiny_model.compress(photograph, effort=effort)
     assert len(finished) == 2, "one stream for each stage of the only tile"
 

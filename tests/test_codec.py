@@ -186,8 +186,9 @@ def test_arrays_that_are_no_pictures(tiny_model, pixels):
 @pytest.mark.parametrize("change", [{"profile": Profile.RASTER}, {"stage_count": 1}])
 def test_files_of_other_codecs(tiny_model, photograph, change):
     file = container.read(tiny_model.compress(photograph[:9, :9]))
-    header = replace(file.header, **change)
-    data = container.write(header, file.sections[: header.stage_count])
+    header = replace(file.header, first_calls=0, **change)
+    sections = [replace(section, stage=stage) for stage, section in enumerate(file.sections)]
+    data = container.write(header, sections[: header.stage_count])
     with pytest.raises(InvalidFileError):
         tiny_model.decompress(data)
 

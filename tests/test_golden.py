@@ -16,20 +16,21 @@ from imgcodec.bitstream.sections import SectionType
 from imgcodec.codec import decode_picture, load_codec
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures import exif
+from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.semantic.codec import with_drawing
 from imgcodec.profiles.semantic.drawing import Drawing
 
 GOLDEN = Path(__file__).parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
+VERSION_2 = ("version-2", "few-calls", "no-calls", "divided", "random-calls")
+DIVIDED, PART_BYTES = ("divided", "random-calls"), 12  # written with so small a size of sections
 RASTER = json.loads((GOLDEN / "family.json").read_text())
 SEMANTIC = json.loads((GOLDEN / "semantic.json").read_text())
 
 
 def test_the_indexes_list_every_golden_file():
-    names = {path.stem for path in GOLDEN.glob("*.nic")}
-    assert (
-        names == {*INDEX["files"], *RASTER["files"], *SEMANTIC["files"]} == {path.stem for path in GOLDEN.glob("*.png")}
-    )
+    files, pictures = ({path.stem for path in GOLDEN.glob(f"*.{suffix}")} for suffix in ("nic", "png"))
+    assert files == pictures == {*INDEX["files"], *INDEX["damaged"], *RASTER["files"], *SEMANTIC["files"]}
     models = {INDEX["model"]["file"], SEMANTIC["model"]["file"]}
     models |= {model["file"] for model in RASTER["models"].values()}
     assert models == {path.name for path in GOLDEN.glob("*.safetensors")}
@@ -43,7 +44,7 @@ def test_the_photo_model_is_the_frozen_one(tiny_model):
 
 
 @pytest.mark.parametrize("name", INDEX["files"])
-def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec, name):
+def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec, name, monkeypatch):
     entry, data = INDEX["files"][name], (GOLDEN / f"{name}.nic").read_bytes()
     assert len(data) == entry["bytes"]
 
@@ -52,6 +53,11 @@ def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec,
     assert tokens.header.quality == entry["quality"] * 256
     assert tokens.sha256() == entry["tokens_sha256"]
 
+    version = 2 if name in VERSION_2 else 1
+    assert data[8] == tokens.header.version == version
+    if name in DIVIDED:
+        monkeypatch.setattr(photo, "PART_BYTES", PART_BYTES)
+        monkeypatch.setattr(photo, "SMALL_FILE", 0)
     again = tiny_model.write_tokens(tokens)
     written = [s for s in container.read(data).sections if s.type == SectionType.TOKENS]
     assert list(container.read(again).sections) == written
@@ -70,6 +76,24 @@ def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec,
     difference = difference_of(tiny_model.decompress(data), name, entry["mode"])
     if entry["mode"] == "RGBA":
         assert not difference[:, :, 3].any()
+
+
+def test_golden_files_of_version_2_show_what_is_new_in_it():
+    files = {name: container.read((GOLDEN / f"{name}.nic").read_bytes()).tokens() for name in VERSION_2}
+    assert {name: {tile.total for tile in tiles} for name, tiles in files.items()} == {
+        "version-2": {24}, "few-calls": {17}, "no-calls": {0}, "divided": {24}, "random-calls": {24},
+    }  # fmt: skip
+    assert [len(tile.parts) for tile in files["random-calls"]] == [5, 4, 2, 2]
+
+
+@pytest.mark.parametrize("name", INDEX["damaged"])
+def test_damaged_golden_files_show_what_is_left(tiny_model, name):
+    entry, data = INDEX["damaged"][name], (GOLDEN / f"{name}.nic").read_bytes()
+    with pytest.raises(imgcodec.InvalidFileError):
+        tiny_model.decompress(data)
+    found = tiny_model.recover(data)
+    assert [list(found.coarse), found.notes] == [entry["coarse"], entry["notes"]]
+    difference_of(found.image, name, "RGB")
 
 
 def difference_of(picture, name, mode):

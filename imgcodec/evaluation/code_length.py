@@ -4,11 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeCoder
-from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.priors.photo.coding import code_tile
-from imgcodec.profiles.photo.codec import PhotoCodec, prior_quality
-from imgcodec.tokenizers.rvq import STRIDES
-from imgcodec.tokens import Tokens, stage_places
+from imgcodec.profiles.photo.codec import PhotoCodec
+from imgcodec.tokens import Tokens
 
 
 class CodeLengthCounter(RangeCoder):
@@ -38,13 +35,11 @@ class CodeLengthCounter(RangeCoder):
 
 def stage_bits(codec: PhotoCodec, tokens: Tokens) -> list[float]:
     """The ideal code length of each stage's tokens, in bits."""
-    total = [0.0] * len(tokens.stages)
-    for index in range(tokens.header.tile_count):
-        places = stage_places(tokens.header.tile_rectangle(index), STRIDES)
-        tile = [s[:, y, x] for s, (y, x) in zip(tokens.stages, places, strict=True)]
-        coders = [CodeLengthCounter(codec.photo.tables) for _ in tile]
-        with exact_arithmetic():
-            zero = codec.photo.tokenizer.config.codes // 2
-            code_tile(codec.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(tokens.header), tile, zero)
-        total = [t + c.bits for t, c in zip(total, coders, strict=True)]
-    return total
+    bits = [0.0, 0.0]
+    places = codec.call_places(tokens.header)
+    for _, calls in codec.record(tokens):
+        for place, call in zip(places, calls, strict=False):
+            counter = CodeLengthCounter(codec.photo.tables)
+            counter.code(call.values, call.table)
+            bits[place.stage] += counter.bits
+    return bits

@@ -16,6 +16,7 @@ from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE, checksum, write_header
 from imgcodec.bitstream.limits import Limits
 from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
 
 
 @given(contents(), st.randoms())
@@ -41,23 +42,29 @@ def test_the_independent_reader_reads_the_same(file):
     assert (found.width, found.height, found.quality) == (header.width, header.height, header.quality)
     assert (found.colour_mode, found.bit_depth) == (header.colour_mode, header.bit_depth)
     assert (found.profile, found.tune, found.codebook_id) == (header.profile, header.tune, header.codebook_id)
-    assert (found.tile_size, found.tile_count, found.stages) == (
-        header.tile_size,
-        header.tile_count,
-        header.stage_count,
-    )
+    assert (found.tile_size, found.tile_count) == (header.tile_size, header.tile_count)
+    assert (found.stages, found.first_calls) == (header.stage_count, header.first_calls)
+    for tile, tokens in enumerate(read(write(header, sections)).tokens()):
+        assert tokens.is_whole
+        parts = [(part.first, part.end, part.data) for part in tokens.parts]
+        if header.version == 1:
+            assert parts == [(stage, stage + 1, found.tokens(stage, tile)) for stage in range(header.stage_count)]
+        else:
+            assert (tokens.total, parts) == found.calls(tile)
 
 
 def test_the_example_in_the_specification_is_what_is_written():
     page = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
-    example = page.split("### 3.3 Example")[1].split("```")[1]
-    data = bytes.fromhex("".join(line[:23] for line in example.splitlines()))
-    assert write(HEADER, TOKENS) == data
+    _, first, _, second, *_ = page.split("### 3.3 Example")[1].split("```")
+    data = [bytes.fromhex("".join(line[:23] for line in text.splitlines())) for text in (first, second)]
+    assert write(HEADER, TOKENS) == data[0]
+    parts = [Part(0, 2, b""), Part(2, 3, TOKENS[1].data)]
+    assert write(replace(HEADER, first_calls=2), [token_section(0, part, 3) for part in parts]) == data[1]
 
 
 def test_a_container_gives_tokens_and_entries():
     container = read(SMALL_FILE)
-    assert container.tokens() == [section.data for section in TOKENS]
+    assert container.tokens() == [TileTokens(2, (Part(0, 1, TOKENS[0].data), Part(1, 2, TOKENS[1].data)))]
     assert [entry.name for entry in container.entries] == ["icc", "tokens", "tokens", "end"]
 
 
@@ -74,7 +81,7 @@ def test_every_truncation_is_refused():
     assert refusal(b"") == "The file is empty."
 
 
-@given(st.one_of(st.binary(max_size=100), st.binary(max_size=100).map(lambda tail: SIGNATURE + b"\1" + tail)))
+@given(st.one_of(st.binary(max_size=100), st.binary(max_size=100).map(lambda tail: SIGNATURE + b"\2" + tail)))
 def test_any_bytes_give_a_container_or_one_error(data):
     refusal(data)  # No such file has the right checksums.
 
@@ -83,12 +90,21 @@ def test_any_bytes_give_a_container_or_one_error(data):
 def hostile_files(draw: st.DrawFn) -> bytes:
     """Files whose checksums are all right and whose fields say anything."""
     sides = st.sampled_from([b"\0", b"\1", b"\x80\0", b"\xac\2", b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\x1f"])
-    body = SIGNATURE + b"\1" + draw(sides) + draw(sides) + draw(st.binary(min_size=6, max_size=6)) + bytes(8)
+    body = (
+        SIGNATURE
+        + draw(st.sampled_from([b"\1", b"\2"]))
+        + draw(sides)
+        + draw(sides)
+        + draw(st.binary(min_size=6, max_size=6))
+        + bytes(8)
+    )
     if draw(st.integers(0, 3)):
         body = write_header(draw(headers(side=600, stages=2)))[:-4]
     kind = st.sampled_from([1, 1, 1, 2, 128, 129, 130, 131, 132, 255, draw(st.integers(0, 255))])
     number = st.sampled_from([0, 0, 0, 0, 1, 2])
-    sections = draw(st.lists(st.builds(raw_section, kind, number, number, st.binary(max_size=4)), max_size=4))
+    stage = st.one_of(number, st.sampled_from([0, 1, 2, 3, 63, 65, 66, 67, 127, 128, 129, 130, 131, 191, 192]))
+    data = st.one_of(st.binary(max_size=4), st.sampled_from([b"\2", b"\3", b"\4", b"\x3f"]))
+    sections = draw(st.lists(st.builds(raw_section, kind, stage, number, data), max_size=4))
     return body + checksum(body) + b"".join(sections) + draw(st.sampled_from([END, END, END, b"", END + b"\0"]))
 
 

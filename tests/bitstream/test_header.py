@@ -66,7 +66,9 @@ def test_tiles_cover_the_picture_once(header):
 
 
 def test_an_unknown_version_is_named():
-    assert refusal(SIGNATURE + b"\2anything") == "The file has format version 2, and this program reads version 1."
+    assert (
+        refusal(SIGNATURE + b"\3anything") == "The file has format version 3, and this program reads versions 1 and 2."
+    )
 
 
 def test_messages_tell_other_files_from_damaged_ones():

@@ -22,7 +22,7 @@ def test_damaged_files_need_permission_and_say_what_is_lost(tiny, two_tiles, tmp
     assert code == 3
     assert message.splitlines() == [
         f"{two_tiles}: it is damaged in 653 bytes from byte 84 on (tokens).",
-        f"{two_tiles}: its tile 0 is shown coarsely, for the fine stage is lost.",
+        f"{two_tiles}: its tile 0 is shown coarsely, for finer tokens are lost.",
     ]
     back, sound = (np.asarray(Image.open(path)) for path in (out, GOLDEN / "two-tiles.png"))
     assert np.abs(back[:, 1056:].astype(int) - sound[:, 1056:]).max() <= 1
@@ -35,8 +35,8 @@ def test_cut_files_need_permission(tiny, two_tiles, tmp_path) -> None:
     assert invoke(*common)[0] == 3
     assert not out.exists()
     said = (
-        f"{cut}: it is cut short: 2 of its 4 token sections are whole.\n"
-        f"{cut}: its tiles 0-1 are shown coarsely, for the fine stage is lost.\n"
+        f"{cut}: it is cut short: 0 of its 2 tiles are whole.\n"
+        f"{cut}: its tiles 0-1 are shown coarsely, for finer tokens are lost.\n"
     )
     assert invoke(*common, "--allow-partial") == (0, "", said)
     assert Image.open(out).size == (1100, 40)

@@ -1,9 +1,12 @@
 """`imgcodec info`: parts that add up to the file, as JSON and for people."""
 
 import json
+from pathlib import Path
 
 import pytest
 from in_process import invoke, invoke_silent
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_info_adds_up(run, nic, tmp_path) -> None:
@@ -36,3 +39,12 @@ def test_one_rate_is_no_quality(raster_model, photo, tmp_path) -> None:
     assert "quality" not in invoke("info", tmp_path / "a.nic")[1]
     code, told = invoke_silent("bench", photo, "--model", raster_model, "-q", "50")
     assert (code, told) == (2, "imgcodec: The model small has one rate: it takes no quality.\n")
+
+
+def test_files_of_version_2_have_calls(run, tmp_path) -> None:
+    (tmp_path / "a.nic").write_bytes((GOLDEN / "few-calls.nic").read_bytes())
+    report = json.loads(run("info", "a.nic", "--json").stdout)
+    assert (report["header"]["format_version"], report["header"]["stage_count"]) == (2, 2)
+    assert [(s["stage"], s["calls"]) for s in report["sections"]] == [(0, [0, 12]), (1, [12, 17]), (0, None)]
+    lines = run("info", "a.nic").stdout.decode().splitlines()
+    assert [line.split()[:4] for line in lines[-4:-2]] == [["tokens", "0", "0", "0-11"], ["tokens", "1", "0", "12-16"]]

@@ -39,7 +39,7 @@ MISTAKES = [
     ("--verison", 2, "imgcodec has no option --verison; did you mean --version?"),
     ("compress a.png --qualty 5", 2, "has no option --qualty; did you mean --quality? See imgcodec compress --help"),
     ("info a.nic -q", 2, "imgcodec info has no option -q. See imgcodec info --help"),
-    ("compress", 2, "imgcodec compress needs INPUT (an image file, or a folder of them; - is stdin). See imgcodec compress --help"),
+    ("compress", 2, "imgcodec compress needs INPUT (an image file, or a folder of them; - is stdin). See imgcodec"),
     ("verify", 2, "imgcodec verify needs FILES..."),
     ("generate bsq", 2, "imgcodec generate needs --output (the folder to write to). See imgcodec generate --help"),
     ("train photo.toml", 2, "imgcodec train needs --data"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from imgcodec.bitstream.cursor import VARINT_MAX, varint
-from imgcodec.bitstream.header import SIGNATURE, VERSION, checksum
+from imgcodec.bitstream.header import SIGNATURE, VERSIONS, checksum
 from imgcodec.bitstream.payload import pack_bytes
 
 SIDES = (1, 2, 3, 15, 16, 17, 63, 64, 65, 100, 127, 128, 129, 255, 1024, 16384, 16385, 2**14 * 64, 2**28, VARINT_MAX)
@@ -36,6 +36,7 @@ class Part:
 class Parts:
     """All of a file. `fields` are those of the header behind the sides, 14 bytes; `tail` is what is no section."""
 
+    version: int
     width: int
     height: int
     fields: bytes
@@ -48,12 +49,14 @@ class Parts:
 
     @property
     def stages(self) -> int:
+        """Of version 1; in version 2 the calls in the first section of each tile."""
         return self.fields[5]
 
 
 def take_apart(data: bytes) -> Parts:
     """The fields of `data`. Raises ValueError where it is too short for a header."""
     at = len(SIGNATURE) + 1
+    version = data[at - 1] if len(data) >= at else 0
     width, at = _varint(data, at)
     height, at = _varint(data, at)
     fields, at = data[at : at + HEADER_TAIL], at + HEADER_TAIL + 4
@@ -70,12 +73,12 @@ def take_apart(data: bytes) -> Parts:
             break
         sections.append(Part(data[at], data[at + 1], tile, data[after : after + size]))
         at = after + size + 4
-    return Parts(width, height, fields, tuple(sections), data[at:])
+    return Parts(version, width, height, fields, tuple(sections), data[at:])
 
 
 def put_together(parts: Parts) -> bytes:
     """The file, every checksum and length right."""
-    header = SIGNATURE + bytes([VERSION]) + varint(parts.width) + varint(parts.height) + parts.fields
+    header = SIGNATURE + bytes([parts.version]) + varint(parts.width) + varint(parts.height) + parts.fields
     pieces = [header, checksum(header)]
     for part in parts.sections:
         body = bytes([part.kind, part.stage]) + varint(part.tile) + varint(len(part.data)) + part.data
@@ -90,7 +93,8 @@ def mend(data: bytes, codebook_id: bytes = b"") -> bytes:
     except ValueError:
         return data
     kept = len(parts.fields) - len(codebook_id)
-    return put_together(replace(parts, fields=parts.fields[:kept] + codebook_id))
+    version = parts.version if parts.version in VERSIONS else VERSIONS[-1]
+    return put_together(replace(parts, version=version, fields=parts.fields[:kept] + codebook_id))
 
 
 def mutate(data: bytes, random: Random) -> bytes:
@@ -130,13 +134,33 @@ def _new_tiles(parts: Parts, random: Random) -> Parts:
     size = parts.tile_size or 2**32
     tiles = -(-parts.width // size) * -(-parts.height // size)
     data = [part.data for part in parts.sections if part.kind == 1] or [b""]
-    tokens = [
-        Part(1, stage, tile, random.choice(data))
-        for stage in range(min(parts.stages, 4))
-        for tile in range(min(tiles, MOST_TILES))
-    ]
+    if parts.version == 1:
+        tokens = [
+            Part(1, stage, tile, random.choice(data))
+            for stage in range(min(parts.stages, 4))
+            for tile in range(min(tiles, MOST_TILES))
+        ]
+    else:
+        tokens = _calls(parts.stages, min(tiles, MOST_TILES), data, random)
     others = [part for part in parts.sections if part.kind != 1]
     return replace(parts, sections=(*tokens, *others))
+
+
+def _calls(first_calls: int, tiles: int, data: list[bytes], random: Random) -> list[Part]:
+    """Token sections of version 2 that hold all calls of each tile, in order."""
+    tokens = []
+    for tile in range(tiles):
+        total = random.choice((0, 1, first_calls, 12, 17, 24, 24, 30, 63))
+        tokens.append(Part(1, total, tile, random.choice(data)))
+        first = first_calls
+        while first < total:
+            end = random.choice((total, random.randint(first + 1, total)))
+            if end == total:
+                tokens.append(Part(1, 128 + first, tile, random.choice(data)))
+            else:
+                tokens.append(Part(1, 64 + first, tile, bytes([end]) + random.choice(data)))
+            first = end
+    return sorted(tokens, key=lambda part: (part.stage % 64 if part.stage > 63 else 0, part.tile))
 
 
 def _new_extras(parts: Parts, random: Random) -> Parts:
@@ -175,7 +199,8 @@ def _moved_sections(parts: Parts, random: Random) -> Parts:
         case 3:
             sections[at] = replace(sections[at], kind=random.choice(KINDS))
         case 4:
-            sections[at] = replace(sections[at], stage=random.randrange(256), tile=random.choice(NUMBERS))
+            stage = random.choice((random.randrange(256), sections[at].stage ^ 1 << random.randrange(8)))
+            sections[at] = replace(sections[at], stage=stage, tile=random.choice((sections[at].tile, *NUMBERS)))
     return replace(parts, sections=tuple(sections))
 
 

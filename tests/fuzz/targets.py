@@ -45,7 +45,8 @@ def _read(data: bytes) -> bool:
     assert found is not None
     assert (found.file, found.gaps, found.has_end) == (file, (), True)
     assert file.header_size + sum(entry.size for entry in file.entries) == len(data)
-    assert len(file.tokens()) == file.header.stage_count * file.header.tile_count
+    assert len(file.tokens()) == file.header.tile_count
+    assert all(tile.is_whole for tile in file.tokens())
     again = container.read(container.write(file.header, file.sections))
     assert sorted(again.sections, key=str) == sorted(file.sections, key=str)
     with suppress(InvalidFileError):

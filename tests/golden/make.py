@@ -10,7 +10,7 @@ kind of model, add a second model beside the first.
                        known answer, no part of its id, has been replaced in place when the known-answer test grew
     *.nic              files of it
     *.png              the pixels that these decode to, to one grey level
-    golden.json        SHA-256 of the tokens of each file, and how it was made
+    golden.json        SHA-256 of the tokens of each file, and how it was made; what is told of a damaged one
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, export
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
 from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.photo.model import photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
 from imgcodec.tokens import Tokens
@@ -59,8 +61,18 @@ FILES = {
     "two-tiles": ((0, 280, 1100, 40), "RGB", 75),
     "random-tokens": ((0, 0, 100, 70), "RGB", 87.25),
     "everything": ((250, 180, 140, 100), "RGBA", 45),
+    # from here on in version 2 of the format
+    "version-2": ((420, 250, 100, 75), "RGB", 62.5),
+    "few-calls": ((100, 100, 70, 130), "RGB", 0),
+    "no-calls": ((0, 0, 70, 20), "RGB", 30),
+    "divided": ((250, 180, 140, 100), "RGB", 75),
+    "random-calls": ((0, 0, 100, 70), "RGB", 87.25),
 }
-RANDOM = "random-tokens"  # keeps nothing of its picture: tokens that no picture has, over the whole range
+RANDOM = ("random-tokens", "random-calls")  # keep nothing of their picture: tokens that no picture has, of any size
+FEW_CALLS, NO_CALLS = "few-calls", "no-calls"  # only the first group of stage 1; zero codewords only
+DIVIDED = ("divided", "random-calls")  # stage 1 in many sections
+PART_BYTES = 12  # of them
+DAMAGED = "divided-damaged"  # `divided` with four bytes changed in the middle of one of its sections
 
 EVERYTHING = "everything"  # small tiles in rows and columns, and a section of every kind
 SMALL_TILE = 64
@@ -168,8 +180,18 @@ def make_file(model: Model, name: str) -> dict[str, object]:
     """Writes a golden file and its picture; returns its entry in golden.json."""
     place, mode, quality = FILES[name]
     data = model.compress(make_picture(place, mode), quality=quality)
-    if name == RANDOM:
-        data = model.write_tokens(random_tokens(model.read_tokens(data)))
+    tokens = model.read_tokens(data)
+    if name in RANDOM:
+        data = model.write_tokens(random_tokens(tokens))
+    if name in (FEW_CALLS, NO_CALLS):
+        coarse, fine = tokens.stages
+        fine[int(name == FEW_CALLS) :] = CONFIG.codes // 2
+        if name == NO_CALLS:
+            coarse[:] = CONFIG.codes // 2
+        data = model.write_tokens(Tokens(tokens.header, [coarse, fine]))
+    if name in DIVIDED:
+        small = replace(tokens.header, tile_size=SMALL_TILE)
+        data = write_divided(model, Tokens(small, model.read_tokens(data).stages))
     if name == EVERYTHING:
         data = with_everything(model, images.load(make_picture(place, mode)), model.read_tokens(data))
     (FOLDER / f"{name}.nic").write_bytes(data)
@@ -185,6 +207,30 @@ def make_file(model: Model, name: str) -> dict[str, object]:
     }
 
 
+def write_divided(model: Model, tokens: Tokens) -> bytes:
+    """The file of these tokens with many small sections."""
+    with mock.patch.multiple(photo, PART_BYTES=PART_BYTES, SMALL_FILE=0):
+        return model.write_tokens(tokens)
+
+
+def damage(data: bytes) -> bytes:
+    """Four bytes in the middle of the largest section changed that is not one of its tile's first."""
+    entry = max((e for e in container.read(data).entries if e.stage > 63), key=lambda e: e.size)
+    damaged = bytearray(data)
+    for offset in range(entry.offset + entry.size // 2, entry.offset + entry.size // 2 + 4):
+        damaged[offset] ^= 0xA5
+    return bytes(damaged)
+
+
+def make_damaged(model: Model) -> dict[str, object]:
+    """Writes the damaged golden file and the picture that is left of it; returns its entry in golden.json."""
+    data = damage((FOLDER / f"{DIVIDED[0]}.nic").read_bytes())
+    (FOLDER / f"{DAMAGED}.nic").write_bytes(data)
+    found = model.recover(data)
+    found.image.save(FOLDER / f"{DAMAGED}.png", optimize=True)
+    return {"bytes": len(data), "coarse": found.coarse, "notes": found.notes}
+
+
 def main() -> None:
     path, index = FOLDER / "tiny.safetensors", FOLDER / "golden.json"
     if not path.exists():
@@ -198,6 +244,8 @@ def main() -> None:
     for name in FILES:
         if name not in golden["files"]:
             golden["files"][name] = make_file(model, name)
+    if DAMAGED not in golden.setdefault("damaged", {}):
+        golden["damaged"][DAMAGED] = make_damaged(model)
     index.write_text(json.dumps(golden, indent=1) + "\n")
 
 

@@ -202,10 +202,23 @@ def curve(tokens: Channels, planes: int) -> Channels:
 class TileDecoder:
     """The tokens of one tile: `tokens[stage][group][row][column]`, filled as they are decoded."""
 
-    def __init__(self, model: Model, file: File, width: int, height: int, sections: list[bytes]) -> None:
+    def __init__(self, model: Model, file: File, tile: int, width: int, height: int) -> None:
         self.model, self.quality, self.tune = model, file.quality, file.tune
         self.sizes = [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
-        self.coders = [RangeDecoder(data) for data in sections]
+        self.coders: list[RangeDecoder] = []  # of each call
+        slices = model.prior["slices"]
+        if file.first_calls:
+            self.shares = 3
+            total, parts = file.calls(tile)
+            for first, end, data in parts:
+                self.coders += [RangeDecoder(data)] * (end - first)
+            if total > 6 * sum(map(len, slices)):
+                raise ValueError("more calls than the model makes")
+        else:
+            self.shares = 1
+            for stage in range(2):
+                self.coders += [RangeDecoder(file.tokens(stage, tile))] * (2 * len(slices[stage]))
+        self.called = 0
         self.tokens = empty_tokens(model, width, height)
         self._layers: dict[str, tuple[list[list[int]], list[int], list[int]]] = {}
 
@@ -228,6 +241,8 @@ class TileDecoder:
         start = self.rows(f"{name}.start")
         x = each(x, lambda channels: list(map(add, channels, start)))
         for i, groups in enumerate(config["slices"][stage]):
+            if self.called >= len(self.coders):
+                break
             x = self.block(f"{name}.blocks.{i}", x, config["attention"][stage][i], config["windows"][stage])
             x = plus(x, self.head(f"{name}.heads.{i}", x, stage, range(first, first + groups), 2 if i == 0 else 1))
             first += groups
@@ -255,13 +270,20 @@ class TileDecoder:
         return e
 
     def code(self, stage: int, groups: range, parity: int, p: FeatureMap, t: FeatureMap) -> None:
+        g, n = len(groups), self.shares
+        for j in range(n):
+            if self.called < len(self.coders):
+                self.call(stage, groups, range(g * j // n, g * (j + 1) // n), parity, p, t)
+            self.called += 1
+
+    def call(self, stage: int, groups: range, share: range, parity: int, p: FeatureMap, t: FeatureMap) -> None:
         rows, columns = self.sizes[stage]
         positions = [(r, s) for r in range(rows) for s in range(columns) if (r + s) % 2 == parity]
-        where = [(g, r, s) for g in range(len(groups)) for r, s in positions]
+        where = [(g, r, s) for g in share for r, s in positions]
         means = [p[r][s][g] + 8 for g, r, s in where]
         scales = [clip(p[r][s][len(groups) + g], 0, 63) for g, r, s in where]
         tables = [16 * scale + (mean & 15) for mean, scale in zip(means, scales, strict=True)]
-        values = read_call(self.coders[stage], self.model.cumulative, self.model.shift, tables)
+        values = read_call(self.coders[self.called], self.model.cumulative, self.model.shift, tables)
         for (g, r, s), mean, value in zip(where, means, values, strict=True):
             token = value + (mean >> 4)
             if abs(token) > self.model.zero:
@@ -318,7 +340,7 @@ def read_tokens(data: bytes, model: Model) -> list[Planes]:
     stages = empty_tokens(model, file.width, file.height)
     for tile in range(file.tile_count):
         left, top, width, height = tile_rectangle(file, tile)
-        decoder = TileDecoder(model, file, width, height, [file.tokens(stage, tile) for stage in range(2)])
+        decoder = TileDecoder(model, file, tile, width, height)
         decoder.run()
         for stage, stride in enumerate(STRIDES):
             for plane, part in zip(stages[stage], decoder.tokens[stage], strict=True):
@@ -330,7 +352,7 @@ def read_tokens(data: bytes, model: Model) -> list[Planes]:
 def empty_tokens(model: Model, width: int, height: int) -> list[Planes]:
     groups = model.config["tokenizer"]["channels"]
     return [
-        [[[0] * -(-width // stride) for _ in range(-(-height // stride))] for _ in range(g)]
+        [[[model.zero] * -(-width // stride) for _ in range(-(-height // stride))] for _ in range(g)]
         for g, stride in zip(groups, STRIDES, strict=True)
     ]
 

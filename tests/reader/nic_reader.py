@@ -18,7 +18,8 @@ RETIRED = (2, 5, 6, 7)  # numbers of profiles, read as RASTER
 
 @dataclass
 class File:
-    """What the container says. `sections` are (type, stage, tile, data), without the end and unknown ones."""
+    """What the container says. `sections` are (type, stage, tile, data), without the end and unknown ones. In version 1
+    first_calls is 0."""
 
     width: int
     height: int
@@ -29,6 +30,7 @@ class File:
     quality: int
     tile_size: int
     stages: int
+    first_calls: int
     codebook_id: bytes
     sections: list[tuple[int, int, int, bytes]]
 
@@ -48,7 +50,30 @@ class File:
         )
 
     def tokens(self, stage: int, tile: int) -> bytes:
+        """Version 1: the data of a section."""
         return next(data for kind, *place, data in self.sections if kind == TOKENS and place == [stage, tile])
+
+    def calls(self, tile: int) -> tuple[int, list[tuple[int, int, bytes]]]:
+        """Version 2: how many calls a tile has, and first call, end and stream of each of its sections."""
+        fields = [(stage, data) for kind, stage, of, data in self.sections if kind == TOKENS and of == tile]
+        if not fields or fields[0][0] > 63:
+            raise ValueError("no first section")
+        total = fields[0][0]
+        parts = [(0, min(total, self.first_calls), fields[0][1])]
+        for field, data in fields[1:]:
+            if 64 <= field < 128:
+                if not data or not field - 64 < data[0] < total:
+                    raise ValueError("calls that there are not")
+                parts.append((field - 64, data[0], data[1:]))
+            elif 128 <= field < 192:
+                parts.append((field - 128, total, data))
+            else:
+                raise ValueError("two first sections")
+        if any(part[0] >= part[1] for part in parts[1:]) or parts[-1][1] != total:
+            raise ValueError("calls that there are not")
+        if any(part[0] != before[1] for part, before in zip(parts[1:], parts, strict=False)):
+            raise ValueError("missing calls")
+        return total, parts
 
 
 # Section 1
@@ -113,8 +138,11 @@ def read(data: bytes) -> File:
     if len(data) > 4 * 2**28 + 2**26:
         raise ValueError("over a limit")
     source = Bytes(data)
-    if source.take(8) != SIGNATURE or source.integer(1) != 1:
-        raise ValueError("not a .nic file of version 1")
+    if source.take(8) != SIGNATURE:
+        raise ValueError("not a .nic file")
+    version = source.integer(1)
+    if version not in (1, 2):
+        raise ValueError("not a .nic file of version 1 or 2")
     width, height = source.varint(), source.varint()
     picture, codec = source.integer(1), source.integer(1)
     quality, tile_units, stages = source.integer(2), source.integer(1), source.integer(1)
@@ -129,7 +157,8 @@ def read(data: bytes) -> File:
         tune=codec & 15,
         quality=quality,
         tile_size=64 * tile_units,
-        stages=stages,
+        stages=stages if version == 1 else 2,
+        first_calls=0 if version == 1 else stages,
         codebook_id=codebook_id,
         sections=[],
     )
@@ -138,8 +167,10 @@ def read(data: bytes) -> File:
     if file.profile not in (PHOTO, SEMANTIC, RASTER):
         raise ValueError("unknown profile")
     area = rounded_area(width, height)
-    if quality > 25600 or width * height > 2**28 or area > 2**29 + 2**22 or stages * file.tile_count > 2**16:
+    if quality > 25600 or width * height > 2**28 or area > 2**29 + 2**22 or file.stages * file.tile_count > 2**16:
         raise ValueError("over a limit")
+    if version == 2 and (file.profile != PHOTO or not 1 <= file.first_calls <= 63):
+        raise ValueError("not a header of version 2")
     _read_sections(source, file)
     return file
 
@@ -151,6 +182,7 @@ def rounded_area(width: int, height: int) -> int:
 
 def _read_sections(source: Bytes, file: File) -> None:
     tokens, count, metadata = 0, 0, 0
+    last = (-1, 0)
     while True:
         kind, stage, tile = source.integer(1), source.integer(1), source.varint()
         data = source.take(source.varint())
@@ -166,7 +198,12 @@ def _read_sections(source: Bytes, file: File) -> None:
                 raise ValueError("a section that must be known")
             continue
         if kind == TOKENS:
-            if (stage, tile) != divmod(tokens, file.tile_count):
+            if file.first_calls:
+                here = (stage % 64 if stage > 63 else 0, tile)
+                if tile >= file.tile_count or here <= last or (stage > 63 and here[0] < file.first_calls):
+                    raise ValueError("tokens out of order")
+                last = here
+            elif (stage, tile) != divmod(tokens, file.tile_count):
                 raise ValueError("tokens out of order")
             if len(data) > 16 * rounded_area(*file.tile_sides(tile)):
                 raise ValueError("over a limit")
@@ -174,8 +211,13 @@ def _read_sections(source: Bytes, file: File) -> None:
         elif stage or tile or any(kind == other for other, *_ in file.sections):
             raise ValueError("a section twice, or with a number")
         file.sections.append((kind, stage, tile, data))
-    if stage or tile or data or source.at != len(source.data) or tokens != file.stages * file.tile_count:
+    if stage or tile or data or source.at != len(source.data):
         raise ValueError("not a proper end")
+    if file.first_calls:
+        for each in range(file.tile_count):
+            file.calls(each)
+    elif tokens != file.stages * file.tile_count:
+        raise ValueError("missing tokens")
 
 
 # Section 4

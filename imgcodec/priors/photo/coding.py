@@ -1,7 +1,10 @@
 """Coding the tokens of a tile: one function writes and reads them, with encoders or decoders."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,46 +19,90 @@ from imgcodec.priors.photo.transformer import PhotoPrior
 
 
 class Coder(Protocol):
-    """What `code_tile` passes values through: an encoder, a decoder, or a quantizer that writes nothing."""
+    """What `code_tile` passes values through: it writes them, reads them, or only keeps or counts them."""
 
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """Values (n,) to be written, with the table of each; None where they are read -> what they are."""
+    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s | None:
+        """Values (n,) to be written, with the table of each; None where they are read -> what they are. None where that
+        is not known: then they are taken to be what the prior expects."""
+
+
+@dataclass(frozen=True)
+class CallPlace:
+    """The tokens of a call: groups `first` to `end - 1` of a stage, which are in the slice of this number, at anchors
+    (parity 0) or non-anchors (1). Slices are counted over both stages."""
+
+    stage: int
+    slice: int
+    parity: int
+    first: int
+    end: int
+
+
+@lru_cache(maxsize=8)
+def call_places(slices: tuple[tuple[int, ...], ...], shares: int) -> tuple[CallPlace, ...]:
+    """The calls of a tile, in order: slice by slice, anchors before non-anchors, and of each as many calls as `shares`,
+    which have nearly the same number of groups.
+
+    slices: groups of each slice of each stage.
+    """
+    places, number = [], 0
+    for stage, sizes in enumerate(slices):
+        first = 0
+        for groups in sizes:
+            cuts = [first + groups * share // shares for share in range(shares + 1)]
+            places += [CallPlace(stage, number, parity, *cut) for parity in (0, 1) for cut in pairwise(cuts)]
+            first, number = first + groups, number + 1
+    return tuple(places)
+
+
+def calls_in_use(places: Sequence[CallPlace], is_used: Sequence[NDArray[np.bool_]]) -> int:
+    """The calls up to the last one that has a token which is used; is_used: (groups, rows, columns) of each stage."""
+    for number, place in reversed(list(enumerate(places, 1))):
+        used = is_used[place.stage][place.first : place.end]
+        if any(used[:, row::2, row ^ place.parity :: 2].any() for row in (0, 1)):
+            return number
+    return 0
 
 
 def code_tile(
     prior: PhotoPrior,
-    coders: Sequence[Coder],
+    coder: Coder,
     sizes: Sequence[tuple[int, ...]],
     quality: int,
     tokens: Sequence[NDArray[np.int16] | NDArray[np.float16]] | None,
     zero: int,
+    places: Sequence[CallPlace],
 ) -> list[NDArray[np.int16]]:
-    """Codes a tile's tokens, stage by stage, slice by slice, anchors before non-anchors.
+    """Codes a tile's tokens, call by call.
 
-    coders: one per stage; fewer than the prior has stages stops early. sizes: (rows, columns) of each stage's tokens.
-    quality: the header's, 0..25600, plus TUNE_UNITS for the second tune. tokens: to be written, (groups, rows, columns)
-    per stage, or centred real numbers for a coder that chooses tokens itself; None to read. zero: index of the zero
-    codeword.
+    sizes: (rows, columns) of each stage's tokens. quality: the header's, 0..25600, plus TUNE_UNITS for the second tune.
+    tokens: to be written, (groups, rows, columns) per stage, or centred real numbers for a coder that chooses tokens
+    itself; None to read. zero: index of the zero codeword. places: of all calls, or of the first of them. The tokens of
+    the others are zero, and nothing is computed for a slice that has no calls.
 
-    Returns the tokens. Positions beyond `sizes`, up to whole windows, are not coded: they are zero. Raises
-    InvalidFileError where the coders give what no encoder writes. To be called inside `exact_arithmetic`.
+    Returns the tokens of both stages. Positions beyond `sizes`, up to whole windows, are not coded: they are zero.
+    Raises InvalidFileError where the coder gives what no encoder writes. To be called inside `exact_arithmetic`.
     """
     device = prior.coarse.start.rows.device
     groups = [sum(s) for s in prior.config.slices]
     done = [np.full((g, *size), zero, np.int16) for g, size in zip(groups, sizes, strict=True)]
+    by_half = defaultdict[tuple[int, int], list[CallPlace]](list)
+    for place in places:
+        by_half[place.slice, place.parity].append(place)
+    halves = iter(by_half.values())
 
     def code(stage: int, first: int, count: int, parameters: Tensor, parity: int) -> Tensor:
         half = _half(*sizes[stage], parity)
-        numbers = half.of_plane(parameters[0].to(torch.int32).cpu())
-        centre, table = centre_and_table(numbers[:count], numbers[count:])
-        values: Numbers | None = None
-        if tokens is not None:
-            given = half.of_tile(tokens[stage][first : first + count])
-            if given.dtype == np.int16:
-                values = (given.astype(np.int32) - zero - centre).ravel()
-            else:  # PyTorch widens half floats several times as fast as NumPy
-                values = (torch.from_numpy(given).float().numpy() - centre.astype(np.float32)).ravel()
-        coded = coders[stage].code(values, table.ravel()).reshape(centre.shape) + centre
+        coded = np.zeros((count, half.count), np.int32)
+        calls = next(halves, [])
+        numbers = half.of_plane(parameters[0].to(torch.int32).cpu()) if calls else coded
+        given = None if tokens is None else half.of_tile(tokens[stage][first : first + count])
+        for call in calls:
+            part = slice(call.first - first, call.end - first)
+            centre, table = centre_and_table(numbers[part], numbers[count:][part])
+            values = None if given is None else _offsets(given[part], centre, zero)
+            found = coder.code(values, table.ravel())
+            coded[part] = centre.clip(-zero, zero) if found is None else found.reshape(centre.shape) + centre
         if coded.size and (int(coded.min()) < -zero or int(coded.max()) > zero):
             raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")
         rectangle = half.to_rectangle(coded)
@@ -65,8 +112,16 @@ def code_tile(
         plane[0, :, : half.rows, : half.width] = torch.from_numpy(rectangle).to(device)
         return plane
 
-    prior((1, *sizes[0]), quality, code, stages=len(coders))
-    return done[: len(coders)]
+    prior((1, *sizes[0]), quality, code, slices=places[-1].slice + 1 if places else 0)
+    return done
+
+
+def _offsets(given: NDArray[Any], centre: NDArray[np.int32], zero: int) -> Numbers:
+    """Tokens, or centred real numbers, (groups, n) -> how far they are from the centre, (groups * n,)."""
+    if given.dtype == np.int16:
+        return (given.astype(np.int32) - zero - centre).ravel()
+    # PyTorch widens half floats several times as fast as NumPy
+    return (torch.from_numpy(given).float().numpy() - centre.astype(np.float32)).ravel()
 
 
 class _CheckerboardHalf:
@@ -82,6 +137,7 @@ class _CheckerboardHalf:
         if columns % 2:
             y, x = np.indices((rows, self.width))
             self._full = np.flatnonzero(2 * x + (y + parity) % 2 < columns)
+        self.count = rows * self.width if self._full is None else len(self._full)
 
     def of_plane(self, plane: Tensor) -> NDArray[np.int32]:
         """A `checkerboard_half` (C, h, w / 2) of the padded tile -> (C, n)."""

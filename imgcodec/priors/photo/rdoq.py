@@ -6,11 +6,15 @@ and returns what it wrote. To the decoder it makes no difference.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers, RangeEncoder
+from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, Int32s, Numbers
+
+FEWEST_BITS = 4.0
+"""What a token that is not zero costs at least where nearly all are."""
 
 
 def slice_weight(first: int, groups: int, total: int) -> float:
@@ -25,30 +29,32 @@ def slice_weight(first: int, groups: int, total: int) -> float:
 
 
 class RDOQuantizer:
-    """Quantizes values as it would be cheapest to write them, and writes nothing. It is called twice per slice: for
-    anchors, for non-anchors."""
+    """Quantizes values as it would be cheapest to write them. It is called for anchors and for non-anchors of each
+    slice."""
 
-    def __init__(self, tables: FrequencyTables, slices: Sequence[int], distortion_weight: NDArray[np.float32]) -> None:
+    def __init__(
+        self, tables: FrequencyTables, slices: Sequence[int], distortion_weight: NDArray[np.float32], shares: int = 1
+    ) -> None:
         """slices: groups of each slice of the stage. distortion_weight: (rows, columns), a factor on the squared error
-        at each position."""
+        at each position. shares: calls for the anchors of a slice, and for its non-anchors."""
         self._tables = tables
         parity = np.indices(distortion_weight.shape).sum(0) % 2
         self._distortion_weights = [distortion_weight[parity == p] for p in (0, 1)]
         self._costs = -np.log2((tables.weights.astype(np.float32) + 1) / TOTAL)
-        self._calls = self._weights_of_calls(slices)
+        self._calls = self._weights_of_calls(slices, shares)
 
-    def _weights_of_calls(self, slices: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+    def _weights_of_calls(self, slices: Sequence[int], shares: int) -> Iterator[NDArray[np.float32]]:
         """For each call, in order, the weights of the positions that it codes."""
         first = 0
         for groups in slices:
             weight = slice_weight(first, groups, sum(slices))
-            yield from (weight * positions for positions in self._distortion_weights)
+            for positions in self._distortion_weights:
+                yield from repeat(weight * positions, shares)
             first += groups
 
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
+    def quantize(self, values: Numbers, table: NDArray[np.integer]) -> Int32s:
         """Chooses, for each real value, the nearest integer or the next one towards 0, where the probability is higher:
-        whichever costs less. Returns what it chose."""
-        assert values is not None
+        whichever costs less."""
         nearest = np.rint(values).astype(np.int32)
         chosen = nearest.copy()
         (nonzero,) = np.nonzero(nearest)
@@ -68,23 +74,23 @@ class RDOQuantizer:
         return self._costs[table, symbol]
 
 
-class Rounder:
-    """Quantizes values to the nearest integer, and writes nothing."""
+def may_be_worth(
+    values: NDArray[np.floating], slices: Sequence[int], distortion_weight: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Which real values (groups, rows, columns) of a stage could become tokens other than zero: those whose error would
+    be worth more than FEWEST_BITS. Where no value of a slice and of all slices behind it is worth that, they are left
+    zero, and the prior is not asked."""
+    worth = np.empty(values.shape, bool)
+    first = 0
+    for groups in slices:
+        weight = slice_weight(first, groups, sum(slices)) * distortion_weight
+        # an error of |v| instead of |v| - 1 is worth weight * (2 |v| - 1) bits
+        least = 0.5 + FEWEST_BITS / (2 * weight)
+        np.greater(np.abs(values[first : first + groups]), least, out=worth[first : first + groups])
+        first += groups
+    return worth
 
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """What was rounded."""
-        assert values is not None
-        return np.rint(values).astype(np.int32)
 
-
-class RDOQEncoder(RangeEncoder):
-    """A range encoder that writes what an `RDOQuantizer` chooses."""
-
-    def __init__(self, tables: FrequencyTables, slices: Sequence[int], distortion_weight: NDArray[np.float32]) -> None:
-        """As for `RDOQuantizer`."""
-        super().__init__(tables)
-        self._quantizer = RDOQuantizer(tables, slices, distortion_weight)
-
-    def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s:
-        """Writes what is chosen for real values, and returns it."""
-        return super().code(self._quantizer.code(values, table), table)
+def round_values(values: Numbers, table: NDArray[np.integer]) -> Int32s:
+    """The nearest integers, whatever they cost."""
+    return np.rint(values).astype(np.int32)

@@ -21,6 +21,7 @@ returns the true tokens and keeps the parameters for its loss, the encoder write
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -129,9 +130,10 @@ class Stage(nn.Module):
         # tokens of the first slice are large at high qualities, so they are embedded from two planes (TokenCurve)
         self.heads = nn.ModuleList(Head(config, g, 2 if i == 0 else 1) for i, g in enumerate(slices))
 
-    def forward(self, x: Tensor, level: Tensor, inside: Tensor, code: SliceCoder) -> Tensor:
+    def forward(self, x: Tensor, level: Tensor, inside: Tensor, code: SliceCoder, slices: int | None = None) -> Tensor:
+        """slices: how many there are; None for all of the stage."""
         x, first = x + self.start(level), 0
-        for block, head in self.slices():
+        for block, head in islice(self.slices(), slices):
             x = block(x, inside)
             start, groups = first, head.groups
             x = x + head(x, level, lambda p, parity, s=start, g=groups: code(self.index, s, g, p, parity))
@@ -158,13 +160,16 @@ class PhotoPrior(nn.Module):
         self.spread = Linear(64, config.width)  # from few channels per position to those of the state
         self.fine = Stage(config, 1)
 
-    def forward(self, size: tuple[int, int, int], level: Tensor, code: SliceCoder, stages: int = 2) -> None:
+    def forward(self, size: tuple[int, int, int], level: Tensor, code: SliceCoder, slices: int | None = None) -> None:
         """Calls `code` for every slice and parity, in coding order.
 
         size: (batch, rows, columns) of stage 0. level: in exact arithmetic the quality of the whole batch, an integer
-        in units of 1/256, plus TUNE_UNITS per tune; in training (batch,) fractional levels. stages: 1 stops before
-        stage 1 is predicted. Planes are padded up to whole windows; `code` sees the padded ones.
+        in units of 1/256, plus TUNE_UNITS per tune; in training (batch,) fractional levels. slices: how many of both
+        stages are coded, the first ones; None for all. Nothing is computed for those behind them. Planes are padded up
+        to whole windows; `code` sees the padded ones.
         """
+        coarse, fine = map(len, self.config.slices)
+        slices = coarse + fine if slices is None else slices
         batch, height, width = size
         window = self.config.windows[0]
         height0, width0 = -height % window + height, -width % window + width
@@ -173,10 +178,10 @@ class PhotoPrior(nn.Module):
         inside = torch.zeros(height0, width0, dtype=weight.dtype, device=device)
         inside[:height, :width] = 1
         x = torch.zeros(batch, self.config.width, height0, width0, dtype=weight.dtype, device=device)
-        x = self.coarse(x.to(memory_format=torch.channels_last), level, inside, code)
-        if stages == 1:
+        x = self.coarse(x.to(memory_format=torch.channels_last), level, inside, code, min(slices, coarse))
+        if slices <= coarse:
             return
         x = self.between(x, inside)
         x = self.spread(F.pixel_shuffle(self.upsample(x), UPSAMPLING).contiguous(memory_format=torch.channels_last))
         inside = inside.repeat_interleave(UPSAMPLING, 0).repeat_interleave(UPSAMPLING, 1)
-        self.fine(x, level, inside, code)
+        self.fine(x, level, inside, code, slices - coarse)

@@ -1,19 +1,30 @@
 """The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen by rate and distortion."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
-from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.entropy import Int32s, Numbers
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import MAX_CALLS, QUALITY_UNIT, ColourMode, Header, Profile, Rectangle, Tune
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
 from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
-from imgcodec.priors.photo.coding import Coder, code_tile
-from imgcodec.priors.photo.rdoq import RDOQEncoder, RDOQuantizer, Rounder
+from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
+from imgcodec.priors.photo.rdoq import RDOQuantizer, may_be_worth, round_values
+from imgcodec.priors.photo.streams import (
+    PART_BYTES,
+    Call,
+    CallReader,
+    CallRecorder,
+    Quantizer,
+    write_parts,
+)
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.model import PhotoModel
@@ -26,7 +37,17 @@ TILE_SIZE = 1024
 
 DEFAULT_QUALITY = 50.0
 
-AnyCoder = TypeVar("AnyCoder", bound=Coder)
+SHARES = {1: 1, 2: 3}
+"""By version of the format, the calls for the anchors of a slice, and for its non-anchors."""
+
+SMALL_FILE = 20_000
+"""Bytes of tokens. In a smaller file stage 1 of a tile is one section."""
+
+MOST_SECTIONS = DEFAULT_LIMITS.sections // 2
+"""Of tokens. A picture that could get more if its tiles were divided is so large that none is."""
+
+Recorded = tuple[int, list[Call]]
+"""The number of a tile, and its calls."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,10 @@ class PhotoCodec:
     def has_qualities(self) -> bool:
         return True
 
+    def call_places(self, header: Header) -> tuple[CallPlace, ...]:
+        """The calls of a tile that has all of them, in files of the header's version."""
+        return call_places(self.prior.config.slices, SHARES[header.version])
+
     @property
     def name(self) -> str:
         return self.photo.name
@@ -96,7 +121,7 @@ class PhotoCodec:
             width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth,
             profile=Profile.PHOTO, tune=self.tunes[-1] if tune is None else tune, quality=round(quality * QUALITY_UNIT),
             tile_size=TILE_SIZE if max(size) > TILE_SIZE else 0,
-            stage_count=len(STRIDES), codebook_id=self.id,
+            stage_count=len(STRIDES), codebook_id=self.id, first_calls=self._first_calls,
         )  # fmt: skip
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
@@ -106,26 +131,26 @@ class PhotoCodec:
     def encode(
         self, header: Header, analysis: Iterable[Piece], pixels: NDArray[np.uint8], effort: int
     ) -> tuple[Tokens, list[Section]]:
-        """The tokens of stage 1 are chosen while they are written, by rate and distortion. With more effort they are
-        chosen first, then improved by gradients (`imgcodec.profiles.photo.refine`), then written."""
+        """The tokens of stage 1 are chosen while they are coded, by rate and distortion. With more effort they are
+        then improved by gradients (`imgcodec.profiles.photo.refine`), and coded again."""
         values, distortion_weight = self._latent(header, analysis)
+        chosen = self._empty_tokens(header)
+        recorded = self._choose(chosen, values, distortion_weight)
         if effort > 1:
             from imgcodec.profiles.photo.refine import refine
 
-            tokens = refine(self.photo, self._choose(header, values, distortion_weight), pixels, values[1], effort)
+            for _ in recorded:
+                pass
+            tokens = refine(self.photo, chosen, pixels, values[1], effort)
             return tokens, self.write(tokens)
-        tables, slices = self.photo.tables, self.photo.prior.config.slices
-
-        def coder(stage: int, region: tuple[slice, slice]) -> RangeEncoder:
-            # stage 0 is rounded already: stage 1 is its residual
-            return RDOQEncoder(tables, slices[stage], distortion_weight[region]) if stage else RangeEncoder(tables)
-
-        tokens, coders = self._code(header, values, coder)
-        return tokens, _sections(coders)
+        return chosen, self._sections(header, recorded)
 
     def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
         """The tokens that `encode` writes with an effort of 1."""
-        return self._choose(header, *self._latent(header, analysis))
+        tokens = self._empty_tokens(header)
+        for _ in self._choose(tokens, *self._latent(header, analysis)):
+            pass
+        return tokens
 
     def _latent(
         self, header: Header, analysis: Iterable[Piece]
@@ -138,14 +163,21 @@ class PhotoCodec:
             )
 
     def _choose(
-        self, header: Header, values: list[NDArray[np.float16]], distortion_weight: NDArray[np.float32]
-    ) -> Tokens:
-        tables, slices = self.photo.tables, self.photo.prior.config.slices
-
-        def coder(stage: int, region: tuple[slice, slice]) -> RDOQuantizer | Rounder:
-            return RDOQuantizer(tables, slices[stage], distortion_weight[region]) if stage else Rounder()
-
-        return self._code(header, values, coder)[0]
+        self, tokens: Tokens, values: list[NDArray[np.float16]], distortion_weight: NDArray[np.float32]
+    ) -> Iterator[Recorded]:
+        """Chooses tokens for real values, tile by tile, and puts them into `tokens`."""
+        tables, slices = self.photo.tables, self.photo.prior.config.slices[1]
+        for index, places in self._tiles(tokens.header):
+            y, x = places[1]
+            # stage 0 is rounded already: stage 1 is its residual
+            rdoq = RDOQuantizer(tables, slices, distortion_weight[y, x], SHARES[tokens.header.version])
+            quantizers = [rdoq.quantize if call.stage else round_values for call in self.call_places(tokens.header)]
+            tile = _in(values, places)
+            worth = [np.abs(tile[0]) > 0.5, may_be_worth(tile[1], slices, distortion_weight[y, x])]
+            done, calls = self._code(tokens.header, tile, quantizers, worth)
+            for stage, (rows, columns), part in zip(tokens.stages, places, done, strict=True):
+                stage[:, rows, columns] = part
+            yield index, calls
 
     def check(self, tokens: Tokens) -> None:
         """See `TokenCodec`."""
@@ -156,29 +188,59 @@ class PhotoCodec:
 
     def write(self, tokens: Tokens) -> list[Section]:
         """The sections of these tokens, unchanged."""
+        return self._sections(tokens.header, self.record(tokens))
+
+    def record(self, tokens: Tokens) -> Iterator[Recorded]:
+        """The calls of these tokens, tile by tile."""
         stages = [s.astype(np.int16, copy=False) for s in tokens.stages]
-        return _sections(self._code(tokens.header, stages, lambda *_: RangeEncoder(self.photo.tables))[1])
+        for index, places in self._tiles(tokens.header):
+            tile = _in(stages, places)
+            yield index, self._code(tokens.header, tile, repeat(_unchanged), [t != self._zero for t in tile])[1]
 
     def _code(
-        self, header: Header, stages: Stages, coder: Callable[[int, tuple[slice, slice]], AnyCoder]
-    ) -> tuple[Tokens, list[list[AnyCoder]]]:
-        """Tokens, or real numbers for coders that round them, -> tokens, and the coders of each tile's stages.
+        self, header: Header, tile: Stages, quantizers: Iterable[Quantizer], is_used: Sequence[NDArray[np.bool_]]
+    ) -> tuple[Stages, list[Call]]:
+        """The tokens of a tile, or real numbers of which they are made, -> the tokens, and their calls up to the last
+        that is not all zeros; in version 1 a tile has all calls. is_used: which tokens may not be zero."""
+        places = self.call_places(header)
+        recorder, sizes, quality = CallRecorder(quantizers), [t.shape[1:] for t in tile], prior_quality(header)
+        in_use = places[: calls_in_use(places, is_used)] if header.version > 1 else places
+        with exact_arithmetic():
+            done = code_tile(self.prior, recorder, sizes, quality, tile, self._zero, in_use)
+        count = calls_in_use(in_use, [t != self._zero for t in done]) if header.version > 1 else len(places)
+        return done, recorder.calls[:count]
 
-        coder: makes the encoder of a stage for the rows and columns of a tile in it.
-        """
-        coded, all_coders = [np.empty(s.shape, np.int16) for s in stages], []
+    def _sections(self, header: Header, recorded: Iterable[Recorded]) -> list[Section]:
+        """The sections of tiles. Large tiles get several for stage 1, unless the whole picture is small: then these are
+        made one again."""
+        places = self.call_places(header)
+        if header.version == 1:
+            coarse_calls = sum(place.stage == 0 for place in places)
+            return [
+                Section(SectionType.TOKENS, stage, tile, part.data)
+                for tile, calls in recorded
+                for stage, part in enumerate(self._parts(calls, coarse_calls, math.inf))
+            ]
+        is_divided = header.tile_count * len(places) <= MOST_SECTIONS
+        parts: dict[int, list[Part]] = {}
+        divided: list[Recorded] = []  # a few at most: each has PART_BYTES, and they are needed up to SMALL_FILE alone
+        size = 0
+        for tile, calls in recorded:
+            parts[tile] = self._parts(calls, header.first_calls, PART_BYTES if is_divided else math.inf)
+            size += sum(len(part.data) for part in parts[tile])
+            divided = [*divided, (tile, calls)] if size < SMALL_FILE and len(parts[tile]) > 2 else divided
+            divided = divided if size < SMALL_FILE else []
+        for tile, calls in divided:
+            parts[tile] = self._parts(calls, header.first_calls, math.inf)
+        return [token_section(tile, part, of_tile[-1].end) for tile, of_tile in parts.items() for part in of_tile]
+
+    def _parts(self, calls: list[Call], first_calls: int, part_bytes: float) -> list[Part]:
+        return write_parts(self.photo.tables, calls, first_calls, part_bytes)
+
+    def _tiles(self, header: Header) -> Iterator[tuple[int, Places]]:
+        """The tiles, with the rows and columns of each stage's tokens."""
         for index in range(header.tile_count):
-            places = _places(header.tile_rectangle(index))
-            coders = [coder(stage, place) for stage, place in enumerate(places)]
-            tile = [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
-            with exact_arithmetic():
-                done = code_tile(
-                    self.photo.prior, coders, [t.shape[1:] for t in tile], prior_quality(header), tile, self._zero
-                )
-            for stage, (y, x), tokens in zip(coded, places, done, strict=True):
-                stage[:, y, x] = tokens
-            all_coders.append(coders)
-        return Tokens(header, coded), all_coders
+            yield index, _places(header.tile_rectangle(index))
 
     def empty(self, header: Header) -> Stages:
         """Zero codewords in every position: they decode to flat gray."""
@@ -186,16 +248,28 @@ class PhotoCodec:
         groups = self.photo.tokenizer.config.channels
         return [np.full((g, y.stop, x.stop), self._zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
 
-    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
         """One tile after the other, on its own."""
-        for index, streams in zip(tiles, data, strict=True):
-            coders = [RangeDecoder(self.photo.tables, stream) for stream in streams]
+        for index, found in zip(tiles, data, strict=True):
+            calls, parts = self._calls_of(header, found)
+            reader = CallReader(self.photo.tables, parts)
             places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
             with exact_arithmetic():
-                tile = code_tile(self.photo.prior, coders, sizes, prior_quality(header), None, self._zero)
-            for stage, (y, x), tokens in zip(stages, places, tile, strict=False):
+                tile = code_tile(self.prior, reader, sizes, prior_quality(header), None, self._zero, calls)
+            for stage, (y, x), tokens in zip(stages, places, tile, strict=True):
                 stage[:, y, x] = tokens
+
+    def _calls_of(self, header: Header, found: TileTokens) -> tuple[Sequence[CallPlace], Sequence[Part]]:
+        """The calls that a tile has, and its parts as streams of calls. In version 1 parts are stages. Raises
+        InvalidFileError for more calls than this model makes."""
+        places = self.call_places(header)
+        if header.version == 1:
+            ends = (0, sum(place.stage == 0 for place in places), len(places))
+            return places, [Part(ends[part.first], ends[part.end], part.data) for part in found.parts]
+        if found.total is None or found.total > len(places):
+            raise InvalidFileError(f"The file has a tile of over {len(places)} calls, which its model does not make.")
+        return places[: found.total], found.parts
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """With the synthesis of the header's tune; `scale` is 1."""
@@ -210,17 +284,17 @@ class PhotoCodec:
         raise UsageError(f"The model {self.name} does not generate pictures.")
 
     @property
+    def _first_calls(self) -> int:
+        """The calls of stage 0 in version 2, as a header says them; 0 where a tile has more calls than it can say."""
+        places = call_places(self.prior.config.slices, SHARES[2])
+        return sum(place.stage == 0 for place in places) if len(places) <= MAX_CALLS else 0
+
+    def _empty_tokens(self, header: Header) -> Tokens:
+        return Tokens(header, self.empty(header))
+
+    @property
     def _zero(self) -> int:
         return self.photo.tokenizer.config.codes // 2
-
-
-def _sections(coders: list[list[RangeEncoder]]) -> list[Section]:
-    """The sections of the encoders of each tile's stages."""
-    return [
-        Section(SectionType.TOKENS, stage, tile, encoder.finish())
-        for tile, encoders in enumerate(coders)
-        for stage, encoder in enumerate(encoders)
-    ]
 
 
 def prior_quality(header: Header) -> int:
@@ -230,3 +304,12 @@ def prior_quality(header: Header) -> int:
 
 def _places(tile: Rectangle) -> Places:
     return stage_places(tile, STRIDES)
+
+
+def _in(stages: Stages, places: Places) -> Stages:
+    """The part of each stage that lies in these rows and columns."""
+    return [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
+
+
+def _unchanged(values: Numbers, table: NDArray[np.integer]) -> Int32s:
+    return values.astype(np.int32, copy=False)

@@ -14,6 +14,7 @@ from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Rectangle, Tune
 from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.raster.coding import code_tiles
 from imgcodec.priors.raster.sampling import sample
@@ -140,13 +141,13 @@ class RasterCodec:
         whole = self._places(Rectangle(0, 0, header.width, header.height))
         return [np.full((1, y.stop, x.stop), code, np.int32) for (y, x), code in zip(whole, self._gray, strict=True)]
 
-    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
         """In batches of tiles of equal size."""
-        streams = dict(zip(tiles, data, strict=True))
+        found_parts = {tile: found.parts for tile, found in zip(tiles, data, strict=True)}
         for batch in _batches(header, tiles):
             places = [self._places(header.tile_rectangle(t)) for t in batch]
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places[0]]
-            coders = [[RangeDecoder(None, stream) for stream in streams[t]] for t in batch]
+            coders = [[RangeDecoder(None, part.data) for part in found_parts[t]] for t in batch]
             with exact_arithmetic():
                 found = code_tiles(self.raster.prior, coders, sizes, None, self.raster.tokenizer.codebook_size)
             for number, at in enumerate(places):

@@ -11,6 +11,7 @@ from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES, ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.pictures.square import as_square, resized
 from imgcodec.priors.channel import LEVELS, ZERO, ChannelPrior
 from imgcodec.priors.integer.exact import exact_arithmetic
@@ -19,7 +20,7 @@ from imgcodec.profiles.semantic.layout import LAYOUT
 from imgcodec.profiles.semantic.model import SemanticModel
 from imgcodec.tokenizers.clip import ClipEncoder, parse_features
 from imgcodec.tokenizers.semantic import SemanticTokenizer
-from imgcodec.tokens import SamplingOptions, Stages, TokenCodec, Tokens, check_model, check_shapes
+from imgcodec.tokens import SamplingOptions, Stages, TokenCodec, Tokens, check_model, check_profile, check_shapes
 
 BATCH = 16
 """Pictures that are encoded at once."""
@@ -126,10 +127,10 @@ class SemanticCodec:
         """The mean of all vectors."""
         return [np.full((self.dim, 1, 1), ZERO, np.int16)]
 
-    def read(self, header: Header, tiles: Sequence[int], data: Sequence[Sequence[bytes]], stages: Stages) -> None:
-        for streams in data:
-            for stream in streams:
-                stages[0][:] = self.prior.read(stream)[:, None, None]
+    def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
+        for tile in data:
+            for part in tile.parts:
+                stages[0][:] = self.prior.read(part.data)[:, None, None]
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """The picture is drawn as a square of the decoder's side, and stretched to its size by a bicubic filter."""
@@ -198,7 +199,8 @@ class SemanticCodec:
         another model."""
         if file.header.profile == Profile.SEMANTIC:
             check_model(self, file.header)
-            return self.prior.read(file.tokens()[0])
+            check_profile(self, file.header)
+            return self.prior.read(_stream(file))
         data = next((s.data for s in file.sections if s.type == SectionType.FEATURES), None)
         if data is None:
             raise InvalidFileError("The file has no features; compress --with-features puts them there.")
@@ -207,6 +209,11 @@ class SemanticCodec:
                 f"The features were made with model {data[:CODEBOOK_ID_BYTES].hex()}, not with {self.name}."
             )
         return self.prior.read(data[CODEBOOK_ID_BYTES:])
+
+
+def _stream(file: Container) -> bytes:
+    """The bytes of the vector in a file of this profile."""
+    return next(section.data for section in file.sections if section.type == SectionType.TOKENS)
 
 
 def as_semantic(codec: TokenCodec, what: str) -> SemanticCodec:

@@ -70,7 +70,9 @@ def random_tokens(size: tuple[int, int, int], seed: int) -> list[Tensor]:
 Step = tuple[int, int, int]  # stage, first group, parity
 
 
-def parameters(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int, stages: int = 2) -> dict[Step, Tensor]:
+def parameters(
+    prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int, slices: int | None = None
+) -> dict[Step, Tensor]:
     """The parameters of each step when the tokens are these, in the order of the steps."""
     seen: dict[Step, Tensor] = {}
 
@@ -79,7 +81,7 @@ def parameters(prior: PhotoPrior, tokens: list[Tensor], level: Tensor | int, sta
         return checkerboard_half(tokens[stage][:, first : first + groups], parity)
 
     batch, _, height, width = tokens[0].shape
-    prior((batch, height, width), level, code, stages)
+    prior((batch, height, width), level, code, slices)
     return seen
 
 

@@ -58,8 +58,7 @@ def test_tiles_know_nothing_of_each_other(tiny_model, tiny_codec):
     for stage in tokens.stages:
         stage[:, :, stage.shape[2] // 2] = 255  # in the middle of the middle tile
     after = container.read(tiny_model.write_tokens(tokens)).tokens()
-    changed = [index for index in range(6) if before[index] != after[index]]
-    assert changed == [1, 4]
+    assert [index for index in range(3) if before[index] != after[index]] == [1]
 
 
 def test_tokens_that_do_not_fit_their_header(tiny_model, tiny_codec):

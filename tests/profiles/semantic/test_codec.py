@@ -1,6 +1,7 @@
 """Semantic models at work: small files, pictures that depend on the seed, features in files of other profiles."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,6 +174,12 @@ def test_features_ride_in_photo_files(codec, tiny_codec, with_section):
         decode_picture(tiny_codec, file).pixels, decode_picture(tiny_codec, container.read(plain)).pixels
     )
     assert imgcodec.info(data).sections[-2].name == "features"
+
+
+def test_files_of_the_profile_without_tokens_have_no_features(codec):
+    header = replace(codec.header((9, 9), None, None), stage_count=0)
+    with pytest.raises(InvalidFileError, match="0 stages"):
+        codec.read_features(container.read(container.write(header, [])))
 
 
 def test_files_without_features_and_with_those_of_others_are_told_apart(codec, tiny_codec, with_section):
