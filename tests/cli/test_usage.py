@@ -92,7 +92,7 @@ MISTAKES = [
     ("decompress half.nic", 3, "half.nic: The file "),
     ("info empty", 3, "empty: The file is empty."),
     ("compress empty", 3, "empty is empty."),
-    ("compress pictures -o x", 1, "pictures holds no files."),
+    ("compress pictures", 2, "A folder is compressed to another one: name it with -o."),
     ("decompress pictures", 3, "pictures is a directory, not a file."),
     ("tokenize photo a.png -o out", 1, "a.png is not a folder."),
     ("data pack a.png -o out", 1, "a.png is not a folder."),
