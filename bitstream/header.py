@@ -33,8 +33,8 @@ PHOTO_STAGES = 2  # which a header of version 2 does not say
 
 
 class Profile(IntEnum):
-    """How tokens are laid out in a file, a number of 4 bits; the codebook id says whose they are. SEMANTIC is reserved
-    and not implemented yet, 8 is reserved, too (see `docs/format.md`)."""
+    """How tokens are laid out in a file, a number of 4 bits; the codebook id says whose they are. 8 is reserved (see
+    `docs/format.md`)."""
 
     PHOTO = 1
     SEMANTIC = 3

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.header import CODEBOOK_ID_BYTES, Header
 from imgcodec.bitstream.limits import Limits
 from imgcodec.bitstream.payload import (
     pack_alpha,
@@ -26,9 +26,11 @@ from imgcodec.bitstream.payload import (
 # A reader that does not know a type below this one must refuse the file; from here on it skips the section.
 FIRST_OPTIONAL_TYPE = 128
 
+LARGEST_FEATURES = 2**14  # bytes: a vector of 4096 numbers takes no more
+
 
 class SectionType(IntEnum):
-    """The content of a section. Type 3 is reserved for feature vectors (see `docs/format.md`)."""
+    """The content of a section. Type 3 was reserved for what FEATURES became, and stays free."""
 
     END = 0
     TOKENS = 1
@@ -37,6 +39,7 @@ class SectionType(IntEnum):
     EXIF = 129
     XMP = 130
     DENSITY = 131
+    FEATURES = 132
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,20 @@ def _limit_density(data: bytes, _header: Header, _limits: Limits) -> None:
     """There is none: it is not compressed."""
 
 
+def _pack_features(value: bytes) -> bytes:
+    return value
+
+
+def _unpack_features(data: bytes, _: Header) -> bytes:
+    if not CODEBOOK_ID_BYTES <= len(data) <= LARGEST_FEATURES:
+        raise InvalidFileError("The features section does not have the size of one.")
+    return data
+
+
+def _limit_features(data: bytes, header: Header, _: Limits) -> None:
+    _unpack_features(data, header)
+
+
 # In the order of writing.
 PICTURE_SECTIONS = {
     SectionType.ICC: PictureSection("icc", pack_bytes, _unpack_bytes, _limit_metadata, is_needed=True, is_first=True),
@@ -100,6 +117,7 @@ PICTURE_SECTIONS = {
     SectionType.EXIF: PictureSection("exif", pack_bytes, _unpack_bytes, _limit_metadata),
     SectionType.XMP: PictureSection("xmp", pack_bytes, _unpack_bytes, _limit_metadata),
     SectionType.DENSITY: PictureSection("density", pack_density, _unpack_density, _limit_density),
+    SectionType.FEATURES: PictureSection("features", _pack_features, _unpack_features, _limit_features),
 }
 
 # Sections whose bytes in the file count together, up to `Limits.metadata_bytes`.

@@ -19,7 +19,21 @@ import typer
 
 import imgcodec
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli import bench, compress, data, decompress, generate, info, memory, models, tokenize, train, verify
+from imgcodec.cli import (
+    bench,
+    compress,
+    data,
+    decompress,
+    evaluate,
+    generate,
+    info,
+    memory,
+    models,
+    search,
+    tokenize,
+    train,
+    verify,
+)
 from imgcodec.cli.options import say, sentence
 from imgcodec.waiting import wait_passively
 
@@ -185,5 +199,7 @@ for function in (compress.compress, decompress.decompress, info.info, verify.ver
     app.command()(guarded(function))
 app.command()(guarded(tokenize.tokenize))
 app.command()(guarded(generate.generate))
+app.command()(guarded(search.search))
+app.command("eval")(guarded(evaluate.evaluate))
 group("data", "Get photographs, and pack them into shards.", data.picsum, data.pack)
 group("models", "The models that are installed.", models.list_models, models.show, models.verify)

@@ -1,11 +1,15 @@
 """`imgcodec decompress`: a .nic file to an image file."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.cli.options import (
     Device,
@@ -14,6 +18,7 @@ from imgcodec.cli.options import (
     MaxPixels,
     Strip,
     codec_for,
+    counting,
     picture_beside,
     read_nic,
     say,
@@ -44,14 +49,30 @@ def decompress(
     scale: Annotated[
         int, typer.Option(metavar="1|2|4", help="Times the size, for models that can.", show_default=False)
     ] = 1,
+    steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Draw in so many steps. Default: 50; models of the profile semantic."),
+    ] = None,
+    eta: Annotated[float | None, typer.Option(help="0 draws without new noise, 1 with as much as DDPM.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="How much more the features count than in training.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Another one draws another picture.")] = None,
+    size: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Draw at this size, a multiple of 64, of the longer side.")
+    ] = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix."""
     from imgcodec.pictures import io, sections
+    from imgcodec.profiles import PROFILES
     from imgcodec.profiles.decodable import read_decodable, salvage_decodable
+    from imgcodec.profiles.semantic.drawing import Drawing, at_size
     from imgcodec.storage import files
 
     lenient = allow_damaged or allow_partial
+    how = {"steps": steps, "eta": eta, "guidance": guidance, "seed": seed, "size": size}
+    asked: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
+    if lenient and size is not None:
+        raise UsageError("What is left of a file is shown at its own size.")
     if scale not in SCALES:
         raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
     if lenient and scale != 1:
@@ -68,16 +89,31 @@ def decompress(
     salvage = read_nic(source, limits, lambda data: salvage_decodable(data, max_pixels)) if lenient else None
     file = salvage.file if salvage else read_nic(source, limits, lambda data: read_decodable(data, max_pixels))
 
-    with working(f"Decompressing {Path(source).name}"):
+    is_drawn = file.header.profile == Profile.SEMANTIC
+    if asked and not is_drawn:
+        raise UsageError(f"--{next(iter(asked))} is for files of the profile semantic, whose pictures are drawn.")
+    drawing = Drawing(**asked)
+    if drawing.size is not None:
+        file = at_size(file, drawing.size)
+    name = Path(source).name
+    progress: AbstractContextManager[Callable[[], None] | None]
+    progress = counting(f"Drawing {name}", drawing.steps) if is_drawn else working(f"Decompressing {name}")
+    with progress as advance:
         from imgcodec.codec import decode_picture, recover_picture
 
         codec = codec_for(file.header, model, device)
+        if advance is not None:
+            from imgcodec.profiles.semantic.codec import with_drawing
+
+            codec = with_drawing(codec, replace(drawing, progress=advance))
         found = recover_picture(codec, salvage) if salvage else None
         if found and found.is_damaged and not allow_damaged:
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
         picture = found.picture if found else decode_picture(codec, file, scale, max_pixels)
         encoded, notes = io.encode(sections.strip(picture) if strip else picture, format)
     files.write(target, encoded, force)
+    if note := PROFILES[file.header.profile].note:
+        say(f"{source}: {note}.")
     for note in found.notes if found else []:
         say(f"{source}: {note}.")
     for note in notes:

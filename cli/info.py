@@ -22,11 +22,14 @@ def info(
     """Show every field of the header, and every section with its bytes, share and bits per pixel."""
     from imgcodec.bitstream import container
     from imgcodec.file_info import describe
+    from imgcodec.profiles import PROFILES
     from imgcodec.profiles.decodable import check_decodable
 
     limits = Limits(pixels=max_pixels)
     file = read_nic(source, limits, lambda data: container.read(data, limits))
     report = as_table(describe(file))
+    if note := PROFILES[file.header.profile].note:
+        report["note"] = note
     if tokens:
         check_decodable(file, limits)
         decoder = codec_for(file.header, model, "cpu")
@@ -93,6 +96,8 @@ def lines(report: dict[str, object]) -> list[str]:
         if value is not None and name not in costs
     ]
     text.append(f"{'model':14}{report['model'] or 'not installed'}")
+    if "note" in report:
+        text.append(f"{'note':14}{report['note']}")
     if "tokens_sha256" in report:
         text.append(f"{'tokens sha256':14}{report['tokens_sha256']}")
     rows = [{"type": "header", **header}, *sections, {"type": "file", **report}]

@@ -63,6 +63,12 @@ FileModel = Annotated[
     str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
 ]
 
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="open_clip:MODEL/FILE", help="Where the weights of a model's CLIP features are.", show_default=False
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed.")]
 Split = Annotated[
     str | None,

@@ -76,8 +76,7 @@ def info(data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> FileInfo
 def describe(file: Container) -> FileInfo:
     """The facts of a file that is read already."""
     header = file.header
-    profile = PROFILES.get(header.profile)
-    has_qualities = profile is not None and profile.has_qualities  # else there are zeros in these fields
+    has_qualities = PROFILES[header.profile].has_qualities  # else there are zeros in these fields
     has_alpha = any(section.type == SectionType.ALPHA for section in file.sections)
     try:
         model = find_model_by_id(header.codebook_id).stem

@@ -36,6 +36,14 @@ def tiny_codec():
     return load_codec(Path(__file__).parent / "golden" / "tiny.safetensors")
 
 
+@pytest.fixture(scope="session")
+def semantic_path(tmp_path_factory):
+    """The path of a small semantic model that no training has seen."""
+    from small_semantic import save_small_model
+
+    return save_small_model(tmp_path_factory.mktemp("semantic") / "small.safetensors")
+
+
 @pytest.fixture
 def contents():
     """Tensors and metadata of the tiny model, free to be changed."""

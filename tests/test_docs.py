@@ -43,6 +43,8 @@ def prepared(tmp_path_factory):
     for name in ("open-0.tar", "open-1.tar"):
         (folder / name).touch()
     shutil.copytree(ROOT / "recipes", folder / "recipes")
+    shutil.copy(GOLDEN / "semantic.safetensors", folder)
+    shutil.copy(GOLDEN / "semantic-odd-size.nic", folder / "a.nic")
     for name in ("mine", "photo"):
         (folder / "runs" / name).mkdir(parents=True)
         shutil.copy(GOLDEN / "tiny.safetensors", folder / "runs" / name / "photo.safetensors")
@@ -86,12 +88,14 @@ def test_commands_of_the_pages(folder, monkeypatch, line):
         case "decompress":
             remove(folder, "*.nic.png")
         case "verify":
-            for name in ("hurt", "half", "picture"):  # of a model that is not installed
+            for name in ("hurt", "half", "picture", "a"):  # of models that are not installed
                 remove(folder, f"{name}.nic")
             words = [name for word in words for name in (sorted(glob.glob(word)) if "*" in word else [word])]
         case "train":
             shutil.rmtree(folder / "runs")
             monkeypatch.setattr("imgcodec.training.recipe.train", lambda *_: Path("trained.safetensors"))
+        case "search":
+            assert invoke("compress", "pictures", "-o", "store", "--model", "semantic.safetensors")[0] == 0
         case "bench":
             monkeypatch.setattr("imgcodec.evaluation.bench._TRIES", 1)
     if "--scale" in words:

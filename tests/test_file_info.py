@@ -56,7 +56,7 @@ def test_a_section_of_tomorrow_has_its_number_for_a_name():
     assert found.sections[3].data_bytes == len(b"of tomorrow")
 
 
-def test_a_file_of_a_model_that_is_not_installed_and_of_a_profile_that_is_not_known():
+def test_a_file_of_a_model_that_is_not_installed_and_of_a_profile_of_one_rate():
     found = describe(container.read(write(replace(HEADER, profile=Profile.SEMANTIC), TOKENS)))
     assert (found.model, found.model_id, found.profile) == (None, HEADER.codebook_id.hex(), "semantic")
     assert (found.quality, found.tune) == (None, None)

@@ -13,22 +13,26 @@ import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import RETIRED_PROFILES, Profile, checksum
 from imgcodec.bitstream.sections import SectionType
-from imgcodec.codec import decode_picture
+from imgcodec.codec import decode_picture, load_codec
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures import exif
 from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.semantic.codec import with_drawing
+from imgcodec.profiles.semantic.drawing import Drawing
 
 GOLDEN = Path(__file__).parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
 VERSION_2 = ("version-2", "few-calls", "no-calls", "divided", "random-calls")
 DIVIDED, PART_BYTES = ("divided", "random-calls"), 12  # written with so small a size of sections
 RASTER = json.loads((GOLDEN / "family.json").read_text())
+SEMANTIC = json.loads((GOLDEN / "semantic.json").read_text())
 
 
 def test_the_indexes_list_every_golden_file():
     files, pictures = ({path.stem for path in GOLDEN.glob(f"*.{suffix}")} for suffix in ("nic", "png"))
-    assert files == pictures == {*INDEX["files"], *INDEX["damaged"], *RASTER["files"]}
-    models = {INDEX["model"]["file"], *(model["file"] for model in RASTER["models"].values())}
+    assert files == pictures == {*INDEX["files"], *INDEX["damaged"], *RASTER["files"], *SEMANTIC["files"]}
+    models = {INDEX["model"]["file"], SEMANTIC["model"]["file"]}
+    models |= {model["file"] for model in RASTER["models"].values()}
     assert models == {path.name for path in GOLDEN.glob("*.safetensors")}
 
 
@@ -151,3 +155,36 @@ def test_files_with_a_retired_profile_number_decode(raster_models, number):
     assert tokens.header.profile == Profile.RASTER
     assert tokens.sha256() == entry["tokens_sha256"]
     difference_of(raster_models["bsq"].decompress(data), "bsq-odd-size", entry["mode"])
+
+
+# The profile semantic
+
+
+@pytest.fixture(scope="module")
+def semantic_codec():
+    return with_drawing(load_codec(GOLDEN / SEMANTIC["model"]["file"]), Drawing(steps=5))
+
+
+def test_the_semantic_model_is_the_frozen_one(semantic_codec):
+    data = (GOLDEN / SEMANTIC["model"]["file"]).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == SEMANTIC["model"]["sha256"]
+    assert semantic_codec.id.hex() == SEMANTIC["model"]["id"]
+    assert len(data) < 200_000
+
+
+@pytest.mark.parametrize("name", SEMANTIC["files"])
+def test_golden_vectors_are_read_to_the_bit_and_written_again(semantic_codec, tiny_codec, name):
+    """Pictures that are drawn are nearly the same everywhere; how nearly, nobody promises."""
+    entry, data = SEMANTIC["files"][name], (GOLDEN / f"{name}.nic").read_bytes()
+    file = container.read(data)
+    assert (len(data), file.header.width, file.header.height) == (entry["bytes"], entry["width"], entry["height"])
+    levels = semantic_codec.read_features(file)
+    assert hashlib.sha256(levels.astype("<i2").tobytes()).hexdigest() == entry["levels_sha256"]
+    vector = semantic_codec.vectors(levels[None]).astype("<f4")
+    assert hashlib.sha256(vector.tobytes()).hexdigest() == entry["vector_sha256"]
+    is_photo = entry["model"] == "tiny"
+    stream = next(s.data for s in file.sections if s.type == (SectionType.FEATURES if is_photo else SectionType.TOKENS))
+    assert stream == (semantic_codec.id if is_photo else b"") + semantic_codec.prior.write(levels)
+    found = decode_picture(tiny_codec if is_photo else semantic_codec, file).pixels
+    difference = np.abs(found.astype(int) - np.asarray(Image.open(GOLDEN / f"{name}.png"), int))
+    assert difference.max() <= 1 if is_photo else difference.mean() < 2

@@ -39,8 +39,9 @@ def tiled(tiny_codec, photograph):
     exif = Image.Exif()
     exif[0x010E] = "a tower"
     picture = image.Picture(
-        pixels, alpha, SRGB, exif.tobytes().removeprefix(b"Exif\0\0"), b"<x:xmpmeta/>", density=(11811, 5906)
-    )
+        pixels, alpha, SRGB, exif.tobytes().removeprefix(b"Exif\0\0"), b"<x:xmpmeta/>", density=(11811, 5906),
+        features=b"id of it" + b"bytes of a vector",
+    )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(photo, "TILE_SIZE", 128)
         patch.setattr(photo, "PART_BYTES", 60)  # some tiles have two sections, some up to five

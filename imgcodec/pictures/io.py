@@ -75,6 +75,7 @@ class Picture:
     bit_depth: bits per sample of the original, 1 to 16; `pixels` have 8.
     notes: losses on the way here, each a clause about "it", for people.
     file_bytes: size of the file that it was read from.
+    features: what it shows, as a vector, and the id of the model that made it (`docs/format.md`, section 8.3).
     """
 
     pixels: Pixels
@@ -87,6 +88,7 @@ class Picture:
     bit_depth: int = 8
     notes: list[str] = field(default_factory=list)
     file_bytes: int | None = None
+    features: bytes | None = None
 
     @property
     def width(self) -> int:

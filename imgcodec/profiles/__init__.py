@@ -7,6 +7,7 @@ from imgcodec.bitstream.header import Profile, profile_named
 from imgcodec.profiles.layout import Layout
 from imgcodec.profiles.photo import layout as photo
 from imgcodec.profiles.raster import layout as raster
+from imgcodec.profiles.semantic import layout as semantic
 
 if TYPE_CHECKING:  # these bring torch, for which `imgcodec info` does not wait
     import torch
@@ -29,19 +30,29 @@ def _raster(file: "ModelFile", device: "torch.device") -> "TokenCodec":
     return RasterCodec(build_raster_model(file, device))
 
 
+def _semantic(file: "ModelFile", device: "torch.device") -> "TokenCodec":
+    from imgcodec.profiles.semantic.codec import SemanticCodec
+    from imgcodec.profiles.semantic.model import build_semantic_model
+
+    return SemanticCodec(build_semantic_model(file, device))
+
+
 class Row(NamedTuple):
     """layout: what its files have in common. has_qualities: a file has one of many rates, which its header tells; else
     quality and tune are zeros there. load: a model file and a device -> its codec; raises UnusableModelError for a
-    file that is not sound."""
+    file that is not sound. note: what has to be known of all its files, a clause about "it"; None where there is
+    nothing."""
 
     layout: Layout
     has_qualities: bool
     load: Callable[["ModelFile", "torch.device"], "TokenCodec"]
+    note: str | None = None
 
 
 PROFILES = {
     Profile.PHOTO: Row(photo.LAYOUT, True, _photo),
     Profile.RASTER: Row(raster.LAYOUT, False, _raster),
+    Profile.SEMANTIC: Row(semantic.LAYOUT, False, _semantic, "it keeps what the picture shows, not its pixels"),
 }
 
 
@@ -52,6 +63,4 @@ def load_codec(file: "ModelFile", device: "torch.device") -> "TokenCodec":
 
     with as_model_error(file.name):
         profile = profile_named(file.config["profile"])
-        if profile not in PROFILES:
-            raise ValueError(f"its profile {profile.name.lower()!r} is not known")
     return PROFILES[profile].load(file, device)

@@ -35,10 +35,6 @@ def check_decodable(file: Container, limits: Limits = DEFAULT_LIMITS) -> None:
 
 def check_header(header: Header) -> None:
     """The part of `check_decodable` that the header decides."""
-    if header.profile not in PROFILES:
-        raise InvalidFileError(
-            f"The file is of profile {header.profile.name.lower()}, which this version cannot decode."
-        )
     try:
         PROFILES[header.profile].layout.check(header)
     except UsageError as error:

@@ -14,12 +14,13 @@ class Layout:
     """What all files of a profile have in common (`docs/format.md`, section 3.2).
 
     stages: how many a file may have. tile_size: the side of every tile in pixels; None where files may have any.
-    window: pixels; the prior works on tiles whose sides are rounded up to multiples of it.
+    window: pixels; the prior works on tiles whose sides are rounded up to multiples of it. None where its work does not
+    grow with a tile.
     """
 
     stages: range
     tile_size: int | None
-    window: int
+    window: int | None
 
     def check(self, header: Header) -> None:
         """Raises UsageError for a header that no file of this profile has. Allocates nothing."""
@@ -30,6 +31,8 @@ class Layout:
             raise UsageError(
                 f"The file has tiles of {header.tile_size} pixels, and those of its profile have {self.tile_size}."
             )
+        if self.window is None:
+            return
         _, _, width, height = header.tile_rectangle(0)
         if rounded_area(width, height, self.window) > LARGEST_TILE:
             raise UsageError(

@@ -15,6 +15,9 @@ from imgcodec.training import distributed
 from imgcodec.training.data import load_photographs
 from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
 from imgcodec.training.raster.recipe import RasterRecipe, raster_recipe, train_raster
+from imgcodec.training.semantic.recipe import SemanticRecipe, semantic_recipe, train_semantic
+
+Recipe = PhotoRecipe | RasterRecipe | SemanticRecipe
 
 
 def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
@@ -24,13 +27,14 @@ def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
 
 LARGEST_RECIPE = 2**20  # bytes
 
-READERS: dict[Profile, Callable[[dict[str, Any]], PhotoRecipe | RasterRecipe]] = {
+READERS: dict[Profile, Callable[[dict[str, Any]], Recipe]] = {
     Profile.PHOTO: _photo_recipe,
     Profile.RASTER: raster_recipe,
+    Profile.SEMANTIC: semantic_recipe,
 }
 
 
-def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | RasterRecipe:
+def read_recipe(path: Path, settings: list[str]) -> Recipe:
     """A recipe file, changed by `settings` like `batch=4` or `phases.0.minutes=10`. Raises UsageError, and as
     `files.read` where there is none."""
     data = files.read(path, LARGEST_RECIPE)
@@ -38,10 +42,7 @@ def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | RasterRecipe:
         table = tomllib.loads(data.decode())
         for setting in settings:
             _set(table, setting)
-        profile = profile_named(table.setdefault("profile", "photo"))
-        if profile not in READERS:
-            raise ValueError(f"there is no profile {profile.name.lower()!r} to train")
-        return READERS[profile](table)
+        return READERS[profile_named(table.setdefault("profile", "photo"))](table)
     except KeyError as error:
         raise UsageError(f"The recipe {path} is not valid: it has no {error.args[0]}.") from error
     except UnicodeDecodeError as error:
@@ -53,7 +54,7 @@ def read_recipe(path: Path, settings: list[str]) -> PhotoRecipe | RasterRecipe:
 
 
 def train(
-    recipe: PhotoRecipe | RasterRecipe,
+    recipe: Recipe,
     sources: list[Path],
     validation: Path | None,
     folder: Path,
@@ -83,6 +84,8 @@ def train(
                 return train_photo(recipe, photographs, held_out, folder, resume, start, chosen)
             case RasterRecipe():
                 return train_raster(recipe, photographs, held_out, folder, resume, start, chosen)
+            case SemanticRecipe():
+                return train_semantic(recipe, photographs, held_out, folder, resume, start, chosen)
 
 
 def _set(table: dict[str, Any], setting: str) -> None:

@@ -29,7 +29,7 @@ def test_every_field_of_a_picture_that_is_not_pixels_has_a_row() -> None:
 
 VALUES = {
     "icc": b"profile", "alpha": np.arange(12, dtype=np.uint8).reshape(3, 4), "exif": b"II*", "xmp": b"<x/>",
-    "density": (11811, 5906),
+    "density": (11811, 5906), "features": b"8 bytes.",
 }  # fmt: skip
 HEADER_OF_ALPHA = replace(HEADER, width=4, height=3)
 
@@ -45,7 +45,7 @@ def test_every_field_comes_back():
 
 def test_what_shows_the_picture_is_written_before_what_it_carries():
     order = [kind.name for kind in WRITING_ORDER]
-    assert order == ["ICC", "TOKENS", "ALPHA", "EXIF", "XMP", "DENSITY"]
+    assert order == ["ICC", "TOKENS", "ALPHA", "EXIF", "XMP", "DENSITY", "FEATURES"]
     assert {kind.name for kind in METADATA} == {"ICC", "EXIF", "XMP"}
 
 

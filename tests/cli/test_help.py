@@ -9,7 +9,10 @@ from in_process import invoke
 
 import imgcodec
 
-COMMANDS = ["compress", "decompress", "info", "verify", "bench", "train", "tokenize", "generate", "data", "models"]
+COMMANDS = [
+    "compress", "decompress", "info", "verify", "bench", "train", "tokenize", "generate", "search", "eval", "data",
+    "models",
+]  # fmt: skip
 HEAVY = {"torch", "scipy", "PIL", "rich", "matplotlib", "tensorboard"}
 SCRIPT = Path(sys.executable).with_name("imgcodec")
 SUBCOMMANDS = ["data picsum", "data pack", "models list", "models show", "models verify"]

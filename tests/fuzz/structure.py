@@ -13,7 +13,7 @@ from imgcodec.bitstream.payload import pack_bytes
 
 SIDES = (1, 2, 3, 15, 16, 17, 63, 64, 65, 100, 127, 128, 129, 255, 1024, 16384, 16385, 2**14 * 64, 2**28, VARINT_MAX)
 TILES = (0, 0, 0, 1, 2, 3, 16, 255)  # units of 64 pixels
-KINDS = (0, 1, 1, 1, 1, 2, 2, 3, 4, 127, 128, 129, 130, 131, 200, 255)
+KINDS = (0, 1, 1, 1, 1, 2, 2, 3, 4, 127, 128, 129, 130, 131, 132, 200, 255)
 NUMBERS = (0, 0, 0, 1, 2, 3, 255, 256, 2**16, VARINT_MAX)
 MOST_TILES = 9
 EXIF = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"  # an orientation and nothing else

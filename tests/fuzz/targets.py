@@ -5,6 +5,7 @@ the program broke a promise: with an exception that a caller is not told of, or 
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,15 @@ from fuzz.structure import mend
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
+from imgcodec.bitstream.header import Profile
 from imgcodec.profiles.decodable import check_decodable, read_decodable, salvage_decodable
 
 if TYPE_CHECKING:
+    from imgcodec.profiles.semantic.codec import SemanticCodec
     from imgcodec.tokens import TokenCodec
 
-TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
+GOLDEN = Path(__file__).parents[1] / "golden"
+TINY, SEMANTIC = GOLDEN / "tiny.safetensors", GOLDEN / "semantic.safetensors"
 MAX_PIXELS = 2**16  # a picture at the real limit takes minutes, which would be no hang
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "PPM")
 
@@ -51,19 +55,26 @@ def _read(data: bytes) -> bool:
 
 
 def decode(data: bytes) -> bool:
-    """The whole decoder, from the bytes to the bytes of a PNG or another: with the tiny model, and as its file. What is
-    damaged before its checksums are mended is recovered first."""
+    """The whole decoder, from the bytes to the bytes of a PNG or another: with a tiny model of the file's profile, as
+    its file; and the features. What is damaged before its checksums are mended is recovered first."""
     from imgcodec.codec import decode_picture
     from imgcodec.pictures import io as image
 
     _recover(data)
-    data = mend(data, tiny_codec().id)
     try:
-        file = read_decodable(data, MAX_PIXELS)
+        file = read_decodable(mend(data, tiny_codec().id), MAX_PIXELS)
     except InvalidFileError:
         return False
+    codec = tiny_codec()
+    if file.header.profile == Profile.SEMANTIC:
+        codec = semantic_codec()
+        file = replace(file, header=replace(file.header, codebook_id=codec.id))
+    with suppress(InvalidFileError, ModelNotFoundError):
+        levels = semantic_codec().read_features(file)
+        assert levels.shape == (semantic_codec().dim,)
+        assert 0 <= levels.min() <= levels.max() < 255
     try:
-        picture = decode_picture(tiny_codec(), file, max_pixels=MAX_PIXELS)
+        picture = decode_picture(codec, file, max_pixels=MAX_PIXELS)
     except InvalidFileError:
         return True
     assert (picture.width, picture.height) == (file.header.width, file.header.height)
@@ -94,6 +105,16 @@ def tiny_codec() -> "TokenCodec":
     from imgcodec.codec import load_codec
 
     return load_codec(TINY)
+
+
+@cache
+def semantic_codec() -> "SemanticCodec":
+    """The frozen model of the golden files with vectors, drawing in one step."""
+    from imgcodec.codec import load_codec
+    from imgcodec.profiles.semantic.codec import with_drawing
+    from imgcodec.profiles.semantic.drawing import Drawing
+
+    return with_drawing(load_codec(SEMANTIC), Drawing(steps=1))
 
 
 TARGETS = {"container": read_container, "decoder": decode}

@@ -15,7 +15,7 @@ from imgcodec.pictures.exif import of_density
 from imgcodec.pictures.io import Picture, to_pil
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections, strip
 
-FULL = Picture(colours(), colours()[..., 1], SRGB, exif_of(1), XMP, density=(11811, 5906))
+FULL = Picture(colours(), colours()[..., 1], SRGB, exif_of(1), XMP, density=(11811, 5906), features=b"8 bytes.")
 
 
 def container_of(picture: Picture) -> container.Container:

@@ -37,7 +37,7 @@ def test_a_narrow_tile_is_counted_with_its_padding():
 
 def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch):
     monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
-    for change, words in (({"profile": Profile.SEMANTIC}, "semantic"), ({"stage_count": 1}, "1 stages")):
+    for change, words in (({"profile": Profile.SEMANTIC}, "2 stages"), ({"stage_count": 1}, "1 stages")):
         header = replace(FILE.header, **change)
         data = write(header, FILE.sections[: header.stage_count])
         assert words in refusal(imgcodec.decompress, data)
@@ -71,7 +71,7 @@ def test_a_damaged_file_of_a_profile_that_is_decoded_is_recovered_and_others_are
         read_decodable(damaged)
     file = write(replace(FILE.header, profile=Profile.SEMANTIC), FILE.sections)
     for read in (read_decodable, salvage_decodable):
-        assert refusal(read, file) == "The file is of profile semantic, which this version cannot decode."
+        assert refusal(read, file) == "The file has 2 stages, and those of its profile have 1."
 
 
 def test_pixels_are_limited_in_sound_files_and_damaged_ones():

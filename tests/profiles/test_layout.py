@@ -45,4 +45,10 @@ def test_a_tile_counts_with_its_padding_to_windows():
 def test_layouts_of_the_profiles():
     assert PROFILES[Profile.PHOTO].layout.tile_size is None
     assert PROFILES[Profile.RASTER].layout.tile_size == 256
-    assert [list(PROFILES[profile].layout.stages) for profile in PROFILES] == [[2], list(range(1, 9))]
+    assert PROFILES[Profile.SEMANTIC].layout.tile_size == 0
+    assert [list(PROFILES[profile].layout.stages) for profile in PROFILES] == [[2], list(range(1, 9)), [1]]
+
+
+def test_a_layout_without_windows_takes_tiles_of_any_size():
+    free = Layout(stages=range(2, 3), tile_size=0, window=None)
+    free.check(replace(HEADER, width=2**31, height=2**31, tile_size=0))

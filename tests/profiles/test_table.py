@@ -18,13 +18,13 @@ def test_every_profile_can_be_trained():
     assert set(READERS) == set(PROFILES)
 
 
-@pytest.mark.parametrize("name", ["tiny", "snac", "svqvae", "pixelcnn", "bsq"])
+@pytest.mark.parametrize("name", ["tiny", "snac", "svqvae", "pixelcnn", "bsq", "semantic"])
 def test_the_table_knows_which_models_have_qualities(name):
     codec = load_by_name(GOLDEN / f"{name}.safetensors")
     assert PROFILES[codec.profile].has_qualities == codec.has_qualities
 
 
-@pytest.mark.parametrize("profile", ["semantic", "PHOTO", "", "x" * 1000])
+@pytest.mark.parametrize("profile", ["Semantic", "PHOTO", "", "x" * 1000])
 def test_a_model_of_another_profile_is_refused(profile):
     file = open_model(str(GOLDEN / "tiny.safetensors"))
     other = replace(file, config={**file.config, "profile": profile})

@@ -56,15 +56,25 @@ class Model:
         self.shift = self.tensors["tables.shift"].integers()
 
     def id(self) -> bytes:
-        words = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
-        digest = hashlib.sha256(self.config_text.encode())
-        for name in sorted(self.tensors):
-            tensor = self.tensors[name]
-            digest.update(f"\n{name} torch.{words[tensor.kind]} {tuple(tensor.shape)}\n".encode() + tensor.data)
-        return digest.digest()[:8]
+        return model_id(self.config_text, self.tensors)
+
+
+def model_id(config_text: str, tensors: dict[str, Tensor]) -> bytes:
+    """Section 5.1: the codebook id."""
+    words = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
+    digest = hashlib.sha256(config_text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} torch.{words[tensor.kind]} {tuple(tensor.shape)}\n".encode() + tensor.data)
+    return digest.digest()[:8]
 
 
 def read_model(data: bytes) -> Model:
+    return Model(*read_model_file(data))
+
+
+def read_model_file(data: bytes) -> tuple[str, dict[str, Tensor]]:
+    """The configuration's text, and the tensors by name."""
     size = int.from_bytes(data[:8], "little")
     entries = json.loads(data[8 : 8 + size])
     metadata = entries.pop("__metadata__")
@@ -74,7 +84,7 @@ def read_model(data: bytes) -> Model:
     for name, entry in entries.items():
         start, end = (8 + size + offset for offset in entry["data_offsets"])
         tensors[name] = Tensor(entry["dtype"], entry["shape"], data[start:end])
-    return Model(metadata["config"], tensors)
+    return metadata["config"], tensors
 
 
 # Section 6

@@ -10,7 +10,8 @@ from itertools import accumulate
 
 SIGNATURE = bytes.fromhex("8F4E49430D0A1A0A")
 END, TOKENS, ALPHA = 0, 1, 2
-KNOWN = {END, TOKENS, ALPHA, 128, 129, 130, 131}
+FEATURES = 132
+KNOWN = {END, TOKENS, ALPHA, 128, 129, 130, 131, FEATURES}
 PHOTO, SEMANTIC, RASTER = 1, 3, 4
 RETIRED = (2, 5, 6, 7)  # numbers of profiles, read as RASTER
 

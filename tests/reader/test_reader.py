@@ -52,7 +52,7 @@ def test_both_readers_skip_unknown_optional_sections(model):
     assert (file.tile_size, file.tile_count) == (64, 6)
     assert [kind for kind, *_ in file.sections] == [128, *[1] * 12, 2, 129, 130, 131]
     entries = container.read(data).entries
-    unknown = section(132, 7, 300, b"of tomorrow")
+    unknown = section(133, 7, 300, b"of tomorrow")
     crowded = data[: entries[0].offset]
     for entry in entries:
         crowded += unknown + data[entry.offset : entry.offset + entry.size]

@@ -1,0 +1,1 @@
+"""Folders of .nic files that are searched by what their pictures show, without decoding a pixel."""

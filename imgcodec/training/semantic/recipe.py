@@ -1,0 +1,238 @@
+"""Recipes of semantic models: their phases, and the model file at the end."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from imgcodec.bitstream.errors import UsageError
+from imgcodec.model_file.model import open_model, save_model
+from imgcodec.pictures.square import as_square
+from imgcodec.priors.channel import ChannelPrior
+from imgcodec.profiles.semantic.model import (
+    build_semantic_model,
+    build_tokenizer,
+    encoder_config,
+    round_as_stored,
+    semantic_model_contents,
+)
+from imgcodec.storage import files
+from imgcodec.tokenizers.clip import ClipEncoder, clip_config
+from imgcodec.tokenizers.features import FeatureEncoder
+from imgcodec.tokenizers.semantic import SemanticTokenizer
+from imgcodec.training import distributed
+from imgcodec.training.data import check_sizes
+from imgcodec.training.loop import export_model, run_phases
+from imgcodec.training.semantic.calibrate import code_length, rotate_meaning, set_scales, set_tables
+from imgcodec.training.semantic.objective import (
+    SemanticData,
+    SemanticLoss,
+    SemanticNetworks,
+    SemanticPhase,
+    train_phase,
+    validate,
+)
+from imgcodec.training.semantic.teacher import Teacher
+from imgcodec.training.semantic.views import Views, as_tensor, teach
+
+CHUNK = 64
+"""Pictures that are encoded at once where no gradient is needed."""
+TAUGHT = "teacher.safetensors"
+
+
+@dataclass(frozen=True)
+class SemanticRecipe:
+    """A recipe like `recipes/semantic.toml`. Raises ValueError for parts that do not fit together.
+
+    features: `kind` and the fields of that kind's configuration, or the text that `--features` takes. decoder: fields
+    of `DecoderConfig`. phases: in order, those of the encoder first. views: of each photograph. layout_bytes,
+    meaning_bytes: what these parts of a vector are to take in a file, on average; of vectors without parts, the sum.
+    crop: photographs have at least so many pixels each way. threads: of the CPU, 0 for all.
+    """
+
+    features: dict[str, Any]
+    decoder: dict[str, Any]
+    phases: tuple[SemanticPhase, ...]
+    loss: SemanticLoss = field(default_factory=SemanticLoss)
+    views: int = 6
+    layout_bytes: float = 160.0
+    meaning_bytes: float = 80.0
+    crop: int = 224
+    batch: int = 32
+    seed: int = 1
+    mixed: bool = True
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        check_sizes(self.crop, self.batch, self.seed)
+        if not isinstance(self.views, int) or self.views < 1:
+            raise ValueError("views must be a whole number, 1 or more")
+        if not 1 <= self.layout_bytes <= 4096 or not 1 <= self.meaning_bytes <= 4096:
+            raise ValueError("layout_bytes and meaning_bytes must be from 1 to 4096")
+        with torch.device("meta"):  # so that it is refused now, not an hour later
+            build_tokenizer(self.features, self.decoder)
+        trains = [phase.trains for phase in self.phases]
+        order = ["encoder", "both", "decoder"]
+        if trains != sorted(trains, key=order.index):
+            raise ValueError("phases of the encoder come first, then those of both, then those of the decoder")
+        if self.features["kind"] != "shipped" and any(t != "decoder" for t in trains):
+            raise ValueError("CLIP's features are not trained: phases train the decoder")
+
+
+def semantic_recipe(table: dict[str, Any]) -> SemanticRecipe:
+    """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say, CodecError
+    for CLIP features that cannot be had."""
+    del table["profile"]
+    phases = tuple(SemanticPhase(**phase) for phase in table.pop("phases"))
+    features = table.pop("features")
+    if isinstance(features, str):
+        config = clip_config(features)
+        features = {"kind": "open_clip", **config.__dict__}
+    return SemanticRecipe(phases=phases, features=features, loss=SemanticLoss(**table.pop("loss", {})), **table)
+
+
+def train_semantic(
+    recipe: SemanticRecipe,
+    photographs: list[NDArray[np.uint8]],
+    held_out: list[NDArray[np.uint8]],
+    folder: Path,
+    resume: bool,
+    start: str | None,
+    device: torch.device,
+) -> Path:
+    """Trains all phases and writes the model file; see `imgcodec.training.recipe.train`."""
+    networks = SemanticNetworks(build_tokenizer(recipe.features, recipe.decoder))
+    tokenizer = networks.tokenizer
+    views = Views(photographs, recipe.views, recipe.seed)
+    if isinstance(tokenizer.encoder, ClipEncoder):
+        tokenizer.encoder.weights = tokenizer.encoder.config.weights  # which the recipe names
+    if start is not None:
+        _start_from(tokenizer, start)
+    elif isinstance(tokenizer.encoder, FeatureEncoder):
+        small = tokenizer.encoder.small
+        tokenizer.encoder.init_from_data(torch.cat([small(x) for x in _squares(views, tokenizer.encoder.side)]))
+    networks.to(device)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32
+    _measure_spread(tokenizer, photographs, device)
+    if recipe.loss.distil and any(phase.trains != "decoder" for phase in recipe.phases):
+        views = replace(views, targets=_taught(views, folder, device))
+    data = SemanticData(views, held_out, recipe.batch, device)
+
+    first = next((phase for phase in recipe.phases if phase.trains == "decoder"), None)
+
+    def train(phase: SemanticPhase) -> None:
+        if phase is first:
+            _fix_vectors(recipe, tokenizer, views, device)
+        train_phase(networks, phase, data, recipe.loss, recipe.mixed, folder, resume)
+
+    run_phases(recipe.phases, networks, folder, resume, train)
+    if first is None:
+        _fix_vectors(recipe, tokenizer, views, device)
+    networks.eval()
+
+    def export(path: Path) -> dict[str, Any]:
+        round_as_stored(tokenizer)
+        prior = ChannelPrior(tokenizer.encoder.dim)
+        set_tables(tokenizer, prior, _vectors(tokenizer, views, device))
+        figures = validate(networks, data, draws=True).figures
+        return export_semantic(tokenizer.cpu(), prior, path) | figures | _rates(tokenizer, prior, held_out)
+
+    return export_model(folder / "semantic.safetensors", device, export)
+
+
+def export_semantic(tokenizer: SemanticTokenizer, prior: ChannelPrior, path: Path) -> dict[str, Any]:
+    """Writes the model file; returns the size of it and of its encoder, in bytes as stored."""
+    tensors, metadata = semantic_model_contents(tokenizer, prior)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_model(path, tensors, metadata)
+    encoder = sum(t.numel() * t.element_size() for n, t in tensors.items() if n.startswith("tokenizer.encoder."))
+    return {"bytes": path.stat().st_size, "encoder_bytes": encoder}
+
+
+def _start_from(tokenizer: SemanticTokenizer, start: str) -> None:
+    """Gives the tokenizer the weights of a model file. Raises UsageError for one of another kind."""
+    file = open_model(start)
+    if file.config["profile"] != "semantic":
+        raise UsageError(f"The model {start} is of profile {file.config['profile']:.40}, which the recipe is not.")
+    shipped = build_semantic_model(file, "cpu").tokenizer
+    if encoder_config(shipped.encoder) != encoder_config(tokenizer.encoder):
+        raise UsageError(f"The model {start} has another encoder than the recipe.")
+    if shipped.decoder.config == tokenizer.decoder.config:
+        tokenizer.load_state_dict(shipped.state_dict())
+    else:  # a decoder of other sizes is trained from scratch
+        tokenizer.encoder.load_state_dict(shipped.encoder.state_dict())
+
+
+def _fix_vectors(recipe: SemanticRecipe, tokenizer: SemanticTokenizer, views: Views, device: torch.device) -> None:
+    """From here on vectors stay as they are: the encoder's weights are those of the model file, and the quantizer has
+    its scales."""
+    round_as_stored(tokenizer.encoder)
+    vectors = rotate_meaning(tokenizer, _vectors(tokenizer, views, device))
+    round_as_stored(tokenizer.encoder)
+    parts = [(tokenizer.encoder.dim, recipe.layout_bytes + recipe.meaning_bytes)]
+    if isinstance(tokenizer.encoder, FeatureEncoder):
+        config = tokenizer.encoder.config
+        parts = [(config.layout, recipe.layout_bytes), (config.meaning, recipe.meaning_bytes)]
+    set_scales(tokenizer, vectors, parts)
+
+
+@torch.no_grad()
+def _vectors(tokenizer: SemanticTokenizer, views: Views, device: torch.device) -> Tensor:
+    """The vectors of all views, (N, dim)."""
+    squares = _squares(views, tokenizer.encoder.side)
+    return torch.cat([tokenizer.encoder(x.to(device)).float() for x in squares])
+
+
+def _squares(views: Views, side: int) -> Iterator[Tensor]:
+    """All views as squares, (B, 3, side, side) in 0..1, a few at a time."""
+    numbers = [(p, v) for p in range(len(views.photographs)) for v in range(views.count)]
+    for first in range(0, len(numbers), CHUNK):
+        yield as_tensor([as_square(views.view(p, v), side) for p, v in numbers[first : first + CHUNK]])
+
+
+@torch.no_grad()
+def _measure_spread(tokenizer: SemanticTokenizer, photographs: list[NDArray[np.uint8]], device: torch.device) -> None:
+    """The deviation of what the decoder draws: of pictures from their enlarged thumbnails."""
+    encoder, decoder = tokenizer.encoder, tokenizer.decoder
+    errors = []
+    for first in range(0, min(len(photographs), 4 * CHUNK), CHUNK):
+        some = photographs[first : first + CHUNK]
+        thumbnail = None
+        if isinstance(encoder, FeatureEncoder):
+            thumbnail = encoder.thumbnail(encoder(as_tensor([as_square(p, encoder.side) for p in some]).to(device)))
+        pixels = as_tensor([as_square(p, decoder.config.side) for p in some]).to(device)
+        errors.append((pixels - decoder.hint(thumbnail, len(pixels))).square().mean())
+    decoder.spread.fill_(max(1e-3, float(torch.stack(errors).mean().sqrt())))
+
+
+def _taught(views: Views, folder: Path, device: torch.device) -> Tensor:
+    """The teacher's vectors of all views; kept in the folder, for a run that is resumed."""
+    path = folder / TAUGHT
+    if path.exists():
+        kept = load_file(path)["targets"]
+        if kept.shape[:2] == (len(views.photographs), views.count):
+            return kept
+    found = teach(views, Teacher(device))
+    if distributed.rank() == 0:
+        files.write(path, save({"targets": found}), force=True)
+    return found
+
+
+@torch.no_grad()
+def _rates(tokenizer: SemanticTokenizer, prior: ChannelPrior, pictures: list[NDArray[np.uint8]]) -> dict[str, float]:
+    """Bytes of the vectors of pictures, header not counted: as they are written, and by a table of their own."""
+    pixels = as_tensor([as_square(p, tokenizer.encoder.side) for p in pictures])
+    levels = tokenizer.quantizer.quantize(tokenizer.encoder(pixels)).numpy()
+    written = [len(prior.write(row)) for row in levels]
+    return {
+        "vector_bytes": float(np.mean(written)),
+        "vector_bytes_most": max(written),
+        "own_tables": code_length(levels),
+    }
