@@ -148,6 +148,7 @@ def _fields(header: Header) -> dict[str, object]:
         "width": header.width, "height": header.height, "colour_mode": header.colour_mode.name.lower(),
         "bit_depth": header.bit_depth, "profile": header.profile.name.lower(), "tune": header.tune.name.lower(),
         "quality": header.quality / QUALITY_UNIT, "tile_size": header.tile_size, "stage_count": header.stage_count,
+        "first_calls": header.first_calls,
     }  # fmt: skip
 
 
@@ -155,6 +156,7 @@ def _header(picture: dict[str, Any], id: bytes, max_pixels: int) -> Header:
     """The header with a picture's fields. Raises TypeError, ValueError or KeyError for fields that no header has,
     InvalidFileError for a picture over a limit."""
     numbers = {name: picture[name] for name in ("width", "height", "bit_depth", "tile_size", "stage_count")}
+    numbers["first_calls"] = picture.get("first_calls", 0)  # the first shards do not say
     if not all(type(number) is int for number in numbers.values()):
         raise TypeError("its numbers are not whole")
     header = Header(
