@@ -211,10 +211,10 @@ def test_cut_anywhere(tmp_path, nic) -> None:
 def test_version_of_the_future(tmp_path, nic) -> None:
     header_size = container.read(nic).header_size
     body = bytearray(nic[: header_size - 4])
-    body[8] = 2
+    body[8] = 3
     exit_code, message = decompress(bytes(body) + checksum(bytes(body)) + nic[header_size:], tmp_path / "out.png")
     assert exit_code == 3
-    assert "version 2" in message
+    assert "version 3" in message
 
 
 def test_enormous_picture_is_refused_before_anything_is_allocated(tmp_path, nic) -> None:
