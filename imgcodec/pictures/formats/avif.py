@@ -77,6 +77,9 @@ def _read_items(found: Findings, items: _Items, data: bytes, size: tuple[int, in
             block = _content(items, number, data)
             start = 4 + int.from_bytes(block[:4], "big")
             found.keep("exif", block[start:].removeprefix(exif.PREFIX))
+    packets = {_content(items, number, data) for number, kind in items.types.items() if kind == _XMP_TYPE}
+    if len(packets) > 1:
+        found.notes.append("only the first of its XMP packets is kept")
     found.lose(*_left_out(items))
 
 
