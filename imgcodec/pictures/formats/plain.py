@@ -1,4 +1,4 @@
-"""PPM, PGM, PBM and PAM (Netpbm), which hold comments besides pixels, and further pictures behind the first.
+"""PPM, PGM and PBM (Netpbm), which hold comments besides pixels, and further pictures behind the first.
 
 QOI holds a byte that says whether samples are linear, which is informative alone, and which Pillow sets in every file.
 """
@@ -15,20 +15,17 @@ _NUMBERS = {**dict.fromkeys((b"P1", b"P4"), 2), **dict.fromkeys((b"P2", b"P3", b
 _ASCII = (b"P1", b"P2", b"P3")
 _CHANNELS = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3}
 _COMMENT = re.compile(rb"#[^\r\n]*")
-_PAM_NUMBER = re.compile(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d{1,9})\s*$")
 _NEXT = re.compile(rb"\s*P[1-7]\s")
 _QOI_END = bytes(7) + b"\1"
 
 
 def read(image: Image.Image, data: bytes) -> Findings:
-    """What a PPM, PGM, PBM or PAM holds: comments in its header, and in pixels that are written as text; and what is
+    """What a PPM, PGM or PBM holds: comments in its header, and in pixels that are written as text; and what is
     behind its pixels."""
     kind = data[:2]
     numbers = _NUMBERS.get(kind, 0)
     match = re.match(rb"P.(?:(?:\s|#[^\r\n]*[\r\n])+[^\s#]+){%d}" % numbers, data[:4096])
     start = match.end() if match else 0
-    if kind == b"P7":
-        start = data.find(b"ENDHDR") + 6
     found = Findings(lost=[COMMENT] if b"#" in (data if kind in _ASCII else data[:start]) else [])
     if start and (end := _end(kind, data, start)) is not None:
         rest = data[end:]
@@ -44,17 +41,11 @@ def read_qoi(image: Image.Image, data: bytes) -> Findings:
 
 def _end(kind: bytes, data: bytes, start: int) -> int | None:
     """The place behind the pixels. start: behind the last number of the header. None where it cannot be told."""
-    if kind == b"P7":
-        found = {match[1]: int(match[2]) for match in _PAM_NUMBER.finditer(data[:start])}
-        if len(found) < 4:
-            return None
-        width, height, channels, maximum = (found[name] for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
-    else:
-        words = _COMMENT.sub(b" ", data[2:start]).split()
-        if not all(word.isdigit() and len(word) < 10 for word in words) or kind not in _CHANNELS:  # floating point
-            return None
-        width, height, maximum = (int(word) for word in [*words, b"1"][:3])
-        channels = _CHANNELS[kind]
+    words = _COMMENT.sub(b" ", data[2:start]).split()
+    if not all(word.isdigit() and len(word) < 10 for word in words) or kind not in _CHANNELS:  # floating point
+        return None
+    width, height, maximum = (int(word) for word in [*words, b"1"][:3])
+    channels = _CHANNELS[kind]
     if kind in _ASCII:
         return _end_of_text(kind, data, start, width * height * channels)
     if not data[start : start + 1].isspace():

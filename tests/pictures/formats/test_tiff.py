@@ -87,7 +87,9 @@ def test_layout_is_not_descriptive() -> None:
 @pytest.mark.parametrize("pages", [1, 3])
 def test_bytes_behind_all_directories_and_pixels_are_said(compression: str | None, pages: int) -> None:
     source = Image.fromarray(colours())
-    options = {"save_all": True, "append_images": [source] * (pages - 1)} if pages > 1 else {"exif": exif_of(1)}
+    options = {"save_all": True, "append_images": [source] * (pages - 1)} if pages > 1 else {}
+    if compression is None:  # libtiff writes no directory of EXIF
+        options |= {"exif": exif_of(1)}
     data = file_of(source, "TIFF", compression=compression, **options)
     before = image.load(data).notes
     behind = "its data behind the picture was left out"
