@@ -15,10 +15,17 @@ from imgcodec.pictures.exif import (
     GPS_DIRECTORY,
     INTEROPERABILITY_DIRECTORY,
     SIZES,
+    Entry,
     entries,
 )
 
 _INNER = (EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY)
+_PICTURES = 330
+_DIRECTORIES = (*_INNER, _PICTURES)
+_EXTENTS = ((273, 279), (324, 325), (513, 514))  # where strips, tiles and a JPEG start, and how long they are
+_PLACES = {*_DIRECTORIES, *(tag for pair in _EXTENTS for tag in pair)}
+_UNKNOWN_PLACES = {400, 519, 520, 521, 33424, 34954}  # of directories of makers, and of tables of an old kind of JPEG
+_STEPS = 2**20  # entries and numbers that are looked at, for untrusted input says how many there are
 _POINTERS = (4, 13)  # the types LONG and IFD
 _UNITS = {3: 2, 8: 2, 4: 4, 9: 4, 11: 4, 13: 4, 5: 4, 10: 4, 12: 8}  # bytes that a byte order puts in order
 _MARKS = {order: mark for mark, order in BYTE_ORDERS.items()}
@@ -86,6 +93,45 @@ def with_first(data: bytes, directory: Directory) -> bytes:
     start = len(data) + len(data) % 2
     head = _MARKS[directory.order] + struct.pack(directory.order + "I", start)
     return head + data[8:] + bytes(len(data) % 2) + laid_out(directory, start)
+
+
+def behind(data: bytes) -> bytes:
+    """What is behind all that the directories of a file point to; empty where that cannot be told."""
+    order = BYTE_ORDERS.get(data[:4])
+    if order is None or len(data) < 8:
+        return b""
+    waiting = [(int(struct.unpack_from(order + "I", data, 4)[0]), True)]  # a place, and does another directory follow
+    seen, end, steps = set[int](), 8, 0
+    while waiting:
+        place, is_followed = waiting.pop()
+        if place in seen or not place:
+            continue
+        seen.add(place)
+        there = list(entries(data, order, place))
+        if place + 2 > len(data) or len(there) != struct.unpack_from(order + "H", data, place)[0]:  # it is damaged
+            return b""
+        by_tag = {entry.tag: entry for entry in there if entry.tag in _PLACES}
+        numbers = {tag: _numbers(data, order, entry) for tag, entry in by_tag.items()}
+        steps += 1 + len(there) + sum(map(len, numbers.values()))
+        link = place + 2 + 12 * len(there)
+        if steps > _STEPS or _UNKNOWN_PLACES & {entry.tag for entry in there}:
+            return b""
+        end = max([end, link + 4, *(entry.place + SIZES.get(entry.kind, 1) * entry.count for entry in there)])
+        for starts, sizes in _EXTENTS:
+            if len(numbers.get(starts, ())) != len(numbers.get(sizes, ())) or 0 in numbers.get(sizes, ()):
+                return b""
+            pairs = zip(numbers.get(starts, ()), numbers.get(sizes, ()), strict=True)
+            end = max([end, *(start + size for start, size in pairs)])
+        waiting += [(start, tag == _PICTURES) for tag in _DIRECTORIES for start in numbers.get(tag, ())]
+        if is_followed and link + 4 <= len(data):
+            waiting.append((struct.unpack_from(order + "I", data, link)[0], True))
+    return data[end:]
+
+
+def _numbers(data: bytes, order: str, entry: Entry) -> tuple[int, ...]:
+    """The values of a field of integers; none where it is of another type."""
+    form = {3: "H", 4: "I", 13: "I"}.get(entry.kind)
+    return struct.unpack_from(f"{order}{entry.count}{form}", data, entry.place) if form else ()
 
 
 def _read(data: bytes, order: str, place: int, depth: int) -> Directory:

@@ -44,6 +44,16 @@ class Entry:
     place: int
 
 
+def is_readable(exif: bytes) -> bool:
+    """Whether the first directory of a block lies in it, and is empty or has a tag that can be read."""
+    order = BYTE_ORDERS.get(exif[:4])
+    if order is None or len(exif) < 8:
+        return False
+    (directory,) = struct.unpack_from(order + "I", exif, 4)
+    count = exif[directory : directory + 2]
+    return len(count) == 2 and (not any(count) or any(entries(exif, order, directory)))
+
+
 def density(exif: bytes | None) -> Density | None:
     """The density that a block states, or None."""
     if not exif:

@@ -17,7 +17,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import cicp, exif, extended_xmp, icc, xmp
 from imgcodec.pictures.exif import UPRIGHT, Density
 from imgcodec.pictures.formats import avif, bmp, gif, jpeg, jpeg2000, plain, png, tiff, webp
-from imgcodec.pictures.formats.findings import COMMENT, PNG_TEXT, Findings, listed
+from imgcodec.pictures.formats.findings import COMMENT, PLURALS, PNG_TEXT, Findings, listed
 
 _READERS: dict[str | None, Callable[[Image.Image, bytes], Findings]] = {
     "PNG": png.read,
@@ -28,6 +28,7 @@ _READERS: dict[str | None, Callable[[Image.Image, bytes], Findings]] = {
     "GIF": gif.read,
     "BMP": bmp.read,
     "PPM": plain.read,
+    "QOI": plain.read_qoi,
     "AVIF": avif.read,
     "JPEG2000": jpeg2000.read,
 }
@@ -137,6 +138,8 @@ def _exif(image: Image.Image, found: Findings) -> tuple[bytes | None, str | None
         return None, None
     if block[:4] not in exif.BYTE_ORDERS:
         return None, "its EXIF is not valid and was left out"
+    if not exif.is_readable(block):
+        return None, "its EXIF cannot be read and was left out"
     return block, None
 
 
@@ -178,5 +181,5 @@ def _lost(names: list[str]) -> list[str]:
     others = [name for name in names if name != xmp.PICTURES]
     if not others:
         return notes
-    are_many = len(others) > 1 or others[0].endswith("s") or " and " in others[0]
+    are_many = len(others) > 1 or others[0] in PLURALS or " and " in others[0]
     return [*notes, f"its {listed(others)} {'were' if are_many else 'was'} left out"]

@@ -11,8 +11,9 @@ from fractions import Fraction
 from PIL import Image
 
 from imgcodec.pictures import exif
-from imgcodec.pictures.formats.boxes import Box, boxes, name
+from imgcodec.pictures.formats.boxes import Box, behind_boxes, boxes, name
 from imgcodec.pictures.formats.findings import CREDENTIALS, PIXEL_SHAPE, THUMBNAIL, Findings, unknown
+from imgcodec.pictures.formats.jpeg import behind
 from imgcodec.pictures.xmp import DEPTH_MAP, GAIN_MAP, PICTURES, VIDEO
 
 _LAYOUT = {b"ftyp", b"meta", b"mdat", b"free", b"skip", b"moov", b"moof", b"sidx", b"pdin"}
@@ -57,6 +58,7 @@ def read(image: Image.Image, data: bytes) -> Findings:
         elif kind not in _LAYOUT:
             others.append(name(kind))
     found.lose(*unknown("box", others, "boxes"))
+    found.lose(*behind(bytes(behind_boxes(data))))
     return found
 
 
@@ -74,7 +76,10 @@ def _read_items(found: Findings, items: _Items, data: bytes, size: tuple[int, in
         if kind == b"Exif":
             block = _content(items, number, data)
             start = 4 + int.from_bytes(block[:4], "big")
-            found.exif = found.exif or block[start:].removeprefix(exif.PREFIX) or None
+            found.keep("exif", block[start:].removeprefix(exif.PREFIX))
+    packets = {_content(items, number, data) for number, kind in items.types.items() if kind == _XMP_TYPE}
+    if len(packets) > 1:
+        found.notes.append("only the first of its XMP packets is kept")
     found.lose(*_left_out(items))
 
 

@@ -1,4 +1,4 @@
-"""BMP: the colour space of its fifth header: an ICC profile inside, one in another file, or primaries.
+"""BMP: the colour space of its fifth header (an ICC profile inside, one in another file, or primaries), and its end.
 
 (Microsoft, BITMAPV5HEADER.)
 """
@@ -8,9 +8,11 @@ import struct
 from PIL import Image
 
 from imgcodec.pictures.formats.findings import Findings
+from imgcodec.pictures.formats.jpeg import behind
 
 _FILE_HEADER = 14
-_V4, _V5 = 108, 124  # bytes of the headers
+_CORE, _INFO, _V4, _V5 = 12, 40, 108, 124  # bytes of the headers
+_RUN_LENGTHS = (1, 2)  # packed, so that only the header says how long
 _CALIBRATED, _EMBEDDED, _LINKED = 0, 0x4D424544, 0x4C494E4B
 # XYZ of the primaries of sRGB, and its gamma; writers round them in their own ways.
 _SRGB = (0.64, 0.33, 0.03, 0.30, 0.60, 0.10, 0.15, 0.06, 0.79)
@@ -19,7 +21,7 @@ _GAMMA = 2.2
 
 def read(image: Image.Image, data: bytes) -> Findings:
     """What a BMP holds. image: opened by Pillow. data: the bytes of the file, empty where they are not known."""
-    found = Findings()
+    found = Findings(lost=behind(_behind(data)))
     if len(data) < _FILE_HEADER + _V4:
         return found
     (size, space) = (struct.unpack_from("<I", data, _FILE_HEADER + place)[0] for place in (0, 56))
@@ -34,6 +36,27 @@ def read(image: Image.Image, data: bytes) -> Findings:
         gammas = [value / 2**16 for value in struct.unpack_from("<3I", data, _FILE_HEADER + 96)]
         found.are_colours_others = any(ends) and not _is_srgb(ends, gammas)
     return found
+
+
+def _behind(data: bytes) -> bytes:
+    """What is behind the pixels and is no profile; empty where the end of the pixels cannot be told."""
+    try:
+        (place, size) = struct.unpack_from("<II", data, 10)
+        form = "<HHHH" if size == _CORE else "<iiHH"
+        width, height, _, bits = struct.unpack_from(form, data, _FILE_HEADER + 4)
+        packing, pixel_bytes = struct.unpack_from("<II", data, _FILE_HEADER + 16) if size >= _INFO else (0, 0)
+        start, length = struct.unpack_from("<II", data, _FILE_HEADER + 112) if size == _V5 else (0, 0)
+    except struct.error:
+        return b""
+    if packing not in _RUN_LENGTHS:
+        pixel_bytes = (abs(width) * bits + 31) // 32 * 4 * abs(height)
+    elif not pixel_bytes:
+        return b""
+    end = place + pixel_bytes
+    profile = _FILE_HEADER + start
+    if length and profile >= end:
+        return data[end:profile] + data[profile + length :]
+    return data[end:]
 
 
 def _is_srgb(ends: list[float], gammas: list[float]) -> bool:

@@ -35,5 +35,13 @@ def boxes(data: bytes | memoryview) -> Iterator[Box]:
         offset += size
 
 
+def behind_boxes(data: bytes | memoryview) -> memoryview:
+    """What follows the boxes that are whole."""
+    view, end = memoryview(data), 0
+    for box in boxes(view):
+        end += len(box.body) + (16 if view[end : end + 4] == b"\0\0\0\1" else 8)
+    return view[end:]
+
+
 def name(kind: bytes) -> str:
     return kind.decode("latin-1").strip()

@@ -7,9 +7,14 @@ from imgcodec.pictures.cicp import Code
 
 COMMENT, TEXT, PNG_TEXT, IPTC = "comment", "text", "PNG text chunks", "IPTC record"
 PHOTOSHOP, THUMBNAIL, CREDENTIALS = "Photoshop resources", "thumbnail", "content credentials"
+LAYERS, BITS = "Photoshop layers", "number of significant bits"
 PAST_THE_END = "data behind the picture"
 PIXEL_SHAPE = "pixel aspect ratio"
 
+PLURALS = frozenset({PNG_TEXT, PHOTOSHOP, CREDENTIALS, LAYERS})
+"""The names of what is more than one thing."""
+
+_KINDS = {"icc": "ICC profiles", "exif": "EXIF blocks", "xmp": "XMP packets"}
 _NAMED = 8  # of unknown parts: untrusted input says how many there are
 _IPTC_RESOURCE, _IPTC_DIGEST = 0x0404, 0x0425
 
@@ -36,6 +41,15 @@ class Findings:
     are_colours_others: bool = False
     lost: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def keep(self, kind: str, block: bytes | None) -> None:
+        """Takes a block of a kind, `icc`, `exif` or `xmp`. The first counts; of one that differs there is a note."""
+        first = getattr(self, kind)
+        note = f"only the first of its {_KINDS[kind]} is kept"
+        if not first:
+            setattr(self, kind, block or first)
+        elif block and block != first and note not in self.notes:
+            self.notes.append(note)
 
     def lose(self, *names: str) -> None:
         """Adds what is not kept, each name once."""

@@ -32,9 +32,9 @@ def read(image: Image.Image, data: bytes) -> Findings:
         elif label == 0xFF:
             name = data[start + 1 : start + 12]
             if name == _XMP:  # not in blocks, but read like them
-                found.xmp = data[start + 12 : stop - _XMP_TRAILER]
+                found.keep("xmp", data[start + 12 : stop - _XMP_TRAILER])
             elif name == _ICC:
-                found.icc = _joined(data, start + 12)
+                found.keep("icc", _joined(data, start + 12))
             elif name not in _LOOPS:
                 others.append(name[:8].decode("latin-1"))
         elif label == 0:

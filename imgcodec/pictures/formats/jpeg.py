@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-from imgcodec.pictures import icc
+from imgcodec.pictures import exif, icc
 from imgcodec.pictures.formats.findings import (
     COMMENT,
     CREDENTIALS,
@@ -23,7 +23,9 @@ from imgcodec.pictures.xmp import GAIN_MAP, PICTURES, VIDEO
 
 _ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0"
 _GAIN_MAP_SIGNS = (b"hdrgm:", b"hdr-gain-map", b"hdrgainmap", b"HDRGainMap", _ISO_GAIN_MAP)
-_KEPT_SEGMENTS = (b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0")
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_FULL_SEGMENT = 65533  # bytes
+_KEPT_SEGMENTS = (exif.PREFIX, _XMP, b"http://ns.adobe.com/xmp/extension/\0")
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _SOI = b"\xff\xd8\xff"
 _MOVIE = re.compile(rb"\0\0[\0-\x0f].ftyp", re.DOTALL)
@@ -38,6 +40,11 @@ def read(image: Image.Image, data: bytes) -> Findings:
     found = Findings()
     found.icc, note = icc.joined(body for name, body in segments if name == "APP2")
     found.notes += [note] if note else []
+    for block in _exif_blocks(segments):
+        found.keep("exif", block)
+    packets = [body.removeprefix(_XMP) for name, body in segments if name == "APP1" and body.startswith(_XMP)]
+    for packet in packets if len(packets) > 1 else ():
+        found.keep("xmp", packet)
     found.lose(*_in_segments(segments))
     index = any(name == "APP2" and body.startswith(b"MPF\0") for name, body in segments)
     end = end_of(data) if data else None
@@ -46,6 +53,20 @@ def read(image: Image.Image, data: bytes) -> Findings:
     elif index or getattr(image, "is_animated", False):
         found.lose(PICTURES)
     return found
+
+
+def _exif_blocks(segments: Iterable[tuple[str, bytes]]) -> list[bytes]:
+    """The EXIF blocks where there is more than one segment of them, which Pillow would join; otherwise none. A segment
+    goes on with the block of one that is full, if it does not begin as a block does (exiftool writes such files)."""
+    there = [body for name, body in segments if name == "APP1" and body.startswith(exif.PREFIX)]
+    blocks: list[bytes] = []
+    for last, body in zip([b"", *there], there, strict=False):
+        content = body.removeprefix(exif.PREFIX)
+        if blocks and len(last) == _FULL_SEGMENT and content[:4] not in exif.BYTE_ORDERS:
+            blocks[-1] += content
+        else:
+            blocks.append(content)
+    return blocks if len(there) > 1 else []
 
 
 def _in_segments(segments: Iterable[tuple[str, bytes]]) -> list[str]:

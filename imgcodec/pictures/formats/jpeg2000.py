@@ -8,8 +8,9 @@ import struct
 from PIL import Image
 
 from imgcodec.pictures.exif import PREFIX
-from imgcodec.pictures.formats.boxes import boxes, name
+from imgcodec.pictures.formats.boxes import behind_boxes, boxes, name
 from imgcodec.pictures.formats.findings import COMMENT, CREDENTIALS, IPTC, TEXT, Findings, photoshop, unknown
+from imgcodec.pictures.formats.jpeg import behind
 
 _EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
@@ -17,7 +18,7 @@ _IPTC = (bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"), bytes.fromhex("09a14
 _PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
 _NAMED = {bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03"): "GeoTIFF data"}
 _LAYOUT = {b"jP  ", b"ftyp", b"jp2c", b"rreq", b"jpch", b"jplh", b"free", b"cdef", b"cmap", b"pclr", b"bpcc", b"ihdr"}
-_COMMENT, _TILE = 0xFF64, 0xFF90  # markers of a codestream
+_COMMENT, _TILE, _END = 0xFF64, 0xFF90, 0xFFD9  # markers of a codestream
 _ENUMERATED, _ICC_METHODS, _PARAMETERIZED = 1, (2, 3), 5
 _KNOWN_COLOURS = (0, 12, 14, 15, 16, 17, 18)  # bilevel, CMYK, LAB, sRGB, gray, sYCC
 
@@ -29,6 +30,7 @@ def read(image: Image.Image, data: bytes) -> Findings:
     if image.info.get("comment") or _has_comment(data):
         found.lose(COMMENT)
     if data[4:8] != b"jP  ":  # a codestream without boxes
+        found.lose(*behind(_behind(data)))
         return found
     others: list[str] = []
     for kind, body in boxes(data):
@@ -36,8 +38,8 @@ def read(image: Image.Image, data: bytes) -> Findings:
             _read_header(found, body)
         elif kind == b"uuid":
             _read_uuid(found, bytes(body[:16]), body[16:], others)
-        elif kind == b"jp2c" and _has_comment(body):
-            found.lose(COMMENT)
+        elif kind == b"jp2c":
+            found.lose(*([COMMENT] if _has_comment(body) else []), *behind(_behind(body)))
         elif kind == b"xml ":
             found.lose("XML data")
         elif kind == b"jumb":
@@ -47,7 +49,25 @@ def read(image: Image.Image, data: bytes) -> Findings:
         elif kind not in _LAYOUT:
             others.append(name(kind))
     found.lose(*unknown("box", others, "boxes"))
+    found.lose(*behind(bytes(behind_boxes(data))))
     return found
+
+
+def _behind(codestream: bytes | memoryview) -> bytes:
+    """What is behind the end of a codestream; empty where its parts do not say how long they are."""
+    place = 2
+    while codestream[:2] == b"\xff\x4f" and place + 2 <= len(codestream):
+        (marker,) = struct.unpack_from(">H", codestream, place)
+        if marker == _END:
+            return bytes(codestream[place + 2 :])
+        form, skipped = (">I", 6) if marker == _TILE else (">H", 2)
+        if place + skipped + 4 > len(codestream):
+            break
+        (size,) = struct.unpack_from(form, codestream, place + skipped)
+        place += size if marker == _TILE else 2 + size
+        if marker == _TILE and size < 12:  # up to the end, or damaged
+            break
+    return b""
 
 
 def _has_comment(codestream: bytes | memoryview) -> bool:
@@ -63,9 +83,9 @@ def _has_comment(codestream: bytes | memoryview) -> bool:
 
 def _read_uuid(found: Findings, uuid: bytes, body: memoryview, others: list[str]) -> None:
     if uuid in _EXIF:
-        found.exif = found.exif or bytes(body).removeprefix(PREFIX)
+        found.keep("exif", bytes(body).removeprefix(PREFIX))
     elif uuid == _XMP:
-        found.xmp = found.xmp or bytes(body)
+        found.keep("xmp", bytes(body))
     elif uuid in _IPTC:
         found.lose(IPTC)
     elif uuid == _PHOTOSHOP:

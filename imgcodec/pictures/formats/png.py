@@ -13,7 +13,16 @@ from PIL import Image
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import chunks
 from imgcodec.pictures.exif import PREFIX
-from imgcodec.pictures.formats.findings import CREDENTIALS, IPTC, PIXEL_SHAPE, PNG_TEXT, Findings, photoshop, unknown
+from imgcodec.pictures.formats.findings import (
+    BITS,
+    CREDENTIALS,
+    IPTC,
+    PIXEL_SHAPE,
+    PNG_TEXT,
+    Findings,
+    photoshop,
+    unknown,
+)
 from imgcodec.pictures.formats.jpeg import behind
 
 XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -24,11 +33,13 @@ _LARGEST = (
 )  # bytes that a chunk may unpack to; those of text in hexadecimal, twice as many
 _READ_HERE = frozenset({"iCCP", "eXIf", "tEXt", "zTXt", "iTXt"})
 _CICP, _GAMMA, _PRIMARIES, _SRGB = "cICP", "gAMA", "cHRM", "sRGB"
+_BITS = "sBIT"
+_PALETTE = 3  # the type of colour
 _SRGB_GAMMA = 1 / 2.2
 _SRGB_PRIMARIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 # What the pixels are decoded from, what is kept, what is said otherwise, and what says how the file is laid out.
 _KNOWN = _READ_HERE | {"PNG", "IHDR", "PLTE", "IDAT", "IEND", "tRNS", "pHYs", "caBX", chunks.TRAILER}
-_KNOWN |= {_CICP, _GAMMA, _PRIMARIES, _SRGB, "acTL", "fcTL", "fdAT", "sBIT", "hIST", "iDOT"}
+_KNOWN |= {_CICP, _GAMMA, _PRIMARIES, _SRGB, "acTL", "fcTL", "fdAT", _BITS, "hIST", "iDOT"}
 
 
 def without_metadata(data: bytes) -> bytes:
@@ -56,9 +67,9 @@ def read(image: Image.Image, data: bytes) -> Findings:
             if int.from_bytes(part[-4:], "big") != zlib.crc32(part[4:-4]):
                 raise ValueError("The checksum is wrong.")
             if name == "iCCP":
-                found.icc = found.icc or _unpacked(body[body.index(b"\0") + 1 :])
+                found.keep("icc", _unpacked(body[body.index(b"\0") + 1 :]))
             elif name == "eXIf":
-                found.exif = found.exif or body
+                found.keep("exif", body)
             else:
                 texts.append(_text(name, body))
         except (ValueError, IndexError, zlib.error):
@@ -69,9 +80,12 @@ def read(image: Image.Image, data: bytes) -> Findings:
     bodies = {name: part[8:-4] for name, part in parts if name in _KNOWN - {"IDAT"}}
     if len(code := bodies.get(_CICP, b"")) == 4:
         found.cicp = code[0], code[1]
+        if not code[3]:
+            found.notes.append("its samples are of limited range (cICP), but are taken as full range")
     found.are_colours_others = _CICP not in bodies and _SRGB not in bodies and _are_others(bodies)
     if len(shape := bodies.get("pHYs", b"")) == 9 and shape[8] == 0 and shape[:4] != shape[4:8]:
         found.lose(PIXEL_SHAPE)
+    found.lose(*([BITS] if _has_fewer_bits(bodies) else []))
     found.lose(*([CREDENTIALS] if "caBX" in bodies else []))
     found.lose(*unknown("chunk", (name for name, _ in parts if name not in _KNOWN)))
     found.lose(*behind(bodies_behind(parts)))
@@ -85,17 +99,15 @@ def bodies_behind(parts: list[chunks.Part]) -> bytes:
 
 def _read_texts(found: Findings, texts: Iterable[tuple[bytes, bytes]]) -> None:
     """Takes what is known of keywords and texts."""
-    raw: dict[bytes, bytes] = {}
-    xmp = None
+    raw: dict[tuple[bytes, bytes], None] = {}  # in their order, each once
     for keyword, text in texts:
         if keyword == XMP_KEYWORD:
-            xmp = xmp or text
+            found.keep("xmp", text)
         elif keyword.startswith(_RAW):
-            raw.setdefault(keyword.removeprefix(_RAW), text)
+            raw[keyword.removeprefix(_RAW), text] = None
         else:
             found.lose(PNG_TEXT)
-    found.xmp = xmp
-    for name, text in raw.items():
+    for name, text in raw:
         what = {b"exif": "EXIF", b"xmp": "XMP", b"icc": "ICC profile", b"icm": "ICC profile", b"APP1": "EXIF"}
         try:
             block = _from_hexadecimal(text)
@@ -103,11 +115,11 @@ def _read_texts(found: Findings, texts: Iterable[tuple[bytes, bytes]]) -> None:
             found.notes.append(f"its {what.get(name, 'PNG text')} cannot be read and was left out")
             continue
         if name == b"exif" or (name == b"APP1" and block.startswith(PREFIX)):
-            found.exif = found.exif or block.removeprefix(PREFIX)
+            found.keep("exif", block.removeprefix(PREFIX))
         elif name == b"xmp" or (name == b"APP1" and block.startswith(_XMP_SEGMENT)):
-            found.xmp = found.xmp or block.removeprefix(_XMP_SEGMENT)
+            found.keep("xmp", block.removeprefix(_XMP_SEGMENT))
         elif name in (b"icc", b"icm"):
-            found.icc = found.icc or block
+            found.keep("icc", block)
         elif name in (b"iptc", b"8bim", b"APP13"):
             resources = block.removeprefix(b"Photoshop 3.0\0")
             found.lose(*(photoshop(resources) if resources.startswith(b"8BIM") else [IPTC]))
@@ -163,6 +175,13 @@ def _from_hexadecimal(text: bytes) -> bytes:
     if len(block) < int(length):
         raise ValueError("The block is cut.")
     return block
+
+
+def _has_fewer_bits(bodies: dict[str, bytes]) -> bool:
+    """Whether fewer bits of a sample are significant than it has. Those of a palette have eight."""
+    header = bodies.get("IHDR", b"").ljust(13, b"\0")
+    depth = 8 if header[9] == _PALETTE else header[8]
+    return any(bits < depth for bits in bodies.get(_BITS, b""))
 
 
 def _are_others(bodies: dict[str, bytes]) -> bool:

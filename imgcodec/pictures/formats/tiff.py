@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from imgcodec.pictures import directories, exif
-from imgcodec.pictures.formats.findings import IPTC, Findings, photoshop, unknown
+from imgcodec.pictures.formats.findings import IPTC, LAYERS, Findings, photoshop, unknown
+from imgcodec.pictures.formats.jpeg import behind
 from imgcodec.pictures.xmp import PICTURES
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ def read(image: Image.Image, data: bytes) -> Findings:
         resources = tags[_PHOTOSHOP]  # bytes, or numbers where the type of the tag is another
         found.lose(*photoshop(resources if isinstance(resources, bytes) else b""))
     found.lose(*([IPTC] if _IPTC in tags else []))
-    found.lose(*(["Photoshop layers"] if _LAYERS in tags else []))
+    found.lose(*([LAYERS] if _LAYERS in tags else []))
     found.lose(*([PICTURES] if _PICTURES in tags else []))
     found.lose(*unknown("TIFF tag", (str(tag) for tag in _OTHERS if tag in tags)))
+    found.lose(*behind(directories.behind(data)))
     found.are_colours_others = _are_others(tags)
     found.exif, note = _block(image, data, number)
     found.notes += [note] if note else []

@@ -200,3 +200,10 @@ def test_pixels_that_are_not_square_are_said() -> None:
 def test_any_bytes_in_the_tables(data: bytes, kind: bytes) -> None:
     for table in (data, b"\0" * 4 + data, box(b"ipco", data) + box(b"ipma", data)):
         avif.read(Image.new("L", (1, 1)), box(b"meta", bytes(4) + box(kind, table)))
+
+
+def test_bytes_behind_the_boxes_are_said() -> None:
+    data = plain()
+    assert image.load(data).notes == image.load(data + bytes(4)).notes == []
+    for rest in (b"secret", b"a longer secret"):
+        assert image.load(data + rest).notes == ["its data behind the picture was left out"]

@@ -10,6 +10,7 @@ from imgcodec.pictures import icc
 from imgcodec.pictures import io as image
 
 SRGB_ENDS = (0.64, 0.33, 0.03, 0.30, 0.60, 0.10, 0.15, 0.06, 0.79)
+BEHIND = "its data behind the picture was left out"
 P3_ENDS = (0.68, 0.32, 0.0, 0.265, 0.69, 0.045, 0.15, 0.06, 0.79)
 
 
@@ -57,3 +58,30 @@ def test_the_colour_space_of_a_header(data: bytes, profile: bytes | None, notes:
     picture = image.load(data)
     assert (picture.icc, picture.notes) == (profile, notes)
     assert picture.pixels.tolist() == colours().tolist()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_bytes_behind_the_pixels_are_said(mode: str) -> None:
+    data = file_of(Image.fromarray(colours()).convert(mode), "BMP")
+    assert image.load(data).notes == image.load(data + bytes(2)).notes == []
+    assert image.load(data + b"secret").notes == [BEHIND]
+    core = b"BM" + struct.pack("<IHHIIHHHH", 34, 0, 0, 26, 12, 1, 2, 1, 24) + b"abc\0def\0"
+    assert image.load(core).notes == []
+    assert image.load(core + b"secret").notes == [BEHIND]
+
+
+def test_bytes_behind_a_profile_or_before_it_are_said() -> None:
+    data = bmp(0x4D424544, profile=SRGB)
+    assert image.load(data + b"secret").notes == [BEHIND]
+    start = 14 + struct.unpack_from("<I", data, 126)[0]
+    moved = data[:126] + struct.pack("<I", start - 14 + 6) + data[130:start] + b"secret" + data[start:]
+    picture = image.load(moved)
+    assert (picture.icc, picture.notes) == (SRGB, [BEHIND])
+
+
+def test_the_end_of_run_lengths_is_that_of_the_header() -> None:
+    packed = b"\2\1\0\0\0\1"
+    head = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 8, 1, len(packed), 0, 0, 2, 0)
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + 40 + 8) + head + bytes(4) + b"abc\0" + packed
+    assert image.load(data).notes == []
+    assert image.load(data + b"secret").notes == [BEHIND]

@@ -56,6 +56,10 @@ def test_a_palette_of_grays_with_a_profile_stays_in_colour() -> None:
         (extended(application(b"NETSCAPE2.0", blocks(b"\1\0\0"))), []),
         (extended(application(b"MYDATA\x1b[1.0", blocks(b"a"))), ["its data of the application MYDATA was left out"]),
         (extended(application(b"ICCRGBG1012", blocks(SRGB[:200]))), ["its ICC profile is not whole and was left out"]),
+        (
+            extended(application(b"XMP DataXMP", XMP + TRAILER) + application(b"XMP DataXMP", b"<b/>" + TRAILER)),
+            ["only the first of its XMP packets is kept"],
+        ),
         (PLAIN + b"behind", ["its data behind the picture was left out"]),
         (PLAIN[:12] + b"\x11" + PLAIN[13:], ["its pixel aspect ratio was left out"]),
     ],

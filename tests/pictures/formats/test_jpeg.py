@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_pictures import colours, exif_of, file_of
+from made_pictures import XMP, colours, exif_of, file_of
 from PIL import Image
 
 from imgcodec.pictures import io as image
@@ -78,6 +78,47 @@ def test_what_is_behind_the_picture_is_named(first: bytes, rest: bytes, notes: l
 def test_segments_that_are_not_kept_are_named(marker: int, body: bytes, notes: list[str]) -> None:
     picture = image.load(with_segment(marker, body))
     assert picture.notes == notes
+
+
+def exif_segment(block: bytes) -> bytes:
+    return segment(0xE1, b"Exif\0\0" + block)
+
+
+def test_of_two_exif_blocks_the_first_is_kept() -> None:
+    first, second = exif_of(1), exif_of(6, ">")
+    for block in (second, b"no block"):
+        picture = image.load(PLAIN[:20] + exif_segment(first) + exif_segment(block) + PLAIN[20:])
+        assert (picture.exif, picture.notes) == (first, ["only the first of its EXIF blocks is kept"])
+        assert np.array_equal(picture.pixels, image.load(PLAIN).pixels)
+    assert image.load(PLAIN[:20] + exif_segment(first) * 2 + PLAIN[20:]).notes == []
+
+
+def test_an_exif_block_may_go_on_in_a_second_segment() -> None:
+    block = exif_of(1) + bytes(range(256)) * 300
+    full = 65533 - len(b"Exif\0\0")
+    picture = image.load(PLAIN[:20] + exif_segment(block[:full]) + exif_segment(block[full:]) + PLAIN[20:])
+    assert (picture.exif, picture.notes) == (block, [])
+
+
+def test_of_two_xmp_packets_the_first_is_kept() -> None:
+    first, second = (segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet) for packet in (XMP, b"<b/>"))
+    picture = image.load(PLAIN[:20] + first + second + PLAIN[20:])
+    assert (picture.xmp, picture.notes) == (XMP, ["only the first of its XMP packets is kept"])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"MM\0*\xff\xff\xff\xff",
+        b"II*\0\x08\0\0\0",
+        b"II*\0",
+        b"MM\0*\0\0\0\x08\0\1\1",
+        exif_of(1)[:16],
+    ],
+)
+def test_an_exif_block_without_a_directory_is_left_out(block: bytes) -> None:
+    picture = image.load(PLAIN[:20] + exif_segment(block) + PLAIN[20:])
+    assert (picture.exif, picture.notes) == (None, ["its EXIF cannot be read and was left out"])
 
 
 def test_pictures_of_a_multi_picture_file_are_named_once() -> None:

@@ -98,3 +98,18 @@ def test_any_bytes_in_boxes(data: bytes) -> None:
     for file in (PLAIN[:12] + data, PLAIN[:12] + box(b"jp2h", data), PLAIN[:12] + box(b"jp2h", box(b"res ", data))):
         jpeg2000.read(Image.new("L", (1, 1)), file)
     jpeg2000.read(Image.new("L", (1, 1)), PLAIN[:12] + box(b"uuid", data) + box(b"jp2h", box(b"colr", data)))
+
+
+@pytest.mark.parametrize("no_jp2", [False, True])
+@pytest.mark.parametrize("rest", [b"secret", b"a longer secret"])
+def test_bytes_behind_the_codestream_are_said(rest: bytes, no_jp2: bool) -> None:
+    data = file_of(Image.fromarray(colours()), "JPEG2000", no_jp2=no_jp2)
+    assert image.load(data).notes == image.load(data + bytes(2)).notes == COMMENT
+    assert image.load(data + rest).notes == ["its comment and data behind the picture were left out"]
+
+
+def test_bytes_behind_a_codestream_up_to_the_end_are_said() -> None:
+    place = PLAIN.index(b"jp2c") - 4
+    assert image.load(PLAIN[:place] + bytes(4) + PLAIN[place + 4 :] + b"secret").notes == [
+        "its comment and data behind the picture were left out"
+    ]

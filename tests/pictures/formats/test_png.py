@@ -88,6 +88,17 @@ class TestReading:
             + ("its EXIF cannot be read and was left out",),
             (png_chunk(b"eXIf", exif_of(1), crc=0), "its EXIF cannot be read and was left out"),
             (png_chunk(b"tIME", bytes(7)), "its chunk tIME was left out"),
+            (png_chunk(b"oFFs", bytes(9)), "its chunk oFFs was left out"),
+            (png_chunk(b"sBIT", bytes([5, 6, 5])), "its number of significant bits was left out"),
+            (packed_xmp(XMP) + packed_xmp(b"<b/>"), "only the first of its XMP packets is kept"),
+            (packed_xmp(XMP) + raw("xmp", b"<b/>"), "only the first of its XMP packets is kept"),
+            (raw("exif", exif_of(1)) + raw("exif", exif_of(1, ">")), "only the first of its EXIF blocks is kept"),
+            (
+                png_chunk(b"eXIf", exif_of(1)) + raw("exif", exif_of(1, ">")),
+                "only the first of its EXIF blocks is kept",
+            ),
+            (png_chunk(b"cICP", bytes([1, 13, 0, 0])),) * 1
+            + ("its samples are of limited range (cICP), but are taken as full range",),
             (png_chunk(b"caBX", bytes(7)), "its content credentials were left out"),
             (png_chunk(b"pHYs", b"\0\0\0\2\0\0\0\1\0"), "its pixel aspect ratio was left out"),
             (png_chunk(b"cICP", bytes([9, 16, 0, 1])), "its colours are HDR (PQ), but are taken as sRGB"),
@@ -107,6 +118,18 @@ class TestReading:
         assert picture.icc is not None
         assert icc.space(picture.icc) == ("GRAY" if is_gray else "RGB")
         assert b"Display P3".decode().encode("utf-16-be") in picture.icc
+
+    @pytest.mark.parametrize(
+        "chunk",
+        [
+            png_chunk(b"sBIT", bytes([8, 8, 8])),
+            packed_xmp(XMP) * 2,
+            packed_xmp(XMP) + raw("xmp", XMP),
+            png_chunk(b"eXIf", exif_of(1)) + raw("exif", exif_of(1)),
+        ],
+    )
+    def test_what_is_said_twice_or_says_nothing_is_no_loss(self, chunk: bytes) -> None:
+        assert image.load(with_chunk(PLAIN, chunk)).notes == []
 
     def test_bytes_behind_the_end_are_said(self) -> None:
         assert image.load(PLAIN + b"secret").notes == ["its data behind the picture was left out"]

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
-from made_pictures import XMP, colours, file_of
+from hypothesis import given
+from hypothesis import strategies as st
+from made_pictures import XMP, colours, exif_of, file_of
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from imgcodec.pictures import directories
 from imgcodec.pictures import io as image
 from imgcodec.pictures.formats import tiff
 
@@ -78,3 +81,23 @@ def test_xmp_that_is_not_utf8_is_the_same_bytes() -> None:
 def test_layout_is_not_descriptive() -> None:
     assert not any(tiff.is_descriptive(tag) for tag in (256, 258, 273, 279, 320, 330, 338, 513, 700, 34665, 34675))
     assert all(tiff.is_descriptive(int(tag[1:])) for tag in DESCRIPTIVE)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_adobe_deflate", "tiff_lzw", "jpeg"])
+@pytest.mark.parametrize("pages", [1, 3])
+def test_bytes_behind_all_directories_and_pixels_are_said(compression: str | None, pages: int) -> None:
+    source = Image.fromarray(colours())
+    options = {"save_all": True, "append_images": [source] * (pages - 1)} if pages > 1 else {}
+    if compression is None:  # libtiff writes no directory of EXIF
+        options |= {"exif": exif_of(1)}
+    data = file_of(source, "TIFF", compression=compression, **options)
+    before = image.load(data).notes
+    behind = "its data behind the picture was left out"
+    assert behind not in before + image.load(data + bytes(4)).notes
+    assert behind in image.load(data + b"secret").notes
+
+
+@given(st.binary(max_size=100))
+def test_any_bytes_have_an_end(data: bytes) -> None:
+    for file in (data, b"II*\0\x08\0\0\0" + data, file_of(Image.fromarray(colours()), "TIFF")[:-90] + data):
+        assert file.endswith(directories.behind(file))

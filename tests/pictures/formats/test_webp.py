@@ -28,6 +28,7 @@ def test_metadata_that_the_header_does_not_announce_are_kept() -> None:
         (FULL + b"behind", ["its data behind the picture was left out"]),
         (FULL + b"\0\0\0\x18ftypmp42", ["its video was left out"]),
         (FULL + bytes(8), []),
+        (with_body(FULL[12:] + b"XMP \4\0\0\0<b/>"), ["only the first of its XMP packets is kept"]),
     ],
 )
 def test_other_chunks_and_what_is_behind_are_said(data: bytes, notes: list[str]) -> None:
