@@ -1,6 +1,6 @@
 """The picture in the README: a photograph, ours and JPEG at the same bytes.
 
-python benchmarks/picture.py examples/photo.png -o docs/photo.png [--quality 10] [--model NAME|PATH]
+python benchmarks/picture.py examples/photo.png -o docs/photo.png [--quality 28] [--model NAME|PATH]
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("picture", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--quality", type=float, default=10)
+    parser.add_argument("--quality", type=float, default=28)
     parser.add_argument("--model", default="photo")
     parser.add_argument("--box", type=int, nargs=4, default=(180, 60, 564, 316), help="left, top, right, bottom")
     arguments = parser.parse_args()

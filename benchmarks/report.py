@@ -105,7 +105,8 @@ def memory(result: dict[str, Any]) -> list[str]:
 def exactness(result: dict[str, Any]) -> list[str]:
     """The matrix in one sentence."""
     return [
-        f"Exactness: {len(result['settings'])} settings (instruction sets of PyTorch and oneDNN, threads, versions of torch)",
+        f"Exactness, on {result['date']} and with the weights of that day: {len(result['settings'])} settings (instruction sets of",
+        "PyTorch and oneDNN, threads, versions of torch)",
         f"wrote {result['files_written']} files and read them under every setting, {result['files_read']} readings,",
         f"{result['tokens_compared'] / 1e6:.0f} million tokens:",
         f"{len(result['wrong_tokens'])} with other tokens, {len(result['other_bytes'])} with other bytes, pixels at most",
