@@ -483,3 +483,5 @@ def test_a_truth_value_is_no_quality(tiny_model):
             tiny_model.compress(pixels, quality=value)
     with pytest.raises(UsageError, match="is a number, not True"):
         tiny_model.compress(pixels, target_bpp=True)
+    with pytest.raises(UsageError, match="The effort is a whole number, not True"):
+        tiny_model.compress(pixels, effort=True)

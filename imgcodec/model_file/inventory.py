@@ -65,8 +65,8 @@ def describe(name_or_path: str) -> Facts:
 def check(model: Facts, load: Callable[[Path], object]) -> None:
     """Builds the model, which proves its bounds and runs its known-answer test, and compares its id with the card's.
 
-    load: loads a model by its path, for this room knows no profiles. Raises UnusableModelError for a model that cannot be
-    used here.
+    load: loads a model by its path, for this room knows no profiles. Raises UnusableModelError for a model that
+    cannot be used here.
     """
     if model.card.id not in (None, model.id):
         raise UnusableModelError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}.")

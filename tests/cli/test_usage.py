@@ -113,7 +113,7 @@ MISTAKES = [
     ("data pack none -o out", 1, "There is no folder none."),
     ("bench none", 1, "There is no directory none."),
     ("compress a.png --model fotos -o new.nic", 4, "The model 'fotos' is not installed; there are: bsq, photo, "),
-    ("compress a.png --model a.png -o new.nic", 4, "'a.png' is not a model file, whose name ends in .safetensors; there"),
+    ("compress a.png --model a.png -o new.nic", 4, "'a.png' is not a model file, whose name ends in .safetensors;"),
     ("models show folder.safetensors", 4, "'folder.safetensors' is a folder, not a model; there are: bsq, photo, "),
     ("compress a.png --model bsq --tune psnr", 2, "The model bsq has one way to code a picture: it takes no tune."),
     ("compress a.png -q nan", 2, "--quality takes a number, not 'nan'."),
