@@ -12,7 +12,7 @@ no flipped bit and no cut passes. `docs/format.md` is the specification.
 import re
 from bisect import bisect
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
@@ -32,6 +32,7 @@ from imgcodec.bitstream.token_sections import (
     TileTokens,
     check_tokens,
     check_whole,
+    fitting,
     key,
     missing,
     tiles_of,
@@ -81,15 +82,18 @@ class Container:
 
 @dataclass(frozen=True)
 class Gap:
-    """A damaged part of a file, in which no section is whole: `size` bytes from `offset`.
+    """A damaged part of a file, in which no section is whole, or whole sections that do not belong there: `size` bytes
+    from `offset`.
 
-    type: its first byte, which may be the type of a section. is_tokens: whether token sections are missing there.
+    type: its first byte, which may be the type of a section. is_tokens: whether token sections are missing there, or
+    stand there out of place. is_misplaced: whether it is whole sections that are out of place.
     """
 
     type: int
     offset: int
     size: int
     is_tokens: bool
+    is_misplaced: bool = False
 
     @property
     def name(self) -> str:
@@ -103,8 +107,9 @@ class Gap:
 class Salvage:
     """The whole sections of a file that may be damaged or cut short.
 
-    file: its header and the sections whose checksums are right, in order; unlike in other containers, any may be
-    missing. gaps: the parts between them, in order. has_end: whether the end section is there.
+    file: its header and the sections whose checksums are right, put in order; unlike in other containers, any may be
+    missing, and of several for one place there is the first. Its entries are those of the sections that are in place.
+    gaps: the parts between them, in order. has_end: whether the end section is there.
     """
 
     file: Container
@@ -115,7 +120,9 @@ class Salvage:
     def damage(self) -> tuple[Gap, ...]:
         """The gaps, but for one that a cut leaves at the end."""
         entries, gaps = self.file.entries, self.gaps
-        is_cut = not self.has_end and gaps and not (entries and entries[-1].offset > gaps[-1].offset)
+        if self.has_end or not gaps or gaps[-1].is_misplaced:
+            return gaps
+        is_cut = not (entries and entries[-1].offset > gaps[-1].offset)
         return gaps[:-1] if is_cut else gaps
 
     def tokens(self) -> list[TileTokens]:
@@ -149,9 +156,10 @@ def read(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) 
 def salvage(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) -> Salvage:
     """The whole sections of a file that is damaged or cut short.
 
-    A section is whole if its checksum is right; behind a wrong one the next right one is looked for. Raises
-    InvalidFileError where the header is not whole, for a file beyond the limits, and for whole sections that no writer
-    makes: of an unknown critical type, there twice, or out of order.
+    A section is whole if its checksum is right; behind a wrong one the next right one is looked for. One that is out of
+    order is put in order, one that is there twice or does not fit is dropped, and both are told as gaps. Raises
+    InvalidFileError where the header is not whole, for a file beyond the limits, and for whole sections of an unknown
+    critical type.
     """
     return _read(bytes(data), limits, lenient=True)
 
@@ -195,21 +203,63 @@ def _read(data: bytes, limits: Limits, lenient: bool) -> Salvage:
         if not lenient:
             raise InvalidFileError("The file goes on after its end section.")
         gaps.append((cursor.offset, cursor.left))
+    misplaced: list[int] = []
     try:
         _check_order(header, sections)
         if not lenient:
             check_whole(header, sections)
     except UsageError as error:
-        raise InvalidFileError(str(error)) from None
-    file = Container(header, tuple(sections), header_size, tuple(entries))
-    return Salvage(file, _gaps(file, data, gaps), has_end)
+        if not lenient:
+            raise InvalidFileError(str(error)) from None
+        sections, misplaced = _in_order(header, sections)
+    known = [entry for entry in entries if entry.type in WRITING_ORDER]
+    runs = _runs([known[number] for number in misplaced])
+    wrong = {known[number].offset for number in misplaced}
+    in_place = tuple(entry for entry in entries if entry.offset not in wrong)
+    file = Container(header, tuple(sections), header_size, in_place)
+    return Salvage(file, tuple(sorted([*_gaps(file, data, gaps), *runs], key=lambda gap: gap.offset)), has_end)
 
 
-def _gaps(file: Container, data: bytes, ranges: list[tuple[int, int]]) -> tuple[Gap, ...]:
+def _in_order(header: Header, sections: Sequence[Section]) -> tuple[list[Section], list[int]]:
+    """The sections that can be used, in order, and the numbers of those that stand where no writer puts them: some of
+    these are used all the same, for their frames say whose they are."""
+    chosen = fitting(header, sections)
+    seen: set[SectionType] = set()
+    others = []
+    for number, section in enumerate(sections):
+        if section.type != SectionType.TOKENS and section.type not in seen and (section.stage, section.tile) == (0, 0):
+            seen.add(section.type)
+            others.append(number)
+    usable = {*chosen, *others}
+    misplaced, last = [], (-1, 0)
+    for number, section in enumerate(sections):
+        here = key(header, section.stage, section.tile)
+        is_tokens = section.type == SectionType.TOKENS
+        if number not in usable or (is_tokens and here < last):
+            misplaced.append(number)
+        elif is_tokens:
+            last = here
+    ordered = sorted([*chosen, *others], key=lambda number: WRITING_ORDER.index(sections[number].type))
+    return [sections[number] for number in ordered], misplaced
+
+
+def _runs(misplaced: Iterable[Entry]) -> list[Gap]:
+    """A gap for each run of token sections that are out of place, and one for each other section."""
+    runs: list[Gap] = []
+    for entry in misplaced:
+        is_tokens, before = entry.type == SectionType.TOKENS, runs[-1] if runs else None
+        if before and is_tokens and before.is_tokens and before.offset + before.size == entry.offset:
+            runs[-1] = replace(before, size=before.size + entry.size)
+        else:
+            runs.append(Gap(entry.type, entry.offset, entry.size, is_tokens, is_misplaced=True))
+    return runs
+
+
+def _gaps(file: Container, data: bytes, ranges: list[tuple[int, int]]) -> list[Gap]:
     """The gaps of these (offset, size). Tokens are missing in one if their place is between those of the token sections
     before and behind it."""
     if not ranges:
-        return ()
+        return []
     lost = missing(file.header, file.sections)
     tokens = [entry for entry in file.entries if entry.type == SectionType.TOKENS]
     offsets = [entry.offset for entry in tokens]
@@ -219,7 +269,7 @@ def _gaps(file: Container, data: bytes, ranges: list[tuple[int, int]]) -> tuple[
         before = bisect(offsets, offset)
         here = bisect(lost, keys[before + 1]) > bisect(lost, keys[before])
         gaps.append(Gap(data[offset], offset, size, is_tokens=here))
-    return tuple(gaps)
+    return gaps
 
 
 class _Search:

@@ -34,11 +34,13 @@ DEFAULT_LIMITS = Limits()
 
 
 def whole(name: str, value: Any) -> int:
-    """An argument as an int. Raises UsageError for anything but a whole number, of any type."""
+    """An argument as an int. Raises UsageError for anything but a whole number, of any type; a truth value is none."""
     try:
-        number = operator.index(value)
+        number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        raise UsageError(f"The {name} is a whole number, not {value!r:.40}.") from None
+        number = None
+    if number is None:
+        raise UsageError(f"The {name} is a whole number, not {value!r:.40}.")
     if abs(number) >= 2**63:
         raise UsageError(f"The {name} is too large a number.")
     return number

@@ -119,6 +119,40 @@ def check_tokens(header: Header, sections: Sequence[Section]) -> None:
         _check_tile(tile, total, parts)
 
 
+def fitting(header: Header, sections: Sequence[Section]) -> list[int]:
+    """Numbers of those token sections, of these in any order, that `check_tokens` lets pass in the order of the result.
+    Of several for one place the first is taken, and none that does not fit together with those before it."""
+    chosen: list[int] = []
+    totals: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    last: Key = (-1, 0)
+    token_sections = [number for number, section in enumerate(sections) if section.type == SectionType.TOKENS]
+    for number in sorted(token_sections, key=lambda n: key(header, sections[n].stage, sections[n].tile)):
+        section = sections[number]
+        tile, here = section.tile, key(header, section.stage, section.tile)
+        if tile >= header.tile_count or here == last or not _is_known(header, section):
+            continue
+        _, _, width, height = header.tile_rectangle(tile)
+        if len(section.data) > largest_token_section(width, height):
+            continue
+        if header.version == 2:
+            total = totals.get(tile)
+            most = MAX_CALLS if total is None else total
+            if section.stage < MIDDLE:
+                totals[tile] = section.stage
+                end = min(header.first_calls, section.stage)
+            else:
+                is_last = section.stage >= LAST
+                end = most if is_last else section.data[0]
+                reaches_end = total is not None and end >= total and not is_last
+                if here[0] < ends.get(tile, 0) or end <= here[0] or end > most or reaches_end:
+                    continue
+            ends[tile] = end
+        chosen.append(number)
+        last = here
+    return chosen
+
+
 def check_whole(header: Header, sections: Iterable[Section]) -> None:
     """Raises UsageError where token sections are missing among those that `check_tokens` has let pass."""
     for first, tile in missing(header, sections)[:1]:

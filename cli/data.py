@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.cli.options import Force, Seed, Split, counting, say
 from imgcodec.cli.targets import parse_size
 
@@ -56,6 +56,8 @@ def pack(
     for folder in folders:
         prefix = f"{folder.resolve().name}/" if len(folders) > 1 else ""
         sources += [(prefix + name, path) for name, path in reading.files_below(folder, say)]
+    if not sources:
+        raise CodecError(f"{', '.join(map(str, folders))} {'holds' if len(folders) == 1 else 'hold'} no files.")
     with counting("Packing", len(sources)) as advance:
         done = shards.pack_pictures(sources, output, shard_bytes, shares, seed, force, say, advance)
     counts = ", ".join(f"{count} {name}" for name, count in done.pictures.items())

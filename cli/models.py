@@ -68,7 +68,7 @@ def verify(
 ) -> None:
     """Compute each model's id, build it, prove its bounds and run its known-answer test.
 
-    Exit code 3 if any is damaged, 4 if one is not there.
+    Exit code 4 if any is damaged or not there.
     """
     from imgcodec.codec import load_codec
     from imgcodec.model_file import inventory

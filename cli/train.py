@@ -1,6 +1,7 @@
 """`imgcodec train`: a recipe and photographs to a model file."""
 
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -49,12 +50,19 @@ def train(
     plan = read_recipe(recipe, settings or [])
     if not resume and any(output.glob("*.safetensors")):
         raise CodecError(f"{output} holds a run already: give --resume to go on with it, or another --output.")
+    made = [folder for folder in (output, *output.parents) if not folder.exists()]
     try:
         output.mkdir(parents=True, exist_ok=True)
         if not os.access(output, os.W_OK | os.X_OK):
             raise PermissionError("not writable")
     except OSError as error:
         raise CodecError(f"{output} cannot be written to: {(error.strerror or str(error)).lower()}.") from None
-    path = run(plan, data, validation, output, resume, start, device)
+    try:
+        path = run(plan, data, validation, output, resume, start, device)
+    except BaseException:
+        with suppress(OSError):  # up to the first that holds something
+            for folder in made:
+                folder.rmdir()
+        raise
     if os.environ.get("RANK", "0") == "0":
         say(f"Wrote {path}")

@@ -40,6 +40,9 @@ def _what(error: Any, command: str) -> str:
     kind, message = type(error).__name__, sentence(error.format_message())
     match kind:
         case "NoSuchOption":
+            if error.option_name == "--format":  # nearest to --force, which nobody means by it
+                by_suffix = "; the format is that of the output's suffix" if "--scale" in _options(error) else ""
+                return f"{command} has no option --format{by_suffix}."
             return f"{command} has no option {error.option_name}{_meant(error.possibilities or [])}"
         case "MissingParameter":
             return f"{command} needs {_name(error.param)}{_explained(error.param)}."
@@ -59,6 +62,8 @@ def _what(error: Any, command: str) -> str:
 def _bad_value(error: Any, message: str) -> str:
     told = getattr(error.__cause__, "errors", None)  # pydantic's, which knows the value
     given = f", not {told()[0]['input']!r:.60}" if told else ""
+    if told and str(told()[0]["input"]).strip().lower() in ("nan", "+nan", "-nan"):  # outside of every range
+        return f"{_name(error.param)} takes a number{given}."
     for pattern, takes in TAKES.items():
         if found := re.search(pattern, message):
             return (

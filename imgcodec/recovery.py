@@ -54,7 +54,8 @@ class Recovery:
                 else "it is cut short, but behind all of its tokens"
             )
         for gap in self.found.damage:
-            notes.append(f"it is damaged in {gap.size} bytes from byte {gap.offset} on ({gap.name})")
+            place = f"{gap.size} bytes from byte {gap.offset} on ({gap.name})"
+            notes.append(f"it has {place} that are out of place" if gap.is_misplaced else f"it is damaged in {place}")
         notes += [f"its {name} cannot be unpacked and is left out" for name in self.left_out]
         if self.coarse:
             notes.append(f"its {_tiles(self.coarse)} shown coarsely, for finer tokens are lost")

@@ -474,3 +474,14 @@ def test_a_compressed_stream_that_is_cut_is_an_input_that_cannot_be_read(tmp_pat
     data = gzip.compress(imgcodec.compress(Image.new("RGB", (20, 20))))
     with gzip.GzipFile(fileobj=io.BytesIO(data[:-9])) as file, pytest.raises(InvalidFileError, match="cannot be read"):
         imgcodec.decompress(file)
+
+
+def test_a_truth_value_is_no_quality(tiny_model):
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    for value in (True, np.True_):
+        with pytest.raises(UsageError, match="The quality is a number, not "):
+            tiny_model.compress(pixels, quality=value)
+    with pytest.raises(UsageError, match="is a number, not True"):
+        tiny_model.compress(pixels, target_bpp=True)
+    with pytest.raises(UsageError, match="The effort is a whole number, not True"):
+        tiny_model.compress(pixels, effort=True)

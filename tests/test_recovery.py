@@ -228,6 +228,27 @@ def test_the_function_finds_the_model(tiny_codec, tiled, monkeypatch):
     assert np.array_equal(np.asarray(found.image)[..., :3], expected.pixels)
 
 
+def test_tokens_out_of_place_are_put_in_order_and_told(tiny_model, tiled):
+    whole, expected = tiled
+    file = container.read(whole)
+    first = next(number for number, entry in enumerate(file.entries) if entry.type == SectionType.TOKENS)
+    pieces = [whole[entry.offset : entry.offset + entry.size] for entry in file.entries]
+    last = max(number for number, entry in enumerate(file.entries) if entry.type == SectionType.TOKENS)
+    before, tokens, behind = pieces[:first], pieces[first : last + 1], pieces[last + 1 :]
+    swapped = [tokens[1], tokens[0], *tokens[2:]]
+    for changed in (swapped, tokens[::-1], [*tokens, tokens[0]], [tokens[0], *tokens]):
+        data = whole[: file.header_size] + b"".join([*before, *changed, *behind])
+        with pytest.raises(InvalidFileError, match="not where they belong"):
+            tiny_model.decompress(data)
+        found = tiny_model.recover(data)
+        assert found.is_damaged
+        assert not found.is_cut
+        assert (found.coarse, found.flat) == ((), ())
+        assert len(found.notes) == 1
+        assert found.notes[0].endswith("(tokens) that are out of place")
+        assert np.array_equal(found.picture.pixels, expected.pixels)
+
+
 # Cuts
 
 

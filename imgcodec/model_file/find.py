@@ -47,17 +47,24 @@ def installed_models() -> list[str]:
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The file of an installed model, or the path itself. Raises ModelNotFoundError."""
+    """The file of an installed model, or the path itself. Raises ModelNotFoundError, also for the path of what is no
+    model file."""
     is_path = str(name_or_path).endswith(".safetensors")
     path = Path(name_or_path) if is_path else _folder() / f"{name_or_path}.safetensors"
+    named = Path(name_or_path)
     try:
-        is_there = path.is_file()
+        if path.is_file():
+            return path
+        is_folder, is_file = named.is_dir(), named.is_file()
     except (OSError, ValueError):  # a name that no file can have
-        is_there = False
-    if not is_there:
-        names = ", ".join(installed_models())
-        raise ModelNotFoundError(f"The model {str(name_or_path)[:200]!r} is not installed; there are: {names}.")
-    return path
+        is_folder = is_file = False
+    name = repr(str(name_or_path)[:200])
+    names = ", ".join(installed_models())
+    if is_folder and str(name_or_path):
+        raise ModelNotFoundError(f"{name} is a folder, not a model; there are: {names}.")
+    if is_file:
+        raise ModelNotFoundError(f"{name} is not a model file, whose name ends in .safetensors; there are: {names}.")
+    raise ModelNotFoundError(f"The model {name} is not installed; there are: {names}.")
 
 
 def shipped_ids() -> dict[str, bytes]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.bitstream.errors import CodecError, UnusableModelError
 from imgcodec.model_file.find import find_model
 from imgcodec.model_file.model import open_model
 from imgcodec.storage import files
@@ -47,12 +47,12 @@ class Facts:
 
 
 def describe(name_or_path: str) -> Facts:
-    """The facts of a model. Raises ModelNotFoundError, and InvalidFileError for what is no model file."""
+    """The facts of a model. Raises ModelNotFoundError, and UnusableModelError for what is no model file."""
     path = find_model(name_or_path)
     try:
         file = open_model(str(path))
     except CodecError as error:
-        raise InvalidFileError(str(error)) from None
+        raise UnusableModelError(str(error)) from None
     parameters = {
         part: sum(tensor.numel() for name, tensor in file.tensors.items() if name.startswith(f"{part}."))
         for part in PARTS
@@ -65,15 +65,15 @@ def describe(name_or_path: str) -> Facts:
 def check(model: Facts, load: Callable[[Path], object]) -> None:
     """Builds the model, which proves its bounds and runs its known-answer test, and compares its id with the card's.
 
-    load: loads a model by its path, for this room knows no profiles. Raises InvalidFileError for a model that cannot be
-    used here.
+    load: loads a model by its path, for this room knows no profiles. Raises UnusableModelError for a model that
+    cannot be used here.
     """
     if model.card.id not in (None, model.id):
-        raise InvalidFileError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}.")
+        raise UnusableModelError(f"{model.path.name} has id {model.id}, and its card states id {model.card.id}.")
     try:
         load(model.path)
     except CodecError as error:
-        raise InvalidFileError(str(error)) from None
+        raise UnusableModelError(str(error)) from None
 
 
 def _card(path: Path) -> Card:

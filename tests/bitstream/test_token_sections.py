@@ -11,7 +11,16 @@ from strategies import headers, token_sections
 from imgcodec.bitstream.container import read, salvage, write
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Profile, write_header
-from imgcodec.bitstream.token_sections import Part, TileTokens, check_whole, key, missing, tiles_of, token_section
+from imgcodec.bitstream.token_sections import (
+    Part,
+    TileTokens,
+    check_tokens,
+    check_whole,
+    key,
+    missing,
+    tiles_of,
+    token_section,
+)
 
 CALLS = replace(HEADER, first_calls=4)  # one tile
 
@@ -58,7 +67,11 @@ def test_a_tile_is_read_in_parts():
     ],
 )
 def test_what_does_not_fit_together_is_refused(sections, told):
-    assert told in refusal(file_of(*sections))
+    data = file_of(*sections)
+    assert told in refusal(data)
+    found = salvage(data).file.sections  # those of them that fit together
+    check_tokens(CALLS, found)
+    assert {section.stage for section in found} >= {field for field, _ in sections if field == 9}
 
 
 def test_headers_of_version_2_have_calls_and_the_profile_photo():

@@ -17,7 +17,10 @@ def test_training_into_a_folder_that_cannot_be(run, tmp_path) -> None:
 
 def test_command_refuses_what_is_not_there(tmp_path: Path) -> None:
     missing = tmp_path / "no"
-    assert invoke_silent("train", RECIPE, "--data", missing) == (1, f"imgcodec: There is no file or folder {missing}.\n")
+    assert invoke_silent("train", RECIPE, "--data", missing) == (
+        1,
+        f"imgcodec: There is no file or folder {missing}.\n",
+    )
 
 
 def test_a_run_in_the_output_folder_is_not_overwritten(run, tmp_path) -> None:

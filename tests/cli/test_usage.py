@@ -24,6 +24,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, nic: bytes) -> Path:
     (folder / "half.nic").write_bytes(nic[:60])
     (folder / "empty").write_bytes(b"")
     (folder / "nothing").mkdir()
+    (folder / "folder.safetensors").mkdir()
     (folder / "bad.toml").write_text("profile = 'photo'\nphases = 7\n")
     (folder / "noise.toml").write_bytes(b"\x89\xff")
     shutil.copy(ROOT / "recipes" / "photo.toml", folder)
@@ -112,6 +113,14 @@ MISTAKES = [
     ("data pack none -o out", 1, "There is no folder none."),
     ("bench none", 1, "There is no directory none."),
     ("compress a.png --model fotos -o new.nic", 4, "The model 'fotos' is not installed; there are: bsq, photo, "),
+    ("compress a.png --model a.png -o new.nic", 4, "'a.png' is not a model file, whose name ends in .safetensors;"),
+    ("models show folder.safetensors", 4, "'folder.safetensors' is a folder, not a model; there are: bsq, photo, "),
+    ("compress a.png --model bsq --tune psnr", 2, "The model bsq has one way to code a picture: it takes no tune."),
+    ("compress a.png -q nan", 2, "--quality takes a number, not 'nan'."),
+    ("decompress a.nic --format png", 2, "has no option --format; the format is that of the output's suffix. See"),
+    ("data pack folder.safetensors -o out", 1, "folder.safetensors holds no files."),
+    ("train photo.toml --data folder.safetensors", 2, "There is no picture of at least "),
+    ("train photo.toml --data folder.safetensors -o new/run", 2, "There is no picture of at least "),
     ("models show none", 4, "The model 'none' is not installed; there are: bsq, photo, "),
     ("compress a.png", 1, "a.nic exists already; -f replaces it."),
     ("compress a.png -o none/a.nic", 1, "none/a.nic cannot be written: there is no directory "),

@@ -15,6 +15,8 @@ GOLDEN_ID = json.loads((TINY.parent / "golden.json").read_text())["model"]["id"]
 
 
 def test_missing_models_are_refused():
+    with pytest.raises(ModelNotFoundError, match="'' is not installed"):
+        find_model("")
     with pytest.raises(ModelNotFoundError, match="'nothing' is not installed"):
         find_model("nothing")
     with pytest.raises(ModelNotFoundError):

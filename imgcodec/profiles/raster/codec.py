@@ -86,9 +86,11 @@ class RasterCodec:
         colour_mode: ColourMode = ColourMode.RGB,
         bit_depth: int = 8,
     ) -> Header:
-        """Raises UsageError for a quality: there is one rate only."""
+        """Raises UsageError for a quality and for a tune: there is one of each."""
         if quality is not None:
             raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
+        if tune is not None:
+            raise UsageError(f"The model {self.name} has one way to code a picture: it takes no tune.")
         return Header(
             width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=Profile.RASTER,
             tune=Tune.PSNR, quality=0, tile_size=TILE, stage_count=self.stage_count, codebook_id=self.id,

@@ -86,6 +86,8 @@ def test_qualities_and_tunes_are_refused(model: Model) -> None:
         model.compress(photograph(20, 20), quality=50)
     with pytest.raises(UsageError, match="no tune"):
         model.compress(photograph(20, 20), tune="visual")
+    with pytest.raises(UsageError, match="it takes no tune"):
+        model.compress(photograph(20, 20), tune="psnr")
 
 
 def test_pictures_are_decoded_at_the_scales_of_the_model(model: Model, codec: TokenCodec) -> None:
