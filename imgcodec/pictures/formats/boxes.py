@@ -39,7 +39,7 @@ def behind_boxes(data: bytes | memoryview) -> memoryview:
     """What follows the boxes that are whole."""
     view, end = memoryview(data), 0
     for box in boxes(view):
-        end += len(box.body) + (16 if view[end : end + 4] == b"\0\0\0\1" else 8)
+        end += len(box.body) + (16 if bytes(view[end : end + 4]) == b"\0\0\0\1" else 8)
     return view[end:]
 
 
