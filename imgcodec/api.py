@@ -372,7 +372,7 @@ def _number(name: str, value: Any) -> float:
     """Raises UsageError for anything but a real number."""
     if isinstance(value, np.ndarray | Tensor) and value.ndim == 0:
         value = value.item()
-    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+    if isinstance(value, bool) or not isinstance(value, Real):  # np.bool_ is no Real
         raise UsageError(f"The {name} is a number, not {value!r:.40}.")
     try:
         return float(value)
