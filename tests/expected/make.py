@@ -95,7 +95,7 @@ def measure(name: str) -> list[dict[str, Any]]:
         pixels = crop(box)
         for quality in QUALITIES if codec.has_qualities else (None,):
             for tune in (tune.name.lower() for tune in codec.tunes):
-                tokens = tokenize(codec, pixels, quality, tune)
+                tokens = tokenize(codec, pixels, quality, tune if codec.has_qualities else None)
                 back = detokenize(codec, tokens)
                 figures = {
                     "bytes": len(write_tokens(codec, tokens)),
