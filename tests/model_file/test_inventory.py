@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
+from imgcodec.bitstream.errors import CodecError, ModelNotFoundError, UnusableModelError
 from imgcodec.model_file.inventory import LARGEST_CARD, Card, check, describe
 from imgcodec.profiles.photo.model import load_photo_model
 
@@ -60,7 +60,7 @@ def test_a_card_that_says_nothing_is_empty(model: Path, card: bytes) -> None:
 
 def test_what_is_no_model_has_no_facts(tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("text")
-    with pytest.raises(InvalidFileError, match=r"^text\.safetensors is not a safetensors file"):
+    with pytest.raises(UnusableModelError, match=r"^text\.safetensors is not a safetensors file"):
         describe(str(tmp_path / "text.safetensors"))
     with pytest.raises(ModelNotFoundError):
         describe(str(tmp_path / "nothing.safetensors"))
@@ -73,7 +73,7 @@ def test_a_model_is_loaded_by_its_path_and_has_the_id_of_its_card(model: Path) -
     check(describe(str(model)), loaded.append)
     assert loaded == [model, model]
     model.with_suffix(".md").write_text(CARD.format(id="0" * 16))
-    with pytest.raises(InvalidFileError, match=f"has id {ID}, and its card states id {'0' * 16}"):
+    with pytest.raises(UnusableModelError, match=f"has id {ID}, and its card states id {'0' * 16}"):
         check(describe(str(model)), loaded.append)
     assert len(loaded) == 2
 
@@ -82,5 +82,5 @@ def test_a_model_that_does_not_load_is_not_sound(model: Path) -> None:
     def load(_: Path) -> None:
         raise CodecError("It does not add up.")
 
-    with pytest.raises(InvalidFileError, match=r"^It does not add up\.$"):
+    with pytest.raises(UnusableModelError, match=r"^It does not add up\.$"):
         check(describe(str(model)), load)
