@@ -62,7 +62,7 @@ def compress(
         bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
     ] = False,
     with_features: Annotated[
-        bool, typer.Option("--with-features", help="Put in what the picture shows, some 300 bytes, for `search`.")
+        bool, typer.Option("--with-features", help="Put in what the picture shows, some hundred bytes, for `search`.")
     ] = False,
     features_model: Annotated[str, typer.Option(metavar="MODEL", help="Whose features these are.")] = "semantic",
     features: Features = None,

@@ -140,6 +140,14 @@ class TokenCodec(Protocol):
         """See `Model.generate`."""
 
 
+def check_one_rate(codec: TokenCodec, quality: float | None, tune: Tune | None) -> None:
+    """What a model of one rate is asked for. Raises UsageError for a quality and for a tune: there is one of each."""
+    if quality is not None:
+        raise UsageError(f"The model {codec.name} has one rate: it takes no quality and no target.")
+    if tune is not None:
+        raise UsageError(f"The model {codec.name} has one way to code a picture: it takes no tune.")
+
+
 def check_model(codec: TokenCodec, header: Header) -> None:
     """Raises ModelNotFoundError for a file of another model."""
     if header.codebook_id != codec.id:

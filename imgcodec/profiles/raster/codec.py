@@ -21,7 +21,7 @@ from imgcodec.priors.raster.sampling import sample
 from imgcodec.profiles.raster.layout import LAYOUT, TILE
 from imgcodec.profiles.raster.model import Prior, RasterModel, Tokenizer
 from imgcodec.profiles.raster.windows import decode_windows, encode_windows
-from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
+from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_one_rate, check_shapes, stage_places
 
 BATCH = 128
 """Tiles that go through the prior at once: its caches for them take some 100 MB."""
@@ -87,10 +87,7 @@ class RasterCodec:
         bit_depth: int = 8,
     ) -> Header:
         """Raises UsageError for a quality and for a tune: there is one of each."""
-        if quality is not None:
-            raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
-        if tune is not None:
-            raise UsageError(f"The model {self.name} has one way to code a picture: it takes no tune.")
+        check_one_rate(self, quality, tune)
         return Header(
             width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=Profile.RASTER,
             tune=Tune.PSNR, quality=0, tile_size=TILE, stage_count=self.stage_count, codebook_id=self.id,

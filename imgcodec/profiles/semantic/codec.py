@@ -20,7 +20,16 @@ from imgcodec.profiles.semantic.layout import LAYOUT
 from imgcodec.profiles.semantic.model import SemanticModel
 from imgcodec.tokenizers.clip import ClipEncoder, parse_features
 from imgcodec.tokenizers.semantic import SemanticTokenizer
-from imgcodec.tokens import SamplingOptions, Stages, TokenCodec, Tokens, check_model, check_profile, check_shapes
+from imgcodec.tokens import (
+    SamplingOptions,
+    Stages,
+    TokenCodec,
+    Tokens,
+    check_model,
+    check_one_rate,
+    check_profile,
+    check_shapes,
+)
 
 BATCH = 16
 """Pictures that are encoded at once."""
@@ -94,10 +103,7 @@ class SemanticCodec:
         bit_depth: int = 8,
     ) -> Header:
         """Raises UsageError for a quality and for a tune: there is one of each."""
-        if quality is not None:
-            raise UsageError(f"The model {self.name} has one rate: it takes no quality and no target.")
-        if tune is not None:
-            raise UsageError(f"The model {self.name} has one way to code a picture: it takes no tune.")
+        check_one_rate(self, quality, tune)
         return Header(
             width=size[0], height=size[1], colour_mode=colour_mode, bit_depth=bit_depth, profile=Profile.SEMANTIC,
             tune=Tune.PSNR, quality=0, tile_size=0, stage_count=1, codebook_id=self.id,
