@@ -1,4 +1,4 @@
-"""`imgcodec bench`: ours beside JPEG on a directory of pictures, in bytes, quality and seconds."""
+"""`imgcodec bench`: ours beside JPEG on a folder of pictures, in bytes, quality and seconds."""
 
 import csv
 import io
@@ -30,8 +30,8 @@ PIPE_WIDTH = 140  # columns of a table that does not go to a terminal
 
 
 def bench(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIRECTORY", help="A directory of pictures, or one picture.", show_default=False)
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder of pictures, or one picture.", show_default=False)
     ],
     quality: Annotated[
         str | None,
@@ -65,7 +65,7 @@ def bench(
         raise UsageError("JSON and CSV cannot both go to standard output.")
     if csv_file and not csv_to_stdout:
         files.check_output(csv_file, force)
-    paths = find_files(directory)
+    paths = find_files(folder)
 
     from imgcodec.evaluation import bench as benchmark
 
@@ -103,18 +103,18 @@ def parse_qualities(text: str) -> tuple[float, ...]:
     return tuple(qualities)
 
 
-def find_files(directory: Path) -> list[Path]:
-    """The files in a directory, by name, hidden ones left out; or the one file given. Raises CodecError."""
+def find_files(folder: Path) -> list[Path]:
+    """The files in a folder, by name, hidden ones left out; or the one file given. Raises CodecError."""
     try:
-        if not directory.exists():
-            raise CodecError(f"There is no directory {directory}.")
-        if not directory.is_dir():
-            return [directory]
-        paths = sorted(path for path in directory.iterdir() if path.is_file() and not path.name.startswith("."))
+        if not folder.exists():
+            raise CodecError(f"There is no folder {folder}.")
+        if not folder.is_dir():
+            return [folder]
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except OSError as error:
-        raise CodecError(f"{directory} cannot be read: {error.strerror}.") from None
+        raise CodecError(f"{folder} cannot be read: {error.strerror}.") from None
     if not paths:
-        raise CodecError(f"{directory} holds no files.")
+        raise CodecError(f"{folder} holds no files.")
     return paths
 
 

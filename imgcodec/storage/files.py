@@ -57,7 +57,7 @@ def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.fil
     except FileNotFoundError:
         raise CodecError(f"There is no file {name}.") from None
     except IsADirectoryError:
-        raise InvalidFileError(f"{name} is a directory, not a file.") from None
+        raise InvalidFileError(f"{name} is a folder, not a file.") from None
     except CodecError:
         raise
     except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError) as error:
@@ -101,17 +101,17 @@ def check_output(path: str | Path, force: bool) -> None:
         return
     target, mode = _target(path)
     if str(path).endswith(os.sep) and (mode is None or stat.S_ISREG(mode)):
-        raise CodecError(f"{path} cannot be written: there is no such directory.")
+        raise CodecError(f"{path} cannot be written: there is no such folder.")
     if mode is None or stat.S_ISREG(mode):
         if mode is not None and not force:
             raise CodecError(f"{path} exists already; -f replaces it.")
         folder = target.parent
         if not folder.is_dir():
-            raise CodecError(f"{path} cannot be written: there is no directory {folder}.")
+            raise CodecError(f"{path} cannot be written: there is no folder {folder}.")
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise CodecError(f"{path} cannot be written: the directory {folder} is not writable.")
+            raise CodecError(f"{path} cannot be written: the folder {folder} is not writable.")
     elif stat.S_ISDIR(mode):
-        raise CodecError(f"{path} cannot be written: it is a directory.")
+        raise CodecError(f"{path} cannot be written: it is a folder.")
 
 
 def write(path: str | Path, data: bytes, force: bool = False) -> None:

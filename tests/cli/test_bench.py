@@ -16,7 +16,7 @@ command = importlib.import_module("imgcodec.cli.bench")  # the package may offer
 
 
 @pytest.fixture
-def directory(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     """Two pictures, one of them too small for MS-SSIM, and a file that is no picture. The model is JPEG."""
 
     def load_codecs(model_name, device, qualities, tune, effort):
@@ -32,8 +32,8 @@ def directory(tmp_path, monkeypatch):
     return pictures
 
 
-def test_tables(directory, capsys):
-    command.bench(directory, quality="10,50,90")
+def test_tables(folder, capsys):
+    command.bench(folder, quality="10,50,90")
     out, err = capsys.readouterr()
     assert "imgcodec: each image" in out
     assert "imgcodec, all images" in out
@@ -48,15 +48,15 @@ def test_tables(directory, capsys):
     assert err.count("\n") == 1
 
 
-def test_pictures_at_which_jpeg_is_better_are_named(directory, monkeypatch, capsys):
+def test_pictures_at_which_jpeg_is_better_are_named(folder, monkeypatch, capsys):
     padded = peers.Codec("imgcodec", (50,), lambda pixels, q: peers.jpeg(pixels, q) + bytes(99), peers.decode)
     monkeypatch.setattr(command, "load_codecs", lambda *_: [padded])
-    command.bench(directory, quality="50")
+    command.bench(folder, quality="50")
     assert capsys.readouterr().out.endswith("at quality:\n  large.png: 50\n  small [x].png: 50\n")
 
 
-def test_json(directory, capsys):
-    command.bench(directory, quality="10, 37.5", as_json=True)
+def test_json(folder, capsys):
+    command.bench(folder, quality="10, 37.5", as_json=True)
     report = json.loads(capsys.readouterr().out)
     assert report["model"] == "photo"
     (report,) = report["reports"]
@@ -68,7 +68,7 @@ def test_json(directory, capsys):
     assert set(report["bd_rate"]["psnr"]) == {"percent", "interval", "overlap", "remark"}
 
 
-def test_two_codecs_share_one_jpeg(directory, monkeypatch, capsys):
+def test_two_codecs_share_one_jpeg(folder, monkeypatch, capsys):
     made = []
 
     def jpeg(pixels, quality):
@@ -78,7 +78,7 @@ def test_two_codecs_share_one_jpeg(directory, monkeypatch, capsys):
     ours = [peers.Codec(f"imgcodec {t}", (30, 60), peers.jpeg, peers.decode) for t in ("psnr", "visual")]
     monkeypatch.setattr(command, "load_codecs", lambda *_: ours)
     monkeypatch.setattr(peers, "JPEG", peers.Codec("jpeg", (20, 50, 80), jpeg, peers.decode))
-    command.bench(directory, as_json=True)
+    command.bench(folder, as_json=True)
     out, err = capsys.readouterr()
     first, second = json.loads(out)["reports"]
     assert (first["codec"], second["codec"]) == ("imgcodec psnr", "imgcodec visual")
@@ -88,9 +88,9 @@ def test_two_codecs_share_one_jpeg(directory, monkeypatch, capsys):
     assert set(made) == {20, 50, 80}
 
 
-def test_csv(directory, tmp_path, capsys):
+def test_csv(folder, tmp_path, capsys):
     output = tmp_path / "out.csv"
-    command.bench(directory, quality="50", csv_file=output)
+    command.bench(folder, quality="50", csv_file=output)
     rows = list(csv.DictReader(io.StringIO(output.read_text())))
     ours = [row for row in rows if row["codec"] == "imgcodec"]
     assert [row["image"] for row in ours] == ["large.png", "small [x].png"]
@@ -101,43 +101,43 @@ def test_csv(directory, tmp_path, capsys):
     assert "imgcodec, all images" in capsys.readouterr().out
 
 
-def test_csv_to_stdout(directory, capsys):
-    command.bench(directory / "large.png", quality="50", csv_file=command.Path("-"))
+def test_csv_to_stdout(folder, capsys):
+    command.bench(folder / "large.png", quality="50", csv_file=command.Path("-"))
     out, err = capsys.readouterr()
     assert len(list(csv.DictReader(io.StringIO(out)))) == 1 + len(peers.JPEG_QUALITIES)
     assert err == ""
 
 
-def test_an_existing_csv_file_is_kept_unless_forced(directory, tmp_path):
+def test_an_existing_csv_file_is_kept_unless_forced(folder, tmp_path):
     output = tmp_path / "out.csv"
     output.write_text("mine")
     with pytest.raises(CodecError, match="exists already") as error:
-        command.bench(directory, csv_file=output)
+        command.bench(folder, csv_file=output)
     assert error.value.exit_code == 1
     assert output.read_text() == "mine"
-    command.bench(directory / "large.png", quality="50", csv_file=output, force=True)
+    command.bench(folder / "large.png", quality="50", csv_file=output, force=True)
     assert output.read_text().startswith("codec,image,")
 
 
-def test_an_unwritable_csv_file(directory, tmp_path):
+def test_an_unwritable_csv_file(folder, tmp_path):
     with pytest.raises(CodecError, match="cannot be written") as error:
-        command.bench(directory / "large.png", quality="50", csv_file=tmp_path / "missing" / "out.csv")
+        command.bench(folder / "large.png", quality="50", csv_file=tmp_path / "missing" / "out.csv")
     assert error.value.exit_code == 1
 
 
 @pytest.mark.parametrize("text", ["", "ten", "5,,10", "-1", "50,101", "nan"])
-def test_wrong_qualities(directory, text):
+def test_wrong_qualities(folder, text):
     with pytest.raises(UsageError):
-        command.bench(directory, quality=text)
+        command.bench(folder, quality=text)
 
 
-def test_json_and_csv_cannot_share_stdout(directory):
+def test_json_and_csv_cannot_share_stdout(folder):
     with pytest.raises(UsageError):
-        command.bench(directory, as_json=True, csv_file=command.Path("-"))
+        command.bench(folder, as_json=True, csv_file=command.Path("-"))
 
 
-def test_inputs_that_cannot_be_measured(directory, tmp_path):
-    with pytest.raises(CodecError, match="There is no directory") as missing:
+def test_inputs_that_cannot_be_measured(folder, tmp_path):
+    with pytest.raises(CodecError, match="There is no folder") as missing:
         command.bench(tmp_path / "missing")
     assert missing.value.exit_code == 1
     empty = tmp_path / "empty"
@@ -145,10 +145,10 @@ def test_inputs_that_cannot_be_measured(directory, tmp_path):
     with pytest.raises(CodecError, match="holds no files"):
         command.bench(empty)
     with pytest.raises(InvalidFileError):
-        command.bench(directory / "notes.txt")
+        command.bench(folder / "notes.txt")
 
 
-def test_a_directory_without_pictures(directory, tmp_path):
+def test_a_folder_without_pictures(folder, tmp_path):
     others = tmp_path / "others"
     others.mkdir()
     for name in ("a.txt", "b.txt"):

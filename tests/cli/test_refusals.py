@@ -54,7 +54,7 @@ def folder(tmp_path: Path, nic: bytes) -> Path:
         ("none", 1, "There is no file none."),
         ("empty", 3, "empty"),
         ("text", 3, "not a"),
-        ("directory", 3, "directory is a directory, not a file."),
+        ("directory", 3, "directory is a folder, not a file."),
         ("cut.nic", 3, ""),
     ],
 )
@@ -70,10 +70,10 @@ def test_bad_input(run, folder, command, name, exit_code, words) -> None:
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("none/out.nic", "there is no directory"),
+        ("none/out.nic", "there is no folder"),
         ("text/out.nic", "not a directory"),
-        ("directory", "it is a directory"),
-        ("none/", "there is no such directory"),
+        ("directory", "it is a folder"),
+        ("none/", "there is no such folder"),
         ("given.nic", "exists already; -f replaces it."),
     ],
 )
