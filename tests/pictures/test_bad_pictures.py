@@ -80,7 +80,7 @@ class TestBadInput:
     def test_missing_files_and_directories_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(CodecError, match="There is no file"):
             image.load(tmp_path / "none.png")
-        with pytest.raises(InvalidFileError, match="is a directory"):
+        with pytest.raises(InvalidFileError, match="is a folder"):
             image.load(tmp_path)
 
     @pytest.mark.parametrize(
