@@ -91,6 +91,11 @@ def set_loudness(loudness: Loudness) -> None:
     _loudness = loudness
 
 
+def is_quiet() -> bool:
+    """Whether nothing but errors is to be said."""
+    return _loudness == Loudness.QUIET
+
+
 def on_terminal() -> bool:
     """Whether somebody watches stderr, which may be closed, and wants to see progress."""
     return _loudness > Loudness.QUIET and sys.stderr is not None and sys.stderr.isatty()
