@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli.options import Device, is_quiet, say
+from imgcodec.cli.options import Device, is_quiet, say, working
 
 
 def train(
@@ -48,10 +48,11 @@ def train(
             raise CodecError(f"There is no file or folder {source}.")
     if find_spec("pytorch_optimizer") is None:
         raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
-    from imgcodec.training.log import console
-    from imgcodec.training.loop import TrainingInterrupted
-    from imgcodec.training.recipe import read_recipe
-    from imgcodec.training.recipe import train as run
+    with working("Starting"):
+        from imgcodec.training.log import console
+        from imgcodec.training.loop import TrainingInterrupted
+        from imgcodec.training.recipe import read_recipe
+        from imgcodec.training.recipe import train as run
 
     console.quiet = is_quiet()
     plan = read_recipe(recipe, settings or [])
