@@ -23,7 +23,7 @@ from imgcodec.pictures import io as image
 from imgcodec.profiles.photo.codec import SMALL_FILE
 
 CUTS = (25, 50, 75)  # per cent of the bytes
-FRESH = np.arange(0, 101, 5)  # qualities whose sizes and PSNR are interpolated
+FRESH = np.arange(0, 101, 10)  # qualities whose sizes and PSNR are interpolated
 
 
 def main() -> None:
