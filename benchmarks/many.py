@@ -3,13 +3,15 @@
     python benchmarks/many.py FOLDER [--count 200] [--alone 10] [-o benchmarks/results/many.json]
 
 FOLDER has pictures; they are used again and again, under other names, until there are `count`. The commands of their
-own are run for `alone` of them. In the end the command for all is killed (kill -9) when a third is done, and started
-again; then every file is verified.
+own are run for `alone` of them. What other work the machine has counts in the minutes; the seconds of its processor
+that each picture takes hardly depend on that. In the end the command for all is killed (kill -9) when a third is done,
+and started again; then every file is verified.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,6 +20,8 @@ import tempfile
 import time
 from itertools import cycle, islice
 from pathlib import Path
+
+from machine import describe
 
 COMMAND = [str(Path(sys.executable).with_name("imgcodec"))]
 
@@ -35,26 +39,42 @@ def main() -> None:
         originals = sorted(path for path in options.folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
         for index, path in enumerate(islice(cycle(originals), options.count)):
             shutil.copy(path, root / "photos" / f"{index:04d}{path.suffix}")
-        report = {"load": os.getloadavg()[0], "pictures a minute": measured(root, options.alone)}
-        report["killed"] = killed_and_resumed(root)
+        minutes, seconds = measured(root, options.alone)
+        report = {
+            "machine": describe(),
+            "load": os.getloadavg()[0],
+            "pictures a minute": minutes,
+            "processor seconds a picture": seconds,
+            "killed": killed_and_resumed(root),
+        }
     text = json.dumps(report, indent=1) + "\n"
     print(text, end="")
     if options.output:
         options.output.write_text(text)
 
 
-def measured(root: Path, alone: int) -> dict[str, float]:
-    """Pictures a minute. The ways take turns, for other work may be done on the machine."""
+def measured(root: Path, alone: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Pictures a minute, and seconds of the processor for each, of each way."""
     photos = sorted((root / "photos").iterdir())
-    began = time.monotonic()
-    for path in photos[:alone]:
-        run("compress", path, "-o", root / f"{path.stem}.nic")
-    found = {"one by one": 60 * alone / (time.monotonic() - began)}
+    minutes, seconds = {}, {}
+
+    def note(way: str, count: int, lines: list[list[object]]) -> None:
+        began, used = time.monotonic(), processor_seconds()
+        for line in lines:
+            run("compress", *line)
+        minutes[way] = round(60 * count / (time.monotonic() - began), 2)
+        seconds[way] = round((processor_seconds() - used) / count, 3)
+
+    note("one by one", alone, [[path, "-o", root / f"{path.stem}.nic"] for path in photos[:alone]])
     for jobs in (1, 2):
-        began = time.monotonic()
-        run("compress", root / "photos", "-r", "-o", root / f"out{jobs}", "-j", str(jobs))
-        found[f"-j {jobs}"] = 60 * len(photos) / (time.monotonic() - began)
-    return found
+        note(f"-j {jobs}", len(photos), [[root / "photos", "-r", "-o", root / f"out{jobs}", "-j", jobs]])
+    return minutes, seconds
+
+
+def processor_seconds() -> float:
+    """Of all commands that have ended, and of their processes."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def killed_and_resumed(root: Path) -> dict[str, int]:

@@ -176,10 +176,10 @@ def plan(pairs: Iterable[Pair], force: bool, kind: bytes) -> Plan:
     """
     found = Plan([], [], [])
     for item in pairs:
-        made = _modified(item.output)
-        if force or made is None:
+        made, given = _modified(item.output), _modified(item.source)
+        if force or made is None or given is None:  # an input that is not there fails when it is its turn
             found.todo.append(Pair(item.source, item.output, force, keep_time=True))
-        elif made >= (_modified(item.source) or 0):
+        elif made >= given:
             found.done.append(item)
         elif _begins_with(item.output, kind):
             found.todo.append(Pair(item.source, item.output, True, keep_time=True))
@@ -222,4 +222,5 @@ def write(item: Pair, data: bytes) -> None:
     """Writes the output of a pair, and the folders that it is in. Raises CodecError."""
     if item.keep_time and not remote.is_remote(item.output):
         folders.make_folder(Path(item.output).parent)
-    files.write(item.output, data, item.replace, _modified(item.source) if item.keep_time else None)
+    time = _modified(item.source) if item.keep_time else None
+    files.write(item.output, data, item.replace, time or None)  # 0 where a service does not say

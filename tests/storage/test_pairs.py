@@ -92,6 +92,8 @@ def test_what_is_done_is_left_out_what_is_older_made_again_and_what_is_foreign_l
         ["foreign"],
     )
     assert [item.replace for item in todo.todo] == [False, True]
+    (tmp_path / "done.png").rename(tmp_path / "elsewhere.png")  # a file that is not there is not done, but an error
+    assert "done" in stems(plan(pair(given, None, nic_beside), False, b"OURS").todo)
     forced = plan(pair(given, None, nic_beside), True, b"OURS")
     assert (stems(forced.todo), forced.done, forced.blocked) == (list(names), [], [])
 
