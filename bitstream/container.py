@@ -194,6 +194,7 @@ def _read(data: Slices, limits: Limits, lenient: bool, wanted: Callable[[Entry],
     entries: list[Entry] = []
     gaps: list[tuple[int, int]] = []
     metadata_bytes = wanted_bytes = 0
+    most_bytes = limits.file_bytes
     has_end = False
     while not has_end and (cursor.left or not lenient):
         if len(entries) == limits.sections:
@@ -203,8 +204,8 @@ def _read(data: Slices, limits: Limits, lenient: bool, wanted: Callable[[Entry],
             entry = _read_entry(cursor, len(entries))
             is_read = wanted is None or entry.type == SectionType.END or wanted(entry)
             wanted_bytes += entry.data_size * is_read
-            if wanted_bytes > limits.file_bytes:
-                raise InvalidFileError(f"The sections to read are over the limit of {limits.file_bytes} bytes.")
+            if wanted_bytes > most_bytes:
+                raise InvalidFileError(f"The sections to read are over the limit of {most_bytes} bytes.")
             content = _content(cursor, entry, len(entries)) if is_read else None
         except InvalidFileError:
             if search is None:

@@ -97,11 +97,14 @@ class Cursor:
     def varint(self, what: str) -> int:
         """The next varint, 0 .. 2**32 - 1. Raises InvalidFileError for a larger value or a longer spelling."""
         value = 0
-        for shift in range(0, 35, 7):
-            byte = self.integer(1, what)
-            value |= (byte & 0x7F) << shift
+        for size, byte in enumerate(self.data[self.offset : self.offset + 5], 1):
+            value |= (byte & 0x7F) << 7 * (size - 1)
             if byte <= 0x7F:
-                if value > VARINT_MAX or (byte == 0 and shift > 0):
+                if value > VARINT_MAX or (byte == 0 and size > 1):
                     break
+                self.offset += size
                 return value
+        else:
+            if self.left < 5:
+                self.skip(5, what)  # past the end, which it says
         raise InvalidFileError(f"The file is damaged: {what} is not a valid number.")

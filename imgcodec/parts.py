@@ -44,7 +44,7 @@ def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels
             f"The region of {region.width} x {region.height} pixels, with what is around it, is over the limit of "
             f"{max_pixels} pixels."
         )
-    tiles = frozenset(index for index in range(header.tile_count) if _overlap(header.tile_rectangle(index), needed))
+    tiles = _tiles(needed, header)
 
     def is_wanted(entry: Entry) -> bool:
         is_picture = entry.type in PICTURE_SECTIONS and entry.type != SectionType.FEATURES
@@ -131,13 +131,12 @@ def _grown(part: Rectangle, margin: int, unit: int, header: Header) -> Rectangle
     return Rectangle(left, top, right - left, bottom - top)
 
 
-def _overlap(one: Rectangle, other: Rectangle) -> bool:
-    return (
-        one.left < other.left + other.width
-        and other.left < one.left + one.width
-        and one.top < other.top + other.height
-        and other.top < one.top + one.height
-    )
+def _tiles(part: Rectangle, header: Header) -> frozenset[int]:
+    """The tiles that have pixels of a part."""
+    side = header.tile_size or max(header.width, header.height)
+    rows = range(part.top // side, -(-(part.top + part.height) // side))
+    columns = range(part.left // side, -(-(part.left + part.width) // side))
+    return frozenset(row * header.tile_columns + column for row in rows for column in columns)
 
 
 def _put(tokens: Stages, tile: Rectangle, stages: Stages, window: Rectangle, strides: Sequence[int]) -> None:

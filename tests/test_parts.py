@@ -15,6 +15,7 @@ from PIL import Image
 import imgcodec
 from imgcodec import InvalidFileError, UsageError
 from imgcodec.bitstream import container
+from imgcodec.bitstream.header import write_header
 from imgcodec.bitstream.sections import SectionType
 from imgcodec.codec import decode_picture, read_tokens
 from imgcodec.metrics.reference import psnr
@@ -25,6 +26,7 @@ from imgcodec.profiles.photo.tiling import synthesise_reduced
 
 GOLDEN = Path(__file__).parent / "golden"
 MOST = 2**28
+NOTHING = [container.Section(SectionType.TOKENS, 0, 0, b"")]  # of one tile of no calls
 
 
 def whole(codec, data: bytes) -> np.ndarray:
@@ -194,6 +196,14 @@ def test_limits_count_what_is_decoded(tiny_codec, tiny_model):
     assert gray.size == (20, 10)
     with pytest.raises(InvalidFileError, match="around it"):
         tiny_model.decompress(wide, region=(0, 5000, 2**16, 1), max_pixels=2**16)
+
+
+def test_a_picture_of_endless_tiles_is_refused_at_once(tiny_codec, tiny_model):
+    header = replace(tiny_codec.header((2**32 - 1, 2**32 - 1), 50, None), tile_size=64)
+    data = write_header(header) + container.write(tiny_codec.header((9, 9), 50, None), NOTHING)[-8:]
+    for part in ({"region": (2**31, 2**31, 64, 64)}, {"thumbnail": 9}):
+        with pytest.raises(InvalidFileError, match="limit"):
+            tiny_model.decompress(data, **part)
 
 
 @pytest.mark.parametrize(
