@@ -1,10 +1,10 @@
 """`imgcodec decompress`: a .nic file to an image file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,10 @@ from imgcodec.cli.options import (
     say,
     working,
 )
+from imgcodec.cli.parts import Region, Thumbnail, decode_part
+
+if TYPE_CHECKING:
+    from imgcodec.bitstream.header import Header
 
 SCALES = (1, 2, 4)
 
@@ -59,11 +63,12 @@ def decompress(
     size: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="Draw at this size, a multiple of 64, of the longer side.")
     ] = None,
+    region: Region = None,
+    thumbnail: Thumbnail = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix."""
     from imgcodec.pictures import io, sections
-    from imgcodec.profiles import PROFILES
     from imgcodec.profiles.decodable import read_decodable, salvage_decodable
     from imgcodec.profiles.semantic.drawing import Drawing, at_size
     from imgcodec.storage import files
@@ -77,6 +82,9 @@ def decompress(
         raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
     if lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
+    is_part = region is not None or thumbnail is not None
+    if is_part and (lenient or scale != 1 or asked):
+        raise UsageError("--region and --thumbnail go together with no option that changes what is decoded.")
     target = output
     if target is None:
         target = source if source == files.STANDARD else picture_beside(source)
@@ -84,6 +92,11 @@ def decompress(
     format = io.format_of(target)
     if files.is_same(source, target):
         raise UsageError(f"{target} is the input; name another output with -o.")
+    if is_part:
+        header, picture = decode_part(source, region, thumbnail, model, device, max_pixels)
+        encoded, notes = io.encode(sections.strip(picture) if strip else picture, format)
+        finish(source, target, encoded, force, header, notes)
+        return
     limits = Limits(pixels=max_pixels)
     # first of all, so that a bad file fails before torch is imported
     salvage = read_nic(source, limits, lambda data: salvage_decodable(data, max_pixels)) if lenient else None
@@ -111,12 +124,28 @@ def decompress(
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
         picture = found.picture if found else decode_picture(codec, file, scale, max_pixels)
         encoded, notes = io.encode(sections.strip(picture) if strip else picture, format)
+    finish(source, target, encoded, force, file.header, notes, found.notes if found else [])
+    if found and (found.is_damaged or (found.is_cut and not allow_partial)):
+        raise typer.Exit(InvalidFileError.exit_code)
+
+
+def finish(
+    source: str,
+    target: str,
+    encoded: bytes,
+    force: bool,
+    header: "Header",
+    notes: Iterable[str],
+    losses: Iterable[str] = (),
+) -> None:
+    """Writes a picture, and says what has to be known of it. losses: of the file; notes: of the picture's format."""
+    from imgcodec.profiles import PROFILES
+    from imgcodec.storage import files
+
     files.write(target, encoded, force)
-    if note := PROFILES[file.header.profile].note:
+    if note := PROFILES[header.profile].note:
         say(f"{source}: {note}.")
-    for note in found.notes if found else []:
+    for note in losses:
         say(f"{source}: {note}.")
     for note in notes:
         say(f"{target}: {note}.")
-    if found and (found.is_damaged or (found.is_cut and not allow_partial)):
-        raise typer.Exit(InvalidFileError.exit_code)

@@ -12,6 +12,7 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import Limits
 
 if TYPE_CHECKING:
+    from imgcodec.bitstream.cursor import Slices
     from imgcodec.bitstream.header import Header
     from imgcodec.tokens import TokenCodec
 
@@ -22,6 +23,9 @@ PICTURES = frozenset({
     ".pbm", ".pnm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".qoi",
 })  # fmt: skip
 """Suffixes of pictures that can be read."""
+
+MOST_TO_TELL = 2**26
+"""Bytes of a file that are read to tell whether it is a picture."""
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
@@ -109,13 +113,23 @@ def read_nic(source: str, limits: Limits, parse: Callable[[bytes], Parsed]) -> P
     """What `parse` makes of a .nic file. InvalidFileErrors get its name, and a picture is told from damage."""
     from imgcodec.storage import files
 
-    data, name = files.read(source, limits.file_bytes), files.name_of(source)
-    try:
+    data = files.read(source, limits.file_bytes)
+    with named(source, data):
         return parse(data)
+
+
+@contextmanager
+def named(source: str, data: "Slices") -> Iterator[None]:
+    """InvalidFileErrors of a .nic file get its name, and a picture is told from damage."""
+    from imgcodec.storage import files
+
+    try:
+        yield
     except InvalidFileError as error:
         from imgcodec.pictures.io import is_image
 
-        if is_image(data):
+        name = files.name_of(source)
+        if is_image(data[0 : min(len(data), MOST_TO_TELL)]):
             raise InvalidFileError(
                 f"{name} is a picture, not a .nic file; imgcodec compress makes one of it."
             ) from None
