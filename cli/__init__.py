@@ -8,17 +8,18 @@ they run.
 import contextlib
 import functools
 import gc
+import inspect
 import io
 import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated, NoReturn, ParamSpec
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
 
 import imgcodec
-from imgcodec.bitstream.errors import CodecError
+from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.cli import (
     bench,
     compress,
@@ -34,13 +35,15 @@ from imgcodec.cli import (
     train,
     verify,
 )
-from imgcodec.cli.options import say, sentence
+from imgcodec.cli.options import DEBUG, Loudness, complain, explained, set_loudness
 from imgcodec.waiting import wait_passively
 
 Parameters = ParamSpec("Parameters")
 
-DEBUG = "IMGCODEC_DEBUG"
 INTERRUPTED = 130
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors, and show no progress.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: a line for each file.")]
 
 
 def main() -> None:
@@ -67,7 +70,7 @@ def main() -> None:
         code = 141
     except OSError as error:  # help and version are printed outside of the guarded commands
         mute()
-        say(f"imgcodec: {error.strerror or error}.")
+        complain(f"{error.strerror or error}.")
         code = 1
     except (KeyboardInterrupt, typer.Abort):  # newer releases of typer return the code instead
         code = INTERRUPTED
@@ -81,9 +84,9 @@ def main() -> None:
         else:
             from imgcodec.cli.usage import usage_sentence
 
-            say(f"imgcodec: {usage_sentence(error, sys.argv[1:], commands())}")
+            complain(usage_sentence(error, sys.argv[1:], commands()))
     if code == INTERRUPTED:
-        say("imgcodec: Interrupted.")
+        complain("Interrupted.")
     end(code if isinstance(code, int) else 0)
 
 
@@ -107,12 +110,16 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
-    """The same command, in which no exception but typer's own and an interrupt gets out."""
+def guarded(command: Callable[Parameters, None]) -> Callable[..., None]:
+    """The same command, in which no exception but typer's own and an interrupt gets out; with the options that all
+    commands have."""
 
     @functools.wraps(command)
-    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+    def run(*args: Any, quiet: bool = False, verbose: bool = False, **kwargs: Any) -> None:
         try:
+            set_loudness(Loudness.QUIET if quiet else Loudness.VERBOSE if verbose else Loudness.USUAL)
+            if quiet and verbose:
+                raise UsageError("Give one of --quiet and --verbose, not both.")
             command(*args, **kwargs)
             flush()
         except (typer.Exit, typer.Abort):
@@ -134,20 +141,24 @@ def guarded(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
                 fail(str(error), error.exit_code)
             if isinstance(error, OSError):
                 mute()
-                if error.strerror:  # a full disk under a log, for example
-                    fail(f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", 1)
-            fail(f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where).", 1)
+            fail(explained(error), 1)
         except BaseException as error:
             if memory.is_short(error):
                 fail(memory.needs(), 1)
             raise
 
+    signature = inspect.signature(command, eval_str=True)
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in (("quiet", Quiet), ("verbose", Verbose))
+    ]
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
     return run
 
 
 def fail(message: str, exit_code: int) -> NoReturn:
     """One line on stderr, and out."""
-    say(f"imgcodec: {sentence(message)}")
+    complain(message)
     raise typer.Exit(exit_code)
 
 
@@ -171,7 +182,6 @@ def print_version(wanted: bool) -> None:
 app = typer.Typer(
     help="A neural image codec: pictures to small .nic files and back.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help needs no rich, which takes as long to import as all the rest
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -181,7 +191,7 @@ app = typer.Typer(
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", "-V", callback=print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """A neural image codec: pictures to small .nic files and back."""

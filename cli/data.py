@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.cli.options import Force, Seed, Split, counting, say
 from imgcodec.cli.targets import parse_size
 
@@ -46,18 +45,11 @@ def pack(
 
     shard_bytes = int(parse_size(shard_size, "--shard-size"))
     shares = None if split is None else reading.parse_split(split)
-    if len({folder.resolve() for folder in folders}) < len(folders):
-        raise UsageError("A folder is named twice.")
 
     from imgcodec.training import shards
 
     reading.check_folder(output, force, shards.OUTPUT)
-    sources = []
-    for folder in folders:
-        prefix = f"{folder.resolve().name}/" if len(folders) > 1 else ""
-        sources += [(prefix + name, path) for name, path in reading.files_below(folder, say)]
-    if not sources:
-        raise CodecError(f"{', '.join(map(str, folders))} {'holds' if len(folders) == 1 else 'hold'} no files.")
+    sources = reading.files_below_all(folders, say)
     with counting("Packing", len(sources)) as advance:
         done = shards.pack_pictures(sources, output, shard_bytes, shares, seed, force, say, advance)
     counts = ", ".join(f"{count} {name}" for name, count in done.pictures.items())

@@ -1,45 +1,37 @@
 """`imgcodec decompress`: a .nic file to an image file."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from dataclasses import replace
+import json
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import Profile
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import (
-    Device,
-    FileModel,
-    Force,
-    MaxPixels,
-    Strip,
-    codec_for,
-    counting,
-    picture_beside,
-    read_nic,
-    say,
-    working,
-)
-from imgcodec.cli.parts import Region, Thumbnail, decode_part
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.cli.many import inside, is_many, make_many
+from imgcodec.cli.options import Device, FileModel, Force, Jobs, Json, MaxPixels, Recursive, Strip, detail, say, working
+from imgcodec.cli.parts import Region, Thumbnail, parsed_part
+from imgcodec.cli.progress import sharing
+from imgcodec.storage.pairs import Pair, is_nic, is_picture, picture_beside
 
-if TYPE_CHECKING:
-    from imgcodec.bitstream.header import Header
-
+PNG = b"\x89PNG"
 SCALES = (1, 2, 4)
 
 
 def decompress(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A .nic file; - is stdin.", show_default=False)],
+    sources: Annotated[list[str], typer.Argument(metavar="INPUT", help="A .nic file; - is stdin.", show_default=False)],
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="The picture to write; - is stdout, as png. Default: INPUT.png, beside the input."
+            "--output",
+            "-o",
+            help="The picture to write; - is stdout, as png. Default: INPUT.png, beside the input. "
+            "Of several inputs, and with -r, the folder of their pictures.",
         ),
     ] = None,
+    recursive: Recursive = False,
+    jobs: Jobs = 1,
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
@@ -66,86 +58,61 @@ def decompress(
     region: Region = None,
     thumbnail: Thumbnail = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
+    as_json: Json = False,
 ) -> None:
-    """Make a picture of a .nic file: png, jpg, webp, tiff or ppm by the output's suffix."""
-    from imgcodec.pictures import io, sections
-    from imgcodec.profiles.decodable import read_decodable, salvage_decodable
-    from imgcodec.profiles.semantic.drawing import Drawing, at_size
-    from imgcodec.storage import files
+    """Make a picture of each .nic file: png, jpg, webp, tiff or ppm by the output's suffix.
 
-    lenient = allow_damaged or allow_partial
+    Of several files, those whose picture is there and not older are left out.
+    """
+    from imgcodec.pictures import io
+    from imgcodec.storage import files
+    from imgcodec.tasks.decompress import DecompressSettings, open_decompressor, open_file
+
+    if len(sources) == 2 and output is None and is_nic(sources[0]) and is_picture(sources[1]):
+        raise UsageError(f"Decompress takes .nic files, and here is also {sources[1]}; the output is named with -o.")
     how = {"steps": steps, "eta": eta, "guidance": guidance, "seed": seed, "size": size}
     asked: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
-    if lenient and size is not None:
+    is_lenient = allow_damaged or allow_partial
+    if is_lenient and size is not None:
         raise UsageError("What is left of a file is shown at its own size.")
     if scale not in SCALES:
         raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
-    if lenient and scale != 1:
+    if is_lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
-    is_part = region is not None or thumbnail is not None
-    if is_part and (lenient or scale != 1 or asked):
+    part = parsed_part(region, thumbnail)
+    if part.is_part and (is_lenient or scale != 1 or asked):
         raise UsageError("--region and --thumbnail go together with no option that changes what is decoded.")
-    target = output
+    settings = DecompressSettings(model, scale, strip, allow_damaged, allow_partial, asked, device, max_pixels, part)
+    open_task = partial(open_decompressor, settings)
+    if is_many(sources, recursive):
+        make_many(
+            sources, recursive, output, picture_beside, is_nic, PNG, open_task, jobs, force, as_json, "Decompressing"
+        )
+        return
+
+    source = sources[0]
+    target = inside(output, source, picture_beside)
     if target is None:
         target = source if source == files.STANDARD else picture_beside(source)
+    if as_json and target == files.STANDARD:
+        raise UsageError("The picture and the JSON cannot both go to stdout; name a file with -o.")
     files.check_output(target, force)
-    format = io.format_of(target)
+    io.format_of(target)
     if files.is_same(source, target):
         raise UsageError(f"{target} is the input; name another output with -o.")
-    if is_part:
-        header, picture = decode_part(source, region, thumbnail, model, device, max_pixels)
-        encoded, notes = io.encode(sections.strip(picture) if strip else picture, format)
-        finish(source, target, encoded, force, header, notes)
-        return
-    limits = Limits(pixels=max_pixels)
-    # first of all, so that a bad file fails before torch is imported
-    salvage = read_nic(source, limits, lambda data: salvage_decodable(data, max_pixels)) if lenient else None
-    file = salvage.file if salvage else read_nic(source, limits, lambda data: read_decodable(data, max_pixels))
-
-    is_drawn = file.header.profile == Profile.SEMANTIC
-    if asked and not is_drawn:
-        raise UsageError(f"--{next(iter(asked))} is for files of the profile semantic, whose pictures are drawn.")
-    drawing = Drawing(**asked)
-    if drawing.size is not None:
-        file = at_size(file, drawing.size)
-    name = Path(source).name
-    progress: AbstractContextManager[Callable[[], None] | None]
-    progress = counting(f"Drawing {name}", drawing.steps) if is_drawn else working(f"Decompressing {name}")
-    with progress as advance:
-        from imgcodec.codec import decode_picture, recover_picture
-
-        codec = codec_for(file.header, model, device)
-        if advance is not None:
-            from imgcodec.profiles.semantic.codec import with_drawing
-
-            codec = with_drawing(codec, replace(drawing, progress=advance))
-        found = recover_picture(codec, salvage) if salvage else None
-        if found and found.is_damaged and not allow_damaged:
-            raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
-        picture = found.picture if found else decode_picture(codec, file, scale, max_pixels)
-        encoded, notes = io.encode(sections.strip(picture) if strip else picture, format)
-    finish(source, target, encoded, force, file.header, notes, found.notes if found else [])
-    if found and (found.is_damaged or (found.is_cut and not allow_partial)):
+    item = Pair(source, target, replace=force)
+    if part.is_part:
+        with working(f"Decompressing a part of {Path(source).name}"):
+            made = open_task()(item)
+    else:
+        opened = open_file(source, settings)  # first of all, so that a bad file fails before torch is imported
+        with sharing(f"{'Drawing' if opened.is_drawn else 'Decompressing'} {Path(source).name}") as advance:
+            made = open_task().decompress(opened, item, advance)
+    for line in made.lines:
+        say(line)
+    if as_json:
+        typer.echo(json.dumps(made.to_json(), allow_nan=False))
+    else:
+        detail(made.summary)
+    if not made.is_whole:
         raise typer.Exit(InvalidFileError.exit_code)
-
-
-def finish(
-    source: str,
-    target: str,
-    encoded: bytes,
-    force: bool,
-    header: "Header",
-    notes: Iterable[str],
-    losses: Iterable[str] = (),
-) -> None:
-    """Writes a picture, and says what has to be known of it. losses: of the file; notes: of the picture's format."""
-    from imgcodec.profiles import PROFILES
-    from imgcodec.storage import files
-
-    files.write(target, encoded, force)
-    if note := PROFILES[header.profile].note:
-        say(f"{source}: {note}.")
-    for note in losses:
-        say(f"{source}: {note}.")
-    for note in notes:
-        say(f"{target}: {note}.")

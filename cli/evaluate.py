@@ -3,14 +3,17 @@
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Features, Force, MaxPixels, Quality, Tune, counting, say
+from imgcodec.cli.options import Device, Features, Force, Jobs, MaxPixels, Quality, Tune, say
+from imgcodec.cli.progress import tallying
+from imgcodec.workers import working_through
 
 if TYPE_CHECKING:
     from imgcodec.evaluation.evaluate import Evaluation
@@ -24,8 +27,9 @@ FEWEST_FOR_RECALL = 2
 
 
 def evaluate(
-    directory: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Pictures, in folders too; or one picture.", show_default=False)
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="FOLDER", help="Pictures, in folders too; or one picture.", show_default=False),
     ],
     model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
     metrics: Annotated[
@@ -43,6 +47,7 @@ def evaluate(
     tune: Tune = None,
     features: Features = None,
     device: Device = "cpu",
+    jobs: Jobs = 1,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
     """Compress pictures, decompress them again, and measure: one line a picture, and the means.
@@ -50,79 +55,70 @@ def evaluate(
     For a model of the profile semantic also how often a changed picture finds its original. Metrics whose extra is not
     installed are left out, with a word.
     """
-    from imgcodec.storage import files, folders
+    from imgcodec.storage import files, pairs
 
     if json_file is not None:
         files.check_output(json_file, force)
-    if directory.is_dir():
-        found = folders.files_below(directory, say)
-    elif directory.exists():
-        found = [(directory.name, directory)]
-    else:
-        raise CodecError(f"There is no {directory}.")
+    found = pictures_of(sources)
 
-    import numpy as np
-
-    from imgcodec.codec import decode_picture, encode_picture, load_codec
     from imgcodec.evaluation import evaluate as measuring
     from imgcodec.evaluation.retrieval import retrieval
-    from imgcodec.evaluation.similarity import metrics as metrics_named
-    from imgcodec.pictures import io
-    from imgcodec.profiles.decodable import read_decodable
-    from imgcodec.profiles.semantic.codec import SemanticCodec, with_features
-    from imgcodec.retrieval.store import read_store
+    from imgcodec.profiles.semantic.codec import SemanticCodec
 
-    known, left_out = metrics_named([name.strip() for name in metrics.split(",")])
-    for name, why in left_out.items():
+    names = [name.strip() for name in metrics.split(",")]
+    settings = measuring.EvaluateSettings(model, names, store, quality, tune, features, device, max_pixels)
+    opened = measuring.open_evaluator(settings)
+    for name, why in opened.left_out.items():
         say(f"{name} is left out: {why}")
-    codec = load_codec(model, device)
-    if isinstance(codec, SemanticCodec):
-        codec = with_features(codec, features)
-    elif features is not None:
-        raise UsageError(f"The model {codec.name} has no features.")
-    stored = None
-    if store is not None:
-        if quality is not None or tune is not None:
-            raise UsageError("With --store, quality and tune are those of its files.")
-        stored = read_store(store)
-        if stored is None:
-            raise InvalidFileError(f"{store} is no store: it has no manifest.")
-
-    def compress(name: str, pixels: "RGBPixels") -> bytes:
-        if store is None or stored is None:
-            return encode_picture(codec, io.Picture(pixels), quality, tune=tune).data
-        return files.read(store / stored.pictures[name].file)
-
-    def decompress(data: bytes) -> "RGBPixels":
-        return decode_picture(codec, read_decodable(data, max_pixels), max_pixels=max_pixels).pixels
-
-    pictures: dict[str, RGBPixels] = {}
+    open_task = partial(measuring.open_evaluator, settings) if jobs > 1 else lambda: opened
+    pictures: list[RGBPixels] = []
     measured = []
-    with counting(f"Evaluating {directory.name}", len(found)) as advance:
-        for name, path in found:
-            try:
-                pixels = io.load(path, max_pixels).pixels
-            except InvalidFileError as error:
-                say(f"Skipped {name}: {error}")
+    sizes = {path: pairs.size_of(str(path)) for _, path in found}
+    with (
+        tallying(f"Evaluating {sources[0].name}", len(found), sum(sizes.values())) as tally,
+        working_through(open_task, found, jobs) as outcomes,
+    ):
+        for outcome in outcomes:
+            name, path = outcome.item
+            if isinstance(outcome.error, InvalidFileError):
+                say(f"Skipped {name}: {outcome.error}")
+                tally.add(sizes[path])
                 continue
-            if stored is not None and name not in stored.pictures:
-                say(f"Skipped {name}: the store does not have it.")
-                continue
-            measured += measuring.evaluate([(name, pixels)], compress, decompress, known)
-            if isinstance(codec, SemanticCodec):
-                pictures[name] = np.ascontiguousarray(pixels)
-            advance()
+            if outcome.error is not None:
+                raise outcome.error
+            assert outcome.result is not None
+            evaluated, pixels = outcome.result
+            measured.append(evaluated)
+            if pixels is not None:
+                pictures.append(pixels)
+            tally.add(sizes[path], evaluated.width * evaluated.height, sizes[path], evaluated.bytes)
     if not measured:
-        raise InvalidFileError(f"{directory} holds no picture that can be read.")
+        raise InvalidFileError(f"{' '.join(map(str, sources))} holds no picture that can be read.")
     recall = {}
-    if isinstance(codec, SemanticCodec) and len(pictures) >= FEWEST_FOR_RECALL:
-        recall = retrieval(codec, list(pictures.values()))
-    report = measuring.Evaluation(codec.name, measured, measuring.means(measured), left_out, recall)
+    if isinstance(opened.codec, SemanticCodec) and len(pictures) >= FEWEST_FOR_RECALL:
+        recall = retrieval(opened.codec, pictures)
+    report = measuring.Evaluation(opened.codec.name, measured, measuring.means(measured), opened.left_out, recall)
     if json_file is not None:
         text = json.dumps(asdict(report), indent=1, allow_nan=False) + "\n"
         files.write(json_file, text.encode(), force)
     if str(json_file) != files.STANDARD:
         sys.stdout.write("\n".join(lines(report)) + "\n")
+
+
+def pictures_of(sources: list[Path]) -> list[tuple[str, Path]]:
+    """Names and paths of pictures that are named, and of files in folders. Raises CodecError for what is not there."""
+    from imgcodec.storage import folders
+
+    found = []
+    for source in sources:
+        if not source.exists():
+            raise CodecError(f"There is no {source}.")
+        if source.is_dir():
+            prefix = f"{source.resolve().name}/" if len(sources) > 1 else ""
+            found += [(prefix + name, path) for name, path in folders.files_below(source, say)]
+        else:
+            found.append((source.name, source))
+    return found
 
 
 def lines(report: "Evaluation") -> list[str]:

@@ -1,46 +1,53 @@
 """`imgcodec info`: what a .nic file says of itself, and what each part of it costs."""
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.cli.options import FileModel, MaxPixels, codec_for, read_nic
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.cli.many import inspect_many, is_many
+from imgcodec.cli.options import FileModel, Jobs, Json, MaxPixels, Recursive, explained, printable
 
 if TYPE_CHECKING:
     from imgcodec.file_info import FileInfo
 
 
 def info(
-    source: Annotated[str, typer.Argument(metavar="FILE", help="A .nic file; - is stdin.", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    sources: Annotated[list[str], typer.Argument(metavar="FILE", help="A .nic file; - is stdin.", show_default=False)],
+    recursive: Recursive = False,
+    jobs: Jobs = 1,
+    as_json: Json = False,
     tokens: Annotated[bool, typer.Option("--tokens", help="Decode the tokens and print their SHA-256.")] = False,
     model: FileModel = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
 ) -> None:
-    """Show every field of the header, and every section with its bytes, share and bits per pixel."""
-    from imgcodec.bitstream import container
-    from imgcodec.file_info import describe
-    from imgcodec.profiles import PROFILES
-    from imgcodec.profiles.decodable import check_decodable
+    """Show every field of the header, and every section with its bytes, share and bits per pixel.
 
-    limits = Limits(pixels=max_pixels)
-    file = read_nic(source, limits, lambda data: container.read(data, limits))
-    report = as_table(describe(file))
-    if note := PROFILES[file.header.profile].note:
-        report["note"] = note
-    if tokens:
-        check_decodable(file, limits)
-        decoder = codec_for(file.header, model, "cpu")
+    Exit code 3 if any file is damaged, otherwise that of the first other failure.
+    """
+    from imgcodec.tasks.inspect import Described, open_describer
 
-        from imgcodec.codec import read_tokens
+    has_many = is_many(sources, recursive)
 
-        report["tokens_sha256"] = read_tokens(decoder, file).sha256()
-    if as_json:
-        typer.echo(json.dumps(report, indent=1, allow_nan=False))
-    else:
-        typer.echo("\n".join(lines(report)))
+    def show(source: str, found: Described | Exception) -> None:
+        if isinstance(found, Exception):
+            if as_json and has_many:
+                typer.echo(json.dumps({"file": source, "error": explained(found)}))
+            return
+        report = as_table(found.info)
+        if found.note:
+            report["note"] = found.note
+        if found.tokens_sha256:
+            report["tokens_sha256"] = found.tokens_sha256
+        if as_json:
+            typer.echo(json.dumps({"file": source, **report}, allow_nan=False))
+        else:
+            text = [f"{'file':14}{printable(source)}", *lines(report), ""] if has_many else lines(report)
+            typer.echo("\n".join(text))
+
+    inspect_many(sources, recursive, partial(open_describer, model, tokens, max_pixels), jobs, "Reading", show)
 
 
 def as_table(info: "FileInfo") -> dict[str, object]:

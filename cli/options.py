@@ -1,31 +1,18 @@
-"""What several commands share: arguments, the model that a file asks for, a sign of life."""
+"""What several commands share: arguments, what is said and how loudly, a sign of life."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from enum import IntEnum
+from typing import Annotated
 
 import typer
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.bitstream.limits import Limits
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.cli import memory
 
-if TYPE_CHECKING:
-    from imgcodec.bitstream.cursor import Slices
-    from imgcodec.bitstream.header import Header
-    from imgcodec.tokens import TokenCodec
-
-Parsed = TypeVar("Parsed")
-
-PICTURES = frozenset({
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".ppm", ".pgm",
-    ".pbm", ".pnm", ".avif", ".avifs", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".qoi",
-})  # fmt: skip
-"""Suffixes of pictures that can be read."""
-
-MOST_TO_TELL = 2**26
-"""Bytes of a file that are read to tell whether it is a picture."""
+DEBUG = "IMGCODEC_DEBUG"
+"""The environment variable with which unexpected errors show where they were raised."""
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
@@ -73,6 +60,13 @@ Features = Annotated[
         metavar="open_clip:MODEL/FILE", help="Where the weights of a model's CLIP features are.", show_default=False
     ),
 ]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Take the files in folders, too, and in folders in these.")
+]
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes that work at once, of one thread each.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file on stdout.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed.")]
 Split = Annotated[
     str | None,
@@ -80,65 +74,31 @@ Split = Annotated[
 ]
 
 
-def codec_for(header: "Header", name: str | None, device: str) -> "TokenCodec":
-    """The model that decodes a file. Raises ModelNotFoundError where it is not installed."""
-    from imgcodec.codec import load_codec
-    from imgcodec.model_file.find import find_model_by_id
+class Loudness(IntEnum):
+    """How much a command says on stderr. Errors are always said."""
 
-    return load_codec(name or find_model_by_id(header.codebook_id), device)
-
-
-def nic_beside(source: str) -> str:
-    """The name of the .nic file of a picture, next to it: only the suffix of a picture is replaced. Raises UsageError
-    for what is no file's name."""
-    path = _file(source)
-    return str(path.with_suffix(".nic") if path.suffix.lower() in PICTURES else path.with_name(f"{path.name}.nic"))
+    QUIET = 0
+    USUAL = 1
+    VERBOSE = 2
 
 
-def picture_beside(source: str) -> str:
-    """The name of the picture of a .nic file, next to it and next to the original: photo.nic.png of photo.nic. Raises
-    UsageError for what is no file's name."""
-    path = _file(source)
-    return str(path.with_name(f"{path.name}.png"))
+_loudness = Loudness.USUAL  # of the command that runs: a process runs one
 
 
-def _file(name: str) -> Path:
-    path = Path(name)
-    if path.name in ("", ".."):  # of an empty name and of a folder like `.`
-        raise UsageError(f"{name!r} is not the name of a file.")
-    return path
+def set_loudness(loudness: Loudness) -> None:
+    """Of everything that is said from now on."""
+    global _loudness
+    _loudness = loudness
 
 
-def read_nic(source: str, limits: Limits, parse: Callable[[bytes], Parsed]) -> Parsed:
-    """What `parse` makes of a .nic file. InvalidFileErrors get its name, and a picture is told from damage."""
-    from imgcodec.storage import files
-
-    data = files.read(source, limits.file_bytes)
-    with named(source, data):
-        return parse(data)
-
-
-@contextmanager
-def named(source: str, data: "Slices") -> Iterator[None]:
-    """InvalidFileErrors of a .nic file get its name, and a picture is told from damage."""
-    from imgcodec.storage import files
-
-    try:
-        yield
-    except InvalidFileError as error:
-        from imgcodec.pictures.io import is_image
-
-        name = files.name_of(source)
-        if is_image(data[0 : min(len(data), MOST_TO_TELL)]):
-            raise InvalidFileError(
-                f"{name} is a picture, not a .nic file; imgcodec compress makes one of it."
-            ) from None
-        raise InvalidFileError(f"{name}: {error}") from None
+def is_quiet() -> bool:
+    """Whether nothing but errors is to be said."""
+    return _loudness == Loudness.QUIET
 
 
 def on_terminal() -> bool:
-    """Whether somebody watches stderr, which may be closed."""
-    return sys.stderr is not None and sys.stderr.isatty()
+    """Whether somebody watches stderr, which may be closed, and wants to see progress."""
+    return _loudness > Loudness.QUIET and sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager
@@ -171,8 +131,24 @@ def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def say(message: str) -> None:
-    """One line on stderr, if it takes one: whether work is done does not depend on that."""
-    with suppress(OSError):
+    """One line on stderr, unless the command is to be quiet."""
+    if _loudness > Loudness.QUIET:
+        _line(message)
+
+
+def detail(message: str) -> None:
+    """One line on stderr, for those who asked for more."""
+    if _loudness == Loudness.VERBOSE:
+        _line(message)
+
+
+def complain(message: str) -> None:
+    """An error, as one line on stderr."""
+    _line(f"imgcodec: {sentence(message)}")
+
+
+def _line(message: str) -> None:
+    with suppress(OSError):  # whether work is done does not depend on whether stderr takes a line
         typer.echo(printable(message), err=True)
 
 
@@ -182,11 +158,23 @@ def sentence(message: str) -> str:
     return line if line.endswith((".", "?", "!")) else f"{line}."
 
 
-def leave(failures: list[CodecError]) -> None:
+def leave(failures: Sequence[Exception]) -> None:
     """Raises Exit with the code of the worst failure, if there is any."""
     if failures:
         damaged = any(isinstance(failure, InvalidFileError) for failure in failures)
-        raise typer.Exit(InvalidFileError.exit_code if damaged else failures[0].exit_code)
+        other = getattr(failures[0], "exit_code", CodecError.exit_code)
+        raise typer.Exit(InvalidFileError.exit_code if damaged else other)
+
+
+def explained(error: BaseException) -> str:
+    """What went wrong, for people."""
+    if memory.is_short(error):
+        return memory.needs()
+    if isinstance(error, CodecError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:  # a full disk under a log, for example
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}."
+    return f"Unexpected {type(error).__name__}: {error} (set {DEBUG}=1 to see where)."
 
 
 def printable(text: str) -> str:

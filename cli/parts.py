@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.limits import Limits
-from imgcodec.cli.options import codec_for, named, working
 
 if TYPE_CHECKING:
-    from imgcodec.bitstream.header import Header
-    from imgcodec.pictures.io import Picture
+    from imgcodec.tasks.decompress import Part
 
 Region = Annotated[
     str | None,
@@ -41,26 +38,12 @@ def parse_region(text: str) -> tuple[int, int, int, int]:
     return x, y, width, height
 
 
-def decode_part(
-    source: str, region: str | None, thumbnail: int | None, model: str | None, device: str, max_pixels: int
-) -> tuple["Header", "Picture"]:
-    """The header of a file, and a region or a thumbnail of its picture. Raises UsageError for both at once."""
-    from imgcodec.profiles.decodable import header_of, region_of
-    from imgcodec.storage import files
+def parsed_part(region: str | None, thumbnail: int | None) -> "Part":
+    """What is to be decoded. Raises UsageError for both at once, and for what is neither."""
+    from imgcodec.tasks.decompress import Part
 
     if region is not None and thumbnail is not None:
         raise UsageError("--region is shown at its own size: there is no --thumbnail of it.")
-    numbers = parse_region(region) if region is not None else None
     if thumbnail is not None and thumbnail < 1:
         raise UsageError(f"--thumbnail takes 1 pixel or more, not {thumbnail}.")
-    with files.opened(source, Limits(pixels=max_pixels).file_bytes) as data, named(source, data):
-        header = header_of(data)
-        place = region_of(header, *numbers) if numbers else None
-        with working(f"Decompressing a part of {source}"):
-            from imgcodec import parts
-
-            codec = codec_for(header, model, device)
-            if place:
-                return header, parts.decode_region(codec, data, place, max_pixels)
-            assert thumbnail is not None
-            return header, parts.decode_thumbnail(codec, data, thumbnail, max_pixels)
+    return Part(None if region is None else parse_region(region), thumbnail)

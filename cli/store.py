@@ -1,10 +1,8 @@
 """`imgcodec compress` for a folder: a store of .nic files and a manifest."""
 
-import hashlib
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,45 +10,25 @@ from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.cli.options import counting, say
 
 if TYPE_CHECKING:
-    from imgcodec.pictures.io import Picture
-    from imgcodec.profiles.semantic.codec import SemanticCodec
-    from imgcodec.tokens import TokenCodec
+    from imgcodec.tasks.compress import CompressSettings
 
 
-def compress_folder(
-    source: Path,
-    output: str | None,
-    codec: "TokenCodec",
-    searcher: "SemanticCodec | None",
-    load: Callable[[Path], "Picture"],
-    encode: Callable[["Picture"], bytes],
-    settings: dict[str, Any],
-    force: bool,
+def compress_to_store(
+    source: Path, output: str | None, settings: "CompressSettings", force: bool, workers: int
 ) -> None:
-    """Makes a store of all pictures of a folder, or goes on with one.
-
-    searcher: the codec of the features that its files have; None where they have none. load: reads a picture and
-    makes it ready. Exits with 1 if there were files that are no pictures.
-    """
-    from imgcodec.bitstream import container
-    from imgcodec.retrieval.store import Made, Store, fill_store
+    """Makes a store of all pictures of a folder, or goes on with one. Exits with 1 if there were files that are no
+    pictures."""
+    from imgcodec.retrieval.store import StoreMaker, fill_store, new_store, open_maker
+    from imgcodec.tasks.compress import open_compressor
 
     if output is None or output == "-":
         raise UsageError("A folder is compressed to another one: name it with -o.")
-
-    def make(path: Path) -> Made:
-        picture = load(path)
-        data = encode(picture)
-        digest = None
-        if searcher is not None:
-            levels = searcher.read_features(container.read(data))
-            digest = hashlib.sha256(levels.astype("<i2").tobytes()).hexdigest()
-        return Made(data, picture.width, picture.height, digest)
-
-    empty = Store(codec.name, codec.id.hex(), None if searcher is None else searcher.id.hex(), settings)
+    compressor = open_compressor(settings)
+    open_task = partial(open_maker, settings) if workers > 1 else lambda: StoreMaker(compressor)
     store, made, broken = fill_store(
-        source, Path(output), empty, make, force, say, partial(counting, f"Compressing {source.name}")
-    )
+        source, Path(output), new_store(compressor), open_task, force, say,
+        partial(counting, f"Compressing {source.name}"), workers,
+    )  # fmt: skip
     if not store.pictures:
         raise CodecError(f"There is no picture among the {len(broken)} files.")
     total = sum(entry.bytes for entry in store.pictures.values())

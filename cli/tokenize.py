@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +12,17 @@ import typer
 
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Force, MaxPixels, Quality, Seed, Split, counting, say
+from imgcodec.cli.options import Device, Force, Jobs, MaxPixels, Quality, Seed, Split, counting, say
+from imgcodec.cli.progress import tallying
 from imgcodec.cli.targets import parse_size
-from imgcodec.storage import files, folders
+from imgcodec.storage import files, folders, pairs
 from imgcodec.storage.shards import MANIFEST, output_names, write_manifest
+from imgcodec.workers import working_through
 
 if TYPE_CHECKING:
-    from imgcodec.tokens import TokenCodec, Tokens
+    from imgcodec.tasks.tokenize import Tokenized
+    from imgcodec.tokens import Tokens
+    from imgcodec.workers import Outcome
 
 SUFFIX = "safetensors"
 MOST_SHARDS = 10**5
@@ -26,8 +31,8 @@ EVERYTHING = "tokens"  # the name of shards without a split
 
 def tokenize(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Name or path of the model.", show_default=False)],
-    source: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(metavar="FOLDER", help="Pictures, in folders too; or shards to decode.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.", show_default=False)],
@@ -37,6 +42,7 @@ def tokenize(
     ] = "64MB",
     split: Split = None,
     seed: Seed = 0,
+    jobs: Jobs = 1,
     decode: Annotated[bool, typer.Option("--decode", help="Make PNG pictures of shards instead.")] = False,
     force: Force = False,
     device: Device = "cpu",
@@ -49,36 +55,36 @@ def tokenize(
     if decode:
         if quality is not None or split is not None:
             raise UsageError("With --decode, quality and split are those of the shards.")
-        decode_shards(model, source, output, force, device, max_pixels)
+        if jobs > 1 or len(sources) > 1:
+            raise UsageError("With --decode, one process decodes the shards of one folder.")
+        decode_shards(model, sources[0], output, force, device, max_pixels)
     else:
-        encode_folder(model, source, output, quality, shards, split, seed, force, device, max_pixels)
+        encode_folders(model, sources, output, quality, shards, split, seed, jobs, force, device, max_pixels)
 
 
-def encode_folder(
+def encode_folders(
     model: str,
-    source: Path,
+    sources: list[Path],
     output: Path,
     quality: float | None,
     shards: str,
     split: str | None,
     seed: int,
+    jobs: int,
     force: bool,
     device: str,
     max_pixels: int,
 ) -> None:
-    """Writes shards of all pictures of a folder, and the manifest."""
+    """Writes shards of all pictures of folders, and the manifest."""
     number, size = parse_shards(shards)
     shares = None if split is None else folders.parse_split(split)
     folders.check_empty(output, force)
-    found = folders.files_below(source, say)
-    if not found:
-        raise CodecError(f"{source} holds no files.")
+    found = folders.files_below_all(sources, say)
 
-    from imgcodec.codec import load_codec
     from imgcodec.storage.token_shards import MOST_PICTURES, TokenShardWriter
+    from imgcodec.tasks.tokenize import open_tokenizing
 
-    codec = load_codec(model, device)
-    codec.header((1, 1), quality, None)  # refuses a quality before there is a folder
+    opened = open_tokenizing(model, device, quality, max_pixels)  # refuses a quality before there is a folder
     parts = folders.split(found, shares, seed) if shares else {EVERYTHING: found}
     if number is not None and max(map(len, parts.values())) > number * MOST_PICTURES:
         raise UsageError(f"A shard has at most {MOST_PICTURES} pictures: give more --shards than {number}.")
@@ -86,19 +92,27 @@ def encode_folder(
     folders.remove_files(output, output_names(SUFFIX))  # which would stay beside the new ones
     lines: list[str] = []
     sizes: list[int] = []
-    with counting(f"Tokenizing {source.name}", len(found)) as advance:
+    open_task = partial(open_tokenizing, model, device, quality, max_pixels) if jobs > 1 else lambda: opened
+    paths = [path for members in parts.values() for _, path in members]
+    weights = {path: pairs.size_of(str(path)) for path in paths}
+    with (
+        tallying(f"Tokenizing {sources[0].name}", len(paths), sum(weights.values())) as tally,
+        working_through(open_task, paths, jobs) as outcomes,
+    ):
         for part, members in parts.items():
-            writer = TokenShardWriter(output, part, codec, size, force)
-            for name, path, ends in shard_ends(members, number):
-                tokens = tokens_of(codec, name, path, quality, max_pixels)
+            writer = TokenShardWriter(output, part, opened.codec, size, force)
+            for (name, path, ends), outcome in zip(shard_ends(members, number), outcomes, strict=False):
+                tokens = tokens_of(name, outcome)
+                pixels = 0
                 if tokens is not None:
                     shard = writer.add(name, tokens)
                     header = tokens.header
+                    pixels = header.width * header.height
                     line = {"name": name, "shard": shard, "width": header.width, "height": header.height}
                     lines.append(json.dumps(line))
                 if ends:
                     writer.finish()
-                advance()
+                tally.add(weights[path], pixels)
             writer.finish()
             sizes += writer.sizes.values()
     skipped = len(found) - len(lines)
@@ -125,19 +139,17 @@ def shard_ends(members: list[tuple[str, Path]], number: int | None) -> Iterator[
         yield name, path, ends
 
 
-def tokens_of(codec: "TokenCodec", name: str, path: Path, quality: float | None, max_pixels: int) -> "Tokens | None":
+def tokens_of(name: str, outcome: "Outcome[Path, Tokenized]") -> "Tokens | None":
     """The tokens of a file; None, and a line on stderr, where it is not a whole picture."""
-    from imgcodec import codec as pipeline
-    from imgcodec.pictures import io
-
-    try:
-        picture = io.load(path, max_pixels)
-    except CodecError as error:
-        say(f"Skipped {name}: {error}")
+    if isinstance(outcome.error, CodecError):
+        say(f"Skipped {name}: {outcome.error}")
         return None
-    if picture.alpha is not None:
+    if outcome.error is not None:
+        raise outcome.error
+    assert outcome.result is not None
+    if outcome.result.lost_alpha:
         say(f"{name}: its transparency is left out.")
-    return pipeline.tokenize(codec, picture.pixels, quality)
+    return outcome.result.tokens
 
 
 def decode_shards(model: str, source: Path, output: Path, force: bool, device: str, max_pixels: int) -> None:

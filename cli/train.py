@@ -1,6 +1,8 @@
 """`imgcodec train`: a recipe and photographs to a model file."""
 
 import os
+import shlex
+import sys
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli.options import Device, say
+from imgcodec.cli.options import Device, is_quiet, say, working
 
 
 def train(
@@ -34,7 +36,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
     device: Device = "cpu",
 ) -> None:
-    """Train a model. Needs imgcodec[train]; Ctrl-C saves a checkpoint and leaves.
+    """Train a model. Needs imgcodec[train]; Ctrl-C saves a checkpoint and leaves, and --resume goes on from there.
+
+    Figures go to the folder log/ of the output, for TensorBoard; where that is not installed, as lines of JSON.
 
     Several processes: torchrun --nproc-per-node 2 -m imgcodec train RECIPE ...
     """
@@ -42,11 +46,15 @@ def train(
     for source in [*data, *([validation] if validation else [])]:
         if not source.exists():
             raise CodecError(f"There is no file or folder {source}.")
-    if find_spec("tensorboard") is None:
+    if find_spec("pytorch_optimizer") is None:
         raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
-    from imgcodec.training.recipe import read_recipe
-    from imgcodec.training.recipe import train as run
+    with working("Starting"):
+        from imgcodec.training.log import console
+        from imgcodec.training.loop import TrainingInterrupted
+        from imgcodec.training.recipe import read_recipe
+        from imgcodec.training.recipe import train as run
 
+    console.quiet = is_quiet()
     plan = read_recipe(recipe, settings or [])
     if not resume and any(output.glob("*.safetensors")):
         raise CodecError(f"{output} holds a run already: give --resume to go on with it, or another --output.")
@@ -59,7 +67,13 @@ def train(
         raise CodecError(f"{output} cannot be written to: {(error.strerror or str(error)).lower()}.") from None
     try:
         path = run(plan, data, validation, output, resume, start, device)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, TrainingInterrupted) and os.environ.get("RANK", "0") == "0":
+            say(f"Step {error.step} of the phase {error.phase} is saved in {error.checkpoint}.")
+            words = sys.argv[1:] if resume else [*sys.argv[1:], "--resume"]
+            say(f"To go on: imgcodec {shlex.join(words)}")
+        elif isinstance(error, KeyboardInterrupt):
+            say("No phase was being trained: nothing is lost, and nothing new was saved.")
         with suppress(OSError):  # up to the first that holds something
             for folder in made:
                 folder.rmdir()

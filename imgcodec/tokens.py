@@ -1,7 +1,7 @@
 """What stands between pictures and files: the tokens, and what a codec of one profile does with them."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -138,6 +138,10 @@ class TokenCodec(Protocol):
 
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """See `Model.generate`."""
+
+    def watched(self, advance: Callable[[float], None]) -> "TokenCodec":
+        """The same codec, which calls `advance` while it encodes or decodes one picture: with the share of the work
+        that was done since the last call. The shares add up to about 1."""
 
 
 class PartialCodec(TokenCodec, Protocol):

@@ -3,10 +3,23 @@ by what they show."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.codec import decode_picture, encode_picture, load_codec
 from imgcodec.evaluation.similarity import Metric
+from imgcodec.evaluation.similarity import metrics as metrics_named
 from imgcodec.metrics.reference import RGBPixels
+from imgcodec.pictures import io
+from imgcodec.profiles.decodable import read_decodable
+from imgcodec.profiles.semantic.codec import SemanticCodec, with_features
+from imgcodec.retrieval.store import Store, read_store
+from imgcodec.storage import files
+from imgcodec.tokens import TokenCodec
 
 
 @dataclass(frozen=True)
@@ -58,3 +71,70 @@ def means(pictures: list[Evaluated]) -> dict[str, float]:
         if values:
             found[name] = fmean(values)
     return found
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """What is measured of pictures. metrics: by their names. store: whose files are taken; None makes new ones."""
+
+    model: str
+    metrics: list[str]
+    store: Path | None = None
+    quality: float | None = None
+    tune: str | None = None
+    features: str | None = None
+    device: str = "cpu"
+    max_pixels: int = DEFAULT_LIMITS.pixels
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """A model whose pictures are measured. metrics: those that can be; left_out: why others cannot. stored: the store
+    whose files are taken."""
+
+    settings: EvaluateSettings
+    codec: TokenCodec
+    metrics: Mapping[str, Metric]
+    left_out: dict[str, str]
+    stored: Store | None
+
+    def __call__(self, item: tuple[str, Path]) -> tuple[Evaluated, RGBPixels | None]:
+        """Measures a picture, name and path. Gives its pixels, too, where files are searched by them. Raises as
+        `io.load`, and InvalidFileError for a picture that the store does not have."""
+        name, path = item
+        pixels = io.load(path, self.settings.max_pixels).pixels
+        if self.stored is not None and name not in self.stored.pictures:
+            raise InvalidFileError("The store does not have it.")
+        (found,) = evaluate([(name, pixels)], self.compress, self.decompress, self.metrics)
+        return found, np.ascontiguousarray(pixels) if isinstance(self.codec, SemanticCodec) else None
+
+    def compress(self, name: str, pixels: RGBPixels) -> bytes:
+        """The file of a picture."""
+        how = self.settings
+        if how.store is None or self.stored is None:
+            return encode_picture(self.codec, io.Picture(pixels), how.quality, tune=how.tune).data
+        return files.read(how.store / self.stored.pictures[name].file)
+
+    def decompress(self, data: bytes) -> RGBPixels:
+        """The pixels of a file."""
+        most = self.settings.max_pixels
+        return decode_picture(self.codec, read_decodable(data, most), max_pixels=most).pixels
+
+
+def open_evaluator(settings: EvaluateSettings) -> Evaluator:
+    """Raises UsageError for metrics that there are not and for what the model does not have, ModelNotFoundError,
+    UnusableModelError, and InvalidFileError for a folder that is no store."""
+    known, left_out = metrics_named(settings.metrics)
+    codec = load_codec(settings.model, settings.device)
+    if isinstance(codec, SemanticCodec):
+        codec = with_features(codec, settings.features)
+    elif settings.features is not None:
+        raise UsageError(f"The model {codec.name} has no features.")
+    stored = None
+    if settings.store is not None:
+        if settings.quality is not None or settings.tune is not None:
+            raise UsageError("With --store, quality and tune are those of its files.")
+        stored = read_store(settings.store)
+        if stored is None:
+            raise InvalidFileError(f"{settings.store} is no store: it has no manifest.")
+    return Evaluator(settings, codec, known, left_out, stored)

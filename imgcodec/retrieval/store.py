@@ -6,12 +6,17 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.pictures import io
 from imgcodec.storage import files, folders
+from imgcodec.tasks.compress import Compressor, CompressSettings, open_compressor
+from imgcodec.workers import working_through
 
 MANIFEST = "manifest.json"
 FORMAT = "imgcodec-store-1"
@@ -22,12 +27,14 @@ SAVE_EVERY = 200  # pictures
 
 @dataclass(frozen=True)
 class Made:
-    """A .nic file that was made of a picture. features: SHA-256 of its vector's integers, None where it has none."""
+    """A .nic file that was made of a picture. features: SHA-256 of its vector's integers, None where it has none.
+    notes: what was lost of the picture, each a clause about "it"."""
 
     data: bytes
     width: int
     height: int
     features: str | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,21 +99,33 @@ def _check_name(name: object) -> None:
         raise ValueError(f"the name {name!r:.100} leads elsewhere")
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """A picture that a store is to have. entry: what the store has of its name, which is in `file`."""
+
+    name: str
+    path: Path
+    entry: Entry | None
+    file: Path | None
+
+
 def fill_store(
     source: Path,
     output: Path,
     empty: Store,
-    make: Callable[[Path], Made],
+    open_maker: Callable[[], Callable[[Path], Made]],
     force: bool,
     complain: Callable[[str], None],
     counting: Callable[[int], Any],
+    workers: int = 1,
 ) -> tuple[Store, int, list[str]]:
     """Makes a file of each picture below `source` that the store does not have yet.
 
-    empty: what a new store is like. make: a picture's path -> its file; raises CodecError for what is none. force:
-    makes all of them again. counting: a context manager for the number of files, which gives what is called after each.
-    Returns the store, how many files were made, and the names of files that are no pictures, of which `complain` is
-    told. Raises CodecError where something cannot be written, and for a store of another model or other settings.
+    empty: what a new store is like. open_maker: gives what makes a file of a picture's path, and raises CodecError for
+    what is none; see `working_through`. force: makes all of them again. counting: a context manager for the number of
+    files, which gives what is called after each. Returns the store, how many files were made, and the names of files
+    that are no pictures, of which `complain` is told, as of what is lost of pictures. Raises CodecError where something
+    cannot be written, and for a store of another model or other settings.
     """
     found = [(name, path) for name, path in folders.files_below(source, complain) if not _is_below(path, output)]
     if not found:
@@ -115,29 +134,87 @@ def fill_store(
     folders.make_folder(output)
     made, broken = 0, []
     taken = {entry.file.lower() for entry in store.pictures.values()}
-    with _saving(store, output) as save, counting(len(found)) as advance:
-        for name, path in found:
-            try:
-                digest = hashlib.sha256(files.read(path)).hexdigest()
-                entry = store.pictures.get(name)
-                if entry is None or entry.source_sha256 != digest or not _is_whole(output / entry.file, entry):
-                    result = make(path)
-                    target = entry.file if entry else _file_name(name, taken)
-                    folders.make_folder((output / target).parent)
-                    files.write(output / target, result.data, force=entry is not None or force)
-                    store.pictures[name] = Entry(
-                        name, target, result.width, result.height, len(result.data),
-                        hashlib.sha256(result.data).hexdigest(), digest, result.features,
-                    )  # fmt: skip
-                    taken.add(target.lower())
-                    made += 1
-                    if made % SAVE_EVERY == 0:
-                        save()
-            except InvalidFileError as error:
-                complain(f"Skipped {name}: {error}")
+    entries = [store.pictures.get(name) for name, _ in found]
+    wishes = [
+        _Wish(name, path, entry, output / entry.file if entry else None)
+        for (name, path), entry in zip(found, entries, strict=True)
+    ]
+    with (
+        _saving(store, output) as save,
+        counting(len(found)) as advance,
+        working_through(partial(_open_granter, open_maker), wishes, workers) as outcomes,
+    ):
+        for outcome in outcomes:
+            name, entry, path = outcome.item.name, outcome.item.entry, outcome.item.path
+            if isinstance(outcome.error, InvalidFileError):
+                complain(f"Skipped {name}: {outcome.error}")
                 broken.append(name)
+            elif outcome.error is not None:
+                raise outcome.error
+            elif outcome.result is not None:
+                digest, result = outcome.result
+                for note in result.notes:
+                    complain(f"{path}: {note}.")
+                target = entry.file if entry else _file_name(name, taken)
+                folders.make_folder((output / target).parent)
+                files.write(output / target, result.data, force=entry is not None or force)
+                store.pictures[name] = Entry(
+                    name, target, result.width, result.height, len(result.data),
+                    hashlib.sha256(result.data).hexdigest(), digest, result.features,
+                )  # fmt: skip
+                taken.add(target.lower())
+                made += 1
+                if made % SAVE_EVERY == 0:
+                    save()
             advance()
     return store, made, broken
+
+
+def _open_granter(open_maker: Callable[[], Callable[[Path], Made]]) -> Callable[[_Wish], tuple[str, Made] | None]:
+    return partial(_granted, open_maker())
+
+
+def _granted(make: Callable[[Path], Made], wish: _Wish) -> tuple[str, Made] | None:
+    """The digest of a picture's file, and the file that was made of it; None where the store has that already."""
+    digest = hashlib.sha256(files.read(wish.path)).hexdigest()
+    known = wish.entry
+    if known is not None and wish.file is not None and known.source_sha256 == digest and _is_whole(wish.file, known):
+        return None
+    return digest, make(wish.path)
+
+
+@dataclass(frozen=True)
+class StoreMaker:
+    """Makes the files of a store."""
+
+    compressor: Compressor
+
+    def __call__(self, path: Path) -> Made:
+        """Raises as `io.load` and `encode_picture`."""
+        picture = io.load(path, self.compressor.settings.max_pixels)
+        data, digest = self.compressor.encode(picture).data, None
+        if (searcher := self.compressor.searcher) is not None:
+            levels = searcher.read_features(container.read(data))
+            digest = hashlib.sha256(levels.astype("<i2").tobytes()).hexdigest()
+        return Made(data, picture.width, picture.height, digest, tuple(picture.notes))
+
+
+def open_maker(settings: CompressSettings) -> StoreMaker:
+    """Raises as `open_compressor`."""
+    return StoreMaker(open_compressor(settings))
+
+
+def new_store(compressor: Compressor) -> Store:
+    """An empty store of files that are made so."""
+    how, codec, searcher = compressor.settings, compressor.codec, compressor.searcher
+    settings = {
+        "quality": how.quality,
+        "target": how.target and [how.target.metric, how.target.value],
+        "tune": how.tune,
+        "effort": how.effort,
+        "strip": how.strip,
+    }
+    return Store(codec.name, codec.id.hex(), None if searcher is None else searcher.id.hex(), settings)
 
 
 def _open_or_new(output: Path, empty: Store, force: bool) -> Store:

@@ -1,4 +1,4 @@
-"""Bytes from and to paths. `-` is standard input or output; output appears whole or not at all.
+"""Bytes from and to paths and addresses. `-` is standard input or output; output appears whole or not at all.
 
 Every failure is a CodecError, whose message names the path and the reason in one sentence. A file is written as a
 temporary one beside it and renamed (`imgcodec.storage.temporary`).
@@ -20,7 +20,7 @@ from typing import BinaryIO, TypeAlias
 from imgcodec.bitstream.cursor import FileSlices, Slices
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.storage import temporary
+from imgcodec.storage import remote, temporary
 
 STANDARD = "-"
 CHUNK = 2**20  # bytes read at once
@@ -42,7 +42,7 @@ def contents(data: FileLike, limit: int) -> bytes:
 
 
 def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.file_bytes) -> bytes:
-    """All bytes of the file at a path, of standard input for `-`, or left in a file object.
+    """All bytes of the file at a path or address, of standard input for `-`, or left in a file object.
 
     Raises CodecError where there is no such file, UsageError for a file object that gives text, InvalidFileError for
     what cannot be read or has more than `limit` bytes: pipes and devices may never end.
@@ -51,6 +51,8 @@ def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.fil
     with _reading(name):
         if not isinstance(source, str | PathLike):
             return _all(source, name, limit)
+        if remote.is_remote(str(source)):
+            return remote.read(str(source), limit)
         if str(source) == STANDARD:
             if sys.stdin is None:
                 raise CodecError("Standard input is closed.")
@@ -69,6 +71,9 @@ def opened(data: FileLike, limit: int) -> Iterator[Slices]:
         yield _slices(data, name_of(data), limit)
     elif not isinstance(data, str | PathLike) or str(data) == STANDARD:
         yield contents(data, limit)
+    elif remote.is_remote(str(data)):
+        with remote.opened(str(data)) as file:
+            yield _slices(file, str(data), limit)
     else:
         with _reading(name_of(data)):
             file = open(data, "rb")  # noqa: SIM115 - what is done with it does not fail as reading does
@@ -144,6 +149,9 @@ def check_output(path: str | Path, force: bool) -> None:
         if sys.stdout.isatty():
             raise CodecError("Standard output is a terminal, which cannot show the bytes; name a file with -o.")
         return
+    if remote.is_remote(str(path)):
+        remote.check_output(str(path), force)
+        return
     target, mode = _target(path)
     if str(path).endswith(os.sep) and (mode is None or stat.S_ISREG(mode)):
         raise CodecError(f"{path} cannot be written: there is no such folder.")
@@ -159,13 +167,17 @@ def check_output(path: str | Path, force: bool) -> None:
         raise CodecError(f"{path} cannot be written: it is a folder.")
 
 
-def write(path: str | Path, data: bytes, force: bool = False) -> None:
+def write(path: str | Path, data: bytes, force: bool = False, time: int | None = None) -> None:
     """Writes `data` to a temporary file beside `path` and renames it, so that it is there whole or not at all.
 
     An existing file is replaced only with `force`, and keeps its mode. Of several processes or threads that write to
     one path, the last one wins, or without `force` the first. A symbolic link stays, its target is replaced. Devices
-    and pipes are written to directly. Raises CodecError, and leaves nothing behind, where that fails.
+    and pipes are written to directly. time: of modification, in nanoseconds; None for now. Raises CodecError, and
+    leaves nothing behind, where that fails.
     """
+    if remote.is_remote(str(path)):
+        remote.write(str(path), data, force)
+        return
     check_output(path, force)
     try:
         if str(path) == STANDARD:
@@ -176,7 +188,7 @@ def write(path: str | Path, data: bytes, force: bool = False) -> None:
         if mode is not None and not stat.S_ISREG(mode):
             target.write_bytes(data)
             return
-        _put(target, data, mode, force)
+        _put(target, data, mode, force, time)
     except BrokenPipeError:  # nobody reads the rest, which is not a failure to report
         raise
     except FileExistsError:
@@ -185,7 +197,7 @@ def write(path: str | Path, data: bytes, force: bool = False) -> None:
         raise CodecError(f"{path} cannot be written: {reason(error)}.") from None
 
 
-def _put(target: Path, data: bytes, mode: int | None, force: bool) -> None:
+def _put(target: Path, data: bytes, mode: int | None, force: bool, time: int | None) -> None:
     _remove_abandoned(target.parent)
     descriptor, path = _temporary(target.parent)
     try:
@@ -195,6 +207,8 @@ def _put(target: Path, data: bytes, mode: int | None, force: bool) -> None:
             os.fsync(file.fileno())
             if mode is not None:
                 path.chmod(stat.S_IMODE(mode))
+            if time is not None:
+                os.utime(path, ns=(time, time))
             if sys.platform == "win32":
                 file.close()  # Windows moves no open files; elsewhere it stays locked until it is moved
             if force or not _linked(path, target):

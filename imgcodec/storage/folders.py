@@ -46,6 +46,22 @@ def files_below(folder: Path, complain: Callable[[str], None]) -> list[tuple[str
     return sorted(found)
 
 
+def files_below_all(sources: Sequence[Path], complain: Callable[[str], None]) -> list[tuple[str, Path]]:
+    """As `files_below`, of several folders: then names begin with that of the folder.
+
+    Raises UsageError for a folder that is named twice, CodecError where they hold no files.
+    """
+    if len({folder.resolve() for folder in sources}) < len(sources):
+        raise UsageError("A folder is named twice.")
+    found = []
+    for folder in sources:
+        prefix = f"{folder.resolve().name}/" if len(sources) > 1 else ""
+        found += [(prefix + name, path) for name, path in files_below(folder, complain)]
+    if not found:
+        raise CodecError(f"{', '.join(map(str, sources))} {'holds' if len(sources) == 1 else 'hold'} no files.")
+    return found
+
+
 def parse_split(text: str) -> dict[str, float]:
     """The shares by name of a list like `train=0.9,valid=0.1`. Raises UsageError unless they add up to 1."""
     shares: dict[str, float] = {}

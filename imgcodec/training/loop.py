@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import torch
-from rich.console import Console
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -19,9 +18,8 @@ from torch import Tensor, nn
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.storage import files
 from imgcodec.training import distributed
+from imgcodec.training.log import Log
 from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers
-
-console = Console(stderr=True)
 
 LOG_EVERY = 100
 """Steps."""
@@ -84,6 +82,14 @@ class Report:
 
     figures: dict[str, float] = field(default_factory=dict)
     pictures: dict[str, Tensor] = field(default_factory=dict)
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Somebody asked the training to stop, and it has saved what it had. checkpoint: the file. step: of the phase."""
+
+    def __init__(self, checkpoint: Path, phase: str, step: int) -> None:
+        super().__init__()
+        self.checkpoint, self.phase, self.step = checkpoint, phase, step
 
 
 class Run:
@@ -184,7 +190,8 @@ def run_phase(
 
     objective(progress, *batch(step)) -> loss and scalars to log, "loss" among them; progress is 0..1. Its parameters
     are those of `run`. Each process has batches of its own, and gradients are averaged. after_step(step): may change
-    weights, in the same way in every process. SIGINT and SIGTERM save and raise KeyboardInterrupt.
+    weights, in the same way in every process. SIGINT and SIGTERM save and raise
+    TrainingInterrupted.
     """
     phase, stop, asked = run.phase, False, False
 
@@ -194,7 +201,7 @@ def run_phase(
 
     distributed.broadcast_tensors([*run.named.values(), *run.averaged.values(), *run.buffers.values()])
     handlers = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    log = Log(run)
+    log = Log(phase, run.folder, str(run.device), run.step, phase.progress(run.step, run.minutes))
     objective.train()
     averaging = distributed.data_parallel(objective, run.device)
     saved, skipped, recent = run.minutes, 0, []
@@ -210,16 +217,17 @@ def run_phase(
                 run.minutes + (time.monotonic() - began) / 60, asked, run.device
             )
             recent.append({k: v.detach() for k, v in figures.items()})
+            log.step(phase.progress(run.step, run.minutes), run.step, recent[-1])
             if run.step % LOG_EVERY == 0:
                 mean = {k: float(torch.stack([f[k].float() for f in recent]).mean()) for k in figures}
-                log.figures(mean, f"{run.minutes:.1f} min", f"skipped {skipped}")
+                log.figures(run.step, mean, f"{run.minutes:.1f} min", f"skipped {skipped}")
                 # all processes look at the loss of the first one, or only some would stop
                 loss_of_first = distributed.from_first(mean["loss"], run.device)
                 if loss_of_first > usual_loss + 2 * abs(usual_loss):
                     raise CodecError("The training has diverged: resume from the checkpoint with a lower rate.")
                 usual_loss, recent = loss_of_first, []
             if run.step % phase.validate_every == 0 and distributed.rank() == 0:
-                log.report(_validate_average(run, objective, validate))
+                log.report(run.step, _validate_average(run, objective, validate))
             if run.minutes - saved > phase.save_every_minutes and run.step % LOG_EVERY == 0:  # loss just looked at
                 run.save()
                 saved = run.minutes
@@ -229,7 +237,7 @@ def run_phase(
             signal.signal(number, handler)
         log.close()
     if stop:
-        raise KeyboardInterrupt
+        raise TrainingInterrupted(run.checkpoint, phase.name, run.step)
     run.swap_average()
     objective.eval()
 
@@ -241,37 +249,6 @@ def _validate_average(run: Run, objective: nn.Module, validate: Callable[[], Rep
     objective.train()
     run.swap_average()
     return report
-
-
-class Log:
-    """Writes figures and pictures of a phase to TensorBoard and stderr; only in the first process."""
-
-    def __init__(self, run: Run) -> None:
-        self.run, self.writer = run, None
-        if distributed.rank() == 0:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.writer = SummaryWriter(str(run.folder / "log" / run.phase.name))
-
-    def figures(self, figures: dict[str, float], *words: str, prefix: str = "") -> None:
-        if self.writer is None:
-            return
-        for key, value in figures.items():
-            self.writer.add_scalar(prefix + key, value, self.run.step)
-        values = (f"{k} {v:.4g}" for k, v in figures.items())
-        console.print(
-            "  ".join([f"{self.run.phase.name} {self.run.step}", *words[:1], *values, *words[1:]]), soft_wrap=True
-        )
-
-    def report(self, report: Report) -> None:
-        self.figures(report.figures, "validation", prefix="validation/")
-        for name, picture in report.pictures.items():
-            if self.writer is not None:
-                self.writer.add_image(name, picture.detach().float().clamp(0, 1).cpu().numpy(), self.run.step)
-
-    def close(self) -> None:
-        if self.writer is not None:
-            self.writer.close()
 
 
 AnyPhase = TypeVar("AnyPhase", bound=Phase)

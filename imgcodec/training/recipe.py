@@ -13,6 +13,7 @@ from imgcodec.bitstream.header import Profile, profile_named
 from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.data import load_photographs
+from imgcodec.training.log import announce
 from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
 from imgcodec.training.raster.recipe import RasterRecipe, raster_recipe, train_raster
 from imgcodec.training.semantic.recipe import SemanticRecipe, semantic_recipe, train_semantic
@@ -74,11 +75,13 @@ def train(
         torch.manual_seed(recipe.seed)
         if recipe.threads:
             torch.set_num_threads(recipe.threads)
+        announce(f"Reading pictures from {', '.join(map(str, sources))}")
         photographs = load_photographs(sources, recipe.crop)
         held_out = load_photographs([validation], recipe.crop) if validation else photographs[:8]
         photographs = photographs if validation else photographs[8:]
         if not photographs:
             raise UsageError("The first 8 pictures are held out of the data, and there are no more.")
+        announce(f"{len(photographs)} pictures to train on, {len(held_out)} to validate on")
         match recipe:
             case PhotoRecipe():
                 return train_photo(recipe, photographs, held_out, folder, resume, start, chosen)

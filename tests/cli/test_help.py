@@ -1,5 +1,6 @@
 """The first contact: help, quickly, and without torch."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,18 @@ def test_each_command_has_help(command) -> None:
 
 
 def test_version(run) -> None:
-    assert run("--version").stdout.decode() == f"imgcodec {imgcodec.__version__}\n"
+    for flag in ("--version", "-V"):
+        assert run(flag).stdout.decode() == f"imgcodec {imgcodec.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"), [("imgcodec compr", "compress"), ("imgcodec verify --deco", "--decode")]
+)
+def test_a_shell_completes_commands_and_options(words, completed) -> None:
+    environment = {"_IMGCODEC_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run([SCRIPT], capture_output=True, env={**os.environ, **environment}, check=False, text=True)
+    assert done.stdout.split() == [completed]
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("command", ["--help", "--version", "compress --help", "info a.nic", "verify a.nic"])

@@ -4,17 +4,14 @@ import os
 import pty
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
 from PIL import Image
 
-from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
-from imgcodec.cli.options import codec_for, counting, leave, on_terminal, printable, say, working
-from imgcodec.model_file.find import find_model, id_of_file, version_of
+from imgcodec.cli.options import counting, leave, on_terminal, printable, say, working
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
 
@@ -80,16 +77,6 @@ def test_the_worst_failure_decides_how_a_command_exits(failures, exit_code):
     with pytest.raises(typer.Exit) as left:
         leave(failures)
     assert left.value.exit_code == exit_code
-
-
-def test_a_file_is_decoded_by_the_model_that_it_names_unless_another_is_named(tiny, nic):
-    header = container.read(nic).header
-    assert codec_for(header, tiny, "cpu").id == header.codebook_id
-    with pytest.raises(ModelNotFoundError, match=header.codebook_id.hex()):
-        codec_for(header, None, "cpu")
-    installed = find_model("bsq")
-    installed_id = id_of_file(version_of(installed))
-    assert codec_for(replace(header, codebook_id=installed_id), None, "cpu").name == "bsq"
 
 
 def test_without_a_terminal_nothing_moves(monkeypatch, capsys):

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from in_process import invoke_silent
 
+from imgcodec.training.loop import TrainingInterrupted
+
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
 
 
@@ -58,3 +60,17 @@ def test_all_options_reach_the_training(run, tmp_path, monkeypatch) -> None:
     assert (tmp_path / "runs" / "photo").is_dir()
     monkeypatch.setenv("RANK", "1")  # of several processes, the first one speaks
     assert run("train", RECIPE, "--data", ".", "-o", "other").stderr == b""
+
+
+def test_an_interrupted_training_says_what_it_saved_and_how_to_go_on(run, tmp_path, monkeypatch) -> None:
+    def interrupted(*_: object) -> Path:
+        raise TrainingInterrupted(Path("out/base.safetensors"), "base", 340)
+
+    monkeypatch.setattr("imgcodec.training.recipe.train", interrupted)
+    done = run("train", RECIPE, "--data", ".", "-o", "out", "--set", "batch=3")
+    assert done.returncode == 130
+    assert done.stderr.decode().splitlines() == [
+        "Step 340 of the phase base is saved in out/base.safetensors.",
+        f"To go on: imgcodec train {RECIPE} --data . -o out --set batch=3 --resume",
+        "imgcodec: Interrupted.",
+    ]

@@ -38,7 +38,7 @@ MISTAKES = [
     ("data pak pictures", 2, "imgcodec data has no command 'pak'; did you mean pack? See imgcodec data --help"),
     ("models shw", 2, "imgcodec models has no command 'shw'; did you mean show?"),
     ("--verison", 2, "imgcodec has no option --verison; did you mean --version?"),
-    ("compress a.png --qualty 5", 2, "has no option --qualty; did you mean --quality? See imgcodec compress --help"),
+    ("compress a.png --qualty 5", 2, "has no option --qualty; did you mean --quality imgcodec compress --help"),
     ("info a.nic -q", 2, "imgcodec info has no option -q. See imgcodec info --help"),
     ("compress", 2, "imgcodec compress needs INPUT (an image file, or a folder of them; - is stdin). See imgcodec"),
     ("verify", 2, "imgcodec verify needs FILES..."),
@@ -49,7 +49,7 @@ MISTAKES = [
     ("data pack pictures -o", 2, "-o needs a value behind it. See imgcodec data pack --help"),
     ("compress a.png out.nic", 2, "and here is also out.nic; the output is named with -o."),
     ("decompress a.nic a.png", 2, "and here is also a.png; the output is named with -o."),
-    ("info a.nic a.nic", 2, "imgcodec info takes no more arguments, and here is also a.nic. See imgcodec info --help"),
+    ("generate bsq bsq -o x", 2, "takes no more arguments, and here is also bsq; the output is named with -o."),
     ("compress a.png -q abc", 2, "--quality takes a number, not 'abc'. See imgcodec compress --help"),
     ("compress a.png -q 101", 2, "--quality takes at most 100, not '101'."),
     ("compress a.png -q -1", 2, "--quality takes 0 or more, not '-1'."),
@@ -180,7 +180,7 @@ def test_names_of_outputs(run, tiny, photo, tmp_path, output) -> None:
 
 def test_a_smaller_png_is_said(run, tiny, photo, tmp_path, monkeypatch) -> None:
     """Not only of an input that is one: a bitmap of stripes has a small PNG, too."""
-    monkeypatch.setattr("imgcodec.cli.compress.BPP_OF_TEXT", 0)  # the small model has only low rates
+    monkeypatch.setattr("imgcodec.tasks.compress.BPP_OF_TEXT", 0)  # the small model has only low rates
     stripes = Image.new("L", (256, 256))
     stripes.paste(255, (3, 0, 5, 256))
     stripes.paste(255, (30, 0, 99, 256))
@@ -205,4 +205,6 @@ def test_names_that_the_terminal_cannot_show(script, tmp_path, monkeypatch, enco
 def test_usage_errors_of_processes_are_those_of_the_table(script) -> None:
     done: subprocess.CompletedProcess[bytes] = script("compress", "a.png", "b.nic")
     assert done.returncode == 2
-    assert done.stderr.startswith(b"imgcodec: imgcodec compress takes no more arguments, and here is also b.nic")
+    assert done.stderr.startswith(
+        b"imgcodec: Compress takes pictures, and here is also b.nic; the output is named with -o."
+    )

@@ -29,7 +29,7 @@ def test_verify_as_json(tiny, two_tiles) -> None:
     sound = GOLDEN / "gray.nic"
     code, told, _ = invoke("verify", sound, two_tiles, "--decode", "--json", "--model", tiny)
     assert code == 3
-    good, bad = json.loads(told)
+    good, bad = map(json.loads, told.splitlines())
     expected = json.loads((GOLDEN / "golden.json").read_text())["files"]["gray"]["tokens_sha256"]
     assert good == {"file": str(sound), "sound": True, "bytes": 108, "tokens_sha256": expected}
     assert (bad["file"], bad["sound"]) == (str(two_tiles), False)

@@ -44,7 +44,7 @@ def source(tmp_path):
 
 def fill(source, output, make, empty=None, force=False):
     said = []
-    return (*fill_store(source, output, empty or store(), make, force, said.append, counting), said)
+    return (*fill_store(source, output, empty or store(), lambda: make, force, said.append, counting), said)
 
 
 def test_a_store_has_a_file_of_each_picture_and_says_so(source, tmp_path):

@@ -1,9 +1,10 @@
 """The `photo` profile at work: any quality, tiles of 1024 pixels, tokens chosen by rate and distortion."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import repeat
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,14 @@ from imgcodec.priors.photo.streams import (
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.model import PhotoModel
-from imgcodec.profiles.photo.tiling import Piece, analyse, quantize_latent, synthesise, synthesise_reduced
+from imgcodec.profiles.photo.tiling import (
+    Piece,
+    analyse,
+    piece_count,
+    quantize_latent,
+    synthesise,
+    synthesise_reduced,
+)
 from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
 from imgcodec.tokenizers.transforms import BLOCK
 from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
@@ -47,15 +55,21 @@ SMALL_FILE = 20_000
 MOST_SECTIONS = DEFAULT_LIMITS.sections // 2
 """Of tokens. A picture that could get more if its tiles were divided is so large that none is."""
 
+PRIOR_SHARE = 0.6
+"""The part of the time that the prior and the coder take, about; the transforms take the others."""
+
+Item = TypeVar("Item")
+
 Recorded = tuple[int, list[Call]]
 """The number of a tile, and its calls."""
 
 
 @dataclass(frozen=True)
 class PhotoCodec:
-    """See `imgcodec.tokens.TokenCodec`."""
+    """See `imgcodec.tokens.TokenCodec`. advance: see `watched`."""
 
     photo: PhotoModel
+    advance: Callable[[float], None] = field(default=lambda share: None, compare=False)
 
     @property
     def profile(self) -> Profile:
@@ -134,17 +148,20 @@ class PhotoCodec:
     ) -> tuple[Tokens, list[Section]]:
         """The tokens of stage 1 are chosen while they are coded, by rate and distortion. With more effort they are
         then improved by gradients (`imgcodec.profiles.photo.refine`), and coded again."""
-        values, distortion_weight = self._latent(header, analysis)
-        chosen = self._empty_tokens(header)
-        recorded = self._choose(chosen, values, distortion_weight)
         if effort > 1:
             from imgcodec.profiles.photo.refine import refine
 
-            for _ in recorded:
+            values, distortion_weight = self._latent(header, analysis)
+            chosen = self._empty_tokens(header)
+            for _ in self._choose(chosen, values, distortion_weight):
                 pass
-            tokens = refine(self.photo, chosen, pixels, values[1], effort)
+            tokens = refine(self.photo, chosen, pixels, values[1], effort, self.advance)
             return tokens, self.write(tokens)
-        return chosen, self._sections(header, recorded)
+        pieces = _told(analysis, piece_count(header.height, header.width), 1 - PRIOR_SHARE, self.advance)
+        values, distortion_weight = self._latent(header, pieces)
+        chosen = self._empty_tokens(header)
+        recorded = self._choose(chosen, values, distortion_weight)
+        return chosen, self._sections(header, _told(recorded, header.tile_count, PRIOR_SHARE, self.advance))
 
     def choose(self, header: Header, analysis: Iterable[Piece]) -> Tokens:
         """The tokens that `encode` writes with an effort of 1."""
@@ -272,6 +289,7 @@ class PhotoCodec:
                 tile = code_tile(self.prior, reader, sizes, prior_quality(header), None, self._zero, calls)
             for stage, (y, x), tokens in zip(stages, places, tile, strict=True):
                 stage[:, y, x] = tokens
+            self.advance(PRIOR_SHARE / header.tile_count)
 
     def _calls_of(self, header: Header, found: TileTokens) -> tuple[Sequence[CallPlace], Sequence[Part]]:
         """The calls that a tile has, and its parts as streams of calls. In version 1 parts are stages. Raises
@@ -288,9 +306,17 @@ class PhotoCodec:
         """With the synthesis of the header's tune; `scale` is 1."""
         header, tokenizer = tokens.header, self.photo.tokenizer
         synthesis = self.photo.synthesis(header.tune)
-        size = (header.height, header.width)
+        size, level, device = (header.height, header.width), self.photo.level(header), self.photo.device
+
+        def advance(share: float) -> None:
+            self.advance((1 - PRIOR_SHARE) * share)
+
         with exact_arithmetic():
-            return synthesise(tokenizer, synthesis, tokens.stages, size, self.photo.level(header), self.photo.device)
+            return synthesise(tokenizer, synthesis, tokens.stages, size, level, device, advance)
+
+    def watched(self, advance: Callable[[float], None]) -> "PhotoCodec":
+        """Pieces and tiles are told; with more effort, tiles that were improved, for all else takes little then."""
+        return replace(self, advance=advance)
 
     def margin(self, header: Header) -> int:
         """See `PartialCodec`: what the synthesis of the header's tune reaches."""
@@ -333,6 +359,13 @@ class PhotoCodec:
 def prior_quality(header: Header) -> int:
     """Quality and tune as one number, as the prior takes them."""
     return header.quality + header.tune * TUNE_UNITS
+
+
+def _told(items: Iterable[Item], count: int, share: float, advance: Callable[[float], None]) -> Iterator[Item]:
+    """The same items; `advance` is called after the work on each of them, with its part of a share."""
+    for item in items:
+        yield item
+        advance(share / count)
 
 
 def _places(tile: Rectangle) -> Places:

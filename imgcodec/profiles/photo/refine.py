@@ -90,20 +90,25 @@ METRIC_TERMS = {
 
 @torch.inference_mode(False)
 def refine(
-    photo: PhotoModel, tokens: Tokens, pixels: NDArray[np.uint8], values: NDArray[np.float16], effort: int
+    photo: PhotoModel,
+    tokens: Tokens,
+    pixels: NDArray[np.uint8],
+    values: NDArray[np.float16],
+    effort: int,
+    advance: Callable[[float], None] = lambda share: None,
 ) -> Tokens:
     """Tokens of pixels uint8 (H, W, 3) -> tokens of lower bits + distortion, tile by tile.
 
     values: the centred latents of stage 1 before they were rounded to tokens, (groups, rows, columns), in quantization
-    steps. effort: 2 to 9, `ROUNDS` rounds for each above 1.
+    steps. effort: 2 to 9, `ROUNDS` rounds for each above 1. advance: called after each round, with its share of all.
     """
     soft = floating_prior(photo)
-    stages = [stage.copy() for stage in tokens.stages]
+    stages, rounds = [stage.copy() for stage in tokens.stages], ROUNDS * (effort - 1)
     for index in range(tokens.header.tile_count):
         tile = tokens.header.tile_rectangle(index)
         search = _Tile(photo, soft, tokens.header, tile, stages, pixels, values)
         (_, (y, x)) = stage_places(tile, STRIDES)
-        stages[1][:, y, x] = search.run(ROUNDS * (effort - 1))
+        stages[1][:, y, x] = search.run(rounds, lambda: advance(1 / (rounds * tokens.header.tile_count)))
     return Tokens(tokens.header, stages)
 
 
@@ -199,7 +204,7 @@ class _Tile:
         coarse, fine = (torch.from_numpy(t).to(self.photo.device).float()[None] for t in found)
         return coarse, fine
 
-    def run(self, rounds: int) -> NDArray[np.int16]:
+    def run(self, rounds: int, advance: Callable[[], None] = lambda: None) -> NDArray[np.int16]:
         """The best tokens of stage 1 that were found, codebook indices (groups, rows, columns)."""
         best = self.offer(self.start)
         curvature = self.first_curvature()
@@ -221,6 +226,7 @@ class _Tile:
                 best, boldness = offer, boldness * BOLDER
             else:
                 boldness *= CAREFUL
+            advance()
         return (best.tokens[0] + self.half).to("cpu", torch.int16).numpy()
 
     def first_curvature(self) -> Tensor:

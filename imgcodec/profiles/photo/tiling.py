@@ -4,7 +4,7 @@ A piece is computed with a margin as wide as its receptive field, and the margin
 whole picture at once, up to float rounding.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,8 +83,10 @@ def synthesise(
     size: tuple[int, int],
     level: float,
     device: torch.device,
+    advance: Callable[[float], None] = lambda share: None,
 ) -> NDArray[np.uint8]:
-    """Tokens of all stages, or of the first -> pixels uint8 (H, W, 3); size: (H, W)."""
+    """Tokens of all stages, or of the first -> pixels uint8 (H, W, 3); size: (H, W). advance: called after each piece,
+    with its share of all."""
     height, width = size
     pixels = np.empty((height, width, 3), np.uint8)
     levels = torch.tensor([level], dtype=torch.float32, device=device)
@@ -105,7 +107,13 @@ def synthesise(
         region = pixels[top:bottom, left:right]
         decoded = _crop(decoded, top - y0, left - x0, region.shape[0], region.shape[1])
         region[:] = decoded[0].permute(1, 2, 0).mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        advance(1 / piece_count(height, width))
     return pixels
+
+
+def piece_count(height: int, width: int) -> int:
+    """How many pieces a picture has."""
+    return -(-height // PIECE) * -(-width // PIECE)
 
 
 @torch.inference_mode()

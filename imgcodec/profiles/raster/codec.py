@@ -1,8 +1,8 @@
 """The `raster` profile at work: one rate, tiles of 256 pixels that go through the prior in batches."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,9 +30,10 @@ MAX_SAMPLES = 2**16  # pictures that the prior makes up in one call
 
 @dataclass(frozen=True)
 class RasterCodec:
-    """See `imgcodec.tokens.TokenCodec`."""
+    """See `imgcodec.tokens.TokenCodec`. advance: see `watched`."""
 
     raster: RasterModel
+    advance: Callable[[float], None] = field(default=lambda share: None, compare=False)
 
     @property
     def name(self) -> str:
@@ -133,6 +134,7 @@ class RasterCodec:
                 for tile, streams in zip(tiles, coders, strict=True)
                 for stage, coder in enumerate(streams)
             ]
+            self.advance(len(tiles) / header.tile_count)
         return sections
 
     def empty(self, header: Header) -> Stages:
@@ -152,12 +154,17 @@ class RasterCodec:
             for number, at in enumerate(places):
                 for stage, (y, x), values in zip(stages, at, found, strict=False):
                     stage[0, y, x] = values[number]
+            self.advance(len(batch) / header.tile_count)
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """In overlapping windows (`imgcodec.profiles.raster.windows`)."""
         size = (tokens.header.height, tokens.header.width)
         with exact_arithmetic():
             return decode_windows(self.raster.tokenizer, tokens.stages, size, scale, self.raster.device)
+
+    def watched(self, advance: Callable[[float], None]) -> "RasterCodec":
+        """Batches of tiles are told when the prior has gone through them, which takes nearly all of the time."""
+        return replace(self, advance=advance)
 
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """See `Model.generate`."""

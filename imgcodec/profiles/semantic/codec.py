@@ -1,6 +1,6 @@
 """The `semantic` profile at work: a picture to a vector of integers, and a vector to a picture that shows the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -162,6 +162,11 @@ class SemanticCodec:
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """Raises UsageError: numbers drawn one by one are a vector of nothing."""
         raise UsageError(f"The model {self.name} draws what a file describes, and makes up no pictures of its own.")
+
+    def watched(self, advance: Callable[[float], None]) -> "SemanticCodec":
+        """Steps of the drawing are told; nothing else takes long."""
+        drawing = replace(self.drawing, progress=lambda: advance(1 / self.drawing.steps))
+        return replace(self, drawing=drawing)
 
     # Vectors
 

@@ -1,0 +1,182 @@
+"""Commands on many files: all are worked on, whatever becomes of single ones, and those that failed are listed."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import typer
+
+from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.cli.options import DEBUG, complain, detail, explained, leave, say, sentence
+from imgcodec.cli.progress import tallying
+from imgcodec.storage import files, folders, pairs, remote
+from imgcodec.storage.pairs import Pair
+from imgcodec.workers import working_through
+
+
+class Made(Protocol):
+    """What a task says of a file that it made."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def input_bytes(self) -> int | None: ...
+    @property
+    def lines(self) -> list[str]: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def is_whole(self) -> bool: ...
+    def to_json(self) -> dict[str, object]: ...
+
+
+AnyMade = TypeVar("AnyMade", bound=Made)
+Result = TypeVar("Result")
+
+
+def is_many(sources: Sequence[str], recursive: bool) -> bool:
+    """Whether a command line is of more than one file, by its words alone."""
+    return recursive or len(sources) > 1
+
+
+def inside(output: str | None, source: str, beside: Callable[[str], str]) -> str | None:
+    """The output for one input where `-o FOLDER/` names a folder that is there; any other output as it is."""
+    if output is None or source == files.STANDARD or not pairs.is_folder_name(output):
+        return output
+    if not is_folder(output):
+        return output
+    (item,) = pairs.pair(pairs.inputs([source], False, lambda name: True, say), output, beside)
+    return item.output
+
+
+def is_folder(output: str) -> bool:
+    """Whether an output is a folder that is there, or an address that is named as one."""
+    return pairs.is_folder_name(output) if remote.is_remote(output) else os.path.isdir(output)
+
+
+def make_many(
+    sources: Sequence[str],
+    recursive: bool,
+    output: str | None,
+    beside: Callable[[str], str],
+    is_wanted: Callable[[str], bool],
+    kind: bytes,
+    open_task: Callable[[], Callable[[Pair], AnyMade]],
+    jobs: int,
+    force: bool,
+    as_json: bool,
+    what: str,
+) -> None:
+    """Makes an output of every input, beside it or in the folder `output`. What is done already is left out.
+
+    beside, is_wanted: see `pairs.pair` and `pairs.inputs`. kind: the first bytes of outputs. what: for the bar. Exits
+    with 1 if there were failures. Raises UsageError before anything is written where outputs would collide.
+    """
+    if output == files.STANDARD:
+        raise UsageError("Several files do not go to stdout; name a folder with -o.")
+    if output is not None and not is_folder(output) and (pairs.is_nic(output) or pairs.is_picture(output)):
+        raise UsageError(f"Several files go to a folder, and {output} is the name of a file.")
+    given = pairs.inputs(sources, recursive, is_wanted, say)
+    todo = pairs.plan(pairs.pair(given, output, beside), force, kind)
+    if output is not None and not remote.is_remote(output):
+        folders.make_folder(Path(output))
+    for item in todo.done:
+        detail(f"{item.output}: done already.")
+        if as_json:
+            typer.echo(json.dumps({"input": item.source, "output": item.output, "done": True}))
+    failures: list[tuple[Pair, Exception]] = []
+    for item in todo.blocked:
+        failures.append((item, CodecError(f"{item.output} exists already; -f replaces it.")))
+        print_failure(*failures[-1], as_json)
+    sizes = {item: pairs.size_of(item.source) for item in todo.todo}
+    made = 0
+    with (
+        tallying(what, len(sizes), sum(sizes.values())) as tally,
+        working_through(open_task, todo.todo, jobs) as outcomes,
+    ):
+        for outcome in outcomes:
+            result = outcome.result
+            if result is None:
+                assert outcome.error is not None
+                if os.environ.get(DEBUG) and not isinstance(outcome.error, CodecError):
+                    raise outcome.error
+                failures.append((outcome.item, outcome.error))
+                print_failure(outcome.item, outcome.error, as_json)
+                tally.add(sizes[outcome.item])
+                continue
+            made += 1
+            read = result.input_bytes or 0
+            tally.add(sizes[outcome.item], result.width * result.height, read, result.bytes)
+            for line in result.lines:
+                say(line)
+            if as_json:
+                typer.echo(json.dumps(result.to_json(), allow_nan=False))
+            else:
+                detail(result.summary)
+            if not result.is_whole:
+                failures.append((outcome.item, CodecError("It is damaged or cut, and only what is left was written.")))
+    told = [f"{made} files made"]
+    if made and tally.ratio:
+        told[0] += f", {tally.read} bytes to {tally.written}, {tally.ratio}"
+    if todo.done:
+        told.append(f"{len(todo.done)} done already")
+    if failures:
+        told.append(f"{len(failures)} failed:")
+    say("; ".join(told) if failures else f"{'; '.join(told)}.")
+    list_failures(failures)
+
+
+def print_failure(item: Pair, error: Exception, as_json: bool) -> None:
+    """What a program reads of a file that failed."""
+    if as_json:
+        typer.echo(json.dumps({"input": item.source, "output": item.output, "error": explained(error)}))
+
+
+def list_failures(failures: Sequence[tuple[Pair, Exception]]) -> None:
+    """A line for each file that failed. Exits with 1 if there are any."""
+    for item, error in failures:
+        message = explained(error)
+        complain(message if item.source in message or item.output in message else f"{item.source}: {message}")
+    if failures:
+        raise typer.Exit(CodecError.exit_code)
+
+
+def inspect_many(
+    sources: Sequence[str],
+    recursive: bool,
+    open_task: Callable[[], Callable[[str], Result]],
+    jobs: int,
+    what: str,
+    show: Callable[[str, Result | Exception], None],
+) -> None:
+    """Calls `show` with every .nic file and what the task found of it, or the error that there was; errors are listed
+    at the end. Exits with the code of the worst of them."""
+    names = [item.source for item in pairs.inputs(sources, True, pairs.is_nic, say)] if recursive else list(sources)
+    if jobs > 1 and files.STANDARD in names:
+        raise UsageError("Standard input is read by one process alone: leave -j out.")
+    sizes = {name: pairs.size_of(name) for name in names}
+    failures: list[tuple[str, Exception]] = []
+    with (
+        tallying(what, len(names), sum(sizes.values())) as tally,
+        working_through(open_task, names, jobs) as outcomes,
+    ):
+        for outcome in outcomes:
+            if outcome.error is not None:
+                if os.environ.get(DEBUG) and not isinstance(outcome.error, CodecError):
+                    raise outcome.error
+                failures.append((outcome.item, outcome.error))
+                show(outcome.item, outcome.error)
+            else:
+                assert outcome.result is not None
+                show(outcome.item, outcome.result)
+            tally.add(sizes[outcome.item])
+    for name, error in failures:
+        message = sentence(explained(error))
+        complain(message if name in message else f"{name}: {message}")
+    leave([error for _, error in failures])

@@ -1,0 +1,44 @@
+"""Pictures to their tokens, without what is beside pixels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.pictures import io
+
+if TYPE_CHECKING:
+    from imgcodec.tokens import TokenCodec, Tokens
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """The tokens of a picture. lost_alpha: whether it has transparency, which is left out."""
+
+    tokens: "Tokens"
+    lost_alpha: bool
+
+
+@dataclass(frozen=True)
+class Tokenizing:
+    """A model that makes tokens of pictures, all at one quality."""
+
+    codec: "TokenCodec"
+    quality: float | None
+    max_pixels: int = DEFAULT_LIMITS.pixels
+
+    def __call__(self, path: Path) -> Tokenized:
+        """Raises as `io.load`, and as `imgcodec.codec.tokenize`."""
+        from imgcodec import codec as pipeline
+
+        picture = io.load(path, self.max_pixels)
+        return Tokenized(pipeline.tokenize(self.codec, picture.pixels, self.quality), picture.alpha is not None)
+
+
+def open_tokenizing(model: str, device: str, quality: float | None, max_pixels: int) -> Tokenizing:
+    """Loads the model. Raises ModelNotFoundError, UnusableModelError, and UsageError for a quality that it lacks."""
+    from imgcodec.codec import load_codec
+
+    codec = load_codec(model, device)
+    codec.header((1, 1), quality, None)
+    return Tokenizing(codec, quality, max_pixels)
