@@ -48,7 +48,7 @@ def files_and_regions(draw: st.DrawFn) -> tuple[int, int, int, tuple[int, int, i
     return width, height, tile, (x, y, right - x, bottom - y)
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(files_and_regions())
 def test_a_region_is_what_is_cut_out_of_the_whole(tiny_codec, drawn):
     width, height, tile, (x, y, w, h) = drawn
