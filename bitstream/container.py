@@ -11,12 +11,12 @@ no flipped bit and no cut passes. `docs/format.md` is the specification.
 
 import re
 from bisect import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from imgcodec.bitstream.cursor import Cursor, varint
+from imgcodec.bitstream.cursor import Cursor, Slices, varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import Header, check_checksum, checksum, read_header, write_header
+from imgcodec.bitstream.header import CRC_BYTES, Header, check_checksum, checksum, read_header, write_header
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size
 from imgcodec.bitstream.sections import (
     FIRST_OPTIONAL_TYPE,
@@ -37,6 +37,9 @@ from imgcodec.bitstream.token_sections import (
     missing,
     tiles_of,
 )
+
+_KNOWN = frozenset((SectionType.END, *WRITING_ORDER))
+LONGEST_FRAME = 12  # bytes of a section before its data
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Container:
-    """A whole file: all checksums are right and all token sections are there, from coarse to fine.
+    """A whole file: all checksums are right and all token sections are there, from coarse to fine. Or what was wanted
+    of one (`read_part`).
 
-    sections: those that this version knows, without the end. header_size: bytes; together with the sizes of `entries`
-    it is the size of the file.
+    sections: those that this version knows, or those that were wanted, without the end. header_size: bytes; together
+    with the sizes of `entries` it is the size of the file.
     """
 
     header: Header
@@ -153,6 +157,16 @@ def read(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) 
     return _read(bytes(data), limits, lenient=False).file
 
 
+def read_part(data: Slices, wanted: Callable[[Entry], bool], limits: Limits = DEFAULT_LIMITS) -> Container:
+    """The sections of a file that are wanted, and the places of all. data: bytes, or a file object as `FileSlices`.
+
+    Of all other sections only the frames are read, which lead to the next one: nothing of them is checked, and whether
+    tokens are missing is for the caller to see. The limit on pixels is not applied, for it is that of a picture that is
+    decoded; that on the bytes of a file is applied to those of the wanted sections. Raises as `read`.
+    """
+    return _read(data, limits, lenient=False, wanted=wanted).file
+
+
 def salvage(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMITS) -> Salvage:
     """The whole sections of a file that is damaged or cut short.
 
@@ -164,28 +178,37 @@ def salvage(data: bytes | bytearray | memoryview, limits: Limits = DEFAULT_LIMIT
     return _read(bytes(data), limits, lenient=True)
 
 
-def _read(data: bytes, limits: Limits, lenient: bool) -> Salvage:
-    """Header and sections. lenient: goes on behind damage, to the end of the data; otherwise raises."""
-    if len(data) > limits.file_bytes:
+def _read(data: Slices, limits: Limits, lenient: bool, wanted: Callable[[Entry], bool] | None = None) -> Salvage:
+    """Header and sections. lenient: goes on behind damage, to the end of the data; otherwise raises. wanted: which
+    sections are read; None for all."""
+    if wanted is None and len(data) > limits.file_bytes:
         raise InvalidFileError(f"The file is over the limit of {limits.file_bytes} bytes.")
     cursor = Cursor(data)
     header = read_header(cursor)
-    _check_limits(header, limits)
+    if wanted is None:
+        check_size(header.width, header.height, limits.pixels)
+    _check_sections(header, limits)
     header_size = cursor.offset
-    search = _Search(data, header)
+    search = _Search(data, header) if lenient and isinstance(data, bytes) else None
     sections: list[Section] = []
     entries: list[Entry] = []
     gaps: list[tuple[int, int]] = []
-    metadata_bytes = 0
+    metadata_bytes = wanted_bytes = 0
+    most_bytes = limits.file_bytes
     has_end = False
     while not has_end and (cursor.left or not lenient):
         if len(entries) == limits.sections:
             raise InvalidFileError(f"The file has more than {limits.sections} sections.")
         offset = cursor.offset
         try:
-            entry, content = _read_section(cursor, len(entries))
+            entry = _read_entry(cursor, len(entries))
+            is_read = wanted is None or entry.type == SectionType.END or wanted(entry)
+            wanted_bytes += entry.data_size * is_read
+            if wanted_bytes > most_bytes:
+                raise InvalidFileError(f"The sections to read are over the limit of {most_bytes} bytes.")
+            content = _content(cursor, entry, len(entries)) if is_read else None
         except InvalidFileError:
-            if not lenient:
+            if search is None:
                 raise
             cursor.offset = search.next_section(offset)
             gaps.append((offset, cursor.offset - offset))
@@ -197,7 +220,7 @@ def _read(data: bytes, limits: Limits, lenient: bool) -> Salvage:
             metadata_bytes += entry.data_size
             if metadata_bytes > limits.metadata_bytes:
                 raise InvalidFileError(f"The file has more than {limits.metadata_bytes} bytes of metadata.")
-        if entry.type in WRITING_ORDER:
+        if entry.type in WRITING_ORDER and content is not None:
             sections.append(Section(SectionType(entry.type), entry.stage, entry.tile, content))
     if cursor.left:
         if not lenient:
@@ -206,7 +229,7 @@ def _read(data: bytes, limits: Limits, lenient: bool) -> Salvage:
     misplaced: list[int] = []
     try:
         _check_order(header, sections)
-        if not lenient:
+        if not lenient and wanted is None:
             check_whole(header, sections)
     except UsageError as error:
         if not lenient:
@@ -255,7 +278,7 @@ def _runs(misplaced: Iterable[Entry]) -> list[Gap]:
     return runs
 
 
-def _gaps(file: Container, data: bytes, ranges: list[tuple[int, int]]) -> list[Gap]:
+def _gaps(file: Container, data: Slices, ranges: list[tuple[int, int]]) -> list[Gap]:
     """The gaps of these (offset, size). Tokens are missing in one if their place is between those of the token sections
     before and behind it."""
     if not ranges:
@@ -268,7 +291,7 @@ def _gaps(file: Container, data: bytes, ranges: list[tuple[int, int]]) -> list[G
     for offset, size in ranges:
         before = bisect(offsets, offset)
         here = bisect(lost, keys[before + 1]) > bisect(lost, keys[before])
-        gaps.append(Gap(data[offset], offset, size, is_tokens=here))
+        gaps.append(Gap(data[offset : offset + 1][0], offset, size, is_tokens=here))
     return gaps
 
 
@@ -300,7 +323,8 @@ class _Search:
                 self.budget -= size + 1024  # what its checksum costs
                 if self.budget < 0:
                     break
-                _read_section(Cursor(self.data, offset), 0)
+                cursor.offset = offset
+                _content(cursor, _read_entry(cursor, 0), 0)
             except InvalidFileError:
                 continue
             return offset
@@ -315,24 +339,35 @@ def _write_section(section: Section) -> bytes:
 
 def _read_frame(cursor: Cursor, what: str) -> tuple[int, int, int, int]:
     """Type, stage, tile and length of a section, unchecked."""
-    number = cursor.integer(1, what)
-    stage = cursor.integer(1, what)
-    return number, stage, cursor.varint(f"the tile of {what}"), cursor.varint(f"the length of {what}")
+    frame = Cursor(cursor.data[cursor.offset : cursor.offset + LONGEST_FRAME])  # by one slice, for files have many
+    number = frame.integer(1, what)
+    stage = frame.integer(1, what)
+    tile, length = frame.varint(f"the tile of {what}"), frame.varint(f"the length of {what}")
+    cursor.offset += frame.offset
+    return number, stage, tile, length
 
 
-def _read_section(cursor: Cursor, index: int) -> tuple[Entry, bytes]:
-    """The section at the cursor, whose checksum is right. Raises InvalidFileError where there is none."""
-    what = f"section {index}"
-    offset = cursor.offset
+def _read_entry(cursor: Cursor, index: int) -> Entry:
+    """The section at the cursor, by its frame alone; the cursor goes past the section. Raises InvalidFileError where it
+    reaches past the end."""
+    what, offset = f"section {index}", cursor.offset
     number, stage, tile, size = _read_frame(cursor, what)
-    data = cursor.take(size, what)
-    check_checksum(cursor, offset, what)
-    return Entry(number, stage, tile, offset, cursor.offset - offset, size), data
+    cursor.skip(size, what)
+    cursor.skip(CRC_BYTES, f"the checksum of {what}")
+    return Entry(number, stage, tile, offset, cursor.offset - offset, size)
+
+
+def _content(cursor: Cursor, entry: Entry, index: int) -> bytes:
+    """The data of the section that the cursor has gone past. Raises InvalidFileError where the checksum is wrong."""
+    what, cursor.offset = f"section {index}", entry.offset
+    body = cursor.take(entry.size - CRC_BYTES, what)
+    check_checksum(cursor, entry.offset, what)
+    return body[len(body) - entry.data_size :]
 
 
 def _check_entry(entry: Entry) -> None:
     """Raises InvalidFileError for a section that this version must not skip."""
-    if entry.type < FIRST_OPTIONAL_TYPE and entry.type not in (SectionType.END, *WRITING_ORDER):
+    if entry.type < FIRST_OPTIONAL_TYPE and entry.type not in _KNOWN:
         raise InvalidFileError(
             f"The file needs a reader that knows sections of type {entry.type}; this program does not."
         )
@@ -340,8 +375,7 @@ def _check_entry(entry: Entry) -> None:
         raise InvalidFileError("The file is invalid: its end section is not empty.")
 
 
-def _check_limits(header: Header, limits: Limits) -> None:
-    check_size(header.width, header.height, limits.pixels)
+def _check_sections(header: Header, limits: Limits) -> None:
     if header.stage_count * header.tile_count > limits.sections:
         raise InvalidFileError(
             f"The picture of {header.tile_count} tiles and {header.stage_count} stages"

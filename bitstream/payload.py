@@ -5,12 +5,16 @@ the ramps of a soft edge into runs: soft masks and gradients get a fifth to two 
 larger.
 """
 
+import io
+from collections.abc import Iterator
+
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.cursor import Cursor, varint
 from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.header import Rectangle
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 
 # Levels of zstandard. The highest takes up to a second per megabyte, most for noise, which gains least by it. So large
@@ -19,6 +23,8 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 HIGHEST, HIGH, QUICK = 19, 16, 12
 LARGE = 2**20  # bytes
 NOISY = 1 / 8  # of the size is left after the quick level
+
+BAND = 2**20  # bytes of alpha that are unpacked at once where only a part of it is wanted
 
 
 def pack_bytes(data: bytes) -> bytes:
@@ -61,8 +67,53 @@ def unpack_alpha(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     rows = unpack_bytes(data, width * height)
     if len(rows) != width * height:
         raise InvalidFileError("The alpha section does not have the size of the picture.")
-    differences = np.frombuffer(rows, np.uint8).reshape(height, width)
-    return np.cumsum(differences, axis=1, dtype=np.uint8)
+    return _sums(rows, width)
+
+
+def unpack_alpha_region(data: bytes, width: int, height: int, region: Rectangle) -> NDArray[np.uint8]:
+    """The alpha of a region, of that of (height, width). No more rows are unpacked than down to its end, and none
+    behind it is looked at. Raises InvalidFileError as `unpack_alpha`."""
+    found = np.empty((region.height, region.width), np.uint8)
+    rows = max(1, BAND // width)
+    for top, band in zip(range(0, region.top + region.height, rows), _bands(data, width, height, rows), strict=False):
+        first, end = max(top, region.top), min(top + len(band), region.top + region.height)
+        if first < end:
+            part = band[first - top : end - top, region.left : region.left + region.width]
+            found[first - region.top : end - region.top] = part
+    return found
+
+
+def unpack_reduced_alpha(data: bytes, width: int, height: int, reduction: int) -> NDArray[np.uint8]:
+    """Means of alpha (height, width) over squares of `reduction` pixels a side; the last ones are as if the picture
+    went on as it ends. Raises InvalidFileError as `unpack_alpha`."""
+    means = []
+    for band in _bands(data, width, height, reduction):
+        short = ((0, reduction - len(band)), (0, -width % reduction))
+        whole = np.pad(band, short, mode="edge").reshape(reduction, -1, reduction)
+        means.append(whole.mean((0, 2), dtype=np.float32).round().astype(np.uint8))
+    return np.stack(means)
+
+
+def _bands(data: bytes, width: int, height: int, rows: int) -> Iterator[NDArray[np.uint8]]:
+    """Alpha from the top, so many rows at a time, (rows, width); the last band may have less. No more is unpacked than
+    is asked for."""
+    if unpacked_size(data, width * height) != width * height:
+        raise InvalidFileError("The alpha section does not have the size of the picture.")
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)) as reader:
+        for top in range(0, height, rows):
+            wanted = width * min(rows, height - top)
+            try:
+                band = reader.read(wanted)  # as many as there are
+            except zstandard.ZstdError:
+                band = b""
+            if len(band) != wanted:
+                raise InvalidFileError("A compressed section is not a valid zstandard frame.")
+            yield _sums(band, width)
+
+
+def _sums(rows: bytes, width: int) -> NDArray[np.uint8]:
+    """Rows of differences -> of alpha (rows, width)."""
+    return np.cumsum(np.frombuffer(rows, np.uint8).reshape(-1, width), axis=1, dtype=np.uint8)
 
 
 def pack_density(density: tuple[int, int]) -> bytes:

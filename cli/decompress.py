@@ -10,7 +10,8 @@ import typer
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.many import inside, is_many, make_many
-from imgcodec.cli.options import Device, FileModel, Force, Jobs, Json, MaxPixels, Recursive, Strip, detail, say
+from imgcodec.cli.options import Device, FileModel, Force, Jobs, Json, MaxPixels, Recursive, Strip, detail, say, working
+from imgcodec.cli.parts import Region, Thumbnail, parsed_part
 from imgcodec.cli.progress import sharing
 from imgcodec.storage.pairs import Pair, is_nic, is_picture, picture_beside
 
@@ -54,6 +55,8 @@ def decompress(
     size: Annotated[
         int | None, typer.Option(metavar="PIXELS", help="Draw at this size, a multiple of 64, of the longer side.")
     ] = None,
+    region: Region = None,
+    thumbnail: Thumbnail = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
     as_json: Json = False,
 ) -> None:
@@ -76,7 +79,10 @@ def decompress(
         raise UsageError(f"--scale takes 1, 2 or 4, not {scale}.")
     if is_lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
-    settings = DecompressSettings(model, scale, strip, allow_damaged, allow_partial, asked, device, max_pixels)
+    part = parsed_part(region, thumbnail)
+    if part.is_part and (is_lenient or scale != 1 or asked):
+        raise UsageError("--region and --thumbnail go together with no option that changes what is decoded.")
+    settings = DecompressSettings(model, scale, strip, allow_damaged, allow_partial, asked, device, max_pixels, part)
     open_task = partial(open_decompressor, settings)
     if is_many(sources, recursive):
         make_many(
@@ -94,9 +100,14 @@ def decompress(
     io.format_of(target)
     if files.is_same(source, target):
         raise UsageError(f"{target} is the input; name another output with -o.")
-    opened = open_file(source, settings)  # first of all, so that a bad file fails before torch is imported
-    with sharing(f"{'Drawing' if opened.is_drawn else 'Decompressing'} {Path(source).name}") as advance:
-        made = open_task().decompress(opened, Pair(source, target, replace=force), advance)
+    item = Pair(source, target, replace=force)
+    if part.is_part:
+        with working(f"Decompressing a part of {Path(source).name}"):
+            made = open_task()(item)
+    else:
+        opened = open_file(source, settings)  # first of all, so that a bad file fails before torch is imported
+        with sharing(f"{'Drawing' if opened.is_drawn else 'Decompressing'} {Path(source).name}") as advance:
+            made = open_task().decompress(opened, item, advance)
     for line in made.lines:
         say(line)
     if as_json:

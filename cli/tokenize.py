@@ -16,7 +16,7 @@ from imgcodec.cli.options import Device, Force, Jobs, MaxPixels, Quality, Seed, 
 from imgcodec.cli.progress import tallying
 from imgcodec.cli.targets import parse_size
 from imgcodec.storage import files, folders, pairs
-from imgcodec.storage.shards import MANIFEST, output_names, shard_names, write_manifest
+from imgcodec.storage.shards import MANIFEST, output_names, write_manifest
 from imgcodec.workers import working_through
 
 if TYPE_CHECKING:
@@ -156,15 +156,11 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
     """Writes a PNG for every picture of a shard, or of all shards of a folder."""
     from imgcodec.codec import detokenize, load_codec
     from imgcodec.pictures import io
-    from imgcodec.storage.token_shards import read
+    from imgcodec.storage.token_shards import read, shards_of
 
-    shards = [source]
-    if source.is_dir():
-        shards = sorted(path for path in source.iterdir() if shard_names(SUFFIX).fullmatch(path.name))
-        if not shards:
-            raise CodecError(f"{source} holds no shards of tokens.")
-        if not (source / MANIFEST).exists():
-            say(f"{source} has no {MANIFEST}: what made it did not come to its end.")
+    shards = shards_of(source)
+    if source.is_dir() and not (source / MANIFEST).exists():
+        say(f"{source} has no {MANIFEST}: what made it did not come to its end.")
     folders.check_empty(output, force)
     codec = load_codec(model, device)
     written: set[str] = set()

@@ -5,9 +5,12 @@
     info = imgcodec.info(data)                      what the file says of itself: size, mode, quality, model, sections
 
 `load_model` keeps a model for many images, and gives codes for tensors; `read_tokens` and `write_tokens` go between
-tokens and bytes without pictures; `recover` shows what a damaged or cut file still holds. Whatever bad input can cause
-derives from `CodecError`; what is lost of a picture is warned of by `LossWarning`. Several threads may use everything
-at the same time, one model too. torch is imported with the first call that needs it, not with this package.
+tokens and bytes without pictures; `read_shards` and `TokenDataset` give those of many pictures; `recover` shows what a
+damaged or cut file still holds. `import imgcodec.pillow` lets Pillow open and save .nic files.
+
+Whatever bad input can cause derives from `CodecError`; what is lost of a picture is warned of by `LossWarning`. Several
+threads may use everything at the same time, one model too. torch is imported with the first call that needs it, not
+with this package.
 """
 
 from importlib import import_module
@@ -43,9 +46,11 @@ if TYPE_CHECKING:
         recover,
         write_tokens,
     )
+    from imgcodec.dataset import TokenDataset
     from imgcodec.file_info import FileInfo, SectionInfo, info
     from imgcodec.recovery import Recovery
     from imgcodec.storage.files import FileLike
+    from imgcodec.storage.token_shards import read_shards
     from imgcodec.tokens import Tokens
 
 __version__ = "0.1.0"
@@ -61,6 +66,7 @@ __all__ = [
     "ModelNotFoundError",
     "Recovery",
     "SectionInfo",
+    "TokenDataset",
     "Tokens",
     "UnusableModelError",
     "UsageError",
@@ -68,6 +74,7 @@ __all__ = [
     "decompress",
     "info",
     "load_model",
+    "read_shards",
     "read_tokens",
     "recover",
     "write_tokens",
@@ -78,8 +85,10 @@ _ROOMS = {
     "FileLike": "storage.files",
     "Recovery": "recovery",
     "SectionInfo": "file_info",
+    "TokenDataset": "dataset",
     "Tokens": "tokens",
     "info": "file_info",
+    "read_shards": "storage.token_shards",
 }
 """Modules of the names that are not in `imgcodec.api`, which imports torch."""
 

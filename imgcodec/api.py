@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imgcodec import codec as pipeline
+from imgcodec import parts
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import LossWarning, UsageError
 from imgcodec.bitstream.header import Header
@@ -22,10 +23,10 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, whole
 from imgcodec.model_file.find import find_model_by_id
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
-from imgcodec.profiles.decodable import read_decodable, salvage_decodable
+from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
 from imgcodec.rate_control import target_of
 from imgcodec.recovery import Recovery
-from imgcodec.storage.files import FileLike, contents
+from imgcodec.storage.files import FileLike, contents, opened
 from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
 
 ImageLike: TypeAlias = FileLike | Image.Image | NDArray[np.uint8] | Tensor
@@ -105,10 +106,17 @@ class Model:
         picture = _picture(image, whole("max_pixels", max_pixels))
         return pipeline.encode_picture(self._codec, picture, numbers[0], target, tune, level).data
 
-    def decompress(self, data: FileLike, *, scale: int = 1, max_pixels: int = DEFAULT_LIMITS.pixels) -> Image.Image:
+    def decompress(
+        self,
+        data: FileLike,
+        *,
+        scale: int = 1,
+        region: Sequence[int] | None = None,
+        thumbnail: int | None = None,
+        max_pixels: int = DEFAULT_LIMITS.pixels,
+    ) -> Image.Image:
         """See `imgcodec.decompress`; raises ModelNotFoundError for a file of another model."""
-        file = _opened(data, max_pixels)
-        return images.to_pil(pipeline.decode_picture(self._codec, file, whole("scale", scale), max_pixels))
+        return _decompressed(data, lambda _: self._codec, scale, region, thumbnail, max_pixels)
 
     def recover(self, data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """See `imgcodec.recover`; raises ModelNotFoundError for a file of another model."""
@@ -238,17 +246,27 @@ def decompress(
     data: FileLike,
     *,
     scale: int = 1,
+    region: Sequence[int] | None = None,
+    thumbnail: int | None = None,
     device: torch.device | str = "cpu",
     max_pixels: int = DEFAULT_LIMITS.pixels,
 ) -> Image.Image:
-    """A .nic file -> a PIL image, `scale` times its size, with its metadata in `info`.
+    """A .nic file -> a PIL image, `scale` times its size, with its metadata in `info`. Or a part of it.
 
-    data: bytes, a path or a binary file object. Raises InvalidFileError, also for more than `max_pixels`,
-    ModelNotFoundError where the model of the file is not installed, and UsageError for a scale that it does not have.
+    data: bytes, a path or a binary file object. region: (x, y, width, height) in pixels of the picture as it is
+    decoded, that is upright; of models of the profile photo. No more is decoded than the tiles that show there, and
+    `max_pixels` is for the region; its EXIF states the size of the region and has no thumbnail. thumbnail: pixels of
+    the longer side, if the picture has more; it comes with colour profile and alpha and no other metadata, and of the
+    profile photo from a fraction of the tokens, where it is at most an eighth of the picture's size. Of a file object
+    that can seek (and of a path), no more is read for these than the sections that are needed and the frames of the
+    others, and only what is read is checked for damage.
+
+    Raises InvalidFileError, also for more than `max_pixels`, ModelNotFoundError where the model of the file is not
+    installed, and UsageError for a scale that it does not have, and for a region that is not inside the picture.
     """
-    file = _opened(data, max_pixels)
-    codec = pipeline.cached_codec(find_model_by_id(file.header.codebook_id), device)
-    return images.to_pil(pipeline.decode_picture(codec, file, whole("scale", scale), max_pixels))
+    return _decompressed(
+        data, lambda id: pipeline.cached_codec(find_model_by_id(id), device), scale, region, thumbnail, max_pixels
+    )
 
 
 def recover(data: FileLike, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
@@ -276,6 +294,35 @@ def write_tokens(tokens: Tokens) -> bytes:
 
 def _cached_model(name_or_path: str | PathLike[str], device: torch.device | str) -> Model:
     return Model(pipeline.cached_codec(_name(name_or_path), device))
+
+
+def _decompressed(
+    data: FileLike,
+    codec_of: Callable[[bytes], TokenCodec],
+    scale: int,
+    region: Sequence[int] | None,
+    thumbnail: int | None,
+    max_pixels: int,
+) -> Image.Image:
+    """codec_of: gives the codec for the id of a model."""
+    if region is None and thumbnail is None:
+        file = _opened(data, max_pixels)
+        codec = codec_of(file.header.codebook_id)
+        return images.to_pil(pipeline.decode_picture(codec, file, whole("scale", scale), max_pixels))
+    if region is not None and thumbnail is not None:
+        raise UsageError("A region is shown at its own size: there is no thumbnail of it.")
+    if scale != 1:
+        raise UsageError("Regions and thumbnails are decoded at scale 1 alone.")
+    most = whole("max_pixels", max_pixels)
+    with opened(data, Limits(pixels=most).file_bytes) as slices:
+        header = header_of(slices)
+        place = None if region is None else region_of(header, *_region(region))
+        side = None if thumbnail is None else whole("thumbnail's side", thumbnail)
+        codec = codec_of(header.codebook_id)
+        if place is not None:
+            return images.to_pil(parts.decode_region(codec, slices, place, most))
+        assert side is not None
+        return images.to_pil(parts.decode_thumbnail(codec, slices, side, most))
 
 
 # Arguments
@@ -385,6 +432,13 @@ def _pair(name: str, value: Any) -> tuple[int, int]:
         raise UsageError(f"The {name} is two whole numbers, not {value!r:.40}.")
     first, second = (whole(f"{name}'s side", side) for side in value)
     return first, second
+
+
+def _region(value: Any) -> tuple[int, int, int, int]:
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str) or len(value) != 4:
+        raise UsageError(f"A region is four whole numbers, x, y, width and height, not {value!r:.60}.")
+    x, y, width, height = (whole("region's number", number) for number in value)
+    return x, y, width, height
 
 
 def _name(name_or_path: Any) -> str | Path:

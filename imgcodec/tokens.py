@@ -144,6 +144,21 @@ class TokenCodec(Protocol):
         that was done since the last call. The shares add up to about 1."""
 
 
+class PartialCodec(TokenCodec, Protocol):
+    """One that decodes parts of pictures, too; `imgcodec.profiles.PROFILES` has the reductions."""
+
+    def margin(self, header: Header) -> int:
+        """Pixels on each side of a region, whose borders are at multiples of the finest stride, that its own depend
+        on."""
+
+    def reduced_end(self, header: Header, reduction: int) -> int:
+        """The first call or stage of a tile that is not needed for a reduction."""
+
+    def decode_reduced(self, header: Header, tile: TileTokens, reduction: int) -> NDArray[np.uint8]:
+        """A picture of one tile, whose tokens are there up to `reduced_end` -> pixels uint8 (ceil(H / reduction),
+        ceil(W / reduction), 3). Raises InvalidFileError as `read`."""
+
+
 def check_one_rate(codec: TokenCodec, quality: float | None, tune: Tune | None) -> None:
     """What a model of one rate is asked for. Raises UsageError for a quality and for a tune: there is one of each."""
     if quality is not None:

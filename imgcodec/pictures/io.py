@@ -169,11 +169,7 @@ def to_pil(picture: Picture) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(colours))
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(np.ascontiguousarray(picture.alpha)))
-    for name, value in (("icc_profile", picture.icc), ("exif", picture.exif), ("xmp", picture.xmp)):
-        if value:
-            image.info[name] = exif.PREFIX + value if name == "exif" else value
-    if picture.density:
-        image.info["dpi"] = exif.to_dpi(picture.density)
+    image.info.update(pil_info.made(picture.icc, picture.exif, picture.xmp, picture.density))
     return image
 
 

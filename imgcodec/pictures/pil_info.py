@@ -11,9 +11,25 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
+from imgcodec.pictures import exif as exif_blocks
+from imgcodec.pictures.exif import Density
+
+NAMES = ("icc_profile", "exif", "xmp")
+"""Of metadata that are bytes."""
+
 _KEY = "transparency"
 _RAW_PROFILE = "Raw profile type "
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+def made(
+    icc: bytes | None = None, exif: bytes | None = None, xmp: bytes | None = None, density: Density | None = None
+) -> dict[str, Any]:
+    """The entries that say what the fields of a picture say. The density is that of EXIF where there is no other."""
+    block = exif_blocks.PREFIX + exif if exif else None
+    info = {name: value for name, value in zip(NAMES, (icc, block, xmp), strict=True) if value}
+    density = density or exif_blocks.density(exif)
+    return info | ({"dpi": exif_blocks.to_dpi(density)} if density else {})
 
 
 def checked(image: Image.Image) -> tuple[Image.Image, list[str]]:

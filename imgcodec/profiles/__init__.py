@@ -40,19 +40,22 @@ def _semantic(file: "ModelFile", device: "torch.device") -> "TokenCodec":
 class Row(NamedTuple):
     """layout: what its files have in common. has_qualities: a file has one of many rates, which its header tells; else
     quality and tune are zeros there. load: a model file and a device -> its codec; raises UnusableModelError for a
-    file that is not sound. note: what has to be known of all its files, a clause about "it"; None where there is
-    nothing."""
+    file that is not sound. reductions: how many times smaller than their size pictures are decoded, with less than
+    all of their tokens, largest first, divisors of the coarsest stride; where there are some, so are regions, and the
+    codec is an `imgcodec.tokens.PartialCodec`. note: what has to be known of all its files, a clause about "it";
+    None where there is nothing."""
 
     layout: Layout
     has_qualities: bool
     load: Callable[["ModelFile", "torch.device"], "TokenCodec"]
+    reductions: tuple[int, ...] = ()
     note: str | None = None
 
 
 PROFILES = {
-    Profile.PHOTO: Row(photo.LAYOUT, True, _photo),
+    Profile.PHOTO: Row(photo.LAYOUT, True, _photo, reductions=photo.REDUCTIONS),
     Profile.RASTER: Row(raster.LAYOUT, False, _raster),
-    Profile.SEMANTIC: Row(semantic.LAYOUT, False, _semantic, "it keeps what the picture shows, not its pixels"),
+    Profile.SEMANTIC: Row(semantic.LAYOUT, False, _semantic, note="it keeps what the picture shows, not its pixels"),
 }
 
 

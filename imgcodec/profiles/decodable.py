@@ -1,9 +1,12 @@
 """Whether this version decodes a file at all: what can be known without its tokens and before a model is looked for."""
 
+from collections.abc import Callable
+
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import Container, Salvage
+from imgcodec.bitstream.container import Container, Entry, Salvage
+from imgcodec.bitstream.cursor import Cursor, Slices
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.header import Header, Rectangle, read_header
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS
 from imgcodec.profiles import PROFILES
@@ -22,6 +25,38 @@ def salvage_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> S
     found = container.salvage(data, Limits(pixels=max_pixels))
     check_header(found.file.header)
     return found
+
+
+def read_part(data: Slices, wanted: Callable[[Entry], bool], max_pixels: int = DEFAULT_LIMITS.pixels) -> Container:
+    """`container.read_part` and `check_decodable`."""
+    limits = Limits(pixels=max_pixels)
+    file = container.read_part(data, wanted, limits)
+    check_decodable(file, limits)
+    return file
+
+
+def header_of(data: Slices) -> Header:
+    """The header of a file, of which nothing else is read; the limit on pixels is not applied. Raises
+    InvalidFileError."""
+    header = read_header(Cursor(data))
+    check_header(header)
+    return header
+
+
+def region_of(header: Header, x: int, y: int, width: int, height: int) -> Rectangle:
+    """A region of a file's picture. Raises UsageError for one that is empty or not inside the picture, and for a file
+    that is only decoded as a whole."""
+    if width < 1 or height < 1:
+        raise UsageError(f"The region {x},{y},{width},{height} is empty.")
+    if min(x, y) < 0 or x + width > header.width or y + height > header.height:
+        raise UsageError(
+            f"The region {x},{y},{width},{height} is not inside the picture of {header.width} x {header.height} pixels."
+        )
+    if not PROFILES[header.profile].reductions:
+        raise UsageError(
+            f"A file of the profile {header.profile.name.lower()} is decoded as a whole: it has no regions."
+        )
+    return Rectangle(x, y, width, height)
 
 
 def check_decodable(file: Container, limits: Limits = DEFAULT_LIMITS) -> None:

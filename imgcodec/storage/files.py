@@ -11,10 +11,13 @@ import os
 import stat
 import sys
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from imgcodec.bitstream.cursor import FileSlices, Slices
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.storage import remote, temporary
@@ -45,7 +48,7 @@ def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.fil
     what cannot be read or has more than `limit` bytes: pipes and devices may never end.
     """
     name = name_of(source)
-    try:
+    with _reading(name):
         if not isinstance(source, str | PathLike):
             return _all(source, name, limit)
         if remote.is_remote(str(source)):
@@ -56,6 +59,51 @@ def read(source: str | PathLike[str] | BinaryIO, limit: int = DEFAULT_LIMITS.fil
             return _all(sys.stdin.buffer, name, limit)
         with open(source, "rb") as file:
             return _all(file, name, limit)
+
+
+@contextmanager
+def opened(data: FileLike, limit: int) -> Iterator[Slices]:
+    """A file of which only parts are to be read. What cannot seek, as a pipe, is read as a whole. Raises as `contents`,
+    also when parts are read."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        yield bytes(data)
+    elif not isinstance(data, str | PathLike) and hasattr(data, "read"):
+        yield _slices(data, name_of(data), limit)
+    elif not isinstance(data, str | PathLike) or str(data) == STANDARD:
+        yield contents(data, limit)
+    elif remote.is_remote(str(data)):
+        with remote.opened(str(data)) as file:
+            yield _slices(file, str(data), limit)
+    else:
+        with _reading(name_of(data)):
+            file = open(data, "rb")  # noqa: SIM115 - what is done with it does not fail as reading does
+        with file:
+            yield _slices(file, name_of(data), limit)
+
+
+class _NamedSlices(FileSlices):
+    """Whose errors are those of `read`."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        super().__init__(file)
+        self._name = name
+
+    def _read(self, start: int, count: int) -> bytes:
+        with _reading(self._name):
+            return super()._read(start, count)
+
+
+def _slices(file: BinaryIO, name: str, limit: int) -> Slices:
+    with _reading(name):
+        can_seek = getattr(file, "seekable", None)
+        return _NamedSlices(file, name) if can_seek and can_seek() else _all(file, name, limit)
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[None]:
+    """Makes CodecErrors of what goes wrong when files are read."""
+    try:
+        yield
     except FileNotFoundError:
         raise CodecError(f"There is no file {name}.") from None
     except IsADirectoryError:

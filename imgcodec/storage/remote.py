@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 CHUNK = 2**20  # bytes read at once
+RANGE = 2**16  # bytes that are fetched at once where only parts are wanted
 
 
 def is_remote(name: str) -> bool:
@@ -41,6 +42,16 @@ def read(address: str, limit: int) -> bytes:
                 if len(gathered) > limit:
                     raise InvalidFileError(f"{address} has more than the limit of {limit} bytes.")
         return bytes(gathered)
+
+
+@contextmanager
+def opened(address: str) -> Iterator[BinaryIO]:
+    """A file of which only parts are to be read, RANGE bytes at once. Raises CodecError where there is no such file."""
+    with _speaking(address, "read", InvalidFileError):
+        system, path = _open_system(address)
+        file = system.open(path, "rb", block_size=RANGE)
+    with file:
+        yield file
 
 
 def check_output(address: str, force: bool) -> None:

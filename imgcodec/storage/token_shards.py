@@ -13,6 +13,8 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,12 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Tune, profile_named
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, STRIDE, check_size, rounded_area
 from imgcodec.storage import files
-from imgcodec.storage.shards import ShardWriter
+from imgcodec.storage.shards import ShardWriter, shard_names
 from imgcodec.tokens import TokenCodec, Tokens, check_tokens
 
 FORMAT = "imgcodec-tokens-1"
 SUFFIX = "safetensors"
+NAMES = shard_names(SUFFIX)
 LARGEST_HEAD = 2**25  # bytes of JSON before the tensors
 LARGEST_SHARD = 2**34  # bytes
 MOST_PICTURES = 2**14  # in a shard
@@ -74,31 +77,84 @@ class TokenShardWriter(ShardWriter[Tokens]):
         self.size = 512.0 + len(self.codec.name)
 
 
-def read(path: Path, codec: TokenCodec, max_pixels: int = DEFAULT_LIMITS.pixels) -> Iterator[tuple[str, Tokens]]:
-    """The pictures of a shard, name and tokens, each read when it is asked for. Names are relative, with `/`.
+@dataclass(frozen=True)
+class Shard:
+    """A shard whose head is read and sound. model_id: of its tokens' model. pictures: names, relative and with `/`, and
+    headers."""
 
-    Raises CodecError where there is no such file, InvalidFileError for one that is damaged or over a limit,
-    ModelNotFoundError for one of another model, each before the first picture that is concerned.
-    """
+    path: Path
+    model_id: bytes
+    pictures: tuple[tuple[str, Header], ...]
+
+    def opened(self) -> Any:
+        """What `tokens` reads from, also a context manager. Raises InvalidFileError."""
+        with _sound(self.path):
+            return safe_open(self.path, framework="numpy")
+
+    def tokens(self, index: int, opened: Any) -> Tokens:
+        """Those of a picture, read now. Raises InvalidFileError where they are of another type than tokens, or more
+        than the picture has; whether they are a model's own, only the model knows."""
+        _, header = self.pictures[index]
+        with _sound(self.path):
+            keys = [f"{index:06d}.{stage}" for stage in range(header.stage_count)]
+            _check_tensors([(s.get_shape(), s.get_dtype()) for s in map(opened.get_slice, keys)], header)
+            return Tokens(header, [opened.get_tensor(key) for key in keys])
+
+
+def open_shard(path: Path, max_pixels: int = DEFAULT_LIMITS.pixels) -> Shard:
+    """The shard at a path. Raises CodecError where there is no such file, InvalidFileError for one that is damaged or
+    over a limit."""
     _check_file(path)
+    with _sound(path), safe_open(path, framework="numpy") as file:
+        about = _about(path, file.metadata() or {})
+        id = bytes.fromhex(about["model"]["id"])
+        pictures = [(_safe_name(p["name"]), _header(p, id, max_pixels)) for p in about["pictures"]]
+        return Shard(path, id, tuple(pictures))
+
+
+def shards_of(source: Path) -> list[Path]:
+    """The shards in a folder, or the one at the path of a file. Raises CodecError for a folder without any."""
+    if not source.is_dir():
+        return [source]
+    found = sorted(path for path in source.iterdir() if NAMES.fullmatch(path.name))
+    if not found:
+        raise CodecError(f"{source} holds no shards of tokens.")
+    return found
+
+
+def read_shards(
+    source: str | os.PathLike[str], *, max_pixels: int = DEFAULT_LIMITS.pixels
+) -> Iterator[tuple[str, Tokens]]:
+    """The pictures of a shard of tokens, or of all shards in a folder: name and tokens, each read when it is asked for.
+    No model is needed, and torch is not imported.
+
+    Names are relative, with `/`. Raises CodecError where there is nothing to read, InvalidFileError for a shard that is
+    damaged or over a limit.
+    """
+    for path in shards_of(Path(source)):
+        shard = open_shard(path, max_pixels)
+        with shard.opened() as file:
+            for index, (name, _) in enumerate(shard.pictures):
+                yield name, shard.tokens(index, file)
+
+
+def read(path: Path, codec: TokenCodec, max_pixels: int = DEFAULT_LIMITS.pixels) -> Iterator[tuple[str, Tokens]]:
+    """As `read_shards` of one shard, but raises ModelNotFoundError for one of another model, and InvalidFileError for
+    tokens that are none of the model's."""
+    id = open_shard(path, max_pixels).model_id
+    if id != codec.id:
+        raise ModelNotFoundError(f"{path.name} has tokens of model {id.hex()}, not {codec.name}'s.")
+    for name, tokens in read_shards(path, max_pixels=max_pixels):
+        with _sound(path):
+            check_tokens(codec, tokens)
+        yield name, tokens
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Makes one sentence of whatever a file that is no sound shard leads to."""
     try:
-        with safe_open(path, framework="numpy") as file:
-            about = _about(path, file.metadata() or {})
-            if about["model"]["id"] != codec.id.hex():
-                raise ModelNotFoundError(
-                    f"{path.name} has tokens of model {about['model']['id']:.16}, not {codec.name}'s."
-                )
-            names = set(file.keys())
-            for index, picture in enumerate(about["pictures"]):
-                header = _header(picture, codec.id, max_pixels)
-                name = _safe_name(picture["name"])
-                keys = [f"{index:06d}.{stage}" for stage in range(header.stage_count)]
-                if not names.issuperset(keys):
-                    raise ValueError(f"tensors of picture {index} are missing")
-                _check_tensors([(s.get_shape(), s.get_dtype()) for s in map(file.get_slice, keys)], header)
-                tokens = Tokens(header, [file.get_tensor(key) for key in keys])
-                check_tokens(codec, tokens)
-                yield name, tokens
+        yield
     except (InvalidFileError, ModelNotFoundError):
         raise
     except (

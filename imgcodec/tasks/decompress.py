@@ -1,20 +1,36 @@
-"""Files to pictures: whole ones, and what is left of damaged or cut ones."""
+"""Files to pictures: whole ones, parts of them, and what is left of damaged or cut ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import Profile
+from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.pictures import io, sections
 from imgcodec.profiles import PROFILES
-from imgcodec.profiles.decodable import read_decodable, salvage_decodable
+from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
 from imgcodec.profiles.semantic.drawing import Drawing, at_size
-from imgcodec.storage import pairs
+from imgcodec.storage import files, pairs
 from imgcodec.storage.pairs import Pair
-from imgcodec.tasks.reading import Models, read_nic
+from imgcodec.tasks.reading import Models, named, read_nic
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a picture is decoded: a region (x, y, width, height), a thumbnail of so many pixels, or without both the
+    whole. See `imgcodec.decompress`."""
+
+    region: tuple[int, int, int, int] | None = None
+    thumbnail: int | None = None
+
+    @property
+    def is_part(self) -> bool:
+        return self.region is not None or self.thumbnail is not None
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,7 @@ class DecompressSettings:
     drawing: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     max_pixels: int = DEFAULT_LIMITS.pixels
+    part: Part = WHOLE
 
 
 @dataclass(frozen=True)
@@ -108,8 +125,10 @@ class Decompressor:
     models: Models
 
     def __call__(self, item: Pair) -> Decompressed:
-        """Makes the output of a pair. Raises as `open_file`, `decode_picture`, `recover_picture`, `io.encode` and
-        `files.write`."""
+        """Makes the output of a pair. Raises as `open_file`, `decode_picture`, `recover_picture`, `decode_region`,
+        `decode_thumbnail`, `io.encode` and `files.write`."""
+        if self.settings.part.is_part:
+            return self._decompress_part(item)
         return self.decompress(open_file(item.source, self.settings), item)
 
     def decompress(
@@ -130,13 +149,45 @@ class Decompressor:
         if found and found.is_damaged and not how.allow_damaged:
             raise InvalidFileError("The file is damaged, not only cut short; --allow-damaged shows what is left of it.")
         picture = found.picture if found else decode_picture(codec, opened.file, how.scale, how.max_pixels)
-        data, notes = io.encode(sections.strip(picture) if how.strip else picture, io.format_of(item.output))
-        pairs.write(item, data)
-        about = [PROFILES[opened.file.header.profile].note, *(found.notes if found else ())]
-        lines = [f"{item.source}: {note}." for note in about if note] + [f"{item.output}: {note}." for note in notes]
         is_whole = not found or not (found.is_damaged or (found.is_cut and not how.allow_partial))
+        losses = found.notes if found else ()
+        return self._written(item, opened.file.header, picture, opened.bytes, losses, is_whole)
+
+    def _decompress_part(self, item: Pair) -> Decompressed:
+        how, part = self.settings, self.settings.part
+        with (
+            files.opened(item.source, Limits(pixels=how.max_pixels).file_bytes) as data,
+            named(files.name_of(item.source), data),
+        ):
+            header = header_of(data)
+            place = None if part.region is None else region_of(header, *part.region)
+            from imgcodec.parts import decode_region, decode_thumbnail
+
+            codec = self.models.of(header)
+            if place is not None:
+                picture = decode_region(codec, data, place, how.max_pixels)
+            else:
+                assert part.thumbnail is not None
+                picture = decode_thumbnail(codec, data, part.thumbnail, how.max_pixels)
+            return self._written(item, header, picture, len(data))
+
+    def _written(
+        self,
+        item: Pair,
+        header: Header,
+        picture: io.Picture,
+        input_bytes: int,
+        losses: Sequence[str] = (),
+        is_whole: bool = True,
+    ) -> Decompressed:
+        """Writes a picture. losses: of its file."""
+        stripped = sections.strip(picture) if self.settings.strip else picture
+        data, notes = io.encode(stripped, io.format_of(item.output))
+        pairs.write(item, data)
+        about = [PROFILES[header.profile].note, *losses]
+        lines = [f"{item.source}: {note}." for note in about if note] + [f"{item.output}: {note}." for note in notes]
         return Decompressed(
-            item.source, item.output, picture.width, picture.height, len(data), opened.bytes, lines, is_whole
+            item.source, item.output, picture.width, picture.height, len(data), input_bytes, lines, is_whole
         )
 
 

@@ -1,9 +1,11 @@
 """A .nic file as commands read it, and the model that it asks for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from imgcodec.bitstream.cursor import Slices
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Header
 from imgcodec.bitstream.limits import Limits
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from imgcodec.tokens import TokenCodec
 
 Parsed = TypeVar("Parsed")
+
+MOST_TO_TELL = 2**26
+"""Bytes of a file that are read to tell whether it is a picture."""
 
 
 @dataclass
@@ -37,13 +42,20 @@ class Models:
 
 def read_nic(source: str, limits: Limits, parse: Callable[[bytes], Parsed]) -> Parsed:
     """What `parse` makes of a .nic file. InvalidFileErrors get its name, and a picture is told from damage."""
-    data, name = files.read(source, limits.file_bytes), files.name_of(source)
-    try:
+    data = files.read(source, limits.file_bytes)
+    with named(files.name_of(source), data):
         return parse(data)
+
+
+@contextmanager
+def named(name: str, data: Slices) -> Iterator[None]:
+    """InvalidFileErrors of a .nic file get its name, and a picture is told from damage."""
+    try:
+        yield
     except InvalidFileError as error:
         from imgcodec.pictures.io import is_image
 
-        if is_image(data):
+        if is_image(data[0 : min(len(data), MOST_TO_TELL)]):
             raise InvalidFileError(
                 f"{name} is a picture, not a .nic file; imgcodec compress makes one of it."
             ) from None

@@ -1,5 +1,6 @@
 """The container: what is written comes back, and whatever else is read is refused with one clear error."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from reader import nic_reader
 from small_file import END, HEADER, ICC, SMALL_FILE, TOKENS, raw_section, refusal
 from strategies import contents, headers
 
-from imgcodec.bitstream.container import Container, read, salvage, write
-from imgcodec.bitstream.cursor import varint
+from imgcodec.bitstream.container import Container, read, read_part, salvage, write
+from imgcodec.bitstream.cursor import FileSlices, varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE, checksum, write_header
 from imgcodec.bitstream.limits import Limits
@@ -167,6 +168,58 @@ def test_the_writer_refuses_what_the_reader_refuses():
             write(HEADER, sections)
     with pytest.raises(UsageError):
         write(HEADER, [*TOKENS, Section(SectionType.END, 0, 0, b"")])
+
+
+# Parts of files
+
+
+@given(contents(), st.data())
+def test_what_is_wanted_is_read_and_nothing_else(file, data):
+    header, sections = file
+    whole = write(header, sections)
+    entries = read(whole).entries
+    chosen = data.draw(st.sets(st.sampled_from(range(len(sections))))) if sections else set()
+    wanted = {entries[number].offset for number in chosen}
+    slices = FileSlices(io.BytesIO(whole))
+    for source in (whole, slices):
+        found = read_part(source, lambda entry: entry.offset in wanted)
+        assert (found.header, found.entries) == (header, entries)
+        assert list(found.sections) == [sections[number] for number in sorted(chosen)]
+    others = [entry for entry in entries[:-1] if entry.offset not in wanted and entry.data_size]
+    if others:
+        damaged = bytearray(whole)
+        for entry in others:
+            damaged[entry.offset + entry.size - 5] ^= 255
+        assert read_part(bytes(damaged), lambda entry: entry.offset in wanted).sections == found.sections
+    for number in chosen:
+        damaged = bytearray(whole)
+        damaged[entries[number].offset + entries[number].size - 1] ^= 1
+        with pytest.raises(InvalidFileError):
+            read_part(bytes(damaged), lambda entry: entry.offset in wanted)
+
+
+@given(st.one_of(st.binary(max_size=100), hostile_files()), st.integers(0, 7))
+def test_a_part_of_any_bytes_is_a_container_or_one_error(data, mask):
+    try:
+        found = read_part(FileSlices(io.BytesIO(data)), lambda entry: bool(mask >> entry.type % 3 & 1))
+    except InvalidFileError:
+        return
+    assert found.header_size + sum(entry.size for entry in found.entries) == len(data)
+
+
+def test_limits_of_a_part_are_those_of_what_is_read():
+    assert read_part(SMALL_FILE, lambda _: False, Limits(pixels=1)).sections == ()
+    large = replace(HEADER, width=5000, height=5000)  # a file may be larger than what is read of it
+    data = write(large, [replace(section, data=bytes(2**20)) for section in TOKENS])
+    few = Limits(pixels=1)
+    assert len(read_part(data, lambda entry: entry.stage == 1, few).sections) == 1
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Limits, "file_bytes", 2**20)
+        assert len(read_part(data, lambda entry: entry.stage == 1, few).sections) == 1
+        with pytest.raises(InvalidFileError, match="sections to read"):
+            read_part(data, lambda _: True, few)
+    with pytest.raises(InvalidFileError, match="more than 3 sections"):
+        read_part(SMALL_FILE, lambda _: False, Limits(sections=3))
 
 
 # Damaged and cut files

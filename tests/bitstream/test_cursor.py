@@ -1,11 +1,13 @@
 """The cursor: numbers have one spelling, and nothing is read behind the end."""
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcodec.bitstream.cursor import Cursor, varint
-from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.cursor import AHEAD, Cursor, FileSlices, varint
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -56,3 +58,36 @@ def test_a_varint_that_is_cut_is_refused():
     for length in range(5):
         with pytest.raises(InvalidFileError, match="past its end"):
             Cursor(b"\xff" * length).varint("it")
+
+
+class Trickle(io.BytesIO):
+    """Gives three bytes at most at once, and counts what it gives."""
+
+    given = 0
+
+    def read(self, count=-1):
+        chunk = super().read(min(count, 3))
+        self.given += len(chunk)
+        return chunk
+
+
+@given(st.binary(max_size=300), st.integers(0, 10), st.lists(st.tuples(st.integers(0, 310), st.integers(0, 120))))
+def test_slices_of_a_file_are_those_of_its_bytes(data, start, parts):
+    file = Trickle(data)
+    file.seek(min(start, len(data)))
+    slices, rest = FileSlices(file), data[min(start, len(data)) :]
+    assert len(slices) == len(rest)
+    for offset, count in parts:
+        before = file.given
+        assert slices[offset : offset + count] == rest[offset : offset + count]
+        assert file.given - before <= max(AHEAD, count)
+
+
+def test_a_file_that_becomes_shorter_or_gives_text():
+    file = io.BytesIO(bytes(200))
+    slices = FileSlices(file)
+    file.truncate(100)
+    with pytest.raises(InvalidFileError, match="shorter"):
+        slices[90:150]
+    with pytest.raises(UsageError, match="binary"):
+        FileSlices(io.StringIO("text"))[0:2]

@@ -1,6 +1,7 @@
 """Alpha and metadata: they come back, and what claims to be them is not believed."""
 
 import contextlib
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,7 +12,17 @@ from hypothesis.extra import numpy as hnp
 
 from imgcodec.bitstream import payload
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.bitstream.payload import pack_alpha, pack_bytes, pack_density, unpack_alpha, unpack_bytes, unpack_density
+from imgcodec.bitstream.header import Rectangle
+from imgcodec.bitstream.payload import (
+    pack_alpha,
+    pack_bytes,
+    pack_density,
+    unpack_alpha,
+    unpack_alpha_region,
+    unpack_bytes,
+    unpack_density,
+    unpack_reduced_alpha,
+)
 
 
 @given(st.binary(max_size=1000))
@@ -93,3 +104,36 @@ def test_large_data_gets_a_quicker_compression_level(monkeypatch):
         levels.clear()
         assert unpack_bytes(pack_bytes(data)) == data
         assert levels == expected
+
+
+ALPHAS = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40))
+
+
+@given(ALPHAS, st.data(), st.sampled_from([1, 50, 2**20]))
+def test_alpha_of_a_region_is_what_is_cut_out(alpha, data, band):
+    height, width = alpha.shape
+    left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+    region = Rectangle(left, top, data.draw(st.integers(1, width - left)), data.draw(st.integers(1, height - top)))
+    with patch.object(payload, "BAND", band):
+        found = unpack_alpha_region(pack_alpha(alpha), width, height, region)
+    assert np.array_equal(found, alpha[top : top + region.height, left : left + region.width])
+
+
+@given(ALPHAS, st.sampled_from([8, 16, 64]))
+def test_reduced_alpha_has_the_means(alpha, reduction):
+    height, width = alpha.shape
+    found = unpack_reduced_alpha(pack_alpha(alpha), width, height, reduction)
+    assert found.shape == (-(-height // reduction), -(-width // reduction))
+    for y, x in np.ndindex(height // reduction, width // reduction):
+        square = alpha[y * reduction : (y + 1) * reduction, x * reduction : (x + 1) * reduction]
+        assert abs(float(found[y, x]) - square.mean()) <= 0.5 + 1e-3
+
+
+def test_parts_of_alpha_are_refused_where_it_has_another_size_or_is_damaged():
+    alpha = np.random.default_rng(1).integers(0, 256, (200, 300), np.uint8)
+    sound = pack_alpha(alpha)
+    for wrong, width in ((sound, 299), (b"nonsense", 300), (sound[: len(sound) // 2], 300)):
+        with pytest.raises(InvalidFileError):
+            unpack_alpha_region(wrong, width, 200, Rectangle(0, 190, 10, 10))
+        with pytest.raises(InvalidFileError):
+            unpack_reduced_alpha(wrong, width, 200, 8)

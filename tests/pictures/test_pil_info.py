@@ -9,6 +9,7 @@ import pytest
 from made_pictures import SRGB, XMP, colours, exif_of, file_of, png_chunk, with_chunk
 from PIL import Image, ImageCms
 
+from imgcodec.pictures import exif, pil_info
 from imgcodec.pictures import io as pictures
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "YCbCr")
@@ -151,3 +152,11 @@ def test_text_of_a_png_under_the_names_of_other_things(keyword: str) -> None:
     assert np.array_equal(picture.pixels, colours())
     assert picture.alpha is None
     assert any("left out" in note for note in picture.notes)
+
+
+def test_entries_of_metadata_that_are_there() -> None:
+    block = exif.of_density((11811, 11811))
+    assert pil_info.made() == {}
+    assert pil_info.made(icc=b"profile", xmp=b"packet") == {"icc_profile": b"profile", "xmp": b"packet"}
+    assert pil_info.made(exif=block) == {"exif": b"Exif\0\0" + block, "dpi": (300.0, 300.0)}
+    assert pil_info.made(exif=block, density=(3937, 3937))["dpi"] == (100.0, 100.0)

@@ -6,13 +6,21 @@ import pytest
 from odd_size import DATA, FILE, header_of, refusal
 
 import imgcodec
-from imgcodec import InvalidFileError, api
+from imgcodec import InvalidFileError, UsageError, api
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import write
 from imgcodec.bitstream.header import Profile
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.bitstream.sections import Section, SectionType
-from imgcodec.profiles.decodable import check_decodable, check_header, read_decodable, salvage_decodable
+from imgcodec.profiles.decodable import (
+    check_decodable,
+    check_header,
+    read_decodable,
+    read_part,
+    region_of,
+    salvage_decodable,
+)
+from imgcodec.profiles.decodable import header_of as header_of_file
 from imgcodec.profiles.layout import LARGEST_TILE
 
 
@@ -78,3 +86,42 @@ def test_pixels_are_limited_in_sound_files_and_damaged_ones():
     for read in (read_decodable, salvage_decodable):
         read(DATA, 7500)
         assert "over the limit of 7499 pixels" in refusal(read, DATA, 7499)
+
+
+def test_a_header_is_decodable_whatever_the_size_of_its_picture():
+    assert header_of_file(write(*large_file())).width == 2**15
+    with pytest.raises(InvalidFileError):
+        header_of_file(b"GIF89a")
+
+
+def large_file():
+    header = header_of(2**15, 2**14, 1024)
+    return header, [Section(SectionType.TOKENS, stage, tile, b"") for stage in range(2) for tile in range(512)]
+
+
+def test_regions_are_inside_the_picture():
+    header = header_of(100, 75)
+    assert region_of(header, 0, 0, 100, 75) == (0, 0, 100, 75)
+    assert region_of(header, 99, 74, 1, 1) == (99, 74, 1, 1)
+    for wrong in (
+        (0, 0, 0, 1),
+        (0, 0, 1, 0),
+        (-1, 0, 5, 5),
+        (0, 0, 101, 1),
+        (99, 0, 2, 1),
+        (0, 70, 1, 6),
+        (5, 5, -1, 2),
+    ):
+        with pytest.raises(UsageError):
+            region_of(header, *wrong)
+    with pytest.raises(UsageError, match="profile raster is decoded as a whole"):
+        region_of(replace(header, profile=Profile.RASTER), 0, 0, 1, 1)
+
+
+def test_of_a_part_what_is_read_is_checked():
+    header, tokens = large_file()
+    wrong = Section(SectionType.ALPHA, 0, 0, pack_bytes(bytes(10)))
+    data = write(header, [*tokens, wrong])
+    assert len(read_part(data, lambda entry: entry.type == SectionType.TOKENS).sections) == 1024
+    with pytest.raises(InvalidFileError, match="alpha"):
+        read_part(data, lambda entry: entry.type == SectionType.ALPHA)

@@ -24,6 +24,15 @@ def test_the_table_knows_which_models_have_qualities(name):
     assert PROFILES[codec.profile].has_qualities == codec.has_qualities
 
 
+@pytest.mark.parametrize("name", ["tiny", "snac", "svqvae", "pixelcnn", "bsq", "semantic"])
+def test_the_table_knows_which_codecs_decode_parts(name):
+    codec = load_by_name(GOLDEN / f"{name}.safetensors")
+    reductions = PROFILES[codec.profile].reductions
+    assert all(hasattr(codec, method) == bool(reductions) for method in ("margin", "reduced_end", "decode_reduced"))
+    assert list(reductions) == sorted(reductions, reverse=True)
+    assert all(codec.strides[0] % reduction == 0 for reduction in reductions)
+
+
 @pytest.mark.parametrize("profile", ["Semantic", "PHOTO", "", "x" * 1000])
 def test_a_model_of_another_profile_is_refused(profile):
     file = open_model(str(GOLDEN / "tiny.safetensors"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from killed import killed_at
 
-from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.storage import files, temporary
 
 
@@ -185,3 +185,34 @@ def test_a_file_is_written_where_the_file_system_has_no_links(tmp_path: Path, mo
     files.write(tmp_path / "a", b"data")
     assert (tmp_path / "a").read_bytes() == b"data"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_is_opened_is_read_in_slices(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"0123456789")
+    reader, writer = os.pipe()
+    os.write(writer, b"0123456789")
+    os.close(writer)
+    with open(tmp_path / "a", "rb") as file, open(reader, "rb") as pipe:
+        for source in (tmp_path / "a", str(tmp_path / "a"), b"0123456789", bytearray(b"0123456789"), file, pipe):
+            with files.opened(source, 10) as slices:
+                assert (len(slices), slices[2:5], slices[8:99]) == (10, b"234", b"89")
+    with files.opened(tmp_path / "a", 1) as slices:  # the limit is for what is read as a whole
+        assert len(slices) == 10
+    for wrong, error, said in (
+        (tmp_path / "none", CodecError, "There is no file"),
+        (tmp_path, InvalidFileError, "is a folder"),
+        (tmp_path / "a\0", InvalidFileError, "cannot be read"),
+        (3, UsageError, "not as something of the type int"),
+    ):
+        with pytest.raises(error, match=said), files.opened(wrong, 10):
+            pass
+
+
+def test_a_file_that_fails_while_it_is_read_and_errors_that_are_no_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"0123456789")
+    with open(tmp_path / "a", "rb") as file, files.opened(file, 10) as slices:
+        file.close()
+        with pytest.raises(InvalidFileError, match="cannot be read"):
+            slices[0:3]
+    with pytest.raises(FileNotFoundError, match="another"), files.opened(tmp_path / "a", 10):
+        raise FileNotFoundError("another")

@@ -1,6 +1,8 @@
 """Shards of tokens: what is written comes back, and of untrusted ones nothing is believed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from shard_contents import content
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
 from imgcodec.storage import token_shards
-from imgcodec.storage.token_shards import TokenShardWriter, read
+from imgcodec.storage.token_shards import TokenShardWriter, read, read_shards
 from imgcodec.tokens import Tokens
 
 
@@ -148,3 +150,30 @@ def test_names_are_paths_within_a_folder(name: str, safe: str, tmp_path, tiny_co
     writer.add(name, tokens_of(tiny_codec, 9, 9))
     writer.finish()
     assert [found for found, _ in read(tmp_path / "tokens-000000.safetensors", tiny_codec)] == [safe]
+
+
+def test_shards_are_read_without_a_model(tmp_path, tiny_codec) -> None:
+    given = {f"in/{index}.png": tokens_of(tiny_codec, 20 + 30 * index, 70, index) for index in range(5)}
+    writer = TokenShardWriter(tmp_path, "train", tiny_codec, 3000, force=False)
+    for name, tokens in given.items():
+        writer.add(name, tokens)
+    writer.finish()
+    found = dict(read_shards(tmp_path))
+    assert {name: tokens.sha256() for name, tokens in found.items()} == {n: t.sha256() for n, t in given.items()}
+    assert all(tokens.header == given[name].header for name, tokens in found.items())
+    first = sorted(tmp_path.iterdir())[0]
+    assert [name for name, _ in read_shards(str(first))] == list(given)[: len(list(read(first, tiny_codec)))]
+    code = f"import imgcodec, sys; print(len(list(imgcodec.read_shards({str(tmp_path)!r}))), 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.split() == [
+        b"5",
+        b"False",
+    ]
+    with pytest.raises(CodecError, match="holds no shards"):
+        list(read_shards(Path(__file__).parent))
+
+
+@pytest.mark.parametrize("change", ["cut", "no model", "up", "enormous", "no tensor", "many tokens", "other type"])
+def test_without_a_model_untrusted_shards_are_refused_just_so(shard, change) -> None:
+    hostile(shard, change)
+    with pytest.raises(InvalidFileError):
+        list(read_shards(shard))

@@ -91,3 +91,12 @@ def test_the_transforms_are_within_their_budget():
     synthesis = multiplications(lambda: made.synthesis(latent, level)) / 128**2
     assert 5_000 < analysis <= 40_000
     assert 5_000 < synthesis <= 25_000
+
+
+@pytest.mark.parametrize("reduction", [1, 2, 4, 8, 16])
+def test_reduced_pixels_are_means_of_the_linear_path(reduction):
+    torch.manual_seed(2)
+    synthesis = Synthesis(5, (8, 4), (1, 2)).requires_grad_(False)  # whose net adds nothing yet
+    latent = torch.randn(2, 5, 3, 4)
+    expected = F.avg_pool2d(synthesis(latent), reduction)
+    assert torch.allclose(synthesis.reduced(latent, reduction), expected, atol=1e-5)

@@ -29,8 +29,16 @@ from imgcodec.priors.photo.streams import (
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.model import PhotoModel
-from imgcodec.profiles.photo.tiling import Piece, analyse, piece_count, quantize_latent, synthesise
+from imgcodec.profiles.photo.tiling import (
+    Piece,
+    analyse,
+    piece_count,
+    quantize_latent,
+    synthesise,
+    synthesise_reduced,
+)
 from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
+from imgcodec.tokenizers.transforms import BLOCK
 from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
 
 TILE_SIZE = 1024
@@ -260,8 +268,20 @@ class PhotoCodec:
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
         """One tile after the other, on its own."""
+        self._read(header, tiles, data, stages)
+
+    def _read(
+        self,
+        header: Header,
+        tiles: Sequence[int],
+        data: Sequence[TileTokens],
+        stages: Stages,
+        most_calls: int = MAX_CALLS,
+    ) -> None:
+        """most_calls: of a tile; the tokens of others are taken for zero."""
         for index, found in zip(tiles, data, strict=True):
             calls, parts = self._calls_of(header, found)
+            calls = calls[:most_calls]
             reader = CallReader(self.photo.tables, parts)
             places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
@@ -297,6 +317,26 @@ class PhotoCodec:
     def watched(self, advance: Callable[[float], None]) -> "PhotoCodec":
         """Pieces and tiles are told; with more effort, tiles that were improved, for all else takes little then."""
         return replace(self, advance=advance)
+
+    def margin(self, header: Header) -> int:
+        """See `PartialCodec`: what the synthesis of the header's tune reaches."""
+        return self.photo.synthesis(header.tune).halo * BLOCK
+
+    def reduced_end(self, header: Header, reduction: int) -> int:
+        """Stage 0 at 64, and the first slice of stage 1 for what is larger: all others are about finer detail."""
+        return self._reduced_calls(header, reduction) if header.version > 1 else 1 + (reduction < STRIDES[0])
+
+    def _reduced_calls(self, header: Header, reduction: int) -> int:
+        slices = len(self.prior.config.slices[0]) + (reduction < STRIDES[0])
+        return sum(place.slice < slices for place in self.call_places(header))
+
+    def decode_reduced(self, header: Header, tile: TileTokens, reduction: int) -> NDArray[np.uint8]:
+        """See `PartialCodec`."""
+        stages, tokenizer, size = self.empty(header), self.photo.tokenizer, (header.height, header.width)
+        self._read(header, [0], [tile], stages, self._reduced_calls(header, reduction))
+        synthesis, level = self.photo.synthesis(header.tune), self.photo.level(header)
+        with exact_arithmetic():
+            return synthesise_reduced(tokenizer, synthesis, stages, size, level, reduction, self.photo.device)
 
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """Raises UsageError: its prior was not trained to generate pictures."""

@@ -116,6 +116,34 @@ def piece_count(height: int, width: int) -> int:
     return -(-height // PIECE) * -(-width // PIECE)
 
 
+@torch.inference_mode()
+def synthesise_reduced(
+    tokenizer: ResidualVQ,
+    synthesis: Synthesis,
+    tokens: Sequence[NDArray[np.int16]],
+    size: tuple[int, int],
+    level: float,
+    reduction: int,
+    device: torch.device,
+) -> NDArray[np.uint8]:
+    """As `synthesise`, `reduction` (8, 16 or 64) times smaller: uint8 (ceil(H / reduction), ceil(W / reduction), 3). At
+    64, of the tokens of stage 0 alone, which are means over squares of 64 pixels."""
+    height, width = size
+    levels = torch.tensor([level], dtype=torch.float32, device=device)
+    padded = []
+    for stage, stride in zip(tokens, STRIDES, strict=True):
+        short = ((0, 0), (0, _up(height) // stride - stage.shape[1]), (0, _up(width) // stride - stage.shape[2]))
+        whole = np.pad(stage, short, constant_values=tokenizer.zero)
+        padded.append(torch.from_numpy(whole).to(device)[None])
+    if reduction == STRIDES[0]:
+        latent = tokenizer.dequantize(padded[:1], levels)[:, :, ::POOL, ::POOL]
+    else:
+        latent = tokenizer.dequantize(padded, levels)
+    pixels = synthesis.reduced(latent, min(reduction, BLOCK))
+    pixels = pixels[0, :, : -(-height // reduction), : -(-width // reduction)].permute(1, 2, 0)
+    return pixels.mul(255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+
+
 def _pieces(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
     """(top, left, bottom, right), in pixels, of pieces that cover the picture padded to the coarsest stride."""
     for top in range(0, height, PIECE):

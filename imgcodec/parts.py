@@ -1,0 +1,148 @@
+"""Parts of pictures: a region, or the whole at a smaller size, from no more of a file than that takes.
+
+    file ──► header ──► which tiles and calls ──► their sections, and the frames of all ──► tokens, tile by tile
+                                                                                               │
+    Picture ◄── alpha and metadata of the part ◄──────────────────────────────────────────── pixels
+
+What is read is checked, what is not needed is not read: a file may be damaged elsewhere, and nobody is told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from imgcodec.bitstream.container import Entry
+from imgcodec.bitstream.cursor import Slices
+from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import Header, Rectangle
+from imgcodec.bitstream.limits import ROOM, Limits, check_size
+from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType
+from imgcodec.bitstream.token_sections import key
+from imgcodec.codec import decode_picture
+from imgcodec.pictures.io import Picture
+from imgcodec.pictures.parts import picture_of_region, reduced_picture, resized
+from imgcodec.profiles import PROFILES
+from imgcodec.profiles.decodable import header_of, read_decodable, read_part
+from imgcodec.tokens import PartialCodec, Stages, TokenCodec, Tokens, check_model, check_profile
+
+
+def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels: int) -> Picture:
+    """A region of the picture of a file (`decodable.region_of`). Its pixels are within one grey level of the whole's.
+
+    Raises InvalidFileError, also for a region of more than `max_pixels`, and ModelNotFoundError for a file of another
+    model.
+    """
+    header = header_of(data)
+    partial = _partial(codec, header)
+    finest, coarsest = codec.strides[-1], codec.strides[0]
+    needed = _grown(region, partial.margin(header), finest, header)
+    window = _grown(needed, 0, coarsest, header)
+    if region.width * region.height > max_pixels or window.width * window.height > 2 * max_pixels + ROOM:
+        raise InvalidFileError(
+            f"The region of {region.width} x {region.height} pixels, with what is around it, is over the limit of "
+            f"{max_pixels} pixels."
+        )
+    tiles = _tiles(needed, header)
+
+    def is_wanted(entry: Entry) -> bool:
+        is_picture = entry.type in PICTURE_SECTIONS and entry.type != SectionType.FEATURES
+        return entry.tile in tiles if entry.type == SectionType.TOKENS else is_picture
+
+    file = read_part(data, is_wanted, max_pixels)
+    of_window = replace(header, width=window.width, height=window.height)
+    tokens, stages = file.tokens(), codec.empty(of_window)
+    for index in sorted(tiles):
+        if not tokens[index].is_whole:
+            raise InvalidFileError(f"The file lacks tokens of tile {index}.")
+        tile = header.tile_rectangle(index)
+        of_tile = replace(header, width=tile.width, height=tile.height)
+        found = codec.empty(of_tile)
+        codec.read(of_tile, [0], [tokens[index]], found)
+        _put(found, tile, stages, window, codec.strides)
+    pixels = codec.synthesise(Tokens(of_window, stages), 1)
+    left, top = region.left - window.left, region.top - window.top
+    cut = np.ascontiguousarray(pixels[top : top + region.height, left : left + region.width])
+    return picture_of_region(cut, file, region)
+
+
+def decode_reduced(codec: TokenCodec, data: Slices, reduction: int, max_pixels: int) -> Picture:
+    """The picture of a file, `reduction` (one of its profile's) times smaller, rounded up; with its profile and alpha,
+    without other metadata. Raises as `decode_region`, but `max_pixels` is for the picture at its own size: something
+    is decoded of all of it."""
+    header = header_of(data)
+    partial = _partial(codec, header)
+    check_size(header.width, header.height, max_pixels)
+    end = partial.reduced_end(header, reduction)
+
+    def is_wanted(entry: Entry) -> bool:
+        if entry.type == SectionType.TOKENS:
+            return key(header, entry.stage, entry.tile)[0] < end
+        return entry.type in (SectionType.ICC, SectionType.ALPHA)
+
+    file = read_part(data, is_wanted, max_pixels)
+    pixels = np.empty((-(-header.height // reduction), -(-header.width // reduction), 3), np.uint8)
+    for index, tokens in enumerate(file.tokens()):
+        if tokens.total is None or tokens.end < min(end, tokens.total):
+            raise InvalidFileError(f"The file lacks tokens of tile {index}.")
+        tile = header.tile_rectangle(index)
+        part = partial.decode_reduced(replace(header, width=tile.width, height=tile.height), tokens, reduction)
+        top, left = tile.top // reduction, tile.left // reduction
+        pixels[top : top + part.shape[0], left : left + part.shape[1]] = part
+    return reduced_picture(pixels, file, reduction)
+
+
+def decode_thumbnail(codec: TokenCodec, data: Slices, side: int, max_pixels: int) -> Picture:
+    """The picture of a file with `side` pixels at its longer side, if it has more; with its profile and alpha, without
+    other metadata. Decoded at the smallest size that is not smaller than that, as a whole where there is no smaller
+    one. Raises as `decode_reduced`, and UsageError for a side under 1."""
+    if side < 1:
+        raise UsageError(f"A thumbnail has at least 1 pixel a side, not {side}.")
+    header = header_of(data)
+    longer = max(header.width, header.height)
+    scale = min(1.0, side / longer)
+    size = max(1, round(header.width * scale)), max(1, round(header.height * scale))
+    for reduction in PROFILES[header.profile].reductions:
+        if longer >= side * reduction:
+            picture = decode_reduced(codec, data, reduction, max_pixels)
+            return resized(picture, size, (header.width / reduction, header.height / reduction))
+    if len(data) > Limits(pixels=max_pixels).file_bytes:
+        raise InvalidFileError(f"The file has more than the limit of {Limits(pixels=max_pixels).file_bytes} bytes.")
+    file = read_decodable(data[0 : len(data)], max_pixels)
+    picture = decode_picture(codec, file, max_pixels=max_pixels)
+    return resized(picture, size, (picture.width, picture.height))
+
+
+def _partial(codec: TokenCodec, header: Header) -> PartialCodec:
+    """The codec of a file that has parts. Raises ModelNotFoundError and InvalidFileError as for whole pictures."""
+    check_model(codec, header)
+    check_profile(codec, header)
+    return cast(PartialCodec, codec)
+
+
+def _grown(part: Rectangle, margin: int, unit: int, header: Header) -> Rectangle:
+    """A part with its borders moved outwards to multiples of `unit`, then by `margin`, as far as the picture goes."""
+    left, top = (max(0, side // unit * unit - margin) for side in (part.left, part.top))
+    right, bottom = (
+        min(length, -(-end // unit) * unit + margin)
+        for end, length in ((part.left + part.width, header.width), (part.top + part.height, header.height))
+    )
+    return Rectangle(left, top, right - left, bottom - top)
+
+
+def _tiles(part: Rectangle, header: Header) -> frozenset[int]:
+    """The tiles that have pixels of a part."""
+    side = header.tile_size or max(header.width, header.height)
+    rows = range(part.top // side, -(-(part.top + part.height) // side))
+    columns = range(part.left // side, -(-(part.left + part.width) // side))
+    return frozenset(row * header.tile_columns + column for row in rows for column in columns)
+
+
+def _put(tokens: Stages, tile: Rectangle, stages: Stages, window: Rectangle, strides: Sequence[int]) -> None:
+    """Puts those tokens of a tile that lie in a window into their places among the stages of the window."""
+    for part, stage, stride in zip(tokens, stages, strides, strict=True):
+        top, left = (window.top - tile.top) // stride, (window.left - tile.left) // stride
+        part = part[:, max(0, top) :, max(0, left) :]
+        place = stage[:, max(0, -top) :, max(0, -left) :][:, : part.shape[1], : part.shape[2]]
+        place[:] = part[:, : place.shape[1], : place.shape[2]]
