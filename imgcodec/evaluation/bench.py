@@ -125,7 +125,7 @@ def run(
         for codec in others:
             try:  # WebP ends at 16383 pixels each way, JPEG at 65535
                 codec.compress(pixels, codec.qualities[0])
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RuntimeError) as error:
                 refused.setdefault(codec.name, {})[name] = str(error)
             for quality in codec.qualities:
                 if name not in refused.get(codec.name, {}):

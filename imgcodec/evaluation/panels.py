@@ -16,7 +16,7 @@ from imgcodec.metrics.reference import Reference, RGBPixels, Scores
 
 MOST_PANELS = 8
 MOST_PIXELS = 12_500_000
-"""Of all pictures that are shown: without loss a photograph takes about 1.5 bytes a pixel and ours 1, and base64 a third
+"""Of all pictures that are shown: without loss a photograph takes about 1.5 bytes a pixel, ours 1, and base64 a third
 more."""
 
 QUALITY = 50  # what `compress` takes by default
@@ -68,7 +68,7 @@ def words(report: Report, shown: Sequence[Panel]) -> str:
     total = len(report.images)
     if len(shown) == total:
         return "all pictures can be laid over each other." if total > 1 else "the picture can be laid over the others."
-    return f"{len(shown)} of {total} pictures can be laid over each other, so that it does not grow too large."
+    return f"{len(shown)} of {total} pictures can be laid over each other, so that the page does not grow too large."
 
 
 def panel(
@@ -87,8 +87,9 @@ def panel(
 
 
 def nearest_in_bytes(compress: Callable[[int], bytes], size: int) -> tuple[int, bytes]:
-    """The whole quality, 0 to 100, whose file comes nearest to a size, and the file."""
-    low, high = 0, 100
+    """The whole quality, 1 to 99, whose file comes nearest to a size, and the file: 100 is without loss for some, and 0
+    is no quality for others."""
+    low, high = 1, 99
     files = {quality: compress(quality) for quality in (low, high)}
     while high - low > 1:  # files grow with quality, up to differences far smaller than those between qualities
         middle = (low + high) // 2

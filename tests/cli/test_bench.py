@@ -98,7 +98,7 @@ def test_wrong_codecs_to_compare_with(folder, text):
 
 def test_help_names_every_codec_to_compare_with():
     told = "".join(invoke("bench", "--help")[1].split())
-    assert command.PEERS == ", ".join(peers.TITLES)
+    assert ", ".join(peers.TITLES) == command.PEERS
     assert all(name in told for name in peers.TITLES)
     assert ",".join(f"{quality:g}" for quality in DEFAULT_QUALITIES) in told
 

@@ -164,17 +164,18 @@ function viewer(panel) {
   };
   const size = () => {
     const scale = zoom ?? Math.min(1, port.clientWidth / width);
-    stage.style.width = `${width * scale}px`;
-    stage.style.height = `${height * scale}px`;
+    stage.style.width = `${Math.round(width * scale)}px`;
+    stage.style.height = `${Math.round(height * scale)}px`;
     root.classList.toggle("pixels", scale > 1);
     zoomed.textContent = `${Math.round(scale * 100)} %`;
     place();
   };
   const setZoom = wanted => {  // what is in the middle stays there
-    const [x, y] = [(port.scrollLeft + port.clientWidth / 2) / stage.offsetWidth, (port.scrollTop + port.clientHeight / 2) / stage.offsetHeight];
+    const x = (port.scrollLeft + port.clientWidth / 2 - stage.offsetLeft) / stage.offsetWidth;
+    const y = (port.scrollTop + port.clientHeight / 2) / stage.offsetHeight;
     zoom = wanted;
     size();
-    port.scrollTo(x * stage.offsetWidth - port.clientWidth / 2, y * stage.offsetHeight - port.clientHeight / 2);
+    port.scrollTo(x * stage.offsetWidth + stage.offsetLeft - port.clientWidth / 2, y * stage.offsetHeight - port.clientHeight / 2);
     place();
   };
   const step = direction => {
