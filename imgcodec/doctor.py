@@ -91,7 +91,7 @@ def versions() -> dict[str, str]:
 
 def machine() -> Machine:
     """What runs models here."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()  # older releases do not have it
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # older releases do not have it
     return Machine(
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         processor=processor(),

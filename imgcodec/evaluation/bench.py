@@ -228,8 +228,8 @@ def _mean(samples: Sequence[Sample]) -> Mean:
 def compare(anchor: Sequence[Sample], test: Sequence[Sample], rates: Range = USUAL_RATES) -> Comparison:
     """BD-rate of one codec's mean curve against another's, in each metric over the images that both have with it."""
     common = {sample.image for sample in anchor} & {sample.image for sample in test}
-    both = [[sample for sample in samples if sample.image in common] for samples in (anchor, test)]
-    return Comparison(**{metric: bd_rate(*(_curve(samples, metric) for samples in both), rates) for metric in METRICS})
+    one, other = ([sample for sample in samples if sample.image in common] for samples in (anchor, test))
+    return Comparison(**{metric: bd_rate(_curve(one, metric), _curve(other, metric), rates) for metric in METRICS})
 
 
 def _curve(samples: Sequence[Sample], metric: str) -> list[tuple[float, float]]:

@@ -140,8 +140,8 @@ def panel(shown: Panel) -> dict[str, Any]:
 def layer(shown: Layer) -> dict[str, Any]:
     """A picture with what is told of it."""
     told = []
-    if shown.bytes is not None and shown.scores is not None:
-        told = [f"{shown.bytes:,} bytes".replace(",", "\u202f"), f"quality {shown.quality:g}"]
+    if shown.file_bytes is not None and shown.scores is not None:
+        told = [f"{shown.file_bytes:,} bytes".replace(",", "\u202f"), f"quality {shown.quality:g}"]
         if shown.scores.ssimulacra2 is not None:
             told.append(f"SSIMULACRA 2 {shown.scores.ssimulacra2:.1f}")
         told.append(f"PSNR {shown.scores.psnr:.2f} dB")

@@ -26,12 +26,12 @@ SHOWN_BY_BROWSERS = {"jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/
 
 @dataclass(frozen=True)
 class Layer:
-    """One of the pictures. quality, bytes, scores: None for the original. data: a file that browsers show, of the type
+    """One of the pictures. quality, file_bytes, scores: None for the original. data: a file that browsers show, of type
     `mime`."""
 
     codec: str
     quality: float | None
-    bytes: int | None
+    file_bytes: int | None
     scores: Scores | None
     mime: str
     data: bytes

@@ -37,10 +37,10 @@ def test_layers_are_what_files_decode_to_at_nearly_the_same_bytes():
     original, ours, *rest = shown.layers
     assert (shown.image, shown.width, shown.height) == ("a.png", 80, 60)
     assert np.array_equal(peers.decode(original.data), PIXELS)
-    assert (ours.codec, ours.quality, ours.bytes) == ("imgcodec", 45, len(peers.jpeg(PIXELS, 45)))
+    assert (ours.codec, ours.quality, ours.file_bytes) == ("imgcodec", 45, len(peers.jpeg(PIXELS, 45)))
     assert [layer.codec for layer in rest] == [codec.name for codec in others]
     for layer in rest:
-        assert layer.bytes == pytest.approx(ours.bytes, rel=0.06)
+        assert layer.file_bytes == pytest.approx(ours.file_bytes, rel=0.06)
     for layer in (ours, *rest):
         assert layer.scores.psnr == psnr(PIXELS, peers.decode(layer.data))
         assert layer.mime == Image.open(io.BytesIO(layer.data)).get_format_mimetype()
