@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.cli.options import Device, Effort, Force, on_terminal, say
+from imgcodec.cli.options import Device, Effort, Force, counting, on_terminal, say
 from imgcodec.storage import files
 
 if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not wait for
@@ -84,14 +84,14 @@ def bench(
     ours = codecs_of_model(model, device, qualities, tune, effort)
     report = measure(paths, ours, others)
 
-    if html_file:
-        files.write(html_file, page_of(report, paths, ours, others).encode(), force)
     if csv_file:
         files.write(csv_file, to_csv(report).encode(), force)
     if as_json:
         typer.echo(json.dumps({"model": model, "device": device, **asdict(report)}, indent=1, allow_nan=False))
     elif files.STANDARD not in map(str, outputs):
         typer.echo("\n".join(lines(report)))
+    if html_file:  # last, for it takes a while, and what is measured is there then
+        files.write(html_file, page_of(report, paths, ours, others).encode(), force)
 
 
 def parse_qualities(text: str) -> tuple[float, ...]:
@@ -158,7 +158,6 @@ def measure(paths: list[Path], ours: list["Codec"], others: list["Codec"]) -> "R
 
 def page_of(report: "Report", paths: list[Path], ours: list["Codec"], others: list["Codec"]) -> str:
     """The page of a report. The pictures that are shown on it are coded once more."""
-    from imgcodec.cli.options import counting
     from imgcodec.evaluation import page, panels
     from imgcodec.pictures import io as image
 

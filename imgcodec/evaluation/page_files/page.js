@@ -166,6 +166,7 @@ function viewer(panel) {
     const scale = zoom ?? Math.min(1, port.clientWidth / width);
     stage.style.width = `${Math.round(width * scale)}px`;
     stage.style.height = `${Math.round(height * scale)}px`;
+    slider.style.width = `${Math.min(port.clientWidth, stage.offsetWidth)}px`;  // its knob is under the edge
     root.classList.toggle("pixels", scale > 1);
     zoomed.textContent = `${Math.round(scale * 100)} %`;
     place();
