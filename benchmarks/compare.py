@@ -26,14 +26,14 @@ RATES = (0.05, 1.5)  # bits per pixel that are compared
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="pictures")
+    parser.add_argument("folder", type=Path, help="pictures")
     parser.add_argument("models", nargs=2, metavar="MODEL", help="a name, or a .safetensors file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--quality", default="10,25,40,55,70,85", help="a list")
     parser.add_argument("--tune", default="psnr")
     arguments = parser.parse_args()
 
-    pictures = [image.load(path).pixels for path in find_files(arguments.directory)]
+    pictures = [image.load(path).pixels for path in find_files(arguments.folder)]
     qualities = parse_qualities(arguments.quality)
     models, curves = [], []
     for name_or_path in arguments.models:

@@ -85,7 +85,7 @@ def left_out(capability: str) -> list[str]:
 
 
 def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, folder: Path) -> dict[str, Any]:
-    """The whole matrix. models: names or paths; pictures: a directory; folder: for the files, empty."""
+    """The whole matrix. models: names or paths; pictures: a folder; folder: for the files, empty."""
     qualities = ",".join(map(str, QUALITIES))
     arguments = [*models, "--pictures", pictures, "--qualities", qualities, "--into"]
     written = {s.name: s.run("write", *arguments, folder / s.name) for s in settings}
@@ -247,7 +247,7 @@ def matrix(arguments: argparse.Namespace) -> int:
 def main() -> int:
     if sys.argv[1:2] not in (["write"], ["read"]):
         parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-        parser.add_argument("pictures", type=Path, help="a directory")
+        parser.add_argument("pictures", type=Path, help="a folder")
         parser.add_argument("--model", action="append", required=True, help="a name or a file; may be given again")
         parser.add_argument("--python", action="append", default=[], help="an interpreter that has imgcodec")
         parser.add_argument("--torch", action="append", default=[], help="a version to install and test")

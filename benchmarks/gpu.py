@@ -178,7 +178,7 @@ def exactness(here: TokenCodec, there: TokenCodec, pictures: list[RGBPixels]) ->
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="photographs")
+    parser.add_argument("folder", type=Path, help="photographs")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--model", default="photo")
@@ -189,7 +189,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
 
-    files = find_files(arguments.directory)
+    files = find_files(arguments.folder)
     large = photograph(files, arguments.megapixels)
     rows, columns = SMALL
     loaded = [image.load(path).pixels for path in files]

@@ -28,13 +28,13 @@ Coded = tuple[int, RGBPixels]  # bytes of the file, and the picture that it show
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="pictures")
+    parser.add_argument("folder", type=Path, help="pictures")
     parser.add_argument("models", nargs="+", metavar="MODEL", help="a name, or a .safetensors file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--bpp", type=float, default=0.08)
     arguments = parser.parse_args()
 
-    pictures = [image.load(path).pixels for path in find_files(arguments.directory)]
+    pictures = [image.load(path).pixels for path in find_files(arguments.folder)]
     codecs: dict[str, Callable[[RGBPixels, int], Coded]] = {"avif": avif_within, "avif, halved": halved_avif_within}
     for name_or_path in arguments.models:
         model = imgcodec.load_model(name_or_path)

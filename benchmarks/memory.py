@@ -50,12 +50,12 @@ def decode(file: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="photographs to put the large ones together from")
+    parser.add_argument("folder", type=Path, help="photographs to put the large ones together from")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--quality", type=float, default=50)
     arguments = parser.parse_args()
 
-    files, made = find_files(arguments.directory), arguments.output.with_suffix(".nic")
+    files, made = find_files(arguments.folder), arguments.output.with_suffix(".nic")
     rows = []
     for megapixels in MEGAPIXELS:
         encoding = in_own_process(encode, files, megapixels, arguments.quality, made)

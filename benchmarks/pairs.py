@@ -2,7 +2,7 @@
 
     python benchmarks/pairs.py kodak/ photo recipes/*.safetensors -o benchmarks/results/pairs.json
 
-Every model, a name or a file, compresses and decompresses the first three pictures of the directory. For each:
+Every model, a name or a file, compresses and decompresses the first three pictures of the folder. For each:
 
     exact           the file decodes to the tokens that were chosen, and writing those again gives the same file
     bpp, psnr       of the whole file
@@ -37,7 +37,7 @@ from imgcodec.tokens import Stages, TokenCodec
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="pictures")
+    parser.add_argument("folder", type=Path, help="pictures")
     parser.add_argument("models", nargs="+", metavar="MODEL", help="a name, or a .safetensors file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--count", type=int, default=3, help="how many pictures")
@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
 
-    paths = find_files(arguments.directory)[: arguments.count]
+    paths = find_files(arguments.folder)[: arguments.count]
     pictures = {path.name: image.load(path).pixels for path in paths}
     matchers = {name: JpegMatcher(pixels) for name, pixels in pictures.items()}
     result: dict[str, Any] = {**describe(), "device": arguments.device, "models": {}}

@@ -42,7 +42,7 @@ PEERS_TO_PLOT = ("jpeg2000", "webp", "avif", "vvc-medium", "pub:bmshj2018-hyperp
 
 def measure(arguments: argparse.Namespace) -> None:
     samples: defaultdict[str, list[Sample]] = defaultdict(list)
-    files = find_files(arguments.directory)
+    files = find_files(arguments.folder)
     with ProcessPoolExecutor(
         arguments.jobs, get_context("spawn"), initializer=share, initargs=[arguments.jobs]
     ) as pool:
@@ -147,7 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("measure")
-    command.add_argument("directory", type=Path)
+    command.add_argument("folder", type=Path)
     command.add_argument("-o", "--output", type=Path, required=True)
     command.add_argument("--quality", default=",".join(f"{quality:g}" for quality in DEFAULT_QUALITIES))
     command.add_argument("--effort", default="1", help="one, or a list")

@@ -2,7 +2,7 @@
 
     python benchmarks/seams.py kodak/ --count 6 --large photographs/ -o benchmarks/results/seams.json
 
-Pictures of the first directory get tiles of 256 pixels, a harsher case than any file of ours: at 1024 each is one tile.
+Pictures of the first folder get tiles of 256 pixels, a harsher case than any file of ours: at 1024 each is one tile.
 Of those in `--large` a photograph of 12 megapixels is made (as in `speed.py`) that gets tiles of 1024, as always.
 
 For each picture and quality: bytes of the whole file with tiles, over those without, and the same of what the coder
@@ -44,7 +44,7 @@ HARSH = 256  # pixels, side of the tiles that small pictures get
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="pictures to cut into tiles")
+    parser.add_argument("folder", type=Path, help="pictures to cut into tiles")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--count", type=int, help="how many of them, all unless told otherwise")
     parser.add_argument("--tile", type=int, default=HARSH, help="side of their tiles in pixels, a multiple of 64")
@@ -58,7 +58,7 @@ def main() -> None:
     qualities = [float(quality) for quality in arguments.quality.split(",")]
     result: dict[str, Any] = {**describe(), "model": arguments.model, "near": NEAR}
     harsh = []
-    for path in find_files(arguments.directory)[: arguments.count]:
+    for path in find_files(arguments.folder)[: arguments.count]:
         harsh += measure(codec, path.name, image.load(path).pixels, arguments.tile, qualities)
     result["small"] = {"tile_size": arguments.tile, **summary(harsh), "rows": harsh}
     if arguments.large:

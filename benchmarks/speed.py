@@ -2,11 +2,11 @@
 
     python benchmarks/speed.py kodak/ -o benchmarks/speed.json
 
-The photograph (12 megapixels unless told otherwise) is put together from the pictures of a directory, so that it has
+The photograph (12 megapixels unless told otherwise) is put together from the pictures of a folder, so that it has
 the detail of real ones. Every codec is given the highest quality at which it takes at most `--bpp` bits per pixel for
 it. Each direction of ours runs in a process of its own, with the model loaded and after one turn that does not count;
 its peak memory is that process's, with Python, torch and the model. Then the commands are timed whole, from their start
-to their end, on the first picture of the directory.
+to their end, on the first picture of the folder.
 
 A machine that is doing something else gives other figures: the file says how many cores there were, not whether they
 were free.
@@ -248,7 +248,7 @@ def measure_process(line: list[str | Path], repeat: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="photographs to put the large one together from")
+    parser.add_argument("folder", type=Path, help="photographs to put the large one together from")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--bpp", type=float, default=0.5)
@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
 
-    files = find_files(arguments.directory)
+    files = find_files(arguments.folder)
     pixels = photograph(files, arguments.megapixels)
     result: dict[str, object] = {
         **describe(),

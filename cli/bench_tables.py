@@ -91,13 +91,15 @@ def codecs(report: "Report") -> list[str]:
         f"BD-rate against {TITLES.get(anchor, anchor)}, {low:g} to {high:g} bpp",
         f"{'codec':{NAME}}{'PSNR':>12}{'MS-SSIM':>12}{'SSIMULACRA2':>13}{'MP/s, en/decoded':>19}",
     ]
-    remarks: dict[str, None] = {}
+    remarks: list[str] = []
     for codec, comparison in report.bd_rate.items():
         rates = comparison.psnr, comparison.ms_ssim_db, comparison.ssimulacra2
-        remarks |= {f"{REMARK} {shortened(codec)}: {rate.remark}.": None for rate in rates if rate.remark}
+        for metric, rate in zip(("PSNR", "MS-SSIM", "SSIMULACRA2"), rates, strict=True):
+            if rate.remark:
+                remarks.append(f"{REMARK} {shortened(codec)}, {metric}: {rate.remark}.")
         cells = "".join(f"{bd_cell(rate):>{width}}" for rate, width in zip(rates, (12, 12, 13), strict=True))
         text.append(f"{padded(codec)}{cells}{speed(codec, report):>19}")
-    return text + list(remarks)
+    return text + remarks
 
 
 def bd_cell(rate: "BdRate") -> str:

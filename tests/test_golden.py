@@ -59,10 +59,16 @@ def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec,
         monkeypatch.setattr(photo, "PART_BYTES", PART_BYTES)
         monkeypatch.setattr(photo, "SMALL_FILE", 0)
     again = tiny_model.write_tokens(tokens)
-    written = [s for s in container.read(data).sections if s.type == SectionType.TOKENS]
-    assert list(container.read(again).sections) == written
-    if entry["mode"] != "RGBA":  # that has a section which `write_tokens` knows nothing of
-        assert again == data
+    written, before = (
+        [s for s in container.read(file).sections if s.type == SectionType.TOKENS] for file in (again, data)
+    )
+    if name in DIVIDED:  # where a writer divides a tile is free
+        assert len(written) > tokens.header.tile_count * 2
+        assert tiny_model.read_tokens(again).sha256() == entry["tokens_sha256"]
+    else:
+        assert written == before
+        if entry["mode"] != "RGBA":  # that has a section which `write_tokens` knows nothing of
+            assert again == data
 
     if name == "everything":
         found = decode_picture(tiny_codec, container.read(data))

@@ -9,10 +9,7 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 """
 
 import io
-import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -29,6 +26,7 @@ from imgcodec.pictures import carried, chunks, ends, exif, icc, metadata, modes,
 from imgcodec.pictures.exif import Density
 from imgcodec.pictures.formats import png
 from imgcodec.pictures.modes import Pixels
+from imgcodec.pictures.pillow_limit import without_pillow_limit
 from imgcodec.storage import files
 
 Image.init()
@@ -57,10 +55,6 @@ _OPTIONS: dict[str, dict[str, object]] = {
 }
 _PIXEL_BYTES = 8  # of 16-bit RGBA, uncompressed
 _FILE_ROOM = 2**26  # bytes of an image file besides its pixels
-
-# Pillow's limit on pixels is a global variable: one thread at a time may replace it.
-_pillow = threading.Lock()
-_pillow_limits: list[int | None] = []  # the limit that was replaced, while it is
 
 
 @dataclass
@@ -217,7 +211,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     _check_size(image.size, max_pixels)
     data = _file_of(image, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
     try:
-        with _own_limit():
+        with without_pillow_limit():
             return _from_image(image, data, wide_tiff.preferred_layout(data))
     except (CodecError, MemoryError):
         raise
@@ -269,7 +263,7 @@ def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
 
 def _decode_without_end(data: bytes, max_pixels: int) -> Picture | None:
     """The picture of a JPEG that lacks only its end; None for any other file."""
-    with _own_limit():
+    with without_pillow_limit():
         mended = ends.mended_jpeg(data)
     if mended is None:
         return None
@@ -309,7 +303,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":  # Pillow allocates its canvas when it opens the file
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
         _check_size((width, height), max_pixels)
-    with _own_limit():
+    with without_pillow_limit():
         wide = wide_tiff.preferred_layout(data)
         try:
             image = Image.open(io.BytesIO(png.without_metadata(data)), formats=_READ)
@@ -321,35 +315,6 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         with image:
             _check_size(image.size, max_pixels)
             return _from_image(image, data, wide)
-
-
-@contextmanager
-def _own_limit() -> Iterator[None]:
-    """Switches Pillow's limit on pixels off, which warns at 89 and refuses at 178 megapixels; ours is exact."""
-    with _pillow:
-        _pillow_limits.append(Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = None
-        try:
-            yield
-        finally:
-            _restore_limit()
-
-
-def _restore_limit() -> None:
-    for limit in _pillow_limits:
-        Image.MAX_IMAGE_PIXELS = limit
-    _pillow_limits.clear()
-
-
-def _forget_other_threads() -> None:
-    """In a forked child, which has none of the threads that were reading and would unlock."""
-    global _pillow
-    _pillow = threading.Lock()
-    _restore_limit()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) -> Picture:

@@ -52,7 +52,7 @@ def test_a_remark_is_below_the_table(report):
     remarked = dataclasses.replace(report.bd_rate["imgcodec"], psnr=BdRate(-12.3, (1, 2), 0.1, "little overlap, 10%"))
     lines = tables.codecs(dataclasses.replace(report, bd_rate=report.bd_rate | {"imgcodec": remarked}))
     assert lines[2].split()[:3] == ["imgcodec", "-12.3", "%*"]
-    assert lines[-1] == "* imgcodec: little overlap, 10%."
+    assert lines[-1] == "* imgcodec, PSNR: little overlap, 10%."
 
 
 @given(st.text(max_size=60))
