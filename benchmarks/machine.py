@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import features
 
 import imgcodec
+from imgcodec.doctor import processor
 
 PACKAGES = ("torch", "numpy", "scipy", "pillow", "constriction", "safetensors", "zstandard")
 
@@ -52,14 +53,3 @@ def commit() -> str | None:
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def processor() -> str:
-    """The processor's own name where the system tells it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor()

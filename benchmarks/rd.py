@@ -26,10 +26,11 @@ from pathlib import Path
 import torch
 from machine import describe
 
-from imgcodec.cli.bench import DEFAULT_QUALITIES, find_files, load_codecs, parse_qualities
+from imgcodec.cli.bench import find_files, parse_qualities
 from imgcodec.evaluation import bench, peers
 from imgcodec.evaluation.bd import USUAL_RATES, quality_at
 from imgcodec.evaluation.bench import METRICS, Mean, Sample
+from imgcodec.evaluation.ours import DEFAULT_QUALITIES, codecs_of_model
 from imgcodec.metrics.reference import Reference
 from imgcodec.pictures import io as image
 
@@ -92,9 +93,9 @@ def codecs_of(model: str, device: str, quality: str, effort: str, others: str) -
     """Ours for every tune and effort, and the peers, of which JPEG is the anchor."""
     ours = []
     for each in map(int, effort.split(",")):
-        codecs = load_codecs(model, device, parse_qualities(quality), None, each)
+        codecs = codecs_of_model(model, device, parse_qualities(quality), None, each)
         ours += [replace(c, name=f"{c.name} -e{each}") if each > 1 else c for c in codecs]
-    return [*ours, *(codec for codec in peers.available() if codec.name in others.split(","))]
+    return [*ours, *peers.peers_named(others.split(","))[0]]
 
 
 def at_rates(means: list[Mean]) -> dict[str, dict[str, float | None]]:
@@ -148,7 +149,7 @@ def main() -> None:
     command = commands.add_parser("measure")
     command.add_argument("folder", type=Path)
     command.add_argument("-o", "--output", type=Path, required=True)
-    command.add_argument("--quality", default=DEFAULT_QUALITIES)
+    command.add_argument("--quality", default=",".join(f"{quality:g}" for quality in DEFAULT_QUALITIES))
     command.add_argument("--effort", default="1", help="one, or a list")
     command.add_argument("--peers", default="jpeg,webp,avif")
     command.add_argument("--jobs", type=int, default=1, help="pictures at once")

@@ -25,6 +25,7 @@ from imgcodec.cli import (
     compress,
     data,
     decompress,
+    doctor,
     evaluate,
     generate,
     info,
@@ -211,5 +212,6 @@ app.command()(guarded(tokenize.tokenize))
 app.command()(guarded(generate.generate))
 app.command()(guarded(search.search))
 app.command("eval")(guarded(evaluate.evaluate))
+app.command()(guarded(doctor.doctor))
 group("data", "Get photographs, and pack them into shards.", data.picsum, data.pack)
 group("models", "The models that are installed.", models.list_models, models.show, models.verify)

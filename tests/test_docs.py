@@ -98,6 +98,8 @@ def test_commands_of_the_pages(folder, monkeypatch, line):
             assert invoke("compress", "pictures", "-o", "store", "--model", "semantic.safetensors")[0] == 0
         case "bench":
             monkeypatch.setattr("imgcodec.evaluation.bench._TRIES", 1)
+        case "doctor":
+            monkeypatch.setattr("imgcodec.doctor.SIDE", 64)
     if "--scale" in words:
         (folder / "photo.nic").write_bytes(imgcodec.compress("photo.png", model="svqvae"))
     before = set(folder.rglob("*"))

@@ -97,6 +97,8 @@ def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     assert "imgcodec/py.typed" in names
     for path in (ROOT / "models").iterdir():
         assert path.suffix not in (".safetensors", ".md") or f"imgcodec/models/{path.name}" in names
+    for path in (ROOT / "imgcodec" / "evaluation" / "page_files").iterdir():
+        assert f"imgcodec/evaluation/page_files/{path.name}" in names
 
     subprocess.run([*pip, "install", "--no-deps", "--target", installed, wheel], check=True)
     environment = {**os.environ, "PYTHONPATH": str(installed)}

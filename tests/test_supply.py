@@ -113,7 +113,8 @@ def test_weights_are_shipped_as_safetensors_only():
     shipped = {
         path.suffix for folder in ("imgcodec", "models") for path in (ROOT / folder).rglob("*") if path.is_file()
     }
-    assert shipped <= {".py", ".safetensors", ".md", ".typed", ".pyc", ".json"}  # the table of ids
+    page = {".html", ".css", ".js", ".txt"}  # of `bench --html`, and the licence of what is in it
+    assert shipped <= {".py", ".safetensors", ".md", ".typed", ".pyc", ".json"} | page  # .json: the table of ids
 
 
 def test_every_test_that_the_page_on_security_names_is_there():

@@ -1,1 +1,1 @@
-"""Measuring the codec: Bjøntegaard rates, the codecs to compare with, ideal code lengths, and the bench."""
+"""Measuring the codec: Bjøntegaard rates, the codecs to compare with, ideal code lengths, the bench and its page."""

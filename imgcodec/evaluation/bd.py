@@ -79,3 +79,11 @@ def quality_at(curve: Curve, rate: float) -> float | None:
     if len(quality) < 2 or not log_rate[0] <= log10(rate) <= log_rate[-1]:
         return None
     return float(PchipInterpolator(log_rate, quality)(log10(rate)))
+
+
+def rate_at(curve: Curve, quality: float) -> float | None:
+    """The rate of a curve at a quality, None outside its points. The interpolation is bd_rate's."""
+    known, log_rate = _rising(curve)
+    if len(known) < 2 or not known[0] <= quality <= known[-1]:
+        return None
+    return float(10 ** PchipInterpolator(known, log_rate)(quality))

@@ -1,9 +1,10 @@
-"""Rate and distortion of a codec over a set of pictures, beside JPEG. Pure functions: no files, no terminal.
+"""Rate and distortion of our codecs and of others over a set of pictures. Pure functions: no files, no terminal.
 
     picture ──► compress ──► bytes ──► decompress ──► picture      a Sample: one image at one quality
                                │                         │        a Mean: all images at one quality
-                           size, bpp        metrics against the    a Comparison: BD-rates against JPEG,
-                                            original, seconds        of one image or of the means
+                           size, bpp        metrics against the    a Comparison: BD-rates against the first of the
+                                            original, seconds        others, of one image or of the means
+                                                                   a Verdict: bytes where all are as like the original
 
 Conventions. Bits per pixel count every byte of the file. The PSNR and SSIMULACRA2 of all images are means of their
 values; MS-SSIM is averaged first and then converted to dB. The BD-rate of all images is that of these mean curves. Each
@@ -18,7 +19,8 @@ from typing import TypeVar
 
 from imgcodec.evaluation import peers
 from imgcodec.evaluation.bd import USUAL_RATES, BdRate, Range, bd_rate
-from imgcodec.evaluation.peers import Codec, JpegMatch, JpegMatcher
+from imgcodec.evaluation.peers import Codec
+from imgcodec.evaluation.verdict import Verdict, verdict_on
 from imgcodec.metrics.reference import Reference, RGBPixels, to_db
 
 METRICS = ("psnr", "ms_ssim_db", "ssimulacra2")
@@ -46,22 +48,6 @@ class Sample:
     ssimulacra2: float | None
     encode_seconds: float
     decode_seconds: float
-    jpeg: JpegMatch | None = None  # the JPEG with the same PSNR; None where there is none, and for JPEG itself
-
-
-@dataclass(frozen=True)
-class JpegTotal:
-    """The JPEGs of the same PSNR, over the images for which there is one."""
-
-    images: int
-    quality: float  # mean
-    bytes: int
-    bytes_of_ours: int  # for these images
-
-    @property
-    def saving(self) -> float:
-        """The share of JPEG's bytes that the codec under test saves; below zero where it needs more."""
-        return 1 - self.bytes_of_ours / self.bytes
 
 
 @dataclass(frozen=True)
@@ -79,12 +65,11 @@ class Mean:
     ssimulacra2: float | None
     encode_mp_per_second: float
     decode_mp_per_second: float
-    jpeg: JpegTotal | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """BD-rate against JPEG in each metric."""
+    """BD-rate against another codec in each metric, over the images that both have coded."""
 
     psnr: BdRate
     ms_ssim_db: BdRate
@@ -93,72 +78,93 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that one run measured."""
+    """Everything that one run measured, by codec. Only BD-rates by image are of ours alone."""
 
     rates: Range  # bits per pixel inside which BD-rates are taken
-    samples: list[Sample]  # of the codec under test
-    jpeg_samples: list[Sample]
-    means: list[Mean]
-    jpeg_means: list[Mean]
-    bd_rate_by_image: dict[str, Comparison]
-    bd_rate: Comparison
-    worse_than_jpeg: dict[str, list[float]]  # images, and the qualities at which a JPEG does better
+    ours: list[str]  # codecs, the one that is used by default last
+    others: list[str]  # the first is what BD-rates are against
+    samples: dict[str, list[Sample]]
+    means: dict[str, list[Mean]]
+    png_bytes: dict[str, int]  # of each image
+    bd_rate: dict[str, Comparison]
+    bd_rate_by_image: dict[str, dict[str, Comparison]]  # codec, image
+    verdicts: list[Verdict]  # on each of ours
+    refused: dict[str, dict[str, str]]  # codec, image: why one of the others could not code it
+
+    @property
+    def images(self) -> list[str]:
+        return list(self.png_bytes)
 
 
 def run(
     images: Iterable[tuple[str, RGBPixels]],
-    codec: Codec,
+    ours: Sequence[Codec],
+    others: Sequence[Codec],
     *,
     rates: Range = USUAL_RATES,
     advance: Callable[[], None] = lambda: None,
-    jpeg: Sequence[Sample] = (),
 ) -> Report:
-    """Measures `codec` and JPEG on `images`, (name, uint8 (H, W, 3)) each, one at a time in memory.
+    """Measures codecs on `images`, (name, uint8 (H, W, 3)) each, one at a time in memory.
 
-    jpeg: the JPEG samples of an earlier report on the same images, to be used again. advance: called after each coded
-    picture, `steps(codec)` times per image without those of `jpeg`. Raises ValueError without images, or when the codec
-    returns a picture of another size; errors of the codec itself are passed on.
+    advance: called after each coded picture, `steps([*ours, *others])` times per image. Raises ValueError without
+    images, or when a codec returns a picture of another size; errors of ours are passed on.
     """
-    samples: list[Sample] = []
-    jpeg_samples = list(jpeg)
+    samples: dict[str, list[Sample]] = {codec.name: [] for codec in (*ours, *others)}
+    refused: dict[str, dict[str, str]] = {}
+    png_bytes: dict[str, int] = {}
     for name, pixels in images:
-        if not samples:  # a codec's first call, with what it sets up, is not timed
-            codec.decompress(codec.compress(pixels, codec.qualities[0]))
+        if not png_bytes:  # a codec's first call, with what it sets up, is not timed
+            for codec in ours:
+                codec.decompress(codec.compress(pixels, codec.qualities[0]))
+        png_bytes[name] = len(peers.png(pixels))
         reference = Reference(pixels)
-        matcher = JpegMatcher(pixels)
-        for quality in codec.qualities:
-            samples.append(measure(name, reference, codec, quality, matcher))
-            advance()
-        for quality in () if jpeg else peers.JPEG.qualities:
-            jpeg_samples.append(measure(name, reference, peers.JPEG, quality))
-            advance()
-    if not samples:
+        for codec in ours:
+            for quality in codec.qualities:
+                samples[codec.name].append(measure(name, reference, codec, quality))
+                advance()
+        for codec in others:
+            try:  # WebP ends at 16383 pixels each way, JPEG at 65535
+                codec.compress(pixels, codec.qualities[0])
+            except (OSError, ValueError, RuntimeError) as error:
+                refused.setdefault(codec.name, {})[name] = str(error)
+            for quality in codec.qualities:
+                if name not in refused.get(codec.name, {}):
+                    samples[codec.name].append(measure(name, reference, codec, quality))
+                advance()
+    if not png_bytes:
         raise ValueError("There are no images to measure.")
-    names = dict.fromkeys(sample.image for sample in samples)
+    anchor = samples[others[0].name]
     return Report(
         rates=rates,
+        ours=[codec.name for codec in ours],
+        others=[codec.name for codec in others],
         samples=samples,
-        jpeg_samples=jpeg_samples,
-        means=means(samples),
-        jpeg_means=means(jpeg_samples),
+        means={name: means(of_codec) for name, of_codec in samples.items()},
+        png_bytes=png_bytes,
+        bd_rate={name: compare(anchor, of_codec, rates) for name, of_codec in samples.items()},
         bd_rate_by_image={
-            name: compare([s for s in jpeg_samples if s.image == name], [s for s in samples if s.image == name], rates)
-            for name in names
+            codec.name: {
+                name: compare(_of_image(anchor, name), _of_image(samples[codec.name], name), rates)
+                for name in png_bytes
+            }
+            for codec in ours
         },
-        bd_rate=compare(jpeg_samples, samples, rates),
-        worse_than_jpeg=worse_than_jpeg(samples, jpeg_samples),
+        verdicts=[verdict_on(codec.name, [c.name for c in others], samples, png_bytes) for codec in ours],
+        refused=refused,
     )
 
 
-def steps(codec: Codec) -> int:
-    """How many times `run` codes each image, and calls `advance`."""
-    return len(codec.qualities) + len(peers.JPEG.qualities)
+def steps(codecs: Iterable[Codec]) -> int:
+    """How many times `run` calls `advance` for each image."""
+    return sum(len(codec.qualities) for codec in codecs)
 
 
-def measure(
-    name: str, reference: Reference, codec: Codec, quality: float, matcher: JpegMatcher | None = None
-) -> Sample:
-    """Codes one picture at one quality, decodes and scores it; with a matcher, finds the JPEG of the same PSNR, too."""
+def _of_image(samples: Sequence[Sample], image: str) -> list[Sample]:
+    return [sample for sample in samples if sample.image == image]
+
+
+def measure(name: str, reference: Reference, codec: Codec, quality: float) -> Sample:
+    """Codes one picture at one quality, decodes and scores it."""
     height, width = reference.original.shape[:2]
     data, encode_seconds = _timed(lambda: codec.compress(reference.original, quality))
     decoded, decode_seconds = _timed(lambda: codec.decompress(data))
@@ -177,7 +183,6 @@ def measure(
         ssimulacra2=scores.ssimulacra2,
         encode_seconds=encode_seconds,
         decode_seconds=decode_seconds,
-        jpeg=matcher.nearest(scores.psnr) if matcher else None,
     )
 
 
@@ -205,7 +210,6 @@ def _mean(samples: Sequence[Sample]) -> Mean:
     ms_ssim = [sample.ms_ssim for sample in samples if sample.ms_ssim is not None]
     ssimulacra2 = [sample.ssimulacra2 for sample in samples if sample.ssimulacra2 is not None]
     megapixels = sum(sample.width * sample.height for sample in samples) / 1e6
-    matched = [(sample, sample.jpeg) for sample in samples if sample.jpeg is not None]
     return Mean(
         codec=samples[0].codec,
         quality=samples[0].quality,
@@ -218,34 +222,14 @@ def _mean(samples: Sequence[Sample]) -> Mean:
         ssimulacra2=fmean(ssimulacra2) if ssimulacra2 else None,
         encode_mp_per_second=megapixels / sum(sample.encode_seconds for sample in samples),
         decode_mp_per_second=megapixels / sum(sample.decode_seconds for sample in samples),
-        jpeg=JpegTotal(
-            images=len(matched),
-            quality=fmean(jpeg.quality for _, jpeg in matched),
-            bytes=sum(jpeg.bytes for _, jpeg in matched),
-            bytes_of_ours=sum(sample.bytes for sample, _ in matched),
-        )
-        if matched
-        else None,
     )
 
 
-def worse_than_jpeg(samples: Sequence[Sample], jpeg_samples: Sequence[Sample]) -> dict[str, list[float]]:
-    """The images with files larger than the JPEG of the same PSNR, and the qualities of these files.
-
-    Where even the worst JPEG has a higher PSNR, a smaller JPEG with a PSNR at least as high counts.
-    """
-    worse: dict[str, list[float]] = {}
-    for sample in samples:
-        others = [jpeg.bytes for jpeg in jpeg_samples if jpeg.image == sample.image and jpeg.psnr >= sample.psnr]
-        rivals = [sample.jpeg.bytes] if sample.jpeg else others
-        if any(size < sample.bytes for size in rivals):
-            worse.setdefault(sample.image, []).append(sample.quality)
-    return worse
-
-
 def compare(anchor: Sequence[Sample], test: Sequence[Sample], rates: Range = USUAL_RATES) -> Comparison:
-    """BD-rate of one codec's mean curve against another's, in each metric over the images that have it."""
-    return Comparison(**{metric: bd_rate(_curve(anchor, metric), _curve(test, metric), rates) for metric in METRICS})
+    """BD-rate of one codec's mean curve against another's, in each metric over the images that both have with it."""
+    common = {sample.image for sample in anchor} & {sample.image for sample in test}
+    one, other = ([sample for sample in samples if sample.image in common] for samples in (anchor, test))
+    return Comparison(**{metric: bd_rate(_curve(one, metric), _curve(other, metric), rates) for metric in METRICS})
 
 
 def _curve(samples: Sequence[Sample], metric: str) -> list[tuple[float, float]]:

@@ -11,8 +11,8 @@ from in_process import invoke
 import imgcodec
 
 COMMANDS = [
-    "compress", "decompress", "info", "verify", "bench", "train", "tokenize", "generate", "search", "eval", "data",
-    "models",
+    "compress", "decompress", "info", "verify", "bench", "train", "tokenize", "generate", "search", "eval", "doctor",
+    "data", "models",
 ]  # fmt: skip
 HEAVY = {"torch", "scipy", "PIL", "rich", "matplotlib", "tensorboard"}
 SCRIPT = Path(sys.executable).with_name("imgcodec")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from imgcodec.evaluation.bd import bd_rate, quality_at
+from imgcodec.evaluation.bd import bd_rate, quality_at, rate_at
 
 CURVE = [(0.1, 28.0), (0.2, 31.0), (0.4, 34.0), (0.8, 37.0)]
 
@@ -88,3 +88,12 @@ def test_quality_at_a_rate():
     assert quality_at(CURVE, 0.09) is None
     assert quality_at(CURVE, 0.9) is None
     assert quality_at(CURVE[:1], 0.1) is None
+
+
+def test_the_rate_at_a_quality_undoes_the_quality_at_a_rate():
+    assert rate_at(CURVE, 34.0) == pytest.approx(0.4)
+    for rate in (0.1, 0.15, 0.3, 0.8):
+        assert rate_at(CURVE, quality_at(CURVE, rate)) == pytest.approx(rate, rel=0.02)
+    assert rate_at(CURVE, 27.9) is None
+    assert rate_at(CURVE, 37.1) is None
+    assert rate_at(CURVE[:1], 28.0) is None

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -58,24 +57,6 @@ class TestBadInput:
         assert image.load(data, max_pixels=10000).width == 100
         with pytest.raises(InvalidFileError):
             image.load(data, max_pixels=9999)
-
-    @pytest.mark.filterwarnings("error")
-    def test_pillows_own_limit_neither_warns_nor_stays_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-        data = {format: file_of(Image.fromarray(colours(50, 50)), format) for format in ("PNG", "TIFF", "WEBP", "GIF")}
-        for format in data:
-            assert image.load(data[format]).width == 50
-        assert Image.MAX_IMAGE_PIXELS == 10
-
-    def test_several_threads_read_pictures_at_once(self) -> None:
-        data, limit, widths = file_of(Image.fromarray(colours(300, 200))), Image.MAX_IMAGE_PIXELS, []
-        threads = [threading.Thread(target=lambda: widths.append(image.load(data).width)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert widths == [300] * 8
-        assert limit == Image.MAX_IMAGE_PIXELS
 
     def test_missing_files_and_directories_are_refused(self, tmp_path: Path) -> None:
         with pytest.raises(CodecError, match="There is no file"):
