@@ -78,7 +78,7 @@ def test_extras_that_are_not_whole(monkeypatch):
 
 def test_every_extra_for_users_has_a_purpose():
     extras = {extra for _, extra in doctor._requirements() if extra}
-    assert set(doctor.PURPOSES) == extras - {"dev", "fuzz", "audit"}
+    assert set(doctor.PURPOSES) == extras - {"dev", "fuzz", "audit", "docs", "release"}
 
 
 def test_speeds_are_those_of_real_files(monkeypatch):
