@@ -32,6 +32,7 @@ PURPOSES = {
     "search": "to search large stores with Faiss",
     "eval": "to measure SSIM and LPIPS with imgcodec eval",
     "bench": "to compare with JPEG XL, and to plot",
+    "remote": "to read and write files at s3:// and gs://, and to read from web servers",
 }
 """The extras for users of the package, by what they are for."""
 
