@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile  # each process imports torch
 
 .PHONY: demo test lint slow fuzz soak audit docs dist clean
 
@@ -13,7 +14,7 @@ demo: .venv/ready
 	$(BIN)/python examples/demo.py
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

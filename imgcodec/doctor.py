@@ -31,8 +31,8 @@ PURPOSES = {
     "clip": "to keep CLIP features in files, and to measure with them",
     "search": "to search large stores with Faiss",
     "eval": "to measure SSIM and LPIPS with imgcodec eval",
+    "remote": "to read and write files at addresses, as s3:// and https://",
     "bench": "to compare with JPEG XL, and to plot",
-    "remote": "to read and write files at s3:// and gs://, and to read from web servers",
 }
 """The extras for users of the package, by what they are for."""
 
