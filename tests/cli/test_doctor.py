@@ -26,7 +26,7 @@ def test_a_sound_machine(monkeypatch):
     assert (code, complained) == (0, "")
     report = json.loads(told)
     assert report["versions"]["imgcodec"] == imgcodec.__version__
-    assert {"bsq", "photo", "pixelcnn", "snac", "svqvae"} == {model["name"] for model in report["models"]}
+    assert {"bsq", "photo", "pixelcnn", "semantic", "snac", "svqvae"} == {model["name"] for model in report["models"]}
     assert all(model["whole"] and model["computes"] for model in report["models"])
     assert [speed["codec"] for speed in report["speeds"]] == ["imgcodec visual", "avif"]
     assert report["devices"]["cpu"]

@@ -29,8 +29,8 @@ from imgcodec.training.semantic.views import Views, as_tensor, augmented
 MOST_VALIDATED = 64  # of the pictures that are held out
 SHOWN = 8  # pictures in the log
 SHOWN_STEPS = 25
-TIMES = (50, 250, 450, 650, 850)
-"""Of a thousand, at which validation measures the error of the noise."""
+TIMES = (50, 250, 450, 650, 850, 950)
+"""Of a thousand, at which validation measures the error of the velocity."""
 TRAINS = ("encoder", "both", "decoder")
 
 
@@ -227,7 +227,7 @@ def train_phase(
 @torch.no_grad()
 def validate(networks: SemanticNetworks, data: SemanticData, draws: bool) -> Report:
     """Of pictures held out: PSNR of the thumbnail, how often a changed picture finds its original among them; of
-    the decoder the error of the noise, and a grid with originals, thumbnails and what is drawn, below each other."""
+    the decoder the error of the velocity, and a grid with originals, thumbnails and what is drawn, below each other."""
     tokenizer = networks.tokenizer
     encoder, decoder = tokenizer.encoder, tokenizer.decoder
     rng = np.random.default_rng(0)
@@ -250,8 +250,9 @@ def validate(networks: SemanticNetworks, data: SemanticData, draws: bool) -> Rep
         times = torch.full((len(pixels),), per_mille * decoder.noise.steps // 1000, device=data.device)
         noise = torch.randn(pixels.shape, generator=generator).to(data.device)
         noisy = decoder.noise.q_sample(decoder.to_difference(pixels, hint), times, noise)
-        errors.append((decoder.predict(noisy, times, vector, hint) - noise).square().mean())
-    figures["noise"] = float(torch.stack(errors).mean())
+        error = (decoder.predict(noisy, times, vector, hint) - noise).square().mean()
+        errors.append(error / decoder.noise.kept[times[0].cpu()])
+    figures["velocity"] = float(torch.stack(errors).mean())
     few = slice(SHOWN)
     steps = min(SHOWN_STEPS, decoder.noise.steps)
     *_, drawn = decoder.draw(vector[few], None if thumbnail is None else thumbnail[few], steps, 0.0, 1.0, seed=0)

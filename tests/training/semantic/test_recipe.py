@@ -53,7 +53,7 @@ def test_a_recipe_becomes_a_model_that_compresses_and_draws(trained):
     assert len(data) < 120
     assert np.asarray(model.decompress(data)).shape == pixels.shape
     report = json.loads(trained.with_name("export.json").read_text())
-    assert {"bytes", "encoder_bytes", "recall", "thumbnail_psnr", "noise", "vector_bytes"} <= report.keys()
+    assert {"bytes", "encoder_bytes", "recall", "thumbnail_psnr", "velocity", "vector_bytes"} <= report.keys()
     assert report["bytes"] == trained.stat().st_size
 
 
