@@ -12,6 +12,7 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.many import inside, is_many, make_many
 from imgcodec.cli.options import (
+    MODEL,
     Device,
     Effort,
     Features,
@@ -59,7 +60,7 @@ def compress(
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
-    model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    model: Annotated[str, typer.Option(help=MODEL)] = "photo",
     verify: Annotated[
         bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
     ] = False,
@@ -78,6 +79,7 @@ def compress(
     -o. Of several pictures, those whose .nic file is there and not older are left out.
     """
     from imgcodec.bitstream.header import SIGNATURE
+    from imgcodec.model_file.find import pinned
     from imgcodec.pictures import io
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
@@ -93,6 +95,8 @@ def compress(
     if not has_many and not is_store:
         output = checked_output(source, inside(output, source, nic_beside), force, as_json)
     size = None if target_size is None else parse_size(target_size)
+    if is_store or has_many:
+        model = pinned(model)
     settings = CompressSettings(
         model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2), tune, effort, strip,
         verify, features_model if with_features else None, features, device, max_pixels,

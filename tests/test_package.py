@@ -22,6 +22,7 @@ FOLDERS = {
     "bitstream": "imgcodec.bitstream",
     "cli": "imgcodec.cli",
     "models": "imgcodec.models",
+    "recipes": "imgcodec.recipes",
 }
 
 
@@ -97,6 +98,9 @@ def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     assert "imgcodec/py.typed" in names
     for path in (ROOT / "models").iterdir():
         assert path.suffix not in (".safetensors", ".md") or f"imgcodec/models/{path.name}" in names
+    for path in (ROOT / "recipes").glob("*.toml"):
+        assert f"imgcodec/recipes/{path.name}" in names
+    assert not any(name.endswith("photo-average.safetensors") for name in names)
     for path in (ROOT / "imgcodec" / "evaluation" / "page_files").iterdir():
         assert f"imgcodec/evaluation/page_files/{path.name}" in names
 
