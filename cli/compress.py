@@ -29,7 +29,9 @@ from imgcodec.cli.options import (
 from imgcodec.cli.progress import sharing
 from imgcodec.cli.store import compress_to_store
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
+from imgcodec.cluster import working_through_on_ray
 from imgcodec.storage.pairs import Pair, is_nic, is_picture, nic_beside
+from imgcodec.workers import working_through
 
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # not what a date has behind its point
 
@@ -70,6 +72,12 @@ def compress(
     features_model: Annotated[str, typer.Option(metavar="MODEL", help="Whose features these are.")] = "semantic",
     features: Features = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray", help="Work on a Ray cluster, with -j actors; folders as with -r.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a .nic file of each picture, with its transparency and metadata; of a folder, a store of .nic files.
@@ -83,11 +91,14 @@ def compress(
     from imgcodec.pictures import io
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
-    from imgcodec.tasks.compress import CompressSettings, open_compressor
+    from imgcodec.tasks.compress import CompressSettings, open_compressor, open_repeatable
 
     if len(sources) == 2 and output is None and is_nic(sources[1]) and not is_nic(sources[0]):
         raise UsageError(f"Compress takes pictures, and here is also {sources[1]}; the output is named with -o.")
+    if engine not in (None, "ray"):
+        raise UsageError(f"There is no engine {engine!r:.100}, only ray.")
     source = sources[0]
+    recursive = recursive or engine is not None
     has_many = is_many(sources, recursive)
     is_store = not has_many and source != "" and Path(source).is_dir()
     if is_store and as_json:
@@ -105,10 +116,13 @@ def compress(
         compress_to_store(Path(source), output, settings, force, jobs)
         return
     if has_many:
-        open_task = partial(open_compressor, settings)
+        open_task = partial(open_compressor if engine is None else open_repeatable, settings)
+        working = working_through
+        if engine is not None:
+            working = partial(working_through_on_ray, gpus=1 if device.startswith("cuda") else 0)
         make_many(
             sources, recursive, output, nic_beside, is_picture, SIGNATURE, open_task, jobs, force, as_json,
-            "Compressing",
+            "Compressing", working,
         )  # fmt: skip
         return
 
