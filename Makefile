@@ -1,18 +1,20 @@
 # make demo: compress the included photograph and look at it.   make test: everything that takes seconds.
 # make slow: the tests that take longer.                         Needs Python 3.11 or newer, git and make.
 # make fuzz: a million hostile files, on Linux; see docs/security.md.   make audit: known holes in what is depended on.
+# make docs: the manual as a site, in build/site.   make dist: wheel and sdist, in dist/.
 # make soak: ten minutes of commands that are killed, full disks, threads; docs/security.md, too.
 
 PYTHON ?= python3
 BIN := .venv/bin
+PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile  # each process imports torch
 
-.PHONY: demo test lint slow fuzz soak audit clean
+.PHONY: demo test lint slow fuzz soak audit docs dist clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
@@ -29,6 +31,18 @@ audit: .venv/ready
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[audit]'
 	$(BIN)/bandit --quiet --recursive --severity-level medium imgcodec bitstream cli models
 	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
+# Strictly: a link to nowhere is an error.
+docs: .venv/ready build/typed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+dist: .venv/ready
+	rm -rf dist build/lib
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[release]'
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	@! grep -q '\.invalid' pyproject.toml || echo "Not to be published yet: [project.urls] has no address."
 
 lint: .venv/ready build/typed
 	$(BIN)/ruff check .

@@ -1,49 +1,67 @@
-"""The picture in the README: a photograph, ours and JPEG at the same bytes.
+"""The picture in the README: a photograph, ours, AVIF and JPEG at the same bytes.
 
-python benchmarks/picture.py examples/photo.png -o docs/photo.png [--quality 28] [--model NAME|PATH]
+python benchmarks/picture.py examples/photo.png -o docs/photo.png [--quality 65] [--model NAME|PATH]
 """
 
 import argparse
-import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 import imgcodec
-from imgcodec.evaluation.peers import JPEG
-from imgcodec.metrics.reference import psnr
+from imgcodec.evaluation.peers import JPEG, Codec, peers_named
+from imgcodec.metrics.reference import Reference, RGBPixels
 
-BAND = 22
+BAND, GAP = 22, 4  # pixels
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("picture", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--quality", type=float, default=28)
+    parser.add_argument("--quality", type=float, default=65)
     parser.add_argument("--model", default="photo")
     parser.add_argument("--box", type=int, nargs=4, default=(180, 60, 564, 316), help="left, top, right, bottom")
     arguments = parser.parse_args()
     pixels = np.asarray(Image.open(arguments.picture).convert("RGB"))
     model = imgcodec.load_model(arguments.model)
     data = model.compress(pixels, quality=arguments.quality)
-    ours = np.asarray(model.decompress(data))
-    jpeg = min((JPEG.compress(pixels, q) for q in range(1, 96)), key=lambda d: abs(len(d) - len(data)))
-    theirs = np.asarray(Image.open(io.BytesIO(jpeg)))
-    panels = [
-        (pixels, "original"),
-        (ours, f"imgcodec, {len(data)} bytes, {psnr(pixels, ours):.1f} dB"),
-        (theirs, f"JPEG, {len(jpeg)} bytes, {psnr(pixels, theirs):.1f} dB"),
-    ]
-    left, top, right, bottom = arguments.box
-    width, height = right - left, bottom - top
-    sheet = Image.new("RGB", (len(panels) * (width + 4) - 4, height + BAND), "white")
+    reference = Reference(pixels)
+    panels = [(pixels, "original"), captioned(reference, "imgcodec", data, np.asarray(model.decompress(data)))]
+    (avif,), _ = peers_named(["avif"])
+    for name, codec in (("AVIF", avif), ("JPEG", JPEG)):
+        file = nearest(codec, pixels, len(data))
+        panels.append(captioned(reference, name, file, codec.decompress(file)))
+    sheet(panels, arguments.box).save(arguments.output, optimize=True)
+
+
+def nearest(codec: Codec, pixels: RGBPixels, size: int) -> bytes:
+    """The file of a codec that is nearest to a size in bytes, of all its whole qualities; files grow with quality."""
+    low, high = 1, 100
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if len(codec.compress(pixels, middle)) <= size else (low, middle)
+    return min((codec.compress(pixels, quality) for quality in (low, high)), key=lambda file: abs(len(file) - size))
+
+
+def captioned(reference: Reference, name: str, file: bytes, decoded: RGBPixels) -> tuple[RGBPixels, str]:
+    """What is decoded, and its figures over all of the picture."""
+    scores = reference.score(decoded)
+    return decoded, f"{name}, {len(file):,} bytes: SSIMULACRA2 {scores.ssimulacra2:.0f}, {scores.psnr:.1f} dB"
+
+
+def sheet(panels: list[tuple[RGBPixels, str]], box: tuple[int, int, int, int]) -> Image.Image:
+    """A part of four pictures in two rows, each under its caption."""
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top + BAND
+    whole = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
     for index, (panel, caption) in enumerate(panels):
-        x = index * (width + 4)
-        sheet.paste(Image.fromarray(panel[top:bottom, left:right]), (x, BAND))
-        ImageDraw.Draw(sheet).text((x + 4, 5), caption, fill="black", font_size=12)
-    sheet.save(arguments.output, optimize=True)
+        row, column = divmod(index, 2)
+        x, y = column * (width + GAP), row * (height + GAP)
+        whole.paste(Image.fromarray(panel[top:bottom, left:right]), (x, y + BAND))
+        ImageDraw.Draw(whole).text((x + 4, y + 4), caption, fill="black", font_size=13)
+    return whole
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
     python benchmarks/rd.py measure kodak/ -o benchmarks/results/rd.json
     python benchmarks/rd.py measure kodak/ --effort 5 --peers jpeg --quality 5,15,28,45,65,85 --jobs 2 \\
         -o benchmarks/results/rd_effort.json
-    python benchmarks/rd.py plot benchmarks/results/rd.json benchmarks/results/rd_effort.json \\
-        -o docs/kodak.svg --points kodak_points.json
+    python benchmarks/rd.py plot benchmarks/results/rd.json -o docs/kodak.svg
 
 `measure` codes every picture with ours, JPEG, and Pillow's WebP and AVIF, and writes the mean curves (every byte of the
-real files counted), the BD-rates against JPEG, and the machine, versions and commit. `plot` draws these curves and,
-from a points file, those of codecs measured elsewhere; it needs matplotlib (`pip install 'imgcodec[bench]'`).
+real files counted), the BD-rates against JPEG, and the machine, versions and commit. `plot` draws four of these curves,
+or others with `--codecs`, from a points file also those of codecs measured elsewhere; it needs matplotlib
+(`pip install 'imgcodec[bench]'`).
 
 A points file is {codec: [{"bpp": ..., "psnr": ..., "msssim_db": ..., "ssimulacra2": ...}, ...]}, a point each quality.
 """
@@ -37,7 +37,15 @@ from imgcodec.pictures import io as image
 QUOTED_RATES = (0.25, 0.5, 1)  # bits per pixel
 TITLES = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA2"}
 NAMES_IN_POINTS = {"psnr": "psnr", "ms_ssim_db": "msssim_db", "ssimulacra2": "ssimulacra2"}
-PEERS_TO_PLOT = ("jpeg2000", "webp", "avif", "vvc-medium", "pub:bmshj2018-hyperprior-vbr-ans")
+LOOKS = {
+    "imgcodec visual": ("imgcodec visual", "#c0392b", "o"),
+    "imgcodec psnr": ("imgcodec psnr", "#1a1a1a", "s"),
+    "avif": ("AVIF", "#2471a3", "^"),
+    "jpeg": ("JPEG", "#b9770e", "D"),
+    "jxl": ("JPEG XL", "#7d3c98", "v"),
+    "vvc-medium": ("VVC (vvenc medium)", "#1e8449", "P"),
+}
+"""What a plot may show: the name in its legend, colour and marker, so that no two curves look alike in grey."""
 
 
 def measure(arguments: argparse.Namespace) -> None:
@@ -117,30 +125,20 @@ def plot(arguments: argparse.Namespace) -> None:
     for file in arguments.results:
         curves |= {n: points for n, points in json.loads(file.read_text())["curves"].items() if n not in curves}
     elsewhere = json.loads(arguments.points.read_text()) if arguments.points else {}
-    figure, axes = pyplot.subplots(1, len(METRICS), figsize=(16, 6), layout="constrained")
+    figure, axes = pyplot.subplots(1, len(METRICS), figsize=(13, 4.6), layout="constrained")
     for axis, metric in zip(axes, METRICS, strict=True):
-        for name, points in curves.items():
-            colour = "firebrick" if "visual" in name else "black"
-            style = "--" if " -e" in name else "-"
-            ours = {"linewidth": 3, "color": colour, "linestyle": style, "zorder": 3}
-            line = ours if name.startswith("imgcodec") else {"linewidth": 1.5}
-            draw(axis, name, points, metric, marker="o", markersize=4, **line)
-        for name in arguments.codecs.split(",") if elsewhere else []:
-            if name not in curves:  # what was measured in the same run goes before
-                draw(axis, name, elsewhere[name], NAMES_IN_POINTS[metric], linewidth=1.5, linestyle="--")
+        for name in arguments.codecs.split(","):
+            label, colour, marker = LOOKS[name]
+            column = metric if name in curves else NAMES_IN_POINTS[metric]
+            known = [(p["bpp"], p[column]) for p in curves.get(name) or elsewhere[name] if p.get(column) is not None]
+            width = 2.2 if name.startswith("imgcodec") else 1.4
+            axis.plot(*zip(*sorted(known), strict=True), label=label, color=colour, marker=marker, linewidth=width)
         axis.set(title=TITLES[metric], xlabel="bits per pixel", xlim=(0, arguments.most_bpp))
         inside = [y for line in axis.lines for x, y in line.get_xydata() if x <= arguments.most_bpp]
         axis.set_ylim(max(min(inside), -20), max(inside) + 1)
         axis.grid(alpha=0.3)
-    axes[0].legend()
-    figure.savefig(arguments.output, dpi=120)
-
-
-def draw(axis: object, name: str, points: list[dict], metric: str, **style: object) -> None:
-    """A codec's curve, if it has the metric at all."""
-    known = [(point["bpp"], point[metric]) for point in points if point.get(metric) is not None]
-    if known:
-        axis.plot(*zip(*sorted(known), strict=True), label=name.removeprefix("pub:"), **style)
+    axes[0].legend(loc="lower right")
+    figure.savefig(arguments.output, dpi=120, metadata={"Date": None})
 
 
 def main() -> None:
@@ -160,8 +158,10 @@ def main() -> None:
     command.add_argument("results", type=Path, nargs="+", help="of which the first counts where two have a codec")
     command.add_argument("-o", "--output", type=Path, required=True, help="PNG or SVG")
     command.add_argument("--points", type=Path, help="curves of other codecs")
-    command.add_argument("--codecs", default=",".join(PEERS_TO_PLOT), help="which of them")
-    command.add_argument("--most-bpp", type=float, default=2.0)
+    command.add_argument(
+        "--codecs", default="imgcodec visual,imgcodec psnr,avif,jpeg", help="which, of " + ", ".join(LOOKS)
+    )
+    command.add_argument("--most-bpp", type=float, default=1.2)
     command.set_defaults(run=plot)
     arguments = parser.parse_args()
     arguments.run(arguments)

@@ -1,15 +1,19 @@
-"""Writes the figures into the README and the model's card, from the results that the other scripts left.
+"""Writes the figures into the README, the comparison and the model's card, from the results that other scripts left.
 
     python benchmarks/report.py
 
-Reads benchmarks/results/{rd,rd_effort,coding,speed,memory,integers,exactness,export}.json and replaces what stands between
-`<!-- figures -->` and `<!-- end of figures -->` in README.md and models/photo.md. So no figure there is typed by hand.
+Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,memory,integers,exactness,export}.json and replaces what stands
+between `<!-- figures -->` and `<!-- end of figures -->` in README.md, docs/comparison.md and models/photo.md. So no figure
+there is typed by hand. `peers.json` has the points of codecs that `rd.py` does not run, measured on the same pictures with
+the same metrics (docs/comparison.md says how), in the form that `rd.py plot --points` takes.
 """
 
 # ruff: noqa: E501  (the lines of the report are as long as they are)
 import json
 from pathlib import Path
 from typing import Any
+
+from imgcodec.evaluation.bd import bd_rate, quality_at
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -18,11 +22,13 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 def main() -> None:
     results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in (
-        "rd", "rd_effort", "coding", "speed", "memory", "integers", "exactness", "export"
+        "rd", "rd_effort", "peers", "coding", "speed", "memory", "integers", "exactness", "export"
     )}  # fmt: skip
     fast = [*speed(results["speed"]), *memory(results["memory"])]
-    replace(ROOT / "README.md", [*peers(results["rd"], results["rd_effort"]), *fast, *exactness(results["exactness"])])
-    curves = [*curve(results["rd"], "imgcodec"), *curve(results["rd"], "imgcodec visual")]
+    replace(ROOT / "README.md", summary(results["rd"], results["rd_effort"]))
+    compared = [*peers(results["rd"], results["rd_effort"]), *elsewhere(results["rd"], results["peers"])]
+    replace(ROOT / "docs" / "comparison.md", [*compared, *fast, *exactness(results["exactness"])])
+    curves = [*curve(results["rd"], "imgcodec psnr"), *curve(results["rd"], "imgcodec visual")]
     card = [*curves, *stages(results["coding"]), *coder(results["coding"])]
     replace(ROOT / "models" / "photo.md", [*card, *integers(results["integers"], results["export"])])
 
@@ -40,25 +46,83 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+NAMES = {
+    "imgcodec visual": "imgcodec visual (the default)",
+    "imgcodec psnr": "imgcodec psnr",
+    "imgcodec visual -e5": "imgcodec visual -e5",
+    "imgcodec psnr -e5": "imgcodec psnr -e5",
+    "avif": "AVIF",
+    "webp": "WebP",
+    "jpeg": "JPEG",
+}
+"""What was measured with JPEG, in the order of the tables, and what it is called there."""
+
+ELSEWHERE = {
+    "vvc-medium": "VVC (vvenc, medium)",
+    "avif-444-psnr-s4": "AVIF tuned for PSNR, 4:4:4, speed 4",
+    "heic": "HEIC (x265)",
+    "jxl": "JPEG XL, effort 7",
+    "jxl-e9": "JPEG XL, effort 9",
+    "mozjpeg": "mozjpeg",
+}
+
+
+def summary(rd: dict[str, Any], effort: dict[str, Any]) -> list[str]:
+    """BD-rates alone."""
+    against = rd["bd_rate_against_jpeg"] | {n: v for n, v in effort["bd_rate_against_jpeg"].items() if " -e" in n}
+    rows = [[title, *percents(against[name])] for name, title in NAMES.items() if name != "jpeg"]
+    return [
+        f"Bytes against JPEG of the same likeness, in %, on {len(rd['pictures'])} photographs (Kodak), every byte of real files counted;",
+        "`visual` and `psnr` are the tunes, `-e5` is `--effort 5`:",
+        "",
+        *table(["codec", "by SSIMULACRA2", "by MS-SSIM", "by PSNR"], rows),
+    ]
+
+
+def percents(against: dict[str, Any]) -> list[str]:
+    return [number(against[metric]["percent"], 1) for metric in ("ssimulacra2", "ms_ssim_db", "psnr")]
+
+
 def peers(rd: dict[str, Any], effort: dict[str, Any]) -> list[str]:
     """BD-rates and quality at fixed rates, beside what was measured in the same run, and with more effort in another."""
     assert effort["pictures"] == rd["pictures"]
-    rows, ats = [], effort["at_bpp"] | rd["at_bpp"]
-    of_effort = {name: against for name, against in effort["bd_rate_against_jpeg"].items() if " -e" in name}
-    every = sorted((rd["bd_rate_against_jpeg"] | of_effort).items(), key=lambda row: not row[0].startswith("imgcodec"))
-    for name, against in every:
-        percent = [number(against[m]["percent"], 1) for m in ("psnr", "ms_ssim_db", "ssimulacra2")]
-        at = ats[name]
-        psnr = [number(at[rate]["psnr"]) for rate in ("0.25", "0.5", "1")]
-        rows.append([name, *percent, " / ".join(psnr), number(at["0.5"]["ssimulacra2"], 1)])
+    rates, ats = effort["bd_rate_against_jpeg"] | rd["bd_rate_against_jpeg"], effort["at_bpp"] | rd["at_bpp"]
+    rows = [[title, *percents(rates[name]), *at_rates(ats[name])] for name, title in NAMES.items()]
     low, high = rd["bd_rate_bpp"]
     return [
         f"Rate and distortion on {len(rd['pictures'])} pictures (Kodak), every byte of real files counted: BD-rate against",
-        f"JPEG in % (less is better; {low:g} to {high:g} bpp), PSNR in dB at 0.25 / 0.5 / 1 bpp, SSIMULACRA2 at 0.5 bpp.",
+        f"JPEG in % (less is better; {low:g} to {high:g} bpp), SSIMULACRA2 at 0.5 bpp, PSNR in dB at 0.25 / 0.5 / 1 bpp.",
         "JPEG, WebP and AVIF as Pillow makes them; `-e5` is `--effort 5`, which takes seconds where the",
         "others take tenths of them (`benchmarks/rd.py measure`).",
         "",
-        *table(["codec", "PSNR", "MS-SSIM", "SSIMULACRA2", "dB at .25 / .5 / 1", "SSIMULACRA2 at .5"], rows),
+        *table(RATES_HEAD, rows),
+    ]
+
+
+RATES_HEAD = ["codec", "SSIMULACRA2", "MS-SSIM", "PSNR", "SSIMULACRA2 at .5", "dB at .25 / .5 / 1"]
+
+
+def at_rates(at: dict[str, Any]) -> list[str]:
+    decibels = [number(at[rate]["psnr"]) for rate in ("0.25", "0.5", "1")]
+    return [number(at["0.5"]["ssimulacra2"], 1), " / ".join(decibels)]
+
+
+def elsewhere(rd: dict[str, Any], points: dict[str, Any]) -> list[str]:
+    """The same columns of codecs of `peers.json`."""
+    rows = []
+    for name, title in ELSEWHERE.items():
+        against, at = {}, {f"{rate:g}": {} for rate in (0.25, 0.5, 1)}
+        for metric, column in {"psnr": "psnr", "ms_ssim_db": "msssim_db", "ssimulacra2": "ssimulacra2"}.items():
+            jpeg = [(point["bpp"], point[metric]) for point in rd["curves"]["jpeg"]]
+            theirs = [(point["bpp"], point[column]) for point in points[name]]
+            against[metric] = {"percent": bd_rate(jpeg, theirs, tuple(rd["bd_rate_bpp"])).percent}
+            for rate in at:
+                at[rate][metric] = quality_at(theirs, float(rate))
+        rows.append([title, *percents(against), *at_rates(at)])
+    return [
+        "The same of codecs that Pillow does not have, or not so, measured on the same pictures:",
+        "",
+        *table(RATES_HEAD, rows),
     ]
 
 
@@ -66,10 +130,11 @@ def speed(result: dict[str, Any]) -> list[str]:
     """Megapixels a second beside the peers of the same run, memory, where the time goes, whole commands."""
     ours, commands = result["imgcodec"], result["commands"]
     rows, shares = [], {}
-    for name in ("imgcodec", "jpeg", "avif", "jxl"):
+    titles = {"imgcodec": NAMES["imgcodec visual"], "jpeg": "JPEG", "avif": "AVIF", "jxl": "JPEG XL"}
+    for name in titles:
         codec = result[name]
         both = [number(codec[direction]["mp_per_second"], 1) for direction in ("encode", "decode")]
-        rows.append([name, number(codec["bpp"]), *both])
+        rows.append([titles[name], number(codec["bpp"]), *both])
     for direction in ("encode", "decode"):
         largest = list(ours[direction]["share_by_file"].items())[:5]
         shares[direction] = ", ".join(f"`{file}` {share:.0%}" for file, share in largest)

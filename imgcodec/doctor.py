@@ -31,6 +31,7 @@ PURPOSES = {
     "clip": "to keep CLIP features in files, and to measure with them",
     "search": "to search large stores with Faiss",
     "eval": "to measure SSIM and LPIPS with imgcodec eval",
+    "remote": "to read and write files at addresses, as s3:// and https://",
     "bench": "to compare with JPEG XL, and to plot",
 }
 """The extras for users of the package, by what they are for."""

@@ -97,7 +97,7 @@ def test_pil_images_of_any_mode(tiny_model, mode):
         Path("/"),
         b"",
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_picture_is_one_sentence(tiny_model, image):
     with pytest.raises(CodecError, match=r"^[A-Z/].*\.$") as refused:

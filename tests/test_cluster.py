@@ -20,7 +20,6 @@ def ray():
     ray = pytest.importorskip("ray")
     pytest.importorskip("ray.data")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield ray
     ray.shutdown()

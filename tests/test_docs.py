@@ -4,6 +4,8 @@ import glob
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +21,22 @@ from imgcodec.model_file.model import save_model
 from imgcodec.model_file.untrusted import read_tensors
 
 ROOT = Path(__file__).parents[1]
+SCRIPT = Path(sys.executable).with_name("imgcodec")
 GOLDEN = ROOT / "tests" / "golden"
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")))}
+LINKED = [
+    ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *ROOT.glob("docs/*.md"),
+    *ROOT.glob("models/*.md"),
+]  # fmt: skip
+MADE = {ROOT / "docs" / "cli.md"}  # by docs/site.py
 PYTHON = [(name, block) for name, text in PAGES.items() for block in re.findall(r"(?ms)^```python\n(.*?)^```$", text)]
 COMMANDS = {
     line: name
     for name, text in PAGES.items()
     for line in re.findall(r"(?m)^    (?:\.venv/bin/)?imgcodec (\S.*?)(?: +#.*)?$", text)
-    if not line.startswith("data picsum")  # which needs the network
-    and " the library" not in line  # a line of the tree in README
+    if name != "README.md"  # whose commands are typed one after the other
+    and not line.startswith("data picsum")  # which needs the network
+    and " the library" not in line  # a line of the tree in docs/house.md
 }
 
 
@@ -40,7 +49,7 @@ def prepared(tmp_path_factory):
     photograph = Image.fromarray((np.asarray(photograph) + noise).clip(0, 255).astype(np.uint8))
     for name in ("photo", "picture"):
         photograph.save(folder / f"{name}.png")
-    for name in ("dir", "pictures", "TEST", "dev", "FOLDER"):
+    for name in ("dir", "pictures", "TEST", "dev", "FOLDER", "out"):
         (folder / name).mkdir()
         photograph.crop((100, 100, 148, 140)).save(folder / name / "a.png")
     for name in ("open-0.tar", "open-1.tar"):
@@ -55,6 +64,7 @@ def prepared(tmp_path_factory):
 
     data = imgcodec.compress(photograph)
     (folder / "photo.nic").write_bytes(data)
+    (folder / "out" / "photo.nic").write_bytes(data)
     (folder / "picture.nic").write_bytes(imgcodec.load_model(GOLDEN / "tiny.safetensors").compress(photograph))
     entry = container.read(data).entries[1]
     inside = entry.offset + entry.size // 2
@@ -113,6 +123,25 @@ def test_commands_of_the_pages(folder, monkeypatch, line):
         assert set(folder.rglob("*")) > before
     else:
         assert told + complained
+
+
+def test_the_five_commands_of_the_readme_typed_one_after_the_other(prepared, tmp_path):
+    lines = re.search(r"(?s)\n## Five commands\n.*?\n\n((?:    [^\n]*\n)+)", PAGES["README.md"])[1].splitlines()
+    assert len(lines) == 5
+    shutil.copy(prepared / "photo.png", tmp_path)
+    for line in lines:
+        _, *words = shlex.split(line, comments=True)
+        done = subprocess.run([SCRIPT, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "back.png").is_file()
+    assert 19_000 < (tmp_path / "small.nic").stat().st_size <= 20_000
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    targets = {(page.parent / link).resolve() for link in links}
+    assert [target for target in targets - MADE if not target.exists()] == []
 
 
 def remove(folder, pattern):

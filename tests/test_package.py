@@ -4,9 +4,11 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from itertools import chain
@@ -81,14 +83,46 @@ def test_the_bitstream_knows_neither_torch_nor_the_library() -> None:
     assert all(name.startswith("imgcodec.bitstream") or name == "imgcodec" for name in eval(modules))
 
 
+def test_the_description_on_pypi_has_no_relative_links() -> None:
+    address = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"]
+    text = runpy.run_path(str(ROOT / "setup.py"))["absolute"]((ROOT / "README.md").read_text(), address)
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert f"{address}/raw/main/docs/photo.png" in links
+    assert f"{address}/blob/main/docs/tutorial.md" in links
+    assert [link for link in links if not link.startswith("https://")] == []
+
+
+def test_the_citation_is_of_this_version() -> None:
+    assert f"\nversion: {imgcodec.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+@pytest.mark.slow
+def test_the_sdist_has_all_that_is_under_version_control(tmp_path: Path) -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no checkout")
+    files = [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+    tree = tmp_path / "tree"
+    for name in files:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tree / name)
+    code = "from setuptools.build_meta import build_sdist; build_sdist('..')"
+    subprocess.run([sys.executable, "-c", code], cwd=tree, check=True, capture_output=True)
+    with tarfile.open(tmp_path / f"imgcodec-{imgcodec.__version__}.tar.gz") as sdist:
+        packed = {name.partition("/")[2] for name in sdist.getnames()}
+    assert set(files) - packed == set()
+
+
 @pytest.mark.slow
 def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     # From a copy, for a build folder that is left over in the tree would get into the wheel.
     tree, installed, elsewhere = (tmp_path / name for name in ("tree", "installed", "elsewhere"))
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)
+    (tree / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / "LICENSE.md", tree / "examples")
     elsewhere.mkdir()
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path, tree], check=True)
@@ -97,6 +131,7 @@ def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     top = {name.split("/")[0] for name in names}
     assert top == {"imgcodec", f"imgcodec-{imgcodec.__version__}.dist-info"}
     assert "imgcodec/py.typed" in names
+    assert f"imgcodec-{imgcodec.__version__}.dist-info/licenses/models/CREDITS.md" in names
     for path in (ROOT / "models").iterdir():
         assert path.suffix not in (".safetensors", ".md") or f"imgcodec/models/{path.name}" in names
     for path in (ROOT / "recipes").glob("*.toml"):

@@ -38,8 +38,7 @@ def _tuned(model: Model, qualities: tuple[float, ...], tune: str, effort: int) -
     def compress(pixels: RGBPixels, quality: float) -> bytes:
         return model.compress(pixels, quality=quality, tune=tune, effort=effort)
 
-    name = "imgcodec" if tune == "psnr" else f"imgcodec {tune}"
-    return Codec(name, qualities, compress, lambda data: _decompress(model, data))
+    return Codec(f"imgcodec {tune}", qualities, compress, lambda data: _decompress(model, data))
 
 
 def _decompress(model: Model, data: bytes) -> RGBPixels:

@@ -52,7 +52,7 @@ def model_metadata(
         "format": FORMAT,
         "config": json.dumps(config, sort_keys=True),
         "answer": known_answer(prior),
-        "picture": as_text(_picture(stored.eval())),
+        "picture": as_text(exact_picture(stored.eval())),
     }
 
 
@@ -129,13 +129,20 @@ def move_and_self_test(
     # Apple's GPUs have no float64, so there the prior stays on the CPU
     prior_device = torch.device("cpu") if target.type == "mps" else target
     prior.eval().to(prior_device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if known_answer(prior) != file.answer or (file.picture and not is_same(_picture(tokenizer), file.picture)):
-        raise UnusableModelError(
-            f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
-        )
+    check_answers(file, known_answer(prior), tokenizer)
     return target
 
 
-def _picture(tokenizer: nn.Module) -> NDArray[np.uint8]:
-    with exact_arithmetic():  # no TF32, no bfloat16: the tolerance is for machines, not for settings
+def exact_picture(tokenizer: nn.Module) -> NDArray[np.uint8]:
+    """The known picture without TF32 and bfloat16: its tolerance is for machines, not for settings."""
+    with exact_arithmetic():
         return known_picture(tokenizer)
+
+
+def check_answers(file: ModelFile, answer: str, tokenizer: nn.Module) -> None:
+    """The known-answer tests. answer: what the prior gives here. Raises UnusableModelError where that or what the
+    tokenizer computes is not what the file says."""
+    if answer != file.answer or (file.picture and not is_same(exact_picture(tokenizer), file.picture)):
+        raise UnusableModelError(
+            f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
+        )

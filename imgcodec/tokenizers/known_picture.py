@@ -7,6 +7,7 @@ rounded the other way on another machine would change far more than a grey level
 
     photo     latent of the picture + that of the tokens ─► synthesis, at two levels of quality, of each tune
     raster    latent of the picture ─► synthesis; the tokens ─► decoder
+    semantic  vector of the picture ─► thumbnail, and what half of the noise is taken from
 """
 
 import base64
@@ -16,9 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.protocol import RasterTokenizer
 from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
+from imgcodec.tokenizers.semantic import SemanticTokenizer
 
 LEVELS = 2
 """At which `photo` is tried, between rows of its tables. With twice as many hardly more is noticed."""
@@ -34,7 +38,13 @@ TOLERANCE = 1
 def known_picture(tokenizer: nn.Module) -> NDArray[np.uint8]:
     """What a tokenizer computes on its device: (N, rows, columns, 3), the same for a tokenizer everywhere to one grey
     level. Takes some ten milliseconds."""
-    parts = _photo(tokenizer) if isinstance(tokenizer, ResidualVQ) else _raster(cast(RasterTokenizer, tokenizer))
+    match tokenizer:
+        case ResidualVQ():
+            parts = _photo(tokenizer)
+        case SemanticTokenizer():
+            parts = _semantic(tokenizer)
+        case _:
+            parts = _raster(cast(RasterTokenizer, tokenizer))
     shown = torch.cat([_middle(part) for part in parts]).permute(0, 2, 3, 1)
     return shown.nan_to_num(0).mul(255).round().clamp(0, 255).to("cpu", torch.uint8).numpy()
 
@@ -73,6 +83,21 @@ def _raster(tokenizer: RasterTokenizer) -> list[Tensor]:
     parts = [tokenizer.reconstruct(_pixels(1, side, device))]
     # a scale at a time, the picture of the largest one last: their sizes differ, and so does what is in the middle
     return parts + [tokenizer.decode(tokens, scale) for scale in tokenizer.scales]
+
+
+def _semantic(tokenizer: SemanticTokenizer) -> list[Tensor]:
+    """Of CLIP the weights may not be there, so the vector of such a model is made up."""
+    encoder, decoder = tokenizer.encoder, tokenizer.decoder
+    device, side = tokenizer.quantizer.scale.device, decoder.config.side
+    if isinstance(encoder, FeatureEncoder):
+        vector = encoder(_pixels(1, encoder.side, device)).float()
+    else:
+        vector = F.normalize(_hashes((1, encoder.dim), device) % 256 - 127.5, dim=1)
+    hint = decoder.hint(encoder.thumbnail(vector), 1)
+    time = torch.full((1,), decoder.noise.steps // 2, device=device)
+    noisy = (_hashes((1, 3, side, side), device) % 256 - 127.5) / 74  # of a deviation of about 1
+    left = decoder.noise.predict_x0(noisy, time, decoder.predict(noisy, time, vector, hint))
+    return [hint, decoder.to_pixels(left, hint)]
 
 
 def _middle(pictures: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ TINY = str(Path(__file__).parents[1] / "golden" / "tiny.safetensors")
 
 def test_a_codec_makes_the_files_that_compress_makes():
     (codec,) = codecs_of_model(TINY, "cpu", (20, 60), None)
-    assert (codec.name, codec.qualities) == ("imgcodec", (20, 60))
+    assert (codec.name, codec.qualities) == ("imgcodec psnr", (20, 60))
     pixels = waves(60, 80)
     data = codec.compress(pixels, 20)
     model = imgcodec.load_model(TINY)
@@ -27,11 +27,11 @@ def test_a_codec_makes_the_files_that_compress_makes():
 
 def test_every_tune_of_the_shipped_model_the_default_last():
     codecs = codecs_of_model("photo", "cpu", None, None)
-    assert [codec.name for codec in codecs] == ["imgcodec", "imgcodec visual"]
+    assert [codec.name for codec in codecs] == ["imgcodec psnr", "imgcodec visual"]
     assert codecs[-1].qualities == DEFAULT_QUALITIES
     data = codecs[-1].compress(waves(32, 32), 50)
     assert data == imgcodec.compress(waves(32, 32), quality=50)
-    assert [codec.name for codec in codecs_of_model("photo", "cpu", None, "psnr")] == ["imgcodec"]
+    assert [codec.name for codec in codecs_of_model("photo", "cpu", None, "psnr")] == ["imgcodec psnr"]
 
 
 def test_a_model_of_one_rate(tmp_path):

@@ -54,6 +54,16 @@ def test_a_decoder_that_sees_the_noise_draws_the_picture(decoder, monkeypatch):
     assert torch.allclose(drawn, pixels, atol=1e-3)
 
 
+@torch.no_grad()
+def test_a_net_that_knows_nothing_takes_what_is_all_noise_for_noise(decoder):
+    """Or else its error would be far larger than the picture: where 0.001 is kept of one, 32 times."""
+    noise = torch.randn(4, *decoder.hint(None, 1).shape[1:], generator=torch.Generator().manual_seed(1))
+    last = torch.full((4,), decoder.noise.steps - 1)
+    vector, hint = torch.randn(4, decoder.unet.vector.in_features), decoder.hint(None, 4)
+    found = decoder.noise.predict_x0(noise, last, decoder.predict(noise, last, vector, hint))
+    assert found.square().mean().sqrt() < 3
+
+
 def test_a_map_of_the_vector_stands_in_for_a_thumbnail():
     torch.manual_seed(0)
     decoder = DiffusionDecoder(replace(CONFIG, map_channels=4), 20)

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imgcodec.bitstream.errors import UnusableModelError
-from imgcodec.model_file.model import FORMAT, ModelFile
+from imgcodec.model_file.model import FORMAT, ModelFile, check_answers, exact_picture
 from imgcodec.model_file.untrusted import as_model_error, checked, checked_config, fill
 from imgcodec.priors.channel import ChannelPrior, known_bytes
 from imgcodec.tokenizers.clip import ClipConfig, ClipEncoder
 from imgcodec.tokenizers.features import FeatureConfig, FeatureEncoder
+from imgcodec.tokenizers.known_picture import as_text
 from imgcodec.tokenizers.semantic import DecoderConfig, Encoder, SemanticTokenizer
 
 LARGEST_SIDE = 1024  # pixels that an encoder looks at or a decoder draws, each way
@@ -43,12 +43,9 @@ def build_semantic_model(file: ModelFile, device: torch.device | str) -> Semanti
         prior = ChannelPrior(tokenizer.encoder.dim)
         prior.set_weights(checked(file.tensors, "prior.weights", prior.weights.shape).int())
         answer = known_bytes(prior)
-    if answer != file.answer:
-        raise UnusableModelError(
-            f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
-        )
     target = torch.device(device)
     tokenizer.eval().requires_grad_(False).to(target)
+    check_answers(file, answer, tokenizer)
     return SemanticModel(file.name, file.id, tokenizer, prior, target)
 
 
@@ -92,7 +89,10 @@ def semantic_model_contents(
         "features": encoder_config(tokenizer.encoder),
         "decoder": asdict(tokenizer.decoder.config),
     }
-    return tensors, {"format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_bytes(prior)}
+    return tensors, {
+        "format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_bytes(prior),
+        "picture": as_text(exact_picture(tokenizer)),
+    }  # fmt: skip
 
 
 def _stored(name: str, tensor: Tensor) -> dict[str, Tensor]:

@@ -3,9 +3,9 @@
 a view ─────► vector ─┬─► by a linear map of its meaning, what the teacher sees   distil: 1 - cosine
   │                   ├─► near the vector of the same view, changed, and far      contrast: InfoNCE
   │                   │   from those of other views
-  └─► with noise ─────┴─► the noise, by the decoder                               squared error; and, of the
-                                                                                  picture that is left without it,
-                                                                                  recon_w, tv_w, clip_w
+  └─► with noise ─────┴─► the noise, by the decoder                               squared error over what is kept of
+                                                                                  the picture; and, of the picture
+                                                                                  without it, recon_w, tv_w, clip_w
 """
 
 from dataclasses import dataclass
@@ -36,10 +36,11 @@ TRAINS = ("encoder", "both", "decoder")
 
 @dataclass(frozen=True)
 class SemanticLoss:
-    """The weights of the losses; the squared error of the noise counts once, times `diffusion`. temperature: of the
-    contrast. drop: the share of pictures whose vector the decoder is not told, for guidance. recon_w: the L1 error of
-    the picture without its noise; tv_w: its total variation; clip_w: 1 - cosine of its vector, as the encoder sees it,
-    and the one that it was drawn from."""
+    """The weights of the losses; the squared error of the noise, over the share that is kept of the picture (which is
+    that of the velocity), counts once, times `diffusion`. temperature: of the contrast. drop: the share of pictures
+    whose vector the decoder is not told, for guidance. recon_w: the L1 error of the picture without its noise; tv_w:
+    its total variation; clip_w: 1 - cosine of its vector, as the encoder sees it, and the one that it was drawn
+    from."""
 
     diffusion: float = 1.0
     distil: float = 1.0
@@ -131,11 +132,13 @@ class SemanticObjective(nn.Module):
         difference = decoder.to_difference(pixels, hint)
         noisy = decoder.noise.q_sample(difference, times, noise)
         found = decoder.predict(noisy, times, vector * ~dropped[:, None], hint).float()
-        figures["noise"] = (found - noise).square().mean()
-        loss = weights.diffusion * figures["noise"]
+        error = (found - noise).square().mean((1, 2, 3))
+        figures["noise"] = error.mean()
+        kept = decoder.noise.kept.to(times.device)[times]
+        figures["velocity"] = (error / kept).mean()
+        loss = weights.diffusion * figures["velocity"]
         if not (weights.recon_w or weights.tv_w or weights.clip_w):
             return loss
-        kept = decoder.noise.kept.to(times.device)[times]
         drawn = decoder.to_pixels(decoder.noise.predict_x0(noisy, times, found), hint)
         if weights.recon_w:  # as far as the picture can be seen through the noise
             figures["recon"] = (kept * (drawn - pixels).abs().mean((1, 2, 3))).mean()

@@ -46,8 +46,8 @@ def losses(tmp_path, trains: str, steps: int, **weights: float) -> list[dict[str
     [
         ("encoder", {"distil": 1.0, "contrast": 0.0}, ["loss", "distil"]),
         ("encoder", {"distil": 0.0, "contrast": 1.0}, ["loss", "contrast"]),
-        ("both", {"distil": 0.0, "recon_w": 0.1, "tv_w": 0.01}, ["loss", "noise"]),
-        ("decoder", {}, ["loss", "noise"]),
+        ("both", {"distil": 0.0, "recon_w": 0.1, "tv_w": 0.01}, ["loss", "velocity"]),
+        ("decoder", {}, ["loss", "velocity"]),
     ],
 )
 def test_losses_fall(tmp_path, trains, weights, falling):
@@ -59,7 +59,7 @@ def test_losses_fall(tmp_path, trains, weights, falling):
 
 def test_each_weight_brings_its_figure(tmp_path):
     (plain,) = losses(tmp_path, "both", 1)
-    assert plain.keys() == {"loss", "contrast", "recall", "noise"}
+    assert plain.keys() == {"loss", "contrast", "recall", "noise", "velocity"}
     (full,) = losses(tmp_path, "both", 1, distil=1.0, recon_w=0.1, tv_w=0.1, clip_w=0.1)
     assert full.keys() == {*plain, "distil", "recon", "tv", "align"}
     assert full["loss"] > plain["loss"]
