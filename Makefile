@@ -62,7 +62,7 @@ lint: .venv/ready build/typed
 build/typed:
 	rm -rf $@
 	mkdir -p $@/imgcodec
-	ln -s $(CURDIR)/imgcodec/* $(CURDIR)/bitstream $(CURDIR)/cli $(CURDIR)/models $@/imgcodec
+	ln -s $(CURDIR)/imgcodec/* $(CURDIR)/bitstream $(CURDIR)/cli $(CURDIR)/models $(CURDIR)/recipes $@/imgcodec
 
 clean:
 	rm -rf .venv build demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

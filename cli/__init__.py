@@ -214,4 +214,7 @@ app.command()(guarded(search.search))
 app.command("eval")(guarded(evaluate.evaluate))
 app.command()(guarded(doctor.doctor))
 group("data", "Get photographs, and pack them into shards.", data.picsum, data.pack)
-group("models", "The models that are installed.", models.list_models, models.show, models.verify)
+group(
+    "models", "The models that are installed, and how they are made and given to others.",
+    models.list_models, models.show, models.verify, models.export, models.recipe,
+)  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.cli.options import Device, Effort, Force, counting, on_terminal, say
+from imgcodec.cli.options import MODEL, Device, Effort, Force, counting, on_terminal, say
 from imgcodec.storage import files
 
 if TYPE_CHECKING:  # these bring numpy, scipy and torch, which `--help` does not wait for
@@ -52,7 +52,7 @@ def bench(
         typer.Option("--csv", metavar="FILE", help="Write a row for each file made, of all codecs; - is stdout."),
     ] = None,
     force: Force = False,
-    model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    model: Annotated[str, typer.Option(help=MODEL)] = "photo",
     tune: Annotated[
         str | None, typer.Option(metavar="psnr|visual", help="Measure one tune. Default: all that the model has.")
     ] = None,

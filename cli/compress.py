@@ -12,6 +12,7 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.many import inside, is_many, make_many
 from imgcodec.cli.options import (
+    MODEL,
     Device,
     Effort,
     Features,
@@ -28,7 +29,9 @@ from imgcodec.cli.options import (
 from imgcodec.cli.progress import sharing
 from imgcodec.cli.store import compress_to_store
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
+from imgcodec.cluster import working_through_on_ray
 from imgcodec.storage.pairs import Pair, is_nic, is_picture, nic_beside
+from imgcodec.workers import working_through
 
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # not what a date has behind its point
 
@@ -59,7 +62,7 @@ def compress(
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
-    model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    model: Annotated[str, typer.Option(help=MODEL)] = "photo",
     verify: Annotated[
         bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
     ] = False,
@@ -69,6 +72,12 @@ def compress(
     features_model: Annotated[str, typer.Option(metavar="MODEL", help="Whose features these are.")] = "semantic",
     features: Features = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ray", help="Work on a Ray cluster, with -j actors; folders as with -r.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a .nic file of each picture, with its transparency and metadata; of a folder, a store of .nic files.
@@ -78,14 +87,18 @@ def compress(
     -o. Of several pictures, those whose .nic file is there and not older are left out.
     """
     from imgcodec.bitstream.header import SIGNATURE
+    from imgcodec.model_file.find import pinned
     from imgcodec.pictures import io
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
-    from imgcodec.tasks.compress import CompressSettings, open_compressor
+    from imgcodec.tasks.compress import CompressSettings, open_compressor, open_repeatable
 
     if len(sources) == 2 and output is None and is_nic(sources[1]) and not is_nic(sources[0]):
         raise UsageError(f"Compress takes pictures, and here is also {sources[1]}; the output is named with -o.")
+    if engine not in (None, "ray"):
+        raise UsageError(f"There is no engine {engine!r:.100}, only ray.")
     source = sources[0]
+    recursive = recursive or engine is not None
     has_many = is_many(sources, recursive)
     is_store = not has_many and source != "" and Path(source).is_dir()
     if is_store and as_json:
@@ -93,6 +106,8 @@ def compress(
     if not has_many and not is_store:
         output = checked_output(source, inside(output, source, nic_beside), force, as_json)
     size = None if target_size is None else parse_size(target_size)
+    if is_store or has_many:
+        model = pinned(model)
     settings = CompressSettings(
         model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2), tune, effort, strip,
         verify, features_model if with_features else None, features, device, max_pixels,
@@ -101,10 +116,13 @@ def compress(
         compress_to_store(Path(source), output, settings, force, jobs)
         return
     if has_many:
-        open_task = partial(open_compressor, settings)
+        open_task = partial(open_compressor if engine is None else open_repeatable, settings)
+        working = working_through
+        if engine is not None:
+            working = partial(working_through_on_ray, gpus=1 if device.startswith("cuda") else 0)
         make_many(
             sources, recursive, output, nic_beside, is_picture, SIGNATURE, open_task, jobs, force, as_json,
-            "Compressing",
+            "Compressing", working,
         )  # fmt: skip
         return
 

@@ -64,6 +64,7 @@ def decompress(
 
     Of several files, those whose picture is there and not older are left out.
     """
+    from imgcodec.model_file.find import pinned
     from imgcodec.pictures import io
     from imgcodec.storage import files
     from imgcodec.tasks.decompress import DecompressSettings, open_decompressor, open_file
@@ -82,6 +83,8 @@ def decompress(
     part = parsed_part(region, thumbnail)
     if part.is_part and (is_lenient or scale != 1 or asked):
         raise UsageError("--region and --thumbnail go together with no option that changes what is decoded.")
+    if model is not None and jobs > 1:
+        model = pinned(model)
     settings = DecompressSettings(model, scale, strip, allow_damaged, allow_partial, asked, device, max_pixels, part)
     open_task = partial(open_decompressor, settings)
     if is_many(sources, recursive):

@@ -11,7 +11,7 @@ import typer
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Features, Force, Jobs, MaxPixels, Quality, Tune, say
+from imgcodec.cli.options import MODEL, Device, Features, Force, Jobs, MaxPixels, Quality, Tune, say
 from imgcodec.cli.progress import tallying
 from imgcodec.workers import working_through
 
@@ -31,7 +31,7 @@ def evaluate(
         list[Path],
         typer.Argument(metavar="FOLDER", help="Pictures, in folders too; or one picture.", show_default=False),
     ],
-    model: Annotated[str, typer.Option(help="Name or path of the model.")] = "photo",
+    model: Annotated[str, typer.Option(help=MODEL)] = "photo",
     metrics: Annotated[
         str, typer.Option(metavar="LIST", help=f"Some of {ALL_METRICS}, with commas between them.")
     ] = DEFAULT_METRICS,
@@ -63,10 +63,11 @@ def evaluate(
 
     from imgcodec.evaluation import evaluate as measuring
     from imgcodec.evaluation.retrieval import retrieval
+    from imgcodec.model_file.find import pinned
     from imgcodec.profiles.semantic.codec import SemanticCodec
 
     names = [name.strip() for name in metrics.split(",")]
-    settings = measuring.EvaluateSettings(model, names, store, quality, tune, features, device, max_pixels)
+    settings = measuring.EvaluateSettings(pinned(model), names, store, quality, tune, features, device, max_pixels)
     opened = measuring.open_evaluator(settings)
     for name, why in opened.left_out.items():
         say(f"{name} is left out: {why}")

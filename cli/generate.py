@@ -9,7 +9,7 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Force, MaxPixels, Seed, say, working
+from imgcodec.cli.options import MODEL, Device, Force, MaxPixels, Seed, say, working
 from imgcodec.storage import files, folders
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ GAP = 4  # pixels between the pictures of a grid
 
 
 def generate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name or path of the model.", show_default=False)],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL, show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write to.", show_default=False)],
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=10_000, help="How many pictures.")] = 16,
     size: Annotated[str, typer.Option(metavar="WxH", help="Pixels, at most 256 each way.")] = "256x256",

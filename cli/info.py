@@ -27,6 +27,7 @@ def info(
 
     Exit code 3 if any file is damaged, otherwise that of the first other failure.
     """
+    from imgcodec.model_file.find import pinned
     from imgcodec.tasks.inspect import Described, open_describer
 
     has_many = is_many(sources, recursive)
@@ -47,6 +48,8 @@ def info(
             text = [f"{'file':14}{printable(source)}", *lines(report), ""] if has_many else lines(report)
             typer.echo("\n".join(text))
 
+    if model is not None and jobs > 1:
+        model = pinned(model)
     inspect_many(sources, recursive, partial(open_describer, model, tokens, max_pixels), jobs, "Reading", show)
 
 

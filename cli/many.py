@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -13,7 +14,7 @@ from imgcodec.cli.options import DEBUG, complain, detail, explained, leave, say,
 from imgcodec.cli.progress import tallying
 from imgcodec.storage import files, folders, pairs, remote
 from imgcodec.storage.pairs import Pair
-from imgcodec.workers import working_through
+from imgcodec.workers import Outcome, working_through
 
 
 class Made(Protocol):
@@ -72,11 +73,13 @@ def make_many(
     force: bool,
     as_json: bool,
     what: str,
+    working: Callable[..., AbstractContextManager[Iterator[Outcome[Pair, AnyMade]]]] = working_through,
 ) -> None:
     """Makes an output of every input, beside it or in the folder `output`. What is done already is left out.
 
-    beside, is_wanted: see `pairs.pair` and `pairs.inputs`. kind: the first bytes of outputs. what: for the bar. Exits
-    with 1 if there were failures. Raises UsageError before anything is written where outputs would collide.
+    beside, is_wanted: see `pairs.pair` and `pairs.inputs`. kind: the first bytes of outputs. what: for the bar.
+    working: who runs the task, as `working_through` does. Exits with 1 if there were failures. Raises UsageError
+    before anything is written where outputs would collide.
     """
     if output == files.STANDARD:
         raise UsageError("Several files do not go to stdout; name a folder with -o.")
@@ -94,11 +97,11 @@ def make_many(
     for item in todo.blocked:
         failures.append((item, CodecError(f"{item.output} exists already; -f replaces it.")))
         print_failure(*failures[-1], as_json)
-    sizes = {item: pairs.size_of(item.source) for item in todo.todo}
+    sizes = dict(zip(todo.todo, pairs.sizes_of([item.source for item in todo.todo]), strict=True))
     made = 0
     with (
         tallying(what, len(sizes), sum(sizes.values())) as tally,
-        working_through(open_task, todo.todo, jobs) as outcomes,
+        working(open_task, todo.todo, jobs) as outcomes,
     ):
         for outcome in outcomes:
             result = outcome.result
@@ -160,7 +163,7 @@ def inspect_many(
     names = [item.source for item in pairs.inputs(sources, True, pairs.is_nic, say)] if recursive else list(sources)
     if jobs > 1 and files.STANDARD in names:
         raise UsageError("Standard input is read by one process alone: leave -j out.")
-    sizes = {name: pairs.size_of(name) for name in names}
+    sizes = dict(zip(names, pairs.sizes_of(names), strict=True))
     failures: list[tuple[str, Exception]] = []
     with (
         tallying(what, len(names), sum(sizes.values())) as tally,

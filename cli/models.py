@@ -1,18 +1,21 @@
-"""`imgcodec models`: what models there are, what is in one, and whether they are sound."""
+"""`imgcodec models`: what models there are, what is in one, whether they are sound; their recipes, and repositories of
+the hub made of them."""
 
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.cli.options import leave, printable, say
+from imgcodec.cli.options import Force, leave, printable, say
 
 if TYPE_CHECKING:
     from imgcodec.model_file.inventory import Facts
 
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
-NAME = "Name or path of a model."
+NAME = "Name or path of a model, or hf://owner/name."
 
 
 def list_models(as_json: Json = False) -> None:
@@ -63,7 +66,9 @@ def show(name: Annotated[str, typer.Argument(help=NAME, show_default=False)], as
 
 
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Names or paths; all that are installed.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names, paths or hf://owner/name; all that are installed.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Compute each model's id, build it, prove its bounds and run its known-answer test.
@@ -91,6 +96,43 @@ def verify(
     if as_json:
         echo_json(reports)
     leave(failures)
+
+
+def export(
+    name: Annotated[str, typer.Argument(help=NAME, show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write.")],
+    license: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Licence of the weights, as apache-2.0. Default: that in the model's card."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Write what a repository of the Hugging Face hub holds: the model's file, and its card as README.md.
+
+    Others then use it as --model hf://OWNER/NAME.
+    """
+    from imgcodec.codec import load_codec
+    from imgcodec.model_file import inventory
+    from imgcodec.model_file.export import export_model
+
+    model = inventory.describe(name)
+    inventory.check(model, load_codec)
+    if export_model(model, output, license, force) is None:
+        say(f"{output}: the card names no licence; give one with --license.")
+    say(f"{output}: {model.path.name}, {model.bytes} bytes, and its card, README.md")
+
+
+def recipe(
+    name: Annotated[str | None, typer.Argument(help="Name of a recipe; without it all names.")] = None,
+) -> None:
+    """Print a recipe of the package, as `imgcodec train` takes it: to change it, and train by the changed file."""
+    from imgcodec.storage import files
+    from imgcodec.training.shipped_recipes import find_recipe, shipped_recipes
+
+    if name is None:
+        typer.echo("\n".join(shipped_recipes()))
+    else:
+        sys.stdout.write(files.read(find_recipe(name)).decode())
 
 
 def summary(model: "Facts") -> dict[str, object]:

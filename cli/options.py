@@ -50,9 +50,8 @@ Effort = Annotated[
 MaxPixels = Annotated[
     int, typer.Option(min=1, metavar="N", help="Refuse pictures of more pixels. Default: 2^28.", show_default=False)
 ]
-FileModel = Annotated[
-    str | None, typer.Option(help="Name or path of the model. Default: the installed one that the file asks for.")
-]
+MODEL = "Name or path of the model, or hf://owner/name."
+FileModel = Annotated[str | None, typer.Option(help=f"{MODEL} Default: the installed one that the file asks for.")]
 
 Features = Annotated[
     str | None,

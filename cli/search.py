@@ -29,7 +29,9 @@ def search(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list as JSON.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(help="Name or path of the model of the features. Default: the one that they name."),
+        typer.Option(
+            help="Name or path of the model of the features, or hf://owner/name. Default: the one that they name."
+        ),
     ] = None,
     features: Features = None,
     device: Device = "cpu",

@@ -12,7 +12,7 @@ import typer
 
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import Device, Force, Jobs, MaxPixels, Quality, Seed, Split, counting, say
+from imgcodec.cli.options import MODEL, Device, Force, Jobs, MaxPixels, Quality, Seed, Split, counting, say
 from imgcodec.cli.progress import tallying
 from imgcodec.cli.targets import parse_size
 from imgcodec.storage import files, folders, pairs
@@ -30,7 +30,7 @@ EVERYTHING = "tokens"  # the name of shards without a split
 
 
 def tokenize(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Name or path of the model.", show_default=False)],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL, show_default=False)],
     sources: Annotated[
         list[Path],
         typer.Argument(metavar="FOLDER", help="Pictures, in folders too; or shards to decode.", show_default=False),
@@ -81,9 +81,11 @@ def encode_folders(
     folders.check_empty(output, force)
     found = folders.files_below_all(sources, say)
 
+    from imgcodec.model_file.find import pinned
     from imgcodec.storage.token_shards import MOST_PICTURES, TokenShardWriter
     from imgcodec.tasks.tokenize import open_tokenizing
 
+    model = pinned(model)
     opened = open_tokenizing(model, device, quality, max_pixels)  # refuses a quality before there is a folder
     parts = folders.split(found, shares, seed) if shares else {EVERYTHING: found}
     if number is not None and max(map(len, parts.values())) > number * MOST_PICTURES:

@@ -12,10 +12,13 @@ import typer
 
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.cli.options import Device, is_quiet, say, working
+from imgcodec.training.shipped_recipes import find_recipe
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/photo.toml.", show_default=False)],
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe in the package, as photo, or path of one.", show_default=False)
+    ],
     data: Annotated[
         list[Path], typer.Option(help="A tar shard or a folder of pictures; may be repeated.", show_default=False)
     ],
@@ -32,7 +35,9 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe: batch=4, phases.0.steps=9."),
     ] = None,
-    start: Annotated[str | None, typer.Option(help="Name or path of a model to go on from.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Name or path of a model to go on from, or hf://owner/name.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
     device: Device = "cpu",
 ) -> None:
@@ -42,7 +47,8 @@ def train(
 
     Several processes: torchrun --nproc-per-node 2 -m imgcodec train RECIPE ...
     """
-    output = output or Path("runs") / recipe.stem
+    recipe_file = find_recipe(recipe)
+    output = output or Path("runs") / recipe_file.stem
     for source in [*data, *([validation] if validation else [])]:
         if not source.exists():
             raise CodecError(f"There is no file or folder {source}.")
@@ -55,7 +61,7 @@ def train(
         from imgcodec.training.recipe import train as run
 
     console.quiet = is_quiet()
-    plan = read_recipe(recipe, settings or [])
+    plan = read_recipe(recipe_file, settings or [])
     if not resume and any(output.glob("*.safetensors")):
         raise CodecError(f"{output} holds a run already: give --resume to go on with it, or another --output.")
     made = [folder for folder in (output, *output.parents) if not folder.exists()]

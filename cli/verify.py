@@ -22,6 +22,7 @@ def verify(
 
     Exit code 3 if any file is damaged, otherwise that of the first other failure.
     """
+    from imgcodec.model_file.find import pinned
     from imgcodec.tasks.inspect import Verified, open_verifier
 
     def show(source: str, found: Verified | Exception) -> None:
@@ -35,4 +36,6 @@ def verify(
         elif isinstance(found, Verified):
             typer.echo(f"{printable(source)}: sound")
 
+    if model is not None and jobs > 1:
+        model = pinned(model)
     inspect_many(sources, recursive, partial(open_verifier, model, decode), jobs, "Verifying", show)

@@ -194,9 +194,9 @@ class Model:
 def load_model(name_or_path: str | PathLike[str] = "photo", *, device: torch.device | str = "cpu") -> Model:
     """A model, to be used for many images.
 
-    name_or_path: an installed model, or a .safetensors file. device: cpu, cuda, cuda:1, mps, a torch.device, or auto
-    for a GPU where there is one. Raises ModelNotFoundError, UsageError for a device that is not there, CodecError for a
-    damaged model.
+    name_or_path: an installed model, a .safetensors file, or one in the hub, hf://owner/name. device: cpu, cuda,
+    cuda:1, mps, a torch.device, or auto for a GPU where there is one. Raises ModelNotFoundError, UsageError for a
+    device that is not there, CodecError for a damaged model.
     """
     return Model(pipeline.load_codec(_name(name_or_path), device))
 

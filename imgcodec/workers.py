@@ -74,10 +74,11 @@ def _here(open_task: Callable[[], Callable[[Item], Result]], items: Sequence[Ite
     task = open_task() if items else None
     for item in items:
         assert task is not None
-        yield _outcome(task, item)
+        yield outcome_of(task, item)
 
 
-def _outcome(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+def outcome_of(task: Callable[[Item], Result], item: Item) -> Outcome[Item, Result]:
+    """What becomes of an item in this process."""
     try:
         return Outcome(item, task(item))
     except Exception as error:
@@ -182,12 +183,12 @@ def _serve(connection: "Connection[Any, Any]") -> None:
         except EOFError:
             raise
         except Exception as error:
-            connection.send(_portable(error))
+            connection.send(portable(error))
             return
         while True:
-            outcome = _outcome(task, connection.recv())
+            outcome = outcome_of(task, connection.recv())
             if outcome.error is not None:
-                outcome = Outcome(outcome.item, error=_portable(outcome.error))
+                outcome = Outcome(outcome.item, error=portable(outcome.error))
             connection.send(outcome)
     os._exit(0)  # it would take 0.4 s to free what the system frees anyway
 
@@ -196,7 +197,7 @@ def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """An error that can be sent to another process, with its traceback as a note."""
     where = "".join(traceback.format_exception(error))
     if not isinstance(error, CodecError | OSError | MemoryError | RuntimeError):

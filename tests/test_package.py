@@ -25,6 +25,7 @@ FOLDERS = {
     "bitstream": "imgcodec.bitstream",
     "cli": "imgcodec.cli",
     "models": "imgcodec.models",
+    "recipes": "imgcodec.recipes",
 }
 
 
@@ -71,7 +72,7 @@ def test_every_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     pinned = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    names = {entry.partition(">=")[0].lower() for entry in wanted if not entry.startswith("imgcodec[")}
+    names = {re.split(r"\[|>=", entry)[0].lower() for entry in wanted if not entry.startswith("imgcodec[")}
     assert names <= pinned
 
 
@@ -118,7 +119,7 @@ def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     tree, installed, elsewhere = (tmp_path / name for name in ("tree", "installed", "elsewhere"))
     for folder in FOLDERS:
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tree)
     (tree / "examples").mkdir()
     shutil.copy(ROOT / "examples" / "LICENSE.md", tree / "examples")
@@ -133,6 +134,9 @@ def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     assert f"imgcodec-{imgcodec.__version__}.dist-info/licenses/models/CREDITS.md" in names
     for path in (ROOT / "models").iterdir():
         assert path.suffix not in (".safetensors", ".md") or f"imgcodec/models/{path.name}" in names
+    for path in (ROOT / "recipes").glob("*.toml"):
+        assert f"imgcodec/recipes/{path.name}" in names
+    assert not any(name.endswith("photo-average.safetensors") for name in names)
     for path in (ROOT / "imgcodec" / "evaluation" / "page_files").iterdir():
         assert f"imgcodec/evaluation/page_files/{path.name}" in names
 

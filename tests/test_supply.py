@@ -12,7 +12,8 @@ from imgcodec import UsageError
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests" / "golden"
-SOURCES = [path for folder in ("imgcodec", "bitstream", "cli", "models") for path in (ROOT / folder).rglob("*.py")]
+FOLDERS = ("imgcodec", "bitstream", "cli", "models", "recipes")
+SOURCES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 
 # Modules that run what they read, start programs or open connections.
 FORBIDDEN_MODULES = {

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, deserialize, safe_open
 
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError, UnusableModelError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
+from imgcodec.model_file import hub
 from imgcodec.storage import files
 
 LARGEST_FILE = 2**28  # bytes
@@ -47,8 +48,10 @@ def installed_models() -> list[str]:
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The file of an installed model, or the path itself. Raises ModelNotFoundError, also for the path of what is no
-    model file."""
+    """The file of an installed model, of an address in the hub, or the path itself. Raises ModelNotFoundError, also for
+    the path of what is no model file, and as `hub.download`."""
+    if hub.is_hub(str(name_or_path)):
+        return hub.download(str(name_or_path), LARGEST_FILE)
     is_path = str(name_or_path).endswith(".safetensors")
     path = Path(name_or_path) if is_path else _folder() / f"{name_or_path}.safetensors"
     named = Path(name_or_path)
@@ -65,6 +68,12 @@ def find_model(name_or_path: str | Path) -> Path:
     if is_file:
         raise ModelNotFoundError(f"{name} is not a model file, whose name ends in .safetensors; there are: {names}.")
     raise ModelNotFoundError(f"The model {name} is not installed; there are: {names}.")
+
+
+def pinned(name_or_path: str) -> str:
+    """The same model, for several processes: an address in the hub gets the commit that it is of now. Raises as
+    `hub.download`."""
+    return hub.pinned(name_or_path, LARGEST_FILE) if hub.is_hub(name_or_path) else name_or_path
 
 
 def shipped_ids() -> dict[str, bytes]:
@@ -97,7 +106,7 @@ def find_model_by_id(id: bytes) -> Path:
                 return path
     raise ModelNotFoundError(
         f"The file was made with model {id.hex()}, which is not installed; "
-        "install the release of imgcodec that made it, or pass its weights with --model."
+        "install the release of imgcodec that made it, or pass its weights with --model, by path or as hf://owner/name."
     )
 
 

@@ -1,32 +1,16 @@
 """The facts of a model file: its metadata, its tensors, its card, and whether it works."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imgcodec.bitstream.errors import CodecError, UnusableModelError
+from imgcodec.model_file.card import Card, card_of
 from imgcodec.model_file.find import find_model
 from imgcodec.model_file.model import open_model
-from imgcodec.storage import files
 
-LARGEST_CARD = 2**20  # bytes
 PARTS = ("tokenizer", "prior")
-
-
-HEADING = re.compile(r"#+\s*(?:`[^`]*`[,:]?\s*)?(.*\S)\s*")
-ID_ROW = re.compile(r"\|\s*id\s*\|\s*`?([0-9a-f]{16})`?\s*\|")
-
-
-@dataclass(frozen=True)
-class Card:
-    """The page beside a model file. purpose: of its heading, ``# `name`, purpose``. bpp: the lowest and highest
-    rate in the column of that name. id: of its row ``| id | `0123456789abcdef` |``."""
-
-    purpose: str | None = None
-    bpp: tuple[float, float] | None = None
-    id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +42,7 @@ def describe(name_or_path: str) -> Facts:
         for part in PARTS
     }
     size, profile = path.stat().st_size, file.config["profile"]
-    card = _card(path.with_suffix(".md"))
+    card = card_of(path)
     return Facts(file.name, path, file.id.hex(), size, profile, file.has_digest, file.config, parameters, card)
 
 
@@ -74,31 +58,3 @@ def check(model: Facts, load: Callable[[Path], object]) -> None:
         load(model.path)
     except CodecError as error:
         raise UnusableModelError(str(error)) from None
-
-
-def _card(path: Path) -> Card:
-    """The card at a path; an empty one where there is none."""
-    if not path.is_file():
-        return Card()
-    try:
-        lines = files.read(path, LARGEST_CARD).decode(errors="replace").splitlines()
-    except CodecError:
-        return Card()
-    heading = HEADING.fullmatch(lines[0]) if lines else None
-    ids = [match[1] for match in map(ID_ROW.fullmatch, lines) if match]
-    rates = _column(lines, "bpp")
-    return Card(heading and heading[1], (min(rates), max(rates)) if rates else None, ids[0] if ids else None)
-
-
-def _column(lines: list[str], name: str) -> list[float]:
-    """The numbers of a column, in the first table that has it."""
-    column, numbers = None, []
-    for line in lines:
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if column is None:
-            column = cells.index(name) if len(cells) > 1 and name in cells else None
-        elif len(cells) <= column:
-            break
-        elif re.fullmatch(r"\d+(\.\d+)?", cells[column]):
-            numbers.append(float(cells[column]))
-    return numbers

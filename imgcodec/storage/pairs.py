@@ -6,11 +6,18 @@ a.png  photos/ ──► inputs ──► pairs ──► collisions are refused
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.storage import files, folders, remote
+
+Answer = TypeVar("Answer")
+
+ASKED_AT_ONCE = 32
+"""Files at addresses of which time or size is asked at once."""
 
 PICTURES = frozenset({
     ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".bmp", ".dib", ".ppm", ".pgm",
@@ -174,9 +181,10 @@ def plan(pairs: Iterable[Pair], force: bool, kind: bytes) -> Plan:
     with `force`. An older one is made again, if it begins with `kind`, as what this program writes does: everything
     else is left alone. Outputs get the times of their inputs, so an input that was changed is newer.
     """
+    pairs = list(pairs)
+    outputs, sources = _asked(_modified, [i.output for i in pairs]), _asked(_modified, [i.source for i in pairs])
     found = Plan([], [], [])
-    for item in pairs:
-        made, given = _modified(item.output), _modified(item.source)
+    for item, made, given in zip(pairs, outputs, sources, strict=True):
         if force or made is None or given is None:  # an input that is not there fails when it is its turn
             found.todo.append(Pair(item.source, item.output, force, keep_time=True))
         elif made >= given:
@@ -186,6 +194,20 @@ def plan(pairs: Iterable[Pair], force: bool, kind: bytes) -> Plan:
         else:
             found.blocked.append(item)
     return found
+
+
+def is_done(item: Pair, kind: bytes) -> bool:
+    """Whether the output is there, not older than its input, and begins with `kind`."""
+    made, given = _modified(item.output), _modified(item.source)
+    return made is not None and given is not None and made >= given and _begins_with(item.output, kind)
+
+
+def _asked(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]:
+    """The answers to all names. Services take a while for each, so several are asked at once."""
+    if not any(map(remote.is_remote, names)):
+        return [ask(name) for name in names]
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        return list(pool.map(ask, names))
 
 
 def _modified(name: str) -> int | None:
@@ -206,6 +228,11 @@ def _begins_with(name: str, kind: bytes) -> bool:
             return file.read(len(kind)) == kind
     except (OSError, ValueError):
         return False
+
+
+def sizes_of(names: Sequence[str]) -> list[int]:
+    """Bytes of each file; 0 where that is not known."""
+    return _asked(size_of, names)
 
 
 def size_of(name: str) -> int:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import io, sections
 from imgcodec.pictures.io import Picture
@@ -152,6 +154,16 @@ def open_compressor(settings: CompressSettings) -> Compressor:
     quality = 0.0 if settings.target else settings.quality
     compressor.codec.header((1, 1), quality, tune_of(compressor.codec, settings.tune))
     return compressor
+
+
+def open_repeatable(settings: CompressSettings) -> Callable[[Pair], Compressed]:
+    """As `open_compressor`, where a pair may be given again to another process, after one that was killed."""
+    return partial(_again, open_compressor(settings))
+
+
+def _again(compressor: Compressor, item: Pair) -> Compressed:
+    """What was killed after it had written the output has not told: the same bytes are written again."""
+    return compressor(replace(item, replace=item.replace or pairs.is_done(item, SIGNATURE)))
 
 
 def load_codecs(settings: CompressSettings) -> "tuple[TokenCodec, SemanticCodec | None]":

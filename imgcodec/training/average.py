@@ -1,7 +1,7 @@
 """The averaged weights of an unfinished run, in a file small enough to keep, so that another machine can continue it.
 
 python -m imgcodec.training.average runs/photo/main.safetensors recipes/photo-average.safetensors
-imgcodec train recipes/photo.toml --start recipes/photo-average.safetensors --data ...
+imgcodec train photo --start recipes/photo-average.safetensors --data ...
 """
 
 import json

@@ -1,7 +1,7 @@
 """Training one model in several processes, each on crops of its own: the environment of torchrun, and what processes
 exchange besides gradients. With one process, every function here does nothing.
 
-    torchrun --nproc-per-node 2 -m imgcodec train recipes/snac.toml --data ... -o runs/snac
+    torchrun --nproc-per-node 2 -m imgcodec train snac --data ... -o runs/snac
 """
 
 import os

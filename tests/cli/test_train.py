@@ -74,3 +74,13 @@ def test_an_interrupted_training_says_what_it_saved_and_how_to_go_on(run, tmp_pa
         f"To go on: imgcodec train {RECIPE} --data . -o out --set batch=3 --resume",
         "imgcodec: Interrupted.",
     ]
+
+
+def test_recipes_of_the_package_go_by_name(run, tmp_path, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr("imgcodec.training.recipe.train", lambda recipe, *_: asked.append(recipe) or Path("x"))
+    for name in ("photo", RECIPE):
+        done = run("train", name, "--data", ".", "-o", tmp_path / "out")
+        assert (done.returncode, done.stderr) == (0, b"Wrote x\n")
+    assert asked[0] == asked[1]
+    assert run("train", "phot", "--data", ".").stderr.startswith(b"imgcodec: There is no recipe 'phot'; in the package")

@@ -34,8 +34,8 @@ import imgcodec
 from imgcodec.codec import detokenize, load_codec, tokenize, write_tokens
 from imgcodec.metrics.reference import psnr
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
+from imgcodec.model_file.card import ID_ROW
 from imgcodec.model_file.find import LARGEST_FILE, TABLE, find_model, id_of_file, installed_models, version_of
-from imgcodec.model_file.inventory import ID_ROW
 from imgcodec.model_file.model import save_model
 from imgcodec.model_file.untrusted import read_tensors
 from imgcodec.priors.integer.exact import exact_arithmetic

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError, UnusableModelError
-from imgcodec.model_file.inventory import LARGEST_CARD, Card, check, describe
+from imgcodec.model_file.card import LARGEST_CARD, Card
+from imgcodec.model_file.inventory import check, describe
 from imgcodec.profiles.photo.model import load_photo_model
 
 GOLDEN = Path(__file__).parents[1] / "golden"

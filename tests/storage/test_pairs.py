@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,19 @@ def test_outputs_get_the_time_of_their_input_and_the_usual_mode(tmp_path: Path) 
     assert stat.S_IMODE(output.stat().st_mode) & 0o400
     with pytest.raises(CodecError, match="exists already"):
         pairs.write(Pair(str(source), str(output)), b"other")
+
+
+def test_services_are_asked_for_several_files_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one after another the first would wait for the others."""
+    together = threading.Barrier(4, timeout=30)
+    times = {f"memory://b/{name}": time for name, time in (("a.png", 5), ("a.nic", 5), ("b.png", 5), ("c.png", 1))}
+
+    def modified(address: str) -> int | None:
+        together.wait()
+        return times.get(address)
+
+    monkeypatch.setattr("imgcodec.storage.remote.modified", modified)
+    wanted = [Pair(f"memory://b/{name}.png", f"memory://b/{name}.nic") for name in "abcd"]
+    found = plan(wanted, False, b"NIC")
+    assert found.done == wanted[:1]
+    assert [item.source for item in found.todo] == [item.source for item in wanted[1:]]
