@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from imgcodec.bitstream import container
 from imgcodec.codec import load_codec, read_tokens, write_tokens
 from imgcodec.model_file.find import installed_models
+from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.tokenizers.rvq import STRIDES
 from imgcodec.tokens import TokenCodec, Tokens, stage_places
@@ -89,6 +91,13 @@ def raster_codec():
 
 
 def check(codec: TokenCodec, threads, case: Case, shuffled) -> None:
+    """Tiles of small files are not divided into sections, so here no file is small: a tile alone is as it was among
+    others."""
+    with patch.object(photo, "SMALL_FILE", 0):
+        check_tiles(codec, threads, case, shuffled)
+
+
+def check_tiles(codec: TokenCodec, threads, case: Case, shuffled) -> None:
     tokens = random_tokens(codec, case)
     threads(1)
     data = write_tokens(codec, tokens)
@@ -122,7 +131,7 @@ def test_tokens_of_raster_models_come_back(raster_codec, threads, name, case, ra
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", installed_models())
+@pytest.mark.parametrize("name", sorted({*installed_models()} - {"semantic"}))  # whose files are one vector
 @given(case=cases(300, 280), random=st.randoms())
 @settings(max_examples=10)
 def test_tokens_of_the_installed_models_come_back(threads, name, case, random):
