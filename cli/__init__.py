@@ -103,7 +103,8 @@ def commands() -> set[str]:
 
 def end(code: int) -> NoReturn:
     """Ends the process, where torch was used at once: it would take 0.4 s to free what the system frees anyway."""
-    if "torch" not in sys.modules or "imgcodec.training.loop" in sys.modules:  # training has logs and processes to close
+    # training has logs and processes to close
+    if "torch" not in sys.modules or "imgcodec.training.loop" in sys.modules:
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
