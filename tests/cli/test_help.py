@@ -59,3 +59,11 @@ def test_light_commands_import_nothing_heavy(tmp_path, nic, command) -> None:
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.splitlines()}
     assert "typer" in imported
     assert HEAVY & imported == set()
+
+
+def test_commands_that_do_not_train_end_at_once(tmp_path):
+    """Not with `sys.exit`, after which torch takes its time; of training they know no more than its recipes."""
+    code = "import sys, imgcodec.cli, torch; print('end'); sys.stdout.flush(); imgcodec.cli.end(3)"
+    seen = "import atexit; atexit.register(print, 'slowly'); " + code
+    done = subprocess.run([sys.executable, "-c", seen], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "end\n")
