@@ -70,14 +70,18 @@ class Container:
     """A whole file: all checksums are right and all token sections are there, from coarse to fine. Or what was wanted
     of one (`read_part`).
 
-    sections: those that this version knows, or those that were wanted, without the end. header_size: bytes; together
-    with the sizes of `entries` it is the size of the file.
+    sections: those that this version knows, or those that were wanted, without the end. header_size: bytes.
     """
 
     header: Header
     sections: tuple[Section, ...]
     header_size: int
     entries: tuple[Entry, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.header_size + sum(entry.size for entry in self.entries)
 
     def tokens(self) -> list[TileTokens]:
         """The token data of each tile."""

@@ -83,7 +83,7 @@ def describe(file: Container) -> FileInfo:
     except CodecError:
         model = None
     return FileInfo(
-        bytes=file.header_size + sum(entry.size for entry in file.entries),
+        bytes=file.size,
         size=(header.width, header.height),
         mode=("L" if header.colour_mode == ColourMode.GRAY else "RGB") + ("A" if has_alpha else ""),
         bit_depth=header.bit_depth,

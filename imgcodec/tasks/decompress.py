@@ -58,11 +58,6 @@ class OpenedFile:
     drawing: Drawing
 
     @property
-    def bytes(self) -> int:
-        """Of header and sections."""
-        return self.file.header_size + sum(entry.size for entry in self.file.entries)
-
-    @property
     def is_drawn(self) -> bool:
         return self.file.header.profile == Profile.SEMANTIC
 
@@ -151,7 +146,7 @@ class Decompressor:
         picture = found.picture if found else decode_picture(codec, opened.file, how.scale, how.max_pixels)
         is_whole = not found or not (found.is_damaged or (found.is_cut and not how.allow_partial))
         losses = found.notes if found else ()
-        return self._written(item, opened.file.header, picture, opened.bytes, losses, is_whole)
+        return self._written(item, opened.file.header, picture, opened.file.size, losses, is_whole)
 
     def _decompress_part(self, item: Pair) -> Decompressed:
         how, part = self.settings, self.settings.part

@@ -39,7 +39,7 @@ class Verifier:
             codec = self.models.of(file.header)
             unpack_fields(file.sections, file.header)
             tokens = _tokens_sha256(file, codec)
-        return Verified(file.header_size + sum(entry.size for entry in file.entries), tokens)
+        return Verified(file.size, tokens)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What several commands share: progress, messages, exit codes and the model that a file asks for."""
 
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -14,26 +13,6 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoun
 from imgcodec.cli.options import counting, leave, on_terminal, printable, say, working
 
 SCRIPT = Path(sys.executable).with_name("imgcodec")
-
-
-def test_a_terminal_sees_progress_and_a_pipe_does_not(tiny, photo, tmp_path) -> None:
-    master, slave = pty.openpty()
-    command = [SCRIPT, "compress", photo, "--model", tiny]
-    with subprocess.Popen(command, stderr=slave, env={**os.environ, "TERM": "xterm"}) as process:
-        os.close(slave)
-        seen = b""
-        while True:
-            try:
-                part = os.read(master, 4096)
-            except OSError:  # the other end is closed
-                break
-            if not part:
-                break
-            seen += part
-    os.close(master)
-    assert process.returncode == 0
-    assert b"Compressing photo.jpeg" in seen
-    assert seen.rstrip().endswith(b"bpp")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is always full")

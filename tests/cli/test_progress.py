@@ -38,6 +38,13 @@ def seen_by_terminal(*arguments: object, **environment: str) -> tuple[int, str, 
     return process.returncode, told, seen.decode()
 
 
+def test_a_terminal_sees_progress(tiny, photo) -> None:
+    code, _, seen = seen_by_terminal("compress", photo, "--model", tiny)
+    assert code == 0
+    assert "Compressing photo.jpeg" in seen
+    assert seen.rstrip().endswith("bpp")
+
+
 def test_many_files_have_one_bar_and_json_stays_on_stdout(tiny, tmp_path) -> None:
     for name in ("a", "b", "c"):
         Image.effect_noise((256, 128), 60).convert("RGB").save(tmp_path / f"{name}.png")

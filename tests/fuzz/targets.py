@@ -44,7 +44,7 @@ def _read(data: bytes) -> bool:
         return False
     assert found is not None
     assert (found.file, found.gaps, found.has_end) == (file, (), True)
-    assert file.header_size + sum(entry.size for entry in file.entries) == len(data)
+    assert file.size == len(data)
     assert len(file.tokens()) == file.header.tile_count
     assert all(tile.is_whole for tile in file.tokens())
     again = container.read(container.write(file.header, file.sections))
