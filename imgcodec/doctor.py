@@ -32,6 +32,8 @@ PURPOSES = {
     "search": "to search large stores with Faiss",
     "eval": "to measure SSIM and LPIPS with imgcodec eval",
     "remote": "to read and write files at addresses, as s3:// and https://",
+    "hub": "to load models from Hugging Face, as hf://owner/name",
+    "ray": "to work on a cluster, with --engine ray",
     "bench": "to compare with JPEG XL, and to plot",
 }
 """The extras for users of the package, by what they are for."""
