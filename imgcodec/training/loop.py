@@ -19,7 +19,7 @@ from imgcodec.bitstream.errors import CodecError
 from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.log import Log
-from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers
+from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers, rounded_products
 
 LOG_EVERY = 100
 """Steps."""
@@ -160,8 +160,9 @@ class Run:
         norm = float(nn.utils.clip_grad_norm_(self.named.values(), 1.0))
         taken = math.isfinite(norm) and norm < 10 * self.usual_norm
         if taken:
-            for optimizer in self.optimizers:
-                optimizer.step()
+            with rounded_products():
+                for optimizer in self.optimizers:
+                    optimizer.step()
         if math.isfinite(norm):
             calm = min(norm, 2 * self.usual_norm)
             self.usual_norm = calm if self.usual_norm == math.inf else 0.98 * self.usual_norm + 0.02 * calm

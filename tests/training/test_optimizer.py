@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from imgcodec.training.loop import Phase
-from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers
+from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers, rounded_products
 
 GROUPS = {"path": "slow", "bias": "normal", "prior": "fast", "conv": "matrix"}
 
@@ -65,3 +65,11 @@ def test_a_loaded_optimizer_goes_on_as_the_saved_one(steps: int) -> None:
         step(restored, again, number)
     for name, parameter in named.items():
         assert torch.equal(again[name], parameter), name
+
+
+def test_products_are_rounded_for_the_optimizers_and_no_further() -> None:
+    before = torch.get_float32_matmul_precision()
+    with pytest.raises(ZeroDivisionError), rounded_products():
+        assert torch.get_float32_matmul_precision() == "medium"
+        raise ZeroDivisionError
+    assert torch.get_float32_matmul_precision() == before == "highest"
