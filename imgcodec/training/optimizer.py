@@ -47,8 +47,8 @@ def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Te
 
 @contextmanager
 def rounded_products() -> Iterator[None]:
-    """Matrix products of float32 round what they multiply to bfloat16 or TF32, where the processor is faster with it. It
-    is for SOAP's rotations: what they rotate has come out of bfloat16."""
+    """Matrix products of float32 round what they multiply to bfloat16 or TF32, where the processor is faster with it.
+    It is for SOAP's rotations: what they rotate has come out of bfloat16."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:
