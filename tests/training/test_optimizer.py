@@ -64,7 +64,8 @@ def test_a_loaded_optimizer_goes_on_as_the_saved_one(steps: int) -> None:
         step(made, named, number)
         step(restored, again, number)
     for name, parameter in named.items():
-        assert torch.equal(again[name], parameter), name
+        # to the bit where matrices have the same layout in memory, which a checkpoint does not keep; a step is 0.01
+        assert torch.allclose(again[name], parameter, rtol=0, atol=1e-5), name
 
 
 def test_products_are_rounded_for_the_optimizers_and_no_further() -> None:
