@@ -12,8 +12,8 @@ import numpy as np
 
 from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.tensors import StoredTensor
-from imgcodec.priors.integer import exact
-from imgcodec.priors.photo.windows import relative_offsets
+from imgcodec.priors.integer import constants
+from imgcodec.priors.photo.config import relative_offsets
 
 
 class Layers:
@@ -62,14 +62,14 @@ class Layers:
         )
         transposed = graph.add("Transpose", key, perm=[2, 4, 0, 1, 3, 5])
         key = graph.add("Reshape", transposed, graph.shape(-1, heads, channels, window**2))
-        shift = fractions[0] + fractions[1] + exact.SCORE_DIVISOR - exact.SCORE_FRACTION
+        shift = fractions[0] + fractions[1] + constants.SCORE_DIVISOR - constants.SCORE_FRACTION
         scores = graph.add("MatMul", self._scaled(query, -shift), key)
         scores = graph.add("Add", graph.add("Round", scores), self._position(name, window))
         scores = graph.add("Add", scores, self._mask(inside, window))
         weights = self._exponentials(graph.add("Sub", graph.add("ReduceMax", scores, axes=[-1], keepdims=1), scores))
         numerator = graph.cast(graph.add("MatMul", weights, value), "float64")
         denominator = graph.cast(graph.add("ReduceSum", weights, graph.shape(-1), keepdims=1), "float64")
-        unit = graph.constant(np.float64(2.0 ** (exact.FRACTION - fractions[2])))
+        unit = graph.constant(np.float64(2.0 ** (constants.FRACTION - fractions[2])))
         quotient = graph.add("Div", graph.add("Mul", numerator, unit), denominator)
         mixed = graph.cast(graph.add("Floor", quotient), "float32")
         across = self._concat(rows, columns, graph.shape(heads, window, window, channels))
@@ -86,12 +86,12 @@ class Layers:
             return graph.constant(np.float64(value))
 
         units = graph.cast(quality, "float64")
-        tune = graph.add("Floor", graph.add("Div", units, number(exact.TUNE_UNITS)))
-        units = graph.add("Sub", units, graph.add("Mul", tune, number(exact.TUNE_UNITS)))
+        tune = graph.add("Floor", graph.add("Div", units, number(constants.TUNE_UNITS)))
+        units = graph.add("Sub", units, graph.add("Mul", tune, number(constants.TUNE_UNITS)))
         level = graph.add("Mul", units, number(levels - 1))
-        low = graph.add("Floor", graph.add("Div", level, number(exact.LEVEL_UNITS)))
+        low = graph.add("Floor", graph.add("Div", level, number(constants.LEVEL_UNITS)))
         low = graph.add("Min", low, number(levels - 2))
-        part = graph.add("Sub", level, graph.add("Mul", low, number(exact.LEVEL_UNITS)))
+        part = graph.add("Sub", level, graph.add("Mul", low, number(constants.LEVEL_UNITS)))
         first = graph.cast(graph.add("Add", graph.add("Mul", tune, number(levels)), low), "int64")
         entries = graph.constant(table.astype(np.int32))
         near, far = (
@@ -100,29 +100,31 @@ class Layers:
         )
         mixed = graph.add(
             "Add",
-            graph.add("Mul", near, graph.add("Sub", number(exact.LEVEL_UNITS), part)),
+            graph.add("Mul", near, graph.add("Sub", number(constants.LEVEL_UNITS), part)),
             graph.add("Mul", far, part),
         )
-        doubled = graph.add("Add", graph.add("Mul", mixed, number(2)), number(exact.LEVEL_UNITS))
-        rounded = graph.add("Floor", graph.add("Div", doubled, number(2 * exact.LEVEL_UNITS)))
+        doubled = graph.add("Add", graph.add("Mul", mixed, number(2)), number(constants.LEVEL_UNITS))
+        rounded = graph.add("Floor", graph.add("Div", doubled, number(2 * constants.LEVEL_UNITS)))
         return graph.add("Reshape", graph.cast(rounded, "float32"), graph.shape(1, -1, 1, 1))
 
     def curve(self, tokens: str, planes: int) -> str:
         """`ExactTokenCurve`."""
         graph = self.graph
-        size = graph.add("Min", graph.add("Abs", tokens), graph.constant(np.float32(len(exact.CURVE) - 1)))
-        entry = graph.add("Gather", graph.constant(exact.CURVE.numpy()), graph.cast(size, "int32"), axis=0)
+        size = graph.add("Min", graph.add("Abs", tokens), graph.constant(np.float32(len(constants.CURVE) - 1)))
+        entry = graph.add(
+            "Gather", graph.constant(np.array(constants.CURVE, np.float32)), graph.cast(size, "int32"), axis=0
+        )
         curve = graph.add("Mul", entry, graph.add("Sign", tokens))
         if planes == 1:
             return curve
-        low, high = (graph.constant(np.float32(limit)) for limit in (-exact.MAX_OPERAND, exact.MAX_OPERAND))
+        low, high = (graph.constant(np.float32(limit)) for limit in (-constants.MAX_OPERAND, constants.MAX_OPERAND))
         return graph.add("Concat", curve, graph.add("Clip", tokens, low, high), axis=1)
 
     def operand(self, x: str, fraction: int, positive: bool = False) -> str:
         """`exact.operand`."""
-        limits = (0, exact.MAX_POSITIVE_OPERAND) if positive else (-exact.MAX_OPERAND, exact.MAX_OPERAND)
+        limits = (0, constants.MAX_POSITIVE_OPERAND) if positive else (-constants.MAX_OPERAND, constants.MAX_OPERAND)
         low, high = (self.graph.constant(np.float32(limit)) for limit in limits)
-        rounded = self.graph.add("Round", self._scaled(x, fraction - exact.FRACTION))
+        rounded = self.graph.add("Round", self._scaled(x, fraction - constants.FRACTION))
         return self.graph.add("Clip", rounded, low, high)
 
     def _product(self, name: str, x: str, **attributes: int | Sequence[int]) -> str:
@@ -140,27 +142,25 @@ class Layers:
     def _position(self, name: str, window: int) -> str:
         """The score bias of each pair of positions of a window, (heads, window**2, window**2)."""
         table = self.graph.stored(self._tensor(f"{name}.position"))
-        offsets = self.graph.constant(relative_offsets(window).numpy().astype(np.int32))
+        offsets = self.graph.constant(relative_offsets(window).astype(np.int32))
         return self.graph.add("Gather", table, offsets, axis=1)
 
     def _mask(self, inside: str, window: int) -> str:
         """0 where a position is inside the tile, else -MASKED: (windows, 1, 1, window**2)."""
         graph = self.graph
         rows, columns = self._windows_across(inside, window)
-        windows = graph.add(
-            "Reshape", inside, self._concat(rows, graph.shape(window), columns, graph.shape(window))
-        )
+        windows = graph.add("Reshape", inside, self._concat(rows, graph.shape(window), columns, graph.shape(window)))
         flat = graph.add(
             "Reshape", graph.add("Transpose", windows, perm=[0, 2, 1, 3]), graph.shape(-1, 1, 1, window**2)
         )
         outside = graph.add("Sub", flat, graph.constant(np.float32(1)))
-        return graph.add("Mul", outside, graph.constant(np.float32(exact.MASKED)))
+        return graph.add("Mul", outside, graph.constant(np.float32(constants.MASKED)))
 
     def _exponentials(self, below_max: str) -> str:
         graph = self.graph
-        last = graph.constant(np.float32(len(exact.EXPONENTIALS) - 1))
+        last = graph.constant(np.float32(len(constants.EXPONENTIALS) - 1))
         entry = graph.cast(graph.add("Min", below_max, last), "int32")
-        return graph.add("Gather", graph.constant(exact.EXPONENTIALS.numpy()), entry, axis=0)
+        return graph.add("Gather", graph.constant(np.array(constants.EXPONENTIALS, np.float32)), entry, axis=0)
 
     def _windows_across(self, inside: str, window: int) -> tuple[str, str]:
         """How many windows there are, down and across, each a shape of one number."""

@@ -119,7 +119,7 @@ class Graph:
             )
         )
 
-    def _initializer(self, type: str, shape: tuple[int, ...], data: bytes) -> str:
+    def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray) -> str:
         name = self._new_name()
         sizes = b"".join(_number(1, size) for size in shape)
         self._initializers.append(sizes + _number(2, TYPES[type]) + _field(8, name.encode()) + _field(9, data))
@@ -144,7 +144,7 @@ def _value_info(name: str, type: str, shape: Shape) -> bytes:
     return _field(1, name.encode()) + _field(2, _field(1, tensor))
 
 
-def _field(number: int, data: bytes) -> bytes:
+def _field(number: int, data: bytes | bytearray) -> bytes:
     """A field of bytes: a string or a message."""
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 

@@ -18,7 +18,7 @@ import numpy as np
 from imgcodec.graphs.integers import Layers
 from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.tensors import StoredTensor
-from imgcodec.priors.photo.transformer import UPSAMPLING, PhotoPriorConfig
+from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
 
 STAGES = ("coarse", "fine")
 BETWEEN = 64
@@ -56,7 +56,8 @@ class _Step:
 
     def anchors(self) -> Graph:
         graph, config = self.graph, self.config
-        name, map_shape = f"{self.name}.heads.{self.index}", [1, config.width, "rows", "columns"]
+        name = f"{self.name}.heads.{self.index}"
+        map_shape: list[int | str] = [1, config.width, "rows", "columns"]
         begins = self.index == 0
         inside = "" if not self._sees_inside else graph.input("inside", "float32", self._inside_shape)
         state = self._entered(inside) if begins else self._coded(self.stage, self.index - 1)
@@ -77,7 +78,7 @@ class _Step:
         anchors = self._embedded(self.stage, self.index, tokens)
         graph.output("anchors", anchors, "float32", [1, width, "rows", "half"])
         zeros = graph.add("Mul", anchors, graph.constant(np.float32(0)))
-        near = self.layers.depthwise(f"{name}.neighbours", self._join(anchors, zeros, width))
+        near = self.layers.depthwise(f"{name}.neighbours", self._join(anchors, zeros))
         return self._predicted(name, graph.add("Add", hidden, near), 1)
 
     @property
@@ -121,7 +122,7 @@ class _Step:
         state = graph.input("state", "float32", [1, width, *sizes])
         anchors = graph.input("anchors", "float32", [1, width, sizes[0], half])
         tokens = self._tokens_of("tokens", self.config.slices[stage][index], sizes[0], half)
-        return graph.add("Add", state, self._join(anchors, self._embedded(stage, index, tokens), width))
+        return graph.add("Add", state, self._join(anchors, self._embedded(stage, index, tokens)))
 
     def _block(self, name: str, x: str, inside: str, stage: int, attends: bool) -> str:
         graph, layers, config = self.graph, self.layers, self.config
@@ -146,9 +147,7 @@ class _Step:
     def _predicted(self, name: str, hidden: str, parity: int) -> Graph:
         graph = self.graph
         parameters = self.layers.linear(f"{name}.predict", self._half(hidden, parity), positive=True)
-        parameters = graph.add(
-            "Add", parameters, self.layers.rows(f"{name}.bias", self.quality, self.config.tunes)
-        )
+        parameters = graph.add("Add", parameters, self.layers.rows(f"{name}.bias", self.quality, self.config.tunes))
         integers = graph.cast(graph.add("Squeeze", parameters, graph.shape(0)), "int32")
         groups = self.config.slices[self.stage][self.index]
         graph.output("parameters", integers, "int32", [2 * groups, "rows", "half"])
@@ -158,24 +157,24 @@ class _Step:
         """`checkerboard_half` of (1, width, rows, columns)."""
         graph = self.graph
         end = graph.shape(2**31, 2**31)
-        rows = [
+        even, odd = (
             graph.add("Slice", x, graph.shape(row, row ^ parity), end, graph.shape(2, 3), graph.shape(2, 2))
             for row in (0, 1)
-        ]
-        return self._interleaved(*rows, axis=2, width=self.config.width)
+        )
+        return self._interleaved(even, odd, axis=2)
 
-    def _join(self, anchors: str, non_anchors: str, width: int) -> str:
+    def _join(self, anchors: str, non_anchors: str) -> str:
         """`join_checkerboard`: two halves (1, width, rows, columns / 2) -> (1, width, rows, columns)."""
         graph, end = self.graph, self.graph.shape(2**31)
 
         def rows_of(half: str, row: int) -> str:
             return graph.add("Slice", half, graph.shape(row), end, graph.shape(2), graph.shape(2))
 
-        even = self._interleaved(rows_of(anchors, 0), rows_of(non_anchors, 0), axis=3, width=width)
-        odd = self._interleaved(rows_of(non_anchors, 1), rows_of(anchors, 1), axis=3, width=width)
-        return self._interleaved(even, odd, axis=2, width=width)
+        even = self._interleaved(rows_of(anchors, 0), rows_of(non_anchors, 0), axis=3)
+        odd = self._interleaved(rows_of(non_anchors, 1), rows_of(anchors, 1), axis=3)
+        return self._interleaved(even, odd, axis=2)
 
-    def _interleaved(self, first: str, second: str, axis: int, width: int) -> str:
+    def _interleaved(self, first: str, second: str, axis: int) -> str:
         """Rows (axis 2) or columns (axis 3) of two maps in turn."""
         graph = self.graph
         pair = [graph.add("Unsqueeze", part, graph.shape(axis + 1)) for part in (first, second)]

@@ -15,7 +15,7 @@ class StoredTensor:
 
     type: str
     shape: tuple[int, ...]
-    data: bytes
+    data: bytes | bytearray
 
     def numpy(self) -> NDArray[np.generic]:
         """The numbers; bfloat16 as float32, which holds all of them."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.tensors import StoredTensor
-from imgcodec.profiles.photo.masking import HIGHEST, KNEE, LUMA, SLOPE
-from imgcodec.tokenizers.rvq import POOL, RVQConfig
-from imgcodec.tokenizers.transforms import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.masking import HIGHEST, KNEE, SLOPE, contrast
+from imgcodec.tokenizers.rvq_config import POOL, RVQConfig
 
 LOG_GAIN = (-5, 8)
 """The range of the logarithm of a gain."""
@@ -78,10 +78,10 @@ def synthesis(config: RVQConfig, tensors: Mapping[str, StoredTensor], tune: str,
 
 
 def quantization(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> Graph:
-    """`ResidualVQ.scaled_residuals` and `imgcodec.profiles.photo.masking.importance`: latent, rows and columns
+    """`ResidualVQ.scaled_residuals` and the weight of `imgcodec.tokenizers.masking`: latent, rows and columns
     multiples of 4, and level -> centred tokens of stage 0, what they leave to stage 1, and the weight of errors."""
     net = _Net("quantization", config, tensors)
-    graph, zero = net.graph, config.codes // 2
+    graph, zero = net.graph, config.zero
     latent = graph.input("latent", "float32", net.latent_shape)
     level = graph.input("level", "float32", [])
     channels = graph.add("Slice", latent, graph.shape(0), graph.shape(config.channels[0]), graph.shape(1))
@@ -195,7 +195,7 @@ class _Net:
 
     def nearest(self, stage: int, scaled: str) -> str:
         """`ResidualVQ._nearest`: int32."""
-        graph, zero = self.graph, self.config.codes // 2
+        graph, zero = self.graph, self.config.zero
         low, high = graph_number(graph, 0), graph_number(graph, self.config.codes - 1)
 
         def clipped(index: str) -> str:
@@ -225,13 +225,10 @@ class _Net:
         return graph.add("Pad", whole, graph.shape(0, 0, 0, 0, 0, missing, 0, 0)) if missing else whole
 
     def importance(self, latent: str) -> str:
-        """`imgcodec.profiles.photo.masking.importance`: (rows, columns)."""
+        """The weight of `imgcodec.tokenizers.masking`: (rows, columns)."""
         graph = self.graph
-        basis = self.tensor("synthesis.linear.weight").numpy().astype(np.float64)
-        basis = basis[:, :, 0, 0].reshape(3, BLOCK**2, -1)
-        luma = np.einsum("k,kpc->pc", np.array(LUMA), basis)
-        contrast = np.square(luma - luma.mean(0)).mean(0) * 255**2
-        weight = graph.constant(contrast.astype(np.float32)[None, :, None, None])
+        channels = contrast(self.tensor("synthesis.linear.weight").numpy().astype(np.float32))
+        weight = graph.constant(channels[None, :, None, None])
         variance = graph.add("Conv", graph.add("Mul", latent, latent), weight)
         busy = graph.add("Add", graph.add("Div", variance, graph_number(graph, KNEE)), graph_number(graph, 1))
         weights = graph.add("Div", graph_number(graph, HIGHEST), graph.add("Pow", busy, graph_number(graph, SLOPE)))

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, deserialize, safe_open
-
 from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.model_file.find import LARGEST_FILE, TYPES, digest_of_contents, find_model, shipped_id
-from imgcodec.model_file.untrusted import as_model_error
-from imgcodec.storage import files
+from imgcodec.model_file.untrusted import as_model_error, read_tensors
 
 FORMAT = "imgcodec-model-1"
 LARGEST_CONFIG = 2**20  # characters
@@ -56,25 +53,8 @@ def open_contents(name_or_path: str | Path) -> ModelContents:
     )
 
 
-def read_stored(path: Path, largest: int) -> tuple[dict[str, StoredTensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file of at most `largest` bytes, with nothing in it but the types that are
-    used here. Raises UnusableModelError."""
-    try:
-        if path.stat().st_size > largest:
-            raise UnusableModelError(f"{path.name} is too large to be a model.")
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-        found = deserialize(path.read_bytes())
-    except (SafetensorError, OSError) as error:
-        raise UnusableModelError(f"{path.name} is not a safetensors file: {files.reason(error)}.") from error
-    unknown = {tensor["dtype"] for _, tensor in found} - TYPES.keys()
-    if unknown:
-        raise UnusableModelError(f"The model {path.name} is not sound: no model has tensors of {min(unknown)}.")
-    return {n: StoredTensor(t["dtype"], tuple(t["shape"]), t["data"]) for n, t in found}, metadata
-
-
 def _read(path: Path) -> ModelContents:
-    tensors, metadata = read_stored(path, LARGEST_FILE)
+    tensors, metadata = read_tensors(path, LARGEST_FILE)
     with as_model_error(path.stem):
         if len(metadata["config"]) > LARGEST_CONFIG:
             raise ValueError("its configuration is too long")

@@ -15,9 +15,9 @@ from imgcodec.graphs.prior import step_graphs
 from imgcodec.graphs.transforms import transform_graphs
 from imgcodec.model_file.contents import ModelContents
 from imgcodec.model_file.untrusted import as_model_error, checked_config
-from imgcodec.priors.photo.transformer import PhotoPriorConfig
+from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.storage import files, folders
-from imgcodec.tokenizers.rvq import STRIDES, RVQConfig
+from imgcodec.tokenizers.rvq_config import STRIDES, RVQConfig
 
 FORMAT = "imgcodec-graphs-1"
 SUFFIX = ".nicm"
@@ -27,8 +27,10 @@ _WRITTEN = re.compile(r"model\.json|[a-z0-9-]+\.(onnx|bin)\.zz")
 
 
 def export_graphs(model: ModelContents, folder: Path, force: bool) -> int:
-    """Writes the folder, whole or not at all. Returns the bytes of its files. Raises UnusableModelError for a model that
-    is not of the profile photo, and as `folders.whole_folder`."""
+    """Writes the folder, whole or not at all. Returns the bytes of its files.
+
+    Raises UnusableModelError for a model that is not of the profile photo, and as `folders.whole_folder`.
+    """
     with as_model_error(model.name):
         if model.config["profile"] != "photo":
             raise UnusableModelError(f"The model {model.name} is not of the profile photo: it has no graphs.")
@@ -39,7 +41,7 @@ def export_graphs(model: ModelContents, folder: Path, force: bool) -> int:
         tables = [model.tensors[name] for name in ("tables.weights", "tables.shift")]
     count, symbols = tables[0].shape
     contents = {f"{graph.name}.onnx": graph.to_bytes() for graph in (*transforms, *steps)}
-    contents["tables.bin"] = tables[0].data + tables[1].data
+    contents["tables.bin"] = bytes(tables[0].data + tables[1].data)
     compressed = {name: zlib.compress(data, 9) for name, data in contents.items()}
     manifest = {
         "format": FORMAT,
@@ -53,7 +55,7 @@ def export_graphs(model: ModelContents, folder: Path, force: bool) -> int:
         "tables": {"file": "tables.bin", "count": count, "symbols": symbols},
         "transforms": [_described(graph) for graph in transforms],
         "steps": [{**step, **_described(graph)} for step, graph in zip(_steps(prior.slices), steps, strict=True)],
-        "halo": {"analysis": _halo(tokenizer.analysis_blocks), "synthesis": _halo(tokenizer.synthesis_blocks)},
+        "halo": {"analysis": tokenizer.analysis_halo, "synthesis": tokenizer.synthesis_halo},
         "files": {
             name: {
                 "file": name + COMPRESSED,
@@ -90,9 +92,3 @@ def _steps(slices: Sequence[Sequence[int]]) -> list[dict[str, int]]:
             steps += [{"stage": stage, "first": first, "groups": groups, "parity": parity} for parity in (0, 1)]
             first += groups
     return steps
-
-
-def _halo(blocks: tuple[int, int]) -> int:
-    """See `Analysis` and `Synthesis`: blocks at strides 8 and 16, the latter with one 3x3 convolution."""
-    fine, coarse = blocks
-    return fine + coarse

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 
 from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.protocol import RasterTokenizer
-from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import STRIDES
 from imgcodec.tokenizers.semantic import SemanticTokenizer
 
 LEVELS = 2

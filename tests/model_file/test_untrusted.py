@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from in_process import invoke_silent
-from torch import nn
 
 from imgcodec import CodecError
 from imgcodec.model_file.untrusted import (
@@ -21,7 +19,6 @@ from imgcodec.model_file.untrusted import (
     as_model_error,
     as_tuples,
     checked_config,
-    fill,
     read_tensors,
 )
 from imgcodec.profiles.photo.model import load_photo_model
@@ -226,23 +223,6 @@ def test_what_building_a_model_raises_becomes_one_sentence(error):
         as_model_error("small"),
     ):
         raise error
-
-
-def test_weights_of_eight_bits_are_multiplied_by_their_scales():
-    with torch.device("meta"):
-        layer = nn.Sequential(nn.Linear(3, 2))
-    weight, scale, bias = (
-        torch.tensor([[1, 2, 3], [-4, 5, 127]], dtype=torch.int8),
-        torch.tensor([[0.5], [2.0]]),
-        torch.ones(2),
-    )
-    tensors = {"tokenizer.0.weight": weight, "tokenizer.0.weight.scale": scale, "tokenizer.0.bias": bias}
-    fill(layer, tensors)
-    assert layer[0].weight.tolist() == [[0.5, 1, 1.5], [-8, 10, 254]]
-    with pytest.raises(ValueError, match=r"weight\.scale has shape \(2,\) instead of \(2, 1\)"):
-        fill(layer, {**tensors, "tokenizer.0.weight.scale": scale[:, 0]})
-    with pytest.raises(KeyError):
-        fill(layer, {"tokenizer.0.weight": weight})
 
 
 def test_lists_become_tuples_at_any_depth():

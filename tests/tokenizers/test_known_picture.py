@@ -11,7 +11,8 @@ from torch import nn
 
 from imgcodec.profiles.semantic.model import build_tokenizer
 from imgcodec.tokenizers.known_picture import SHOWN, as_text, is_same, known_picture
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 
 
 def photo() -> ResidualVQ:

@@ -27,29 +27,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.priors.photo.windows import from_windows, relative_offsets, to_windows
-
-FRACTION = 8
-PARAMETER_FRACTION = 4  # `mean` and `scale` of a token are in sixteenths
-TOKEN_FRACTION = 4  # tokens before their embedding, too
-SCORE_FRACTION = 4  # attention scores, too
-SCORE_DIVISOR = 3  # scores are query . key / 2**3
-MASKED = 2**14  # subtracted from scores of positions outside the tile
-LIMIT = 2**24
-MAX_OPERAND = 127
-MAX_POSITIVE_OPERAND = 255
-MAX_SHIFT = 24
-LEVEL_UNITS = 25600  # quality 100 in the header's units of 1/256
-TUNE_UNITS = 2**15  # times the number of the tune, added to a quality
+from imgcodec.priors.integer import constants
+from imgcodec.priors.integer.constants import (
+    FRACTION,
+    LEVEL_UNITS,
+    LIMIT,
+    MASKED,
+    MAX_OPERAND,
+    MAX_POSITIVE_OPERAND,
+    MAX_SHIFT,
+    SCORE_DIVISOR,
+    SCORE_FRACTION,
+    TUNE_UNITS,
+    BoundError,
+)
+from imgcodec.priors.photo.config import relative_offsets
+from imgcodec.priors.photo.windows import from_windows, to_windows
 
 
 def constant(numbers: Sequence[float]) -> Tensor:
     """Numbers as float32 on the CPU, whatever the program around has made PyTorch's default dtype and device."""
     return torch.tensor(numbers, dtype=torch.float32, device="cpu")
-
-
-class BoundError(ValueError):
-    """Integer weights whose sums could be too large for exact float32."""
 
 
 def operand(x: Tensor, fraction: int, positive: bool) -> Tensor:
@@ -139,8 +137,7 @@ def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> 
     return math.ceil(float(outputs.max()))
 
 
-EXPONENTIALS = constant([*(round(255 * math.exp(-i / 2**SCORE_FRACTION)) for i in range(99)), 0])
-"""255 * exp(-i/16), rounded; the last entry, 0, is for all larger i."""
+EXPONENTIALS, CURVE = constant(constants.EXPONENTIALS), constant(constants.CURVE)
 
 
 class ExactAttention(nn.Module):
@@ -164,7 +161,7 @@ class ExactAttention(nn.Module):
         super().__init__()
         self.project, self.merge, self.fractions, self.window = project, merge, fractions, window
         self.register_buffer("position", position.float())
-        self.register_buffer("offset", relative_offsets(window), persistent=False)
+        self.register_buffer("offset", torch.from_numpy(relative_offsets(window)), persistent=False)
 
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
         """x (B, C, h, w), h and w multiples of the window; inside (h, w): 1, or 0 for positions that are masked."""
@@ -244,10 +241,6 @@ class ExactTokenCurve(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         curve = CURVE.to(tokens.device).take(tokens.abs().clamp(max=len(CURVE) - 1).long()) * tokens.sign()
         return curve if self.planes == 1 else torch.cat([curve, tokens.clamp(-127, 127)], 1)
-
-
-CURVE = constant([min(MAX_OPERAND, round(14 * math.log2(1 + t))) for t in range(513)])
-"""14 log2(1 + t), rounded, for t from 0."""
 
 
 def operand_fractions(module: nn.Module) -> dict[str, Any]:

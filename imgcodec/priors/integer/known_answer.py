@@ -20,9 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from imgcodec.priors.integer import exact
+from imgcodec.priors.integer import constants, exact
 from imgcodec.priors.integer.exact_causal import GATE_RANGE, ExactCausalAttention, ExactDense, ExactGate
-from imgcodec.priors.photo.transformer import UPSAMPLING, PhotoPrior
+from imgcodec.priors.photo.config import UPSAMPLING
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.raster.logits import weights_of
 from imgcodec.priors.raster.protocol import DigitPosition, RasterPrior, to_digits
 
@@ -141,9 +142,9 @@ def _causal_attention(layer: ExactCausalAttention) -> Tensor:
     keys = _noise((2, 3, layer.heads, layer.context, channels // layer.heads), False, device)
     query = _noise((3, 3 * channels), False, device)
     for numbers in (keys[:, 1], query[1]):
-        numbers.copy_(exact.MAX_OPERAND * numbers.sign())
+        numbers.copy_(constants.MAX_OPERAND * numbers.sign())
     for numbers in (keys[:, 0], query[0]):
-        numbers.fill_(exact.MAX_OPERAND)
+        numbers.fill_(constants.MAX_OPERAND)
     return layer.attend_step(query / layer.unit, keys.flatten(1, 2), layer.context - 1)
 
 
@@ -152,10 +153,10 @@ def _linear_input(layer: exact.ExactLinear, height: int, width: int) -> Tensor:
     noise."""
     weight = layer.weight[:, :, 0, 0]
     if layer.positive:
-        largest = [exact.MAX_POSITIVE_OPERAND * wanted.float() for wanted in (weight > 0, weight < 0)]
+        largest = [constants.MAX_POSITIVE_OPERAND * wanted.float() for wanted in (weight > 0, weight < 0)]
     else:
         signs = _signs(weight)
-        largest = [exact.MAX_OPERAND * signs, -exact.MAX_OPERAND * signs]
+        largest = [constants.MAX_OPERAND * signs, -constants.MAX_OPERAND * signs]
     rows = torch.cat([*largest, _noise((len(weight), weight.shape[1]), layer.positive, weight.device)])
     order = torch.arange(height * width, device=weight.device) * 7919 % len(rows)  # a prime: all rows, or some of each
     operands = rows[order].reshape(1, height, width, -1).permute(0, 3, 1, 2)  # and channels last in memory
@@ -170,7 +171,7 @@ def _depthwise_input(layer: exact.ExactDepthwise, height: int, width: int) -> Te
     tiles = (1, -(-half // side), -(-width // side))
     signs = _signs(weight).repeat(tiles)[:, :half, :width]
     noise = _noise((len(weight), height - half, width), False, weight.device)
-    operands = torch.cat([exact.MAX_OPERAND * signs, noise], 1)[None]
+    operands = torch.cat([constants.MAX_OPERAND * signs, noise], 1)[None]
     return operands.contiguous(memory_format=torch.channels_last) * _unit(layer.fraction)
 
 
@@ -180,8 +181,8 @@ def _attention_input(layer: exact.ExactAttention, height: int, width: int) -> Te
     channels = layer.project.weight.shape[0] // 3
     noise = _noise((3, channels, height, width), False, layer.position.device)
     third = height // layer.window // 3 * layer.window
-    noise[:, :, third : 2 * third] = exact.MAX_OPERAND * noise[:, :, third : 2 * third].sign()
-    noise[:, :, :third] = exact.MAX_OPERAND
+    noise[:, :, third : 2 * third] = constants.MAX_OPERAND * noise[:, :, third : 2 * third].sign()
+    noise[:, :, :third] = constants.MAX_OPERAND
     units = exact.constant([_unit(fraction) for fraction in layer.fractions]).to(noise.device)
     parts = (noise * units[:, None, None, None]).reshape(1, 3 * channels, height, width)
     return parts.contiguous(memory_format=torch.channels_last)
@@ -189,7 +190,7 @@ def _attention_input(layer: exact.ExactAttention, height: int, width: int) -> Te
 
 def _unit(fraction: int) -> float:
     """The number between layers that operand 1 stands for."""
-    return 2.0 ** (exact.FRACTION - fraction)
+    return 2.0 ** (constants.FRACTION - fraction)
 
 
 def _signs(weight: Tensor) -> Tensor:
@@ -202,7 +203,7 @@ def _noise(shape: tuple[int, ...], positive: bool, device: torch.device) -> Tens
     size = int(np.prod(shape))
     period = min(size, 2**16 + 1)  # a prime, so that no two rows are the same
     hashed = (_hashes(0, period) >> 8).astype(np.int64)
-    low, high = (0, exact.MAX_POSITIVE_OPERAND) if positive else (-exact.MAX_OPERAND, exact.MAX_OPERAND)
+    low, high = (0, constants.MAX_POSITIVE_OPERAND) if positive else (-constants.MAX_OPERAND, constants.MAX_OPERAND)
     values = (hashed % (high - low + 1) + low).astype(np.float32)
     return torch.from_numpy(np.resize(values, shape)).to(device)
 
