@@ -20,6 +20,8 @@ from imgcodec.graphs.tensors import StoredTensor
 OPSET = 17
 IR_VERSION = 8
 PRODUCER = "imgcodec"
+SMALL = 4096
+"""Numbers of a constant that is compared with others."""
 
 TYPES = {
     "float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
@@ -34,10 +36,14 @@ Shape = Sequence[int | str]
 
 
 class Graph:
-    """A graph that grows node by node. Values are strings, the names of what nodes give."""
+    """A graph that grows node by node. Values are strings, the names of what nodes give.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    expands: stored tensors are converted to float32 here, where the graph is used at once; else when it is loaded,
+    because a file that is kept should be small.
+    """
+
+    def __init__(self, name: str, expands: bool = False) -> None:
+        self.name, self.expands = name, expands
         self.inputs: dict[str, tuple[str, list[int | str]]] = {}
         self.outputs: dict[str, tuple[str, list[int | str]]] = {}
         self._nodes: list[bytes] = []
@@ -56,16 +62,20 @@ class Graph:
         self.outputs[name] = (type, list(shape))
 
     def constant(self, numbers: NDArray[np.generic] | np.generic) -> str:
-        """Numbers of a type in `TYPES`; the same ones are there once."""
+        """Numbers of a type in `TYPES`; a few that are the same are there once."""
         array = np.asarray(numbers)
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         key = array.dtype.name, array.shape, little.tobytes()
+        if array.size > SMALL:
+            return self._initializer(*key)
         if key not in self._constants:
             self._constants[key] = self._initializer(*key)
         return self._constants[key]
 
     def stored(self, tensor: StoredTensor) -> str:
-        """A tensor of a model file, as float32: the file has it as it is stored, and the graph converts it."""
+        """A tensor of a model file, as float32."""
+        if self.expands:
+            return self.constant(tensor.numpy().astype(np.float32, copy=False))
         value = self._initializer(_STORED_TYPES[tensor.type], tensor.shape, tensor.data)
         return value if tensor.type == "F32" else self.cast(value, "float32")
 
@@ -146,6 +156,8 @@ def _value_info(name: str, type: str, shape: Shape) -> bytes:
 
 def _field(number: int, data: bytes | bytearray) -> bytes:
     """A field of bytes: a string or a message."""
+    if len(data) < 128:
+        return bytes((number << 3 | 2, len(data))) + data
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 

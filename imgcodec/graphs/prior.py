@@ -17,41 +17,35 @@ import numpy as np
 
 from imgcodec.graphs.integers import Layers
 from imgcodec.graphs.onnx_file import Graph
+from imgcodec.graphs.prior_layers import STAGES
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
 
-STAGES = ("coarse", "fine")
-BETWEEN = 64
-"""Channels between the resolutions of the two stages."""
+
+def step_count(config: PhotoPriorConfig) -> int:
+    """How many steps there are."""
+    return 2 * sum(map(len, config.slices))
 
 
-def step_graphs(
-    config: PhotoPriorConfig, fractions: Mapping[str, Any], tensors: Mapping[str, StoredTensor]
-) -> list[Graph]:
-    """The graphs of all steps, in order."""
-    graphs = []
-    for stage in (0, 1):
-        for index in range(len(config.slices[stage])):
-            graphs.append(_Step(config, fractions, tensors, stage, index, 0).anchors())
-            graphs.append(_Step(config, fractions, tensors, stage, index, 1).non_anchors())
-    return graphs
+def step_graph(
+    config: PhotoPriorConfig,
+    fractions: Mapping[str, Any],
+    tensors: Mapping[str, StoredTensor],
+    number: int,
+    expands: bool = False,
+) -> Graph:
+    """The graph of a step. expands: see `Graph`."""
+    index, parity = divmod(number, 2)
+    stage = int(index >= len(config.slices[0]))
+    layers = Layers(Graph(f"prior-{number:02}", expands), tensors, fractions)
+    step = _Step(config, layers, stage, index - stage * len(config.slices[0]))
+    return step.non_anchors() if parity else step.anchors()
 
 
 class _Step:
-    def __init__(
-        self,
-        config: PhotoPriorConfig,
-        fractions: Mapping[str, Any],
-        tensors: Mapping[str, StoredTensor],
-        stage: int,
-        index: int,
-        parity: int,
-    ) -> None:
-        self.config, self.stage, self.index = config, stage, index
-        number = 2 * (index + (len(config.slices[0]) if stage else 0)) + parity
-        self.graph = Graph(f"prior-{number:02}")
-        self.layers = Layers(self.graph, tensors, fractions)
-        self.name = STAGES[stage]
+    def __init__(self, config: PhotoPriorConfig, layers: Layers, stage: int, index: int) -> None:
+        self.config, self.layers, self.graph = config, layers, layers.graph
+        self.stage, self.index, self.name = stage, index, STAGES[stage]
         self.quality = self.graph.input("quality", "float32", [])
 
     def anchors(self) -> Graph:

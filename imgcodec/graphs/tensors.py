@@ -1,5 +1,6 @@
 """Tensors as model files store them. NumPy has no bfloat16, so they stay bytes until they are used."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,3 +24,11 @@ class StoredTensor:
             upper = np.frombuffer(self.data, "<u2").astype("<u4")
             return (upper << 16).view("<f4").reshape(self.shape)
         return np.frombuffer(self.data, NUMPY_TYPES[self.type]).reshape(self.shape)
+
+
+def checked_shape(tensors: Mapping[str, StoredTensor], name: str, shape: Sequence[int]) -> StoredTensor:
+    """A tensor of a file. Raises ValueError where it has another shape, KeyError where it is missing."""
+    tensor = tensors[name]
+    if tensor.shape != tuple(shape):
+        raise ValueError(f"{name} has shape {tensor.shape} instead of {tuple(shape)}")
+    return tensor

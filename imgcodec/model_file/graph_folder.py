@@ -11,7 +11,7 @@ from typing import Any
 
 from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.graphs.onnx_file import Graph
-from imgcodec.graphs.prior import step_graphs
+from imgcodec.graphs.prior import step_count, step_graph
 from imgcodec.graphs.transforms import transform_graphs
 from imgcodec.model_file.contents import ModelContents
 from imgcodec.model_file.untrusted import as_model_error, checked_config
@@ -36,7 +36,8 @@ def export_graphs(model: ModelContents, folder: Path, force: bool) -> int:
             raise UnusableModelError(f"The model {model.name} is not of the profile photo: it has no graphs.")
         tokenizer = checked_config(RVQConfig, model.config["tokenizer"])
         prior = checked_config(PhotoPriorConfig, model.config["prior"])
-        steps = step_graphs(prior, model.config["fractions"], model.tensors)
+        fractions = model.config["fractions"]
+        steps = [step_graph(prior, fractions, model.tensors, number) for number in range(step_count(prior))]
         transforms = transform_graphs(tokenizer, model.tensors)
         tables = [model.tensors[name] for name in ("tables.weights", "tables.shift")]
     count, symbols = tables[0].shape

@@ -21,7 +21,8 @@ from imgcodec.model_file.torch_tensors import as_torch, fill
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.storage import files
-from imgcodec.tokenizers.known_picture import as_text, is_same, known_picture
+from imgcodec.tokenizers.known_inputs import as_text, is_same
+from imgcodec.tokenizers.known_picture import known_picture
 
 
 def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:

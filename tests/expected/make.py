@@ -40,7 +40,8 @@ from imgcodec.model_file.model import save_model
 from imgcodec.model_file.torch_tensors import as_torch
 from imgcodec.model_file.untrusted import read_tensors
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.tokenizers.known_picture import as_text, known_picture
+from imgcodec.tokenizers.known_inputs import as_text
+from imgcodec.tokenizers.known_picture import known_picture
 
 FOLDER = Path(__file__).parent
 MODELS = FOLDER.parent.parent / "models"

@@ -16,30 +16,34 @@ Between layers, numbers are in units of 2**-FRACTION. Every tensor there is a su
 at most once, so if the bounds of all layers of a prior together stay below 2**24, all of it is exact: `check_bounds`.
 """
 
-import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.priors.integer import constants
+from imgcodec.priors.integer.bounds import (
+    check_attention,
+    check_fractions,
+    check_total,
+    product_bound,
+    rows_bound,
+    score_shift,
+)
 from imgcodec.priors.integer.constants import (
     FRACTION,
     LEVEL_UNITS,
-    LIMIT,
     MASKED,
     MAX_OPERAND,
     MAX_POSITIVE_OPERAND,
-    MAX_SHIFT,
-    SCORE_DIVISOR,
-    SCORE_FRACTION,
     TUNE_UNITS,
-    BoundError,
 )
 from imgcodec.priors.photo.config import relative_offsets
 from imgcodec.priors.photo.windows import from_windows, to_windows
@@ -86,7 +90,7 @@ class ExactLinear(nn.Module):
         if self.fraction is not None:
             check_fractions(self.fraction)
         largest = MAX_POSITIVE_OPERAND if self.positive else MAX_OPERAND
-        return _output_bound(self.weight, self.bias, self.shift, largest)
+        return product_bound(_numpy(self.weight), _numpy(self.bias), _numpy(self.shift), largest)
 
 
 class ExactDepthwise(nn.Module):
@@ -115,26 +119,11 @@ class ExactDepthwise(nn.Module):
     def output_bound(self) -> float:
         """As ExactLinear.output_bound."""
         check_fractions(self.fraction)
-        return _output_bound(self.weight, self.bias, self.shift, MAX_OPERAND)
+        return product_bound(_numpy(self.weight), _numpy(self.bias), _numpy(self.shift), MAX_OPERAND)
 
 
-def check_fractions(*fractions: int) -> None:
-    """Raises BoundError unless units of operands are 2**8 to 2**-8, which the bounds of attention take for granted."""
-    if any(type(f) is not int or abs(f) > FRACTION for f in fractions):
-        raise BoundError(f"the unit of an operand is not one of 2**-{FRACTION} to 2**{FRACTION}")
-
-
-def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> float:
-    integers = [weight, bias, shift]
-    if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in integers):
-        raise BoundError("weights, biases and shifts must be integers")
-    if float(weight.abs().max()) > MAX_OPERAND or float(shift.abs().max()) > MAX_SHIFT:
-        raise BoundError("a weight or a shift is out of range")
-    sums = weight.double().abs().flatten(1).sum(1) * largest + bias.double().abs()
-    outputs = sums * torch.exp2(-shift.double())
-    if float(sums.max()) >= LIMIT or float(outputs.max()) >= LIMIT:
-        raise BoundError(f"sums of up to {float(sums.max()):.0f} are not exact in float32")
-    return math.ceil(float(outputs.max()))
+def _numpy(x: Tensor) -> NDArray[np.generic]:
+    return x.detach().cpu().numpy()
 
 
 EXPONENTIALS, CURVE = constant(constants.EXPONENTIALS), constant(constants.CURVE)
@@ -183,20 +172,13 @@ class ExactAttention(nn.Module):
     @property
     def shift(self) -> int:
         """From query . key to a score: a score is the product times 2**-shift."""
-        return self.fractions[0] + self.fractions[1] + SCORE_DIVISOR - SCORE_FRACTION
+        return score_shift(self.fractions)
 
     def output_bound(self) -> float:
         """As ExactLinear.output_bound; checks the projection, too."""
         self.project.output_bound()
-        check_fractions(*self.fractions)
-        position = float(self.position.abs().max())
-        if not position <= MASKED / 8 or (self.position != self.position.round()).any():
-            raise BoundError("a score bias is no integer, or out of range")
-        products = self.project.weight.shape[0] // 3 // len(self.position) * MAX_OPERAND**2
-        scores = products * 2.0**-self.shift + position + MASKED
-        mixed = self.window**2 * MAX_POSITIVE_OPERAND * MAX_OPERAND
-        if max(products, scores, mixed) >= LIMIT:
-            raise BoundError("attention whose sums are not exact in float32")
+        channels = self.project.weight.shape[0] // 3 // len(self.position)
+        check_attention(channels, self.window, _numpy(self.position), self.fractions)
         return self.merge.output_bound()
 
 
@@ -224,10 +206,7 @@ class ExactLevelTable(nn.Module):
 
     def output_bound(self) -> float:
         """The largest entry. Raises BoundError where one is no integer below 2**24."""
-        largest = float(self.rows.abs().max())
-        if not largest < LIMIT or (self.rows != self.rows.round()).any():
-            raise BoundError("a table of levels has other entries than integers below 2**24")
-        return largest
+        return rows_bound(_numpy(self.rows))
 
 
 class ExactTokenCurve(nn.Module):
@@ -253,8 +232,7 @@ def check_bounds(module: nn.Module) -> float:
     """A bound on all numbers between layers of `module`. Raises BoundError unless all of its arithmetic is exact."""
     bounds = (getattr(m, "output_bound", None) for m in module.modules())
     total = float(sum(bound() for bound in bounds if bound is not None))
-    if total >= LIMIT:
-        raise BoundError(f"sums of up to {total:.0f} between layers are not exact in float32")
+    check_total(total)
     return total
 
 

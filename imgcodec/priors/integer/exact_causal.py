@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.priors.integer import constants, exact
+from imgcodec.priors.integer.bounds import check_fractions
 from imgcodec.priors.integer.constants import BoundError
 from imgcodec.priors.integer.exact import ExactLinear, operand
 
@@ -156,7 +157,7 @@ class ExactCausalAttention(CachedAttention):
     def output_bound(self) -> float:
         """As ExactAttention.output_bound."""
         self.project.output_bound()
-        exact.check_fractions(*self.fractions)
+        check_fractions(*self.fractions)
         products = self.project.weight.shape[0] // 3 // self.heads * constants.MAX_OPERAND**2
         if self.context > MAX_CONTEXT or max(products, products * 2.0**-self.shift) >= constants.LIMIT:
             raise BoundError("attention whose sums are not exact in float32")
