@@ -112,6 +112,7 @@ def encode_picture(
     if tune is None and target and target.metric == "psnr":
         tune = Tune.PSNR.name.lower()
     check_effort(codec, effort)
+    codec = codec.with_gradients() if effort > 1 else codec
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
     analysis = codec.analyse(picture.pixels)
     if target:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from in_process import invoke_silent
 
 from imgcodec import CodecError
+from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.untrusted import (
     LARGEST_NUMBER,
     LONGEST_LIST,
@@ -22,6 +23,7 @@ from imgcodec.model_file.untrusted import (
     read_tensors,
 )
 from imgcodec.profiles.photo.model import load_photo_model
+from imgcodec.profiles.photo.onnx_model import build_onnx_model
 
 TINY = Path(__file__).parents[1] / "golden" / "tiny.safetensors"
 DATA = TINY.read_bytes()
@@ -52,6 +54,8 @@ def with_tensor(name: str, **fields: object) -> bytes:
 def refusal(folder: Path, data: bytes) -> str:
     path = folder / "hostile.safetensors"
     path.write_bytes(data)
+    with pytest.raises(CodecError, match="hostile"):
+        build_onnx_model(open_contents(path))
     with pytest.raises(CodecError, match="hostile") as caught:
         load_photo_model(str(path))
     assert "\n" not in str(caught.value)
@@ -80,8 +84,12 @@ def test_a_configuration_with_one_changed_value_is_refused_or_another_model(tmp_
     try:
         loaded = load_photo_model(str(model))
     except CodecError:
+        with pytest.raises(CodecError):
+            build_onnx_model(open_contents(model))
         return
-    assert loaded.id != GOLDEN_ID  # 1 for `true`, say: another model of the same arithmetic
+    assert (
+        build_onnx_model(open_contents(model)).id == loaded.id != GOLDEN_ID
+    )  # 1 for `true`, say: another model of the same arithmetic
 
 
 @settings(max_examples=40)
@@ -155,6 +163,7 @@ def test_a_refusal_takes_little_memory(tmp_path):
 import resource
 from imgcodec import CodecError
 from imgcodec.profiles.photo.model import load_photo_model
+from imgcodec.profiles.photo.onnx_model import build_onnx_model
 load_photo_model({str(TINY)!r})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

@@ -318,6 +318,11 @@ class PhotoCodec:
         size, level = (header.height, header.width), level_of(self._config, header)
         return synthesise(self.photo.transforms, tokens.stages, size, level, advance)
 
+    def with_gradients(self) -> "PhotoCodec":
+        """See `TokenCodec`."""
+        photo = self.photo.in_torch()
+        return self if photo is self.photo else replace(self, photo=photo)
+
     def watched(self, advance: Callable[[float], None]) -> "PhotoCodec":
         """Pieces and tiles are told; with more effort, tiles that were improved, for all else takes little then."""
         return replace(self, advance=advance)

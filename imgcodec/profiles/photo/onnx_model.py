@@ -110,10 +110,13 @@ class OnnxModel:
     def _in_torch(self) -> "PhotoModel":
         if not is_installed("torch"):
             raise UsageError(f"This needs the engine torch, which is not installed: {INSTALL['torch']}.")
+        import torch
+
         from imgcodec.model_file.model import ModelFile
         from imgcodec.profiles.photo.model import build_photo_model
 
-        return build_photo_model(ModelFile.of(self.contents), "cpu")
+        with torch.inference_mode(False):  # tensors made in it cannot take part in autograd
+            return build_photo_model(ModelFile.of(self.contents), "cpu")
 
 
 def build_onnx_model(contents: ModelContents) -> OnnxModel:
