@@ -19,7 +19,7 @@ def layers_graph(
 ) -> tuple[Graph, dict[str, NDArray[np.float32]]]:
     """A graph with an input and an output for one layer of each kind and shape, and its inputs. Outputs are in the
     order of the test."""
-    graph, feeds = Graph("layers", expands=True), dict[str, NDArray[np.float32]]()
+    graph, feeds = Graph("layers"), dict[str, NDArray[np.float32]]()
     layers = Layers(graph, tensors, fractions)
     window = config.windows[0]
     coarse = -(-TILE_SIDE // window) * window

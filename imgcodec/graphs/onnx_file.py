@@ -36,14 +36,10 @@ Shape = Sequence[int | str]
 
 
 class Graph:
-    """A graph that grows node by node. Values are strings, the names of what nodes give.
+    """A graph that grows node by node. Values are strings, the names of what nodes give."""
 
-    expands: stored tensors are converted to float32 here, where the graph is used at once; else when it is loaded,
-    because a file that is kept should be small.
-    """
-
-    def __init__(self, name: str, expands: bool = False) -> None:
-        self.name, self.expands = name, expands
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.inputs: dict[str, tuple[str, list[int | str]]] = {}
         self.outputs: dict[str, tuple[str, list[int | str]]] = {}
         self._nodes: list[bytes] = []
@@ -73,9 +69,7 @@ class Graph:
         return self._constants[key]
 
     def stored(self, tensor: StoredTensor) -> str:
-        """A tensor of a model file, as float32."""
-        if self.expands:
-            return self.constant(tensor.numpy().astype(np.float32, copy=False))
+        """A tensor of a model file, as float32: the graph has it as it is stored, and converts it."""
         value = self._initializer(_STORED_TYPES[tensor.type], tensor.shape, tensor.data)
         return value if tensor.type == "F32" else self.cast(value, "float32")
 

@@ -32,12 +32,11 @@ def step_graph(
     fractions: Mapping[str, Any],
     tensors: Mapping[str, StoredTensor],
     number: int,
-    expands: bool = False,
 ) -> Graph:
-    """The graph of a step. expands: see `Graph`."""
+    """The graph of a step."""
     index, parity = divmod(number, 2)
     stage = int(index >= len(config.slices[0]))
-    layers = Layers(Graph(f"prior-{number:02}", expands), tensors, fractions)
+    layers = Layers(Graph(f"prior-{number:02}"), tensors, fractions)
     step = _Step(config, layers, stage, index - stage * len(config.slices[0]))
     return step.non_anchors() if parity else step.anchors()
 

@@ -5,6 +5,7 @@ Tokens and other operands are hashes of their number (Knuth's multiplicative has
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import google_crc32c
@@ -87,13 +88,16 @@ def unit(fraction: int) -> float:
 
 def noise(shape: tuple[int, ...], positive: bool) -> Float32s:
     """Operands over the whole range."""
-    size = int(np.prod(shape))
-    period = min(size, 2**16 + 1)  # a prime, so that no two rows are the same
-    hashed = (hashes(0, period) >> 8).astype(np.int64)
+    return np.resize(_period(positive)[: int(np.prod(shape))], shape)
+
+
+@cache
+def _period(positive: bool) -> Float32s:
+    """Operands that begin anew after a prime number, so that no two rows of a layer are the same."""
+    hashed = (hashes(0, 2**16 + 1) >> 8).astype(np.int64)
     largest = constants.MAX_OPERAND
     low, high = (0, constants.MAX_POSITIVE_OPERAND) if positive else (-largest, largest)
-    values = (hashed % (high - low + 1) + low).astype(np.float32)
-    return np.resize(values, shape)
+    return (hashed % (high - low + 1) + low).astype(np.float32)
 
 
 def hashes(first: int, count: int) -> NDArray[np.uint64]:

@@ -6,6 +6,7 @@ of a megapixel.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class OnnxWalk:
     ) -> None:
         self.config = config
         self._steps = [
-            Session(partial(step_graph, config, fractions, tensors, number, expands=True), is_optimized=False)
+            Session(partial(step_graph, config, fractions, tensors, number), is_optimized=False)
             for number in range(step_count(config))
         ]
 
@@ -138,10 +139,11 @@ def build_onnx_model(contents: ModelContents) -> OnnxModel:
         if prior.tunes != 1 + tokenizer.visual:
             raise ValueError("tokenizer and prior have different tunes")
     transforms, walk = OnnxTransforms(tokenizer, tensors), OnnxWalk(prior, config["fractions"], tensors)
-    parts = [*_parameters(walk), *_layers(prior, config["fractions"], tensors)]
-    if answer_of(parts) != contents.answer or (
-        contents.picture and not is_same(transforms.known_picture(), contents.picture)
-    ):
+    with ThreadPoolExecutor(1) as beside:  # the parts of the test that take longest, at the same time
+        layers = beside.submit(_layers, prior, config["fractions"], tensors)
+        picture = transforms.known_picture() if contents.picture else None
+        answer = answer_of([*_parameters(walk), *layers.result()])
+    if answer != contents.answer or (picture is not None and not is_same(picture, contents.picture or "")):
         raise UnusableModelError(
             f"This machine computes {contents.name} differently from the one that made it: nothing can be coded safely."
         )
