@@ -1,5 +1,5 @@
-"""What a command takes with each engine, from its start to its end, beside `import torch` in the same rounds; and what a
-loaded model takes.
+"""What a command takes with each engine, from start to end, beside `import torch` in the same rounds; and what a loaded
+model takes.
 
     python benchmarks/engines.py kodak/ -o benchmarks/results/engines.json
 
@@ -72,8 +72,9 @@ def commands(pictures: list[Path], rounds: int, folder: Path) -> dict[str, dict[
         picture, file = pictures[turn % len(pictures)], files[turn % len(files)]
         lines = {"import torch": [sys.executable, "-c", "import torch"]}
         for engine in ENGINES:
-            lines[f"compress {engine}"] = [SCRIPT, "compress", str(picture), "-fo", str(folder / "out.nic"), "--engine", engine, "--quiet"]  # fmt: skip
-            lines[f"decompress {engine}"] = [SCRIPT, "decompress", str(file), "-fo", str(folder / "out.ppm"), "--engine", engine, "--quiet"]  # fmt: skip
+            for what, source, made in (("compress", picture, "out.nic"), ("decompress", file, "out.ppm")):
+                line = [SCRIPT, what, str(source), "-fo", str(folder / made), "--engine", engine, "--quiet"]
+                lines[f"{what} {engine}"] = line
         for name, line in lines.items():
             seen.setdefault(name, []).append(measured(line))
     return {name: medians(pairs) for name, pairs in seen.items()}
