@@ -14,10 +14,10 @@ then to read what all have written:
 
 Settings are those that the processor has; instruction sets that it lacks are named on stderr and in the result.
 Encoders may choose other tokens (what is left of them is float); so there can be more than one file of a picture.
-`--torch VERSION` makes a virtual environment in a temporary folder and installs that version and this package into it;
+`--torch VERSION` makes a virtual environment in a temporary folder and installs that version and this package in it;
 `--onnxruntime VERSION` puts that version before the installed one. `--few` leaves out what PyTorch has between its
-oldest and its newest instruction sets. ONNX Runtime cannot be told which instructions to use: `--emulate CPU` runs it in
-QEMU, on one that has others.
+oldest and its newest instruction sets. ONNX Runtime cannot be told which instructions to use: `--emulate CPU` runs it
+in QEMU, on one that has others.
 CUDA is among the settings where there is one. The exit code is 1 if anything but pixels within one grey level differs.
 """
 
