@@ -27,9 +27,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from imgcodec import profiles
@@ -40,16 +40,17 @@ from imgcodec.bitstream.header import QUALITY_UNIT, Header, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType, unpacks
 from imgcodec.bitstream.token_sections import TileTokens
-from imgcodec.devices import resolve_device
+from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.find import Version, find_model, version_of
-from imgcodec.model_file.model import open_model
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
-from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.rate_control import RateTarget, fidelity, find_quality
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Stages, TokenCodec, Tokens, check_model, check_profile, check_scale, check_tokens
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_EFFORT = 9
 
@@ -69,23 +70,22 @@ class EncodeResult:
     notes: tuple[str, ...]
 
 
-def load_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -> TokenCodec:
-    """A model at work. Raises ModelNotFoundError, UsageError for a device that is not there, UnusableModelError for a
-    damaged model."""
-    place = resolve_device(device)
+def load_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", engine: str = "auto") -> TokenCodec:
+    """A model at work. device, engine: as in `imgcodec.load_model`. Raises ModelNotFoundError, UsageError for a device
+    or an engine that is not there, UnusableModelError for a damaged model."""
+    contents = open_contents(name_or_path)
     keep_freed_memory()
-    with torch.inference_mode(False):  # tensors made in it cannot take part in autograd, which effort needs
-        return profiles.load_codec(open_model(name_or_path), place)
+    return profiles.load_codec(contents, device, engine)
 
 
-def cached_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -> TokenCodec:
+def cached_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", engine: str = "auto") -> TokenCodec:
     """As `load_codec`, but read once, as long as the file is the same."""
-    return _load_version(version_of(find_model(name_or_path)), resolve_device(device))
+    return _load_version(version_of(find_model(name_or_path)), device, engine)
 
 
 @lru_cache(maxsize=4)
-def _load_version(version: Version, device: torch.device) -> TokenCodec:
-    return load_codec(version.path, device)
+def _load_version(version: Version, device: "torch.device | str", engine: str) -> TokenCodec:
+    return load_codec(version.path, device, engine)
 
 
 # Pictures to files
@@ -112,11 +112,11 @@ def encode_picture(
     if tune is None and target and target.metric == "psnr":
         tune = Tune.PSNR.name.lower()
     check_effort(codec, effort)
+    codec = codec.with_gradients() if effort > 1 else codec
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
     analysis = codec.analyse(picture.pixels)
     if target:
-        with exact_arithmetic():
-            analysis = list(analysis)  # one for all qualities that are tried
+        analysis = list(analysis)  # one for all qualities that are tried
     extras = picture_sections(picture)
 
     def encode_at(quality: float | None) -> tuple[Tokens, bytes]:

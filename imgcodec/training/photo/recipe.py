@@ -14,10 +14,12 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
 from imgcodec.model_file.untrusted import as_tuples
 from imgcodec.priors.integer.trainable import calibrate, restore
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.tokenizers.layers import ResidualBlock
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.training.average import is_average, load_average
 from imgcodec.training.data import centre_crop, check_sizes
 from imgcodec.training.loop import export_model, run_phases
