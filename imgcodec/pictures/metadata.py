@@ -172,6 +172,8 @@ def _density(image: Image.Image) -> Density | None:
     if "jfif_unit" in image.info:  # without it, Pillow's density of a JPEG is invented
         size = image.info["jfif_density"]
         return exif.of_dpi({1: size, 2: (2.54 * size[0], 2.54 * size[1])}.get(image.info["jfif_unit"]))
+    if image.format == "TIFF" and exif.X_RESOLUTION not in getattr(image, "tag_v2", {}):  # Pillow makes 1 dpi of it
+        return None
     return None if image.format in ("JPEG", "MPO") else exif.of_dpi(image.info.get("dpi"))
 
 
