@@ -370,5 +370,5 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow's message, as the end of a sentence."""
-    return str(error).strip().rstrip(".") or type(error).__name__
+    """Pillow's message, as the end of a sentence. Some of its errors have none."""
+    return str(error).strip().rstrip(".") or "it is damaged"
