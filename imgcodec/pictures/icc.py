@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 JPEG_SIGNATURE = b"ICC_PROFILE\0"
 _HEADER = 128
+CICP = b"cicp"
+"""The tag of a profile that states the same colours by number."""
 NOT_WHOLE = "its ICC profile is not whole and was left out"
 DAMAGED = "its ICC profile is damaged and was left out"
 

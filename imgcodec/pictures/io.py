@@ -24,7 +24,7 @@ from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
 from imgcodec.pictures import carried, chunks, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
-from imgcodec.pictures.formats import png
+from imgcodec.pictures.formats import png, tiff
 from imgcodec.pictures.modes import Pixels
 from imgcodec.pictures.pillow_limit import without_pillow_limit
 from imgcodec.storage import files
@@ -309,6 +309,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
                 raise
             image = Image.open(io.BytesIO(wide_tiff.stand_in(data)), formats=["TIFF"])
         with image:
+            tiff.prepare(image)
             _check_size(image.size, max_pixels)
             return _from_image(image, data, wide)
 
@@ -326,7 +327,7 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
     if end_note := ends.note(data):
         notes.append(end_note)
     image, info_notes = pil_info.checked(image)
-    if not wide and image.mode == "I" and image.format != "PPM":
+    if not wide and modes.has_no_range(image):
         bits, note = modes.guessed_depth(image)
         notes.append(note)
     if bits > 8:
@@ -337,6 +338,7 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
     notes += [note for note in found.notes if note not in notes]
     if found.icc and icc.space(found.icc) == "GRAY" and not gray:  # 16-bit gray with alpha that Pillow has made RGBA
         gray = modes.is_gray_as_rgb(image)
+    notes += samples.left_out(image, wide)
     if not wide and image.mode in ("CMYK", "LAB"):
         image, note = modes.to_srgb(image, found.icc)
         found.icc = None
@@ -348,7 +350,6 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
         notes.append("its ICC profile is of another colour space and was left out")
 
     pixels, alpha = samples.read(image, data, bits, wide)
-    notes += samples.left_out(image, wide)
     if found.crop:
         left, top, right, bottom = found.crop
         pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
@@ -369,5 +370,5 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow's message, as the end of a sentence."""
-    return str(error).strip().rstrip(".") or type(error).__name__
+    """Pillow's message, as the end of a sentence. Some of its errors have none."""
+    return str(error).strip().rstrip(".") or "it is damaged"

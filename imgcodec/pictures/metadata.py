@@ -157,8 +157,10 @@ def _icc(image: Image.Image, found: Findings, is_gray: bool) -> tuple[bytes | No
     """The ICC profile, or one made of colours that the file states by number, or None; and a note on what is lost."""
     profile = found.icc or image.info.get("icc_profile")
     if isinstance(profile, bytes) and profile:
-        fault = icc.fault(profile)
-        return (None, fault) if fault else (profile, None)
+        if fault := icc.fault(profile):
+            return None, fault
+        is_hdr = found.cicp is not None and found.cicp[1] in cicp.HDR and icc.CICP not in profile
+        return profile, "its colours by number are HDR, but those of its ICC profile are kept" if is_hdr else None
     if found.cicp and found.cicp[1] in cicp.HDR:
         return None, f"its colours are HDR ({cicp.HDR[found.cicp[1]]}), but are taken as sRGB"
     made = cicp.profile(found.cicp, is_gray) if found.cicp and not cicp.is_srgb(found.cicp) else None
@@ -172,6 +174,8 @@ def _density(image: Image.Image) -> Density | None:
     if "jfif_unit" in image.info:  # without it, Pillow's density of a JPEG is invented
         size = image.info["jfif_density"]
         return exif.of_dpi({1: size, 2: (2.54 * size[0], 2.54 * size[1])}.get(image.info["jfif_unit"]))
+    if image.format == "TIFF" and exif.X_RESOLUTION not in getattr(image, "tag_v2", {}):  # Pillow makes 1 dpi of it
+        return None
     return None if image.format in ("JPEG", "MPO") else exif.of_dpi(image.info.get("dpi"))
 
 

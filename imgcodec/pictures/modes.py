@@ -14,7 +14,8 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 _GRAY = ("1", "L", "LA", "La", "I", "F")
 _PNM_HEAD = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+(\d+)){3}\s")  # the group is the last number, the maximum
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _COLOUR_MAP, _SAMPLE_FORMAT = 258, 262, 320, 339  # TIFF tags
+_SIGNED = 2  # a format of samples
 
 
 def is_gray(image: Image.Image) -> bool:
@@ -91,12 +92,25 @@ def to_bytes(samples: NDArray[np.uint32], maximum: int) -> Pixels:
     return ((samples * np.uint32(255) + np.uint32(maximum // 2)) // np.uint32(maximum)).astype(np.uint8)
 
 
+def has_no_range(image: Image.Image) -> bool:
+    """Whether the samples of an image are integers that may be negative, or that do not say which one is white."""
+    return (image.mode == "I" and image.format != "PPM") or _is_signed(image)
+
+
+def _is_signed(image: Image.Image) -> bool:
+    """Whether an image is a TIFF of signed bytes, which Pillow takes for unsigned ones."""
+    formats = getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, ())
+    return image.mode == "L" and isinstance(formats, tuple) and _SIGNED in formats
+
+
 def guessed_depth(image: Image.Image) -> tuple[int, str]:
-    """Bits per sample of an image of the mode I, which has 32, and a note on the range that is taken for theirs.
+    """Bits per sample of an image that `has_no_range`, and a note on the range that is taken for theirs.
 
     Raises InvalidFileError for samples below 0 and over 65535.
     """
-    low, high = (int(value) for value in image.getextrema())  # type: ignore[arg-type] # one channel, two numbers
+    samples = np.asarray(image)
+    samples = samples.view(np.int8) if _is_signed(image) else samples
+    low, high = int(samples.min()), int(samples.max())
     if low < 0 or high > 65535:
         raise InvalidFileError(
             "Samples below 0 or over 65535 have no range that is known; convert them to 16 bits first."
@@ -117,6 +131,9 @@ def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
         return _wide_gray(image, bits, key)
     if image.mode == "La":
         image = image.convert("LA")
+    if image.mode in ("P", "PA") and (palette := _narrow_palette(image)):
+        image = image.copy()
+        image.putpalette(palette, "RGB;L")
     if image.mode == "L" and isinstance(key, int):  # a key has the bits of the file, and samples were widened to 8
         maximum = 2 ** min(bits, 8) - 1
         image.info["transparency"] = (key & maximum) * 255 // maximum
@@ -128,6 +145,13 @@ def to_arrays(image: Image.Image, bits: int) -> tuple[Pixels, Pixels | None]:
         return np.array(image.convert("RGB")), None
     samples = np.asarray(image.convert("RGBA"))
     return np.ascontiguousarray(samples[..., :3]), np.ascontiguousarray(samples[..., 3])
+
+
+def _narrow_palette(image: Image.Image) -> bytes | None:
+    """The palette of a TIFF that has bytes where numbers of 16 bits belong, of which Pillow keeps the upper ones, so
+    that all is black; None for other images. Readers tell it as libtiff does, by its having no higher number."""
+    numbers = getattr(image, "tag_v2", {}).get(_COLOUR_MAP, ())
+    return bytes(numbers) if isinstance(numbers, tuple) and numbers and max(numbers) < 256 else None
 
 
 def _wide_gray(image: Image.Image, bits: int, key: object) -> tuple[Pixels, Pixels | None]:

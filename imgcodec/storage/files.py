@@ -125,7 +125,7 @@ def name_of(source: str | PathLike[str] | BinaryIO) -> str:
 def _all(file: BinaryIO, name: str, limit: int) -> bytes:
     gathered = io.BytesIO()
     while chunk := file.read(CHUNK):
-        if not isinstance(chunk, bytes):
+        if not isinstance(chunk, bytes | bytearray | memoryview):
             raise UsageError("A file object must be opened in binary mode, as by open(path, 'rb').")
         if gathered.tell() + len(chunk) > limit:
             raise InvalidFileError(f"{name} has more than the limit of {limit} bytes.")

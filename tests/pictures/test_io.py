@@ -36,6 +36,12 @@ class TestFileObjects:
         file.seek(6)
         assert np.array_equal(image.load(file).pixels, colours())
 
+    @pytest.mark.parametrize("kind", [bytearray, memoryview])
+    def test_file_objects_may_give_any_bytes(self, kind: type) -> None:
+        source = io.BytesIO(file_of(Image.fromarray(colours())))
+        source.read = lambda count=-1, read=source.read: kind(read(count))
+        assert np.array_equal(image.load(source).pixels, colours())
+
     def test_file_objects_over_the_limit_are_refused(self) -> None:
         with pytest.raises(InvalidFileError, match=r"^The input has more than the limit of"):
             image.load(io.BytesIO(bytes(2**26 + 9)), max_pixels=1)

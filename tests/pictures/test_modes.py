@@ -145,3 +145,33 @@ def test_gray_is_one_colour_channel() -> None:
         assert modes.is_gray(Image.new(mode, (2, 2)))
     for mode in ("P", "RGB", "RGBA", "CMYK"):
         assert not modes.is_gray(Image.new(mode, (2, 2)))
+
+
+def test_a_tiff_palette_of_bytes_is_not_black() -> None:
+    source = Image.fromarray(colours()).quantize(64)
+    data = bytearray(file_of(source, "TIFF"))
+    place = data.index(struct.pack("<HHI", 320, 3, 768))
+    (start,) = struct.unpack_from("<I", data, place + 8)
+    wide = np.frombuffer(data, "<u2", 768, start)
+    data[start : start + 2 * 768] = (wide >> 8).astype("<u2").tobytes()
+    picture = image.load(bytes(data))
+    assert np.array_equal(picture.pixels, np.asarray(source.convert("RGB")))
+    opened = Image.open(io.BytesIO(data))
+    before = opened.convert("RGB").tobytes()
+    assert np.array_equal(image.load(opened).pixels, picture.pixels)
+    assert opened.convert("RGB").tobytes() == before
+
+
+def test_signed_bytes_of_a_tiff_are_not_taken_for_unsigned_ones() -> None:
+    for high, is_refused in ((127, False), (128, True)):
+        samples = np.arange(8 * 8, dtype=np.uint8).reshape(8, 8)
+        samples[-1, -1] = high
+        data = bytearray(file_of(Image.fromarray(samples), "TIFF", tiffinfo={65000: 1}))
+        struct.pack_into("<HHIHH", data, data.index(struct.pack("<HH", 65000, 3)), 339, 3, 1, 2, 0)
+        if is_refused:
+            with pytest.raises(InvalidFileError, match="no range that is known"):
+                image.load(bytes(data))
+        else:
+            picture = image.load(bytes(data))
+            assert np.array_equal(picture.pixels[..., 0], samples)
+            assert picture.notes == ["its samples do not say their range: 0 to 255 is taken for black to white"]

@@ -55,7 +55,7 @@ def read(image: Image.Image, data: bytes) -> Findings:
             found.lose(VIDEO)
         elif kind == b"uuid" and bytes(body[:16]) == _C2PA:
             found.lose(CREDENTIALS)
-        elif kind not in _LAYOUT:
+        elif kind not in _LAYOUT and (any(kind) or any(body)):  # zeros are padding
             others.append(name(kind))
     found.lose(*unknown("box", others, "boxes"))
     found.lose(*behind(bytes(behind_boxes(data))))

@@ -11,7 +11,8 @@ from imgcodec.pictures.formats.findings import Findings
 from imgcodec.pictures.formats.jpeg import behind
 
 _FILE_HEADER = 14
-_CORE, _INFO, _V4, _V5 = 12, 40, 108, 124  # bytes of the headers
+_CORE, _INFO, _V3_ALPHA, _V4, _V5 = 12, 40, 56, 108, 124  # bytes of the headers
+_MASKS = 3  # say which bits of a pixel are which colour
 _RUN_LENGTHS = (1, 2)  # packed, so that only the header says how long
 _CALIBRATED, _EMBEDDED, _LINKED = 0, 0x4D424544, 0x4C494E4B
 # XYZ of the primaries of sRGB, and its gamma; writers round them in their own ways.
@@ -35,6 +36,10 @@ def read(image: Image.Image, data: bytes) -> Findings:
         ends = [value / 2**30 for value in struct.unpack_from("<9I", data, _FILE_HEADER + 60)]
         gammas = [value / 2**16 for value in struct.unpack_from("<3I", data, _FILE_HEADER + 96)]
         found.are_colours_others = any(ends) and not _is_srgb(ends, gammas)
+    bits, packing = struct.unpack_from("<HI", data, _FILE_HEADER + 14)
+    (opacity,) = struct.unpack_from("<I", data, _FILE_HEADER + 52)
+    if size >= _V3_ALPHA and (bits, packing) == (16, _MASKS) and opacity:  # which Pillow passes over
+        found.lose("alpha channel")
     return found
 
 

@@ -12,6 +12,7 @@ from imgcodec.pictures.formats.jpeg import behind
 
 _XMP, _ICC = b"XMP DataXMP", b"ICCRGBG1012"
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_CONTROL = 0xF9  # an extension that says when and how a frame is shown
 _XMP_TRAILER = 258  # bytes that lead every reader of blocks to the end of the packet: 01 FF FE ... 00 00
 _SQUARE = 49  # of the pixels' shape in the header: (value + 15) / 64
 
@@ -37,6 +38,8 @@ def read(image: Image.Image, data: bytes) -> Findings:
                 found.keep("icc", _joined(data, start + 12))
             elif name not in _LOOPS:
                 others.append(name[:8].decode("latin-1"))
+        elif label not in (0, _CONTROL):
+            found.lose("unknown extension")
         elif label == 0:
             found.lose(*behind(data[start:]))
     found.lose(*unknown("data of the application", others))
@@ -50,7 +53,7 @@ def _extensions(data: bytes) -> Iterator[tuple[int, int, int]]:
         kind = data[place]
         if kind == 0x21:
             stop = _behind_blocks(data, place + 2)
-            yield data[place + 1] if place + 1 < len(data) else 0xF9, place + 2, stop
+            yield data[place + 1] if place + 1 < len(data) else _CONTROL, place + 2, stop
         elif kind == 0x2C:
             stop = _behind_blocks(data, place + 11 + _table(data[place + 9 : place + 10]))
         else:

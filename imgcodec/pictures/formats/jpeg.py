@@ -5,7 +5,7 @@ segment MPF or in a trailer of their own. (ITU-T T.81; CIPA DC-007, multi-pictur
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from PIL import Image
 
@@ -14,6 +14,7 @@ from imgcodec.pictures.formats.findings import (
     COMMENT,
     CREDENTIALS,
     PAST_THE_END,
+    PIXEL_SHAPE,
     THUMBNAIL,
     Findings,
     photoshop,
@@ -28,6 +29,7 @@ _FULL_SEGMENT = 65533  # bytes
 _KEPT_SEGMENTS = (exif.PREFIX, _XMP, b"http://ns.adobe.com/xmp/extension/\0")
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _SOI = b"\xff\xd8\xff"
+_APPLICATIONS, _COMMENT, _SCAN, _END = range(0xE0, 0xF0), 0xFE, 0xDA, 0xD9  # markers
 _MOVIE = re.compile(rb"\0\0[\0-\x0f].ftyp", re.DOTALL)
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in the data of a scan, where others stand for themselves
 _PADDING = b"\0\xff\r\n \t"
@@ -47,6 +49,9 @@ def read(image: Image.Image, data: bytes) -> Findings:
         found.keep("xmp", packet)
     found.lose(*_in_segments(segments))
     index = any(name == "APP2" and body.startswith(b"MPF\0") for name, body in segments)
+    found.lose(*_between_scans(data))
+    across, down = image.info.get("jfif_density", (1, 1)) if image.info.get("jfif_unit") == 0 else (1, 1)
+    found.lose(*([PIXEL_SHAPE] if across != down else []))
     end = end_of(data) if data else None
     if end is not None:
         found.lose(*behind(data[end:]))
@@ -95,26 +100,50 @@ def _in_segments(segments: Iterable[tuple[str, bytes]]) -> list[str]:
     return [*names, *unknown("data in segment", others, "data in segments")]
 
 
-def end_of(data: bytes, start: int = 0) -> int | None:
-    """The place behind the end of the JPEG that starts at a place; None where it has no end."""
+def _between_scans(data: bytes) -> list[str]:
+    """Names of what segments hold that stand behind the first scan, where Pillow does not look."""
+    names = []
+    is_behind = False
+    for marker, _ in segments(data) if data else ():
+        if is_behind and marker in _APPLICATIONS:
+            names.append(f"APP{marker - _APPLICATIONS[0]}")
+        elif is_behind and marker == _COMMENT:
+            names.append(COMMENT)
+        is_behind = is_behind or marker == _SCAN
+    comments = [COMMENT] if COMMENT in names else []
+    return [
+        *comments,
+        *unknown("data in late segment", (name for name in names if name != COMMENT), "data in late segments"),
+    ]
+
+
+def segments(data: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Marker and place behind each segment of the JPEG that starts at a place, with the data of scans passed over; the
+    last one is that of the end, if there is one."""
     place = start + 2
     while data[place : place + 1] == b"\xff" and place + 4 <= len(data) + 2:
-        marker = data[place + 1 : place + 2]
-        if marker == b"\xff":  # a fill byte
+        marker = data[place + 1]
+        if marker == 0xFF:  # a fill byte
             place += 1
-        elif marker == b"\xd9":
-            return place + 2
+        elif marker == _END:
+            yield marker, place + 2
+            return
         else:
             size = int.from_bytes(data[place + 2 : place + 4], "big")
             if size < 2:
-                return None
+                return
             place += 2 + size
-            if marker == b"\xda":
+            yield marker, place
+            if marker == _SCAN:
                 match = _MARKER.search(data, place)
                 if match is None:
-                    return None
+                    return
                 place = match.start()
-    return None
+
+
+def end_of(data: bytes, start: int = 0) -> int | None:
+    """The place behind the end of the JPEG that starts at a place; None where it has no end."""
+    return next((place for marker, place in segments(data, start) if marker == _END), None)
 
 
 def behind(rest: bytes) -> list[str]:

@@ -11,6 +11,7 @@ from imgcodec.pictures.exif import PREFIX
 from imgcodec.pictures.formats.boxes import behind_boxes, boxes, name
 from imgcodec.pictures.formats.findings import COMMENT, CREDENTIALS, IPTC, TEXT, Findings, photoshop, unknown
 from imgcodec.pictures.formats.jpeg import behind
+from imgcodec.pictures.xmp import PICTURES
 
 _EXIF = (b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
@@ -20,7 +21,8 @@ _NAMED = {bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03"): "GeoTIFF data"}
 _LAYOUT = {b"jP  ", b"ftyp", b"jp2c", b"rreq", b"jpch", b"jplh", b"free", b"cdef", b"cmap", b"pclr", b"bpcc", b"ihdr"}
 _COMMENT, _TILE, _END = 0xFF64, 0xFF90, 0xFFD9  # markers of a codestream
 _ENUMERATED, _ICC_METHODS, _PARAMETERIZED = 1, (2, 3), 5
-_KNOWN_COLOURS = (0, 12, 14, 15, 16, 17, 18)  # bilevel, CMYK, LAB, sRGB, gray, sYCC
+_KNOWN_COLOURS = (0, 12, 15, 16, 17, 18)  # bilevel, CMYK, bilevel, sRGB, gray, sYCC; of LAB Pillow makes RGB
+_SECOND_COLOURS = "only the first of its specifications of colours is kept"
 
 
 def read(image: Image.Image, data: bytes) -> Findings:
@@ -33,12 +35,16 @@ def read(image: Image.Image, data: bytes) -> Findings:
         found.lose(*behind(_behind(data)))
         return found
     others: list[str] = []
+    has_picture = False
     for kind, body in boxes(data):
         if kind == b"jp2h":
             _read_header(found, body)
         elif kind == b"uuid":
             _read_uuid(found, bytes(body[:16]), body[16:], others)
+        elif kind == b"jp2c" and has_picture:
+            found.lose(PICTURES)
         elif kind == b"jp2c":
+            has_picture = True
             found.lose(*([COMMENT] if _has_comment(body) else []), *behind(_behind(body)))
         elif kind == b"xml ":
             found.lose("XML data")
@@ -100,7 +106,10 @@ def _read_header(found: Findings, header: memoryview) -> None:
     is_known = False
     others = False
     for kind, body in boxes(header):
-        if kind == b"colr" and len(body) >= 3 and not is_known:
+        if kind == b"colr" and is_known:
+            if body and body[0] in _ICC_METHODS and bytes(body[3:]) != found.icc and _SECOND_COLOURS not in found.notes:
+                found.notes.append(_SECOND_COLOURS)
+        elif kind == b"colr" and len(body) >= 3:
             method = body[0]
             if method in _ICC_METHODS:
                 found.icc, is_known = bytes(body[3:]), True

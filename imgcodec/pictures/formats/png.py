@@ -6,7 +6,7 @@ PNG third edition; ImageMagick, coders/png.c.)
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
@@ -57,6 +57,8 @@ def read(image: Image.Image, data: bytes) -> Findings:
         _read_texts(found, _texts_of(image))
         if "icc_profile" in image.info and not image.info["icc_profile"]:
             found.notes.append("its ICC profile cannot be read and was left out")
+        gamma, primaries = image.info.get("gamma", _SRGB_GAMMA), image.info.get("chromaticity", ())
+        found.are_colours_others = "srgb" not in image.info and _are_others(gamma, primaries)
         return found
     texts = []
     for name, part in parts:
@@ -82,7 +84,7 @@ def read(image: Image.Image, data: bytes) -> Findings:
         found.cicp = code[0], code[1]
         if not code[3]:
             found.notes.append("its samples are of limited range (cICP), but are taken as full range")
-    found.are_colours_others = _CICP not in bodies and _SRGB not in bodies and _are_others(bodies)
+    found.are_colours_others = _CICP not in bodies and _SRGB not in bodies and _are_others(*_stated(bodies))
     if len(shape := bodies.get("pHYs", b"")) == 9 and shape[8] == 0 and shape[:4] != shape[4:8]:
         found.lose(PIXEL_SHAPE)
     found.lose(*([BITS] if _has_fewer_bits(bodies) else []))
@@ -184,14 +186,18 @@ def _has_fewer_bits(bodies: dict[str, bytes]) -> bool:
     return any(bits < depth for bits in bodies.get(_BITS, b""))
 
 
-def _are_others(bodies: dict[str, bytes]) -> bool:
-    """Whether a gamma or primaries are not those of sRGB."""
+def _stated(bodies: dict[str, bytes]) -> tuple[float, list[float]]:
+    """The gamma and the primaries that chunks state; those of sRGB where there are none that can be read."""
     try:
         gamma = struct.unpack(">I", bodies[_GAMMA])[0] / 1e5 if _GAMMA in bodies else _SRGB_GAMMA
         places = struct.unpack(">8I", bodies[_PRIMARIES]) if _PRIMARIES in bodies else ()
     except struct.error:
-        return False
-    primaries = [place / 1e5 for place in places]
+        return _SRGB_GAMMA, []
+    return gamma, [place / 1e5 for place in places]
+
+
+def _are_others(gamma: float, primaries: Sequence[float]) -> bool:
+    """Whether a gamma or primaries are not those of sRGB."""
     return abs(gamma - _SRGB_GAMMA) > 0.02 or any(
         abs(a - b) > 0.01 for a, b in zip(primaries, _SRGB_PRIMARIES, strict=False)
     )

@@ -43,9 +43,10 @@ def read(image: Image.Image, data: bytes) -> Findings:
     tags = getattr(image, "tag_v2", {})
     xmp = tags.get(XMP)
     xmp = xmp[0] if isinstance(xmp, tuple) and len(xmp) == 1 else xmp
-    found = Findings(xmp=xmp if isinstance(xmp, bytes) else None)
+    seen = xmp if isinstance(xmp, bytes) else b""  # by Pillow
+    found = Findings(xmp=seen or _bytes_of(XMP, data))
     number = _orientation(image, data)
-    found.is_turned = number is not None or _PILLOW_TURNS.search(found.xmp or b"") is not None
+    found.is_turned = number is not None or _PILLOW_TURNS.search(seen) is not None
     if _PHOTOSHOP in tags:
         resources = tags[_PHOTOSHOP]  # bytes, or numbers where the type of the tag is another
         found.lose(*photoshop(resources if isinstance(resources, bytes) else b""))
@@ -58,6 +59,13 @@ def read(image: Image.Image, data: bytes) -> Findings:
     found.exif, note = _block(image, data, number)
     found.notes += [note] if note else []
     return found
+
+
+def prepare(image: Image.Image) -> None:
+    """Takes XMP whose tag is of another type than bytes out of an image that is to be loaded, for Pillow looks in it
+    for an orientation, and fails. `read` finds it in the file."""
+    if image.format == "TIFF" and not isinstance(image.info.get("xmp", b""), bytes):
+        del image.info["xmp"]
 
 
 def with_metadata(file: bytes, picture: Picture) -> tuple[bytes, list[str]]:
@@ -90,6 +98,12 @@ def with_metadata(file: bytes, picture: Picture) -> tuple[bytes, list[str]]:
 def is_descriptive(tag: int) -> bool:
     """Whether a tag of the first directory says something about the picture that another file can keep."""
     return tag not in _LAYOUT and tag not in _SAID_ELSEWHERE
+
+
+def _bytes_of(tag: int, data: bytes) -> bytes | None:
+    """The value of a tag as it stands in the file, whatever its type; None where there is none."""
+    directory = directories.read(data)
+    return directory.fields[tag][1] if directory and tag in directory.fields else None
 
 
 def _orientation(image: Image.Image, data: bytes) -> int | None:

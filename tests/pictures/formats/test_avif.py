@@ -207,3 +207,9 @@ def test_bytes_behind_the_boxes_are_said() -> None:
     assert image.load(data).notes == image.load(data + bytes(4)).notes == []
     for rest in (b"secret", b"a longer secret"):
         assert image.load(data + rest).notes == ["its data behind the picture was left out"]
+
+
+def test_zeros_behind_the_boxes_are_padding() -> None:
+    data = file_of(Image.fromarray(colours()), "AVIF")
+    assert image.load(data + bytes(20)).notes == image.load(data).notes
+    assert image.load(data + bytes(20) + b"x").notes != image.load(data).notes

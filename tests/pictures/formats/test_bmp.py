@@ -85,3 +85,12 @@ def test_the_end_of_run_lengths_is_that_of_the_header() -> None:
     data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + 40 + 8) + head + bytes(4) + b"abc\0" + packed
     assert image.load(data).notes == []
     assert image.load(data + b"secret").notes == [BEHIND]
+
+
+@pytest.mark.parametrize(("mask", "notes"), [(0x8000, ["its alpha channel was left out"]), (0, [])])
+def test_alpha_of_sixteen_bits_is_said(mask: int, notes: list[str]) -> None:
+    header = struct.pack("<IiiHHIIiiII", 124, 4, 2, 1, 16, 3, 16, 0, 0, 0, 0)
+    header += struct.pack("<5I", 0x7C00, 0x3E0, 0x1F, mask, 0x73524742) + bytes(48 + 16)
+    picture = image.load(b"BM" + struct.pack("<IHHI", 138 + 16, 0, 0, 138) + header + struct.pack("<8H", *[0x7C00] * 8))
+    assert picture.notes == notes
+    assert picture.pixels[0, 0].tolist() == [255, 0, 0]

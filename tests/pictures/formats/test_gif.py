@@ -72,3 +72,11 @@ def test_what_is_not_kept_is_said(data: bytes, notes: list[str]) -> None:
 def test_any_bytes_end(data: bytes) -> None:
     for file in (data, PLAIN[:13] + data, extended(b"\x21" + data), extended(application(b"XMP DataXMP", data))):
         gif.read(Image.new("L", (1, 1)), file)
+
+
+def test_an_extension_that_nobody_knows_is_said() -> None:
+    plain = file_of(Image.new("P", (4, 4)), "GIF")
+    place = plain.index(b"\x2c", 13 + (3 << (plain[10] & 7) + 1 if plain[10] & 0x80 else 0))
+    for label, notes in ((0x42, ["its unknown extension was left out"]), (0xF9, [])):
+        extension = b"\x21" + bytes([label]) + b"\4\0\0\0\0\0"
+        assert image.load(plain[:place] + extension + plain[place:]).notes == notes

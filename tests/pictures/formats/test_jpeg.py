@@ -80,6 +80,35 @@ def test_segments_that_are_not_kept_are_named(marker: int, body: bytes, notes: l
     assert picture.notes == notes
 
 
+@pytest.mark.parametrize("data", [PLAIN, PROGRESSIVE], ids=["baseline", "progressive"])
+def test_segments_behind_the_first_scan_are_named(data: bytes) -> None:
+    for place in (len(data) - 2, data.rindex(b"\xff\xda")):
+        is_behind = place > data.index(b"\xff\xda")
+        for body, name in (
+            (segment(0xFE, b"hello"), "comment"),
+            (exif_segment(exif_of(6)), "data in late segment APP1"),
+        ):
+            picture = image.load(data[:place] + body + data[place:])
+            if is_behind:
+                assert picture.notes == [f"its {name} was left out"]
+                assert np.array_equal(picture.pixels, image.load(data).pixels)
+    both = segment(0xEC, b"x") + segment(0xFE, b"hello") + segment(0xEC, b"y") + segment(0xED, b"z")
+    notes = image.load(data[:-2] + both + data[-2:]).notes
+    assert notes == ["its comment and data in late segments APP12 and APP13 were left out"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "size", "notes"), [(0, (1, 1), 0), (0, (72, 72), 0), (0, (1, 2), 1), (1, (72, 144), 0)]
+)
+def test_pixels_that_are_not_square_are_said(unit: int, size: tuple[int, int], notes: int) -> None:
+    data = bytearray(PLAIN)
+    struct.pack_into(">BHH", data, PLAIN.index(b"JFIF\0") + 7, unit, *size)
+    opened = Image.open(io.BytesIO(data))
+    opened.load()
+    for source in (bytes(data), opened):
+        assert image.load(source).notes == ["its pixel aspect ratio was left out"] * notes
+
+
 def exif_segment(block: bytes) -> bytes:
     return segment(0xE1, b"Exif\0\0" + block)
 

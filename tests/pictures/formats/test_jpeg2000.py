@@ -113,3 +113,23 @@ def test_bytes_behind_a_codestream_up_to_the_end_are_said() -> None:
     assert image.load(PLAIN[:place] + bytes(4) + PLAIN[place + 4 :] + b"secret").notes == [
         "its comment and data behind the picture were left out"
     ]
+
+
+def test_a_second_specification_of_colours_is_said() -> None:
+    note = "only the first of its specifications of colours is kept"
+    enumerated, profile = b"\1\0\0\0\0\0\x10", b"\2\0\0" + SRGB
+    assert note in image.load(with_colours(enumerated, box(b"colr", profile))).notes
+    assert note not in image.load(with_colours(profile, box(b"colr", enumerated))).notes
+    assert note not in image.load(with_colours(profile, box(b"colr", profile))).notes
+    assert image.load(with_colours(profile, box(b"colr", profile + b"x"))).icc == SRGB
+
+
+def test_lab_is_not_taken_for_srgb_silently() -> None:
+    note = "its colours are not sRGB, but are taken as such, for it has no ICC profile"
+    assert note in image.load(with_colours(b"\1\0\0\0\0\0\x0e")).notes
+
+
+def test_a_second_codestream_is_said() -> None:
+    data = file_of(Image.fromarray(colours()), "JPEG2000")
+    again = data[data.index(b"jp2c") - 4 :]
+    assert "only the first of its pictures is kept" in image.load(data + again).notes

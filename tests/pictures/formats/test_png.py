@@ -1,6 +1,7 @@
 """PNG: text and profiles of any size, in both directions, and chunks that are not kept."""
 
 import io
+import struct
 import zlib
 
 import numpy as np
@@ -168,3 +169,23 @@ class TestWriting:
 def test_any_bytes_in_a_chunk_leave_the_picture(data: bytes, kind: bytes) -> None:
     for body in (data, b"Raw profile type icc\0" + data, png.XMP_KEYWORD + b"\0" + data):
         assert np.array_equal(image.load(with_chunk(PLAIN, png_chunk(kind, body))).pixels, colours())
+
+
+@pytest.mark.parametrize("has_profile", [False, True])
+def test_hdr_is_said_beside_a_profile_too(has_profile: bool) -> None:
+    data = with_chunk(file_of(Image.fromarray(colours())), png_chunk(b"cICP", bytes([9, 16, 0, 1])))
+    if has_profile:
+        data = with_chunk(data, png_chunk(b"iCCP", b"x\0\0" + zlib.compress(SRGB)))
+    picture = image.load(data)
+    assert (picture.icc == SRGB) == has_profile
+    (note,) = picture.notes
+    assert "HDR" in note
+
+
+def test_a_decoded_image_says_that_its_colours_are_not_srgb() -> None:
+    for gamma, count in ((100000, 1), (45455, 0)):
+        data = with_chunk(file_of(Image.fromarray(colours())), png_chunk(b"gAMA", struct.pack(">I", gamma)))
+        opened = Image.open(io.BytesIO(data))
+        opened.load()
+        note = "its colours are not sRGB, but are taken as such, for it has no ICC profile"
+        assert image.load(opened).notes == image.load(data).notes == [note] * count

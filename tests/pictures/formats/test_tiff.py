@@ -1,5 +1,8 @@
 """TIFF: tags that describe the picture are kept as EXIF, others are said."""
 
+import io
+import struct
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,6 +79,47 @@ def test_what_is_not_kept_is_said(tag: str, value: object, notes: list[str]) -> 
 def test_xmp_that_is_not_utf8_is_the_same_bytes() -> None:
     assert image.load(tiff_of({700: 1}, t700=b"<a>Zo\xeb</a>")).xmp == b"<a>Zo\xeb</a>"
     assert image.load(tiff_of(t700=XMP)).xmp == XMP
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 4, 6, 7])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_xmp_is_the_same_bytes_whatever_the_type_of_its_tag(kind: int, order: str) -> None:
+    packet = "<a>Zoë tiff:Orientation</a>".encode()
+    packet += bytes(-len(packet) % 4)
+    data = bytearray(directories.with_first(*_in_order(tiff_of(t700=packet), order)))
+    size = {3: 2, 4: 4}.get(kind, 1)
+    place = data.rindex(struct.pack(order + "HHI", 700, 1, len(packet)))
+    struct.pack_into(order + "HHI", data, place, 700, kind, len(packet) // size)
+    picture = image.load(bytes(data))
+    assert (picture.xmp, picture.notes) == (packet, [])
+    assert np.array_equal(picture.pixels, colours())
+
+
+def _in_order(data: bytes, order: str) -> tuple[bytes, directories.Directory]:
+    first = directories.read(data)
+    assert first is not None
+    return data, directories.ordered(first, order)
+
+
+def test_a_density_that_is_not_there_is_not_invented() -> None:
+    assert image.load(file_of(Image.fromarray(colours()), "TIFF")).density is None
+    opened = Image.open(io.BytesIO(file_of(Image.fromarray(colours()), "TIFF")))
+    opened.load()
+    assert image.load(opened).density is None
+    assert image.load(file_of(Image.fromarray(colours()), "TIFF", dpi=(300, 150))).density == (11811, 5906)
+
+
+def test_a_channel_beside_cmyk_is_said() -> None:
+    data = bytearray(file_of(Image.new("CMYK", (8, 8), (9, 9, 9, 9)), "TIFF", tiffinfo={338: 0, 65000: 1}))
+    struct.pack_into("<H", data, data.index(struct.pack("<HHIH", 277, 3, 1, 4)) + 8, 5)
+    place = data.index(struct.pack("<HHI", 258, 3, 4))
+    (bits,) = struct.unpack_from("<I", data, place + 8)
+    struct.pack_into("<HHII", data, place, 258, 3, 5, len(data))
+    assert data[bits : bits + 8] == b"\x08\0" * 4
+    place = data.index(struct.pack("<HHI", 273, 4, 1))
+    struct.pack_into("<I", data, place + 8, len(data) + 10)
+    note = "1 of its channels are neither colours nor alpha and were left out"
+    assert note in image.load(bytes(data) + b"\x08\0" * 5 + bytes(8 * 8 * 5)).notes
 
 
 def test_layout_is_not_descriptive() -> None:
