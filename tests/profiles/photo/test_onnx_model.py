@@ -73,6 +73,44 @@ def test_more_effort_takes_pytorch(monkeypatch):
         without.compress(picture, effort=2)
 
 
+def seen(walk, size):
+    steps = []
+
+    def code(stage, first, groups, parameters, parity):
+        steps.append(parameters)
+        return np.ones((groups, *parameters.shape[1:]), np.int32)
+
+    walk(size, 9000, code)
+    return steps
+
+
+def test_graphs_are_optimized_after_a_while_and_stay_the_same(monkeypatch):
+    walk = build_onnx_model(open_contents(TINY)).walk
+    assert [session._made is None for session in walk._steps + walk._optimized] == [False] * 8 + [True] * 8
+    plain = seen(walk, (4, 4))
+    monkeypatch.setattr(onnx_model, "WORTH_OPTIMIZING", 20)
+    optimized = seen(walk, (4, 4))
+    assert all(session._made is not None for session in walk._optimized)
+    assert all(np.array_equal(a, b) for a, b in zip(plain, optimized, strict=True))
+
+
+def test_an_optimizer_that_changes_an_integer_is_not_used(monkeypatch):
+    walk = build_onnx_model(open_contents(TINY)).walk
+    monkeypatch.setattr(onnx_model, "WORTH_OPTIMIZING", 0)
+    plain, right = seen(walk, (4, 4)), walk._optimized[3]
+    walk = build_onnx_model(open_contents(TINY)).walk
+
+    def wrong(feeds):
+        found = right(feeds)
+        found["parameters"] = found["parameters"].copy()
+        found["parameters"].flat[7] += 1
+        return found
+
+    walk._optimized[3] = wrong
+    assert not walk._is_the_same_when_optimized
+    assert all(np.array_equal(a, b) for a, b in zip(plain, seen(walk, (4, 4)), strict=True))
+
+
 # The known-answer tests
 
 
