@@ -50,10 +50,11 @@ def test_the_two_processors_chose_different_tokens() -> None:
     assert len(set(HASHES.values())) == len(HASHES) == 2
 
 
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
 @pytest.mark.parametrize("setting", HASHES)
-def test_files_of_both_processors_decode_to_the_same_here(setting: str) -> None:
-    path = EXPECTED / f"photo-{setting}.nic"
-    assert imgcodec.read_tokens(path.read_bytes()).sha256() == HASHES[setting]
-    decoded = np.asarray(imgcodec.decompress(path.read_bytes()).crop(PART)).astype(int)
+def test_files_of_both_processors_decode_to_the_same_here(setting: str, engine: str) -> None:
+    path, model = EXPECTED / f"photo-{setting}.nic", imgcodec.load_model("photo", engine=engine)
+    assert model.read_tokens(path.read_bytes()).sha256() == HASHES[setting]
+    decoded = np.asarray(model.decompress(path.read_bytes()).crop(PART)).astype(int)
     with Image.open(path.with_suffix(".png")) as image:
         assert np.abs(decoded - np.asarray(image)).max() <= 1

@@ -28,6 +28,21 @@ RASTER = json.loads((GOLDEN / "family.json").read_text())
 SEMANTIC = json.loads((GOLDEN / "semantic.json").read_text())
 
 
+@pytest.fixture(scope="module", params=["onnx", "torch"])
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def tiny_model(engine):
+    return imgcodec.load_model(GOLDEN / "tiny.safetensors", engine=engine)
+
+
+@pytest.fixture(scope="module")
+def tiny_codec(engine):
+    return load_codec(GOLDEN / "tiny.safetensors", engine=engine)
+
+
 def test_the_indexes_list_every_golden_file():
     files, pictures = ({path.stem for path in GOLDEN.glob(f"*.{suffix}")} for suffix in ("nic", "png"))
     assert files == pictures == {*INDEX["files"], *INDEX["damaged"], *RASTER["files"], *SEMANTIC["files"]}

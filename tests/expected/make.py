@@ -118,7 +118,7 @@ def write(name: str) -> None:
         for setting, environment in SETTINGS.items():
             path = FOLDER / f"photo-{setting}.nic"
             command = [sys.executable, "-m", "imgcodec", "compress", str(PHOTOGRAPH), "-f", "-o", str(path)]
-            command += ["-q", str(QUALITY_OF_FILES)]
+            command += ["-q", str(QUALITY_OF_FILES), "--engine", "torch"]  # which can be told its instructions
             subprocess.run(command, env={**os.environ, **environment}, check=True)
             hashes[setting] = imgcodec.read_tokens(path.read_bytes()).sha256()
             imgcodec.decompress(path.read_bytes()).crop(PART).save(path.with_suffix(".png"))
