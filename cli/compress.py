@@ -59,6 +59,9 @@ def compress(
     target_bpp: TargetBpp = None,
     target_psnr: TargetPsnr = None,
     target_ssimulacra2: TargetSsimulacra2 = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Keep every sample, of up to 16 bits, and take no quality or target.")
+    ] = False,
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
@@ -88,7 +91,6 @@ def compress(
     """
     from imgcodec.bitstream.header import SIGNATURE
     from imgcodec.model_file.find import pinned
-    from imgcodec.pictures import io
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
     from imgcodec.tasks.compress import CompressSettings, open_compressor, open_repeatable
@@ -109,8 +111,8 @@ def compress(
     if is_store or has_many:
         model = pinned(model)
     settings = CompressSettings(
-        model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2), tune, effort, strip,
-        verify, features_model if with_features else None, features, device, max_pixels,
+        model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2, lossless), tune,
+        effort, lossless, strip, verify, features_model if with_features else None, features, device, max_pixels,
     )  # fmt: skip
     if is_store:
         compress_to_store(Path(source), output, settings, force, jobs)
@@ -130,7 +132,7 @@ def compress(
     files.check_output(output, force)
     if files.is_same(source, output):
         raise UsageError(f"{output} is the input; name another output with -o.")
-    picture = io.load(source, max_pixels)
+    picture = settings.load(source)
     with sharing(f"Compressing {Path(source).name}", is_known=settings.target is None) as advance:
         compressor = open_compressor(settings)
         made = compressor.compress(picture, Pair(source, output, replace=force), advance)

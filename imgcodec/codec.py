@@ -36,16 +36,18 @@ from imgcodec import profiles
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.bitstream.header import QUALITY_UNIT, Header, Tune
+from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType, unpacks
 from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.devices import resolve_device
-from imgcodec.model_file.find import Version, find_model, version_of
+from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
 from imgcodec.model_file.model import open_model
+from imgcodec.pictures.exact_samples import colour_mode_with_alpha, put_samples, sample_depth, samples_of
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
 from imgcodec.priors.integer.exact import exact_arithmetic
+from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.rate_control import RateTarget, fidelity, find_quality
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
@@ -68,6 +70,11 @@ class EncodeResult:
     reached: float | None
     notes: tuple[str, ...]
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the file has every sample as it was."""
+        return self.header.profile == Profile.EXACT
+
 
 def load_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -> TokenCodec:
     """A model at work. Raises ModelNotFoundError, UsageError for a device that is not there, UnusableModelError for a
@@ -86,6 +93,13 @@ def cached_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -
 @lru_cache(maxsize=4)
 def _load_version(version: Version, device: torch.device) -> TokenCodec:
     return load_codec(version.path, device)
+
+
+def codec_of(header: Header, name_or_path: str | Path | None = None, device: torch.device | str = "cpu") -> TokenCodec:
+    """What decodes a file: its model, or that of the name; for exact files none is needed. Raises as `cached_codec`."""
+    if header.profile == Profile.EXACT:
+        return ExactCodec()
+    return cached_codec(name_or_path or find_model_by_id(header.codebook_id), device)
 
 
 # Pictures to files
@@ -133,6 +147,19 @@ def encode_picture(
     header = tokens.header
     known_quality = header.quality / QUALITY_UNIT if codec.has_qualities else None
     return EncodeResult(data, header, known_quality, reached, tuple(picture.notes))
+
+
+def encode_exact(picture: Picture, verify: bool = False, codec: ExactCodec | None = None) -> EncodeResult:
+    """The file of a picture that loses nothing. verify: reads the file back. codec: one that tells what is done."""
+    codec = codec or ExactCodec()
+    size = picture.width, picture.height
+    header = codec.header(size, None, None, colour_mode_with_alpha(picture), sample_depth(picture))
+    tokens = Tokens(header, [samples_of(picture)])
+    others = replace(picture, alpha=None)
+    data = container.write(header, [*codec.write(tokens), *picture_sections(others)])
+    if verify:
+        check_file(codec, data, tokens, others)
+    return EncodeResult(data, header, None, None, tuple(picture.notes))
 
 
 def _meet(
@@ -218,7 +245,7 @@ def decode_picture(
     check_scale(codec, scale)
     if scale > 1 and file.header.width * file.header.height * scale**2 > max_pixels:
         raise InvalidFileError(f"The picture has more than {max_pixels} pixels at scale {scale}.")
-    return apply_sections(detokenize(codec, read_tokens(codec, file), scale), file, scale)
+    return shown(codec, read_tokens(codec, file), file, scale)
 
 
 def read_tokens(codec: TokenCodec, file: Container) -> Tokens:
@@ -229,6 +256,14 @@ def read_tokens(codec: TokenCodec, file: Container) -> Tokens:
     stages = codec.empty(header)
     codec.read(header, range(header.tile_count), file.tokens(), stages)
     return Tokens(header, stages)
+
+
+def shown(codec: TokenCodec, tokens: Tokens, file: Container, scale: int = 1) -> Picture:
+    """The picture of tokens and of the other sections of their file."""
+    picture = apply_sections(detokenize(codec, tokens, scale), file, scale)
+    if tokens.header.profile == Profile.EXACT:
+        put_samples(picture, tokens.stages[0], tokens.header.bit_depth)
+    return picture
 
 
 def detokenize(codec: TokenCodec, tokens: Tokens, scale: int = 1) -> NDArray[np.uint8]:
@@ -261,7 +296,7 @@ def recover_picture(codec: TokenCodec, found: Salvage) -> Recovery:
     others = {s.type: unpacks(s, header) for s in sections if s.type in PICTURE_SECTIONS}
     sound = tuple(section for section in sections if others.get(section.type, True))
     return Recovery(
-        apply_sections(detokenize(codec, Tokens(header, stages)), replace(found.file, sections=sound)),
+        shown(codec, Tokens(header, stages), replace(found.file, sections=sound)),
         coarse=tuple(coarse),
         flat=tuple(flat),
         unreadable=tuple(unreadable),

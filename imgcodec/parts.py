@@ -16,11 +16,12 @@ import numpy as np
 from imgcodec.bitstream.container import Entry
 from imgcodec.bitstream.cursor import Slices
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import Header, Rectangle
+from imgcodec.bitstream.header import Header, Profile, Rectangle
 from imgcodec.bitstream.limits import ROOM, Limits, check_size
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType
 from imgcodec.bitstream.token_sections import key
 from imgcodec.codec import decode_picture
+from imgcodec.pictures.exact_samples import put_samples
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.parts import picture_of_region, reduced_picture, resized
 from imgcodec.profiles import PROFILES
@@ -64,7 +65,11 @@ def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels
     pixels = codec.synthesise(Tokens(of_window, stages), 1)
     left, top = region.left - window.left, region.top - window.top
     cut = np.ascontiguousarray(pixels[top : top + region.height, left : left + region.width])
-    return picture_of_region(cut, file, region)
+    picture = picture_of_region(cut, file, region)
+    if header.profile == Profile.EXACT:
+        place = slice(top, top + region.height), slice(left, left + region.width)
+        put_samples(picture, stages[0][:, *place], header.bit_depth)
+    return picture
 
 
 def decode_reduced(codec: TokenCodec, data: Slices, reduction: int, max_pixels: int) -> Picture:

@@ -6,8 +6,8 @@
     o   .   o   .         o   .   o   .         o   1   o   1          o   1   o   1
     .   .   .   .         .   0   .   0         .   0   .   0          2   0   2   0
 
-So the distance of known samples is halved by three groups. All samples of a group are predicted at once, because none of
-them takes part in the prediction of another: NumPy goes through a picture of any size in some tens of calls. One
+So the distance of known samples is halved by three groups. All samples of a group are predicted at once, because none
+of them takes part in the prediction of another: NumPy goes through a picture of any size in some tens of steps. One
 function, `walk`, does it in both directions; what differs is the `Coder` that it asks.
 """
 
@@ -28,7 +28,7 @@ REACH = 3  # of the furthest neighbour
 
 # Of each group: its first row and column in a grid, and pairs of neighbours that lie opposite to each other, of which
 # one is so many rows and columns away, the other as many in the other direction. The first two are the nearest.
-GROUPS = (
+GROUPS: tuple[tuple[tuple[int, int], tuple[tuple[int, int], ...]], ...] = (
     ((1, 1), ((1, 1), (1, -1), (1, 3), (1, -3), (3, 1), (3, -1))),
     ((0, 1), ((0, 1), (1, 0), (1, 2), (1, -2), (2, 1), (2, -1), (0, 3), (3, 0))),
     ((1, 0), ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (1, -2), (2, 1), (2, -1))),
@@ -92,9 +92,7 @@ def groups_of(shape: tuple[int, int]) -> Iterator[tuple[int, int]]:
                 yield step, group
 
 
-def walk(
-    planes: Sequence[Plane], limits: Sequence[tuple[int, int]], coder: Coder, real: type[np.floating]
-) -> None:
+def walk(planes: Sequence[Plane], limits: Sequence[tuple[int, int]], coder: Coder, real: type[np.floating]) -> None:
     """Goes through all samples but the first of each plane (H, W), which are 0 when it begins, and puts there what is
     predicted and the coder's difference from it.
 
@@ -150,7 +148,7 @@ def neighbourhoods(
     samples, missed = (np.pad(plane, REACH, mode="reflect") for plane in (grid, misses))
     if min(grid.shape) == 1:  # there is nothing above and below, or on the sides: the other pair counts twice
         pairs = (pairs[grid.shape[1] == 1],) * len(pairs)
-    count = max(1, _BAND // width)
+    count = max(1, _BAND // every // width)
     for first in range(0, height, count * every):
         band = slice(first, min(first + count, height))
 

@@ -1,9 +1,9 @@
 """Samples as differences from what is predicted of them (`docs/format.md`, section 9.3): for all that is no drawing.
 
-    samples ──► planes: G, R - G, B - G ──► walk ──► differences ──► range coder
-                                             ▲   └─► bins ──► tables ──┘
-                      weights, in the data ──┘                 ▲
-                                       in the data, for bins ──┘
+samples ──► planes: G, R - G, B - G ──► walk ──► differences ──► range coder
+                                         ▲   └─► bins ──► tables ──┘
+                  weights, in the data ──┘                 ▲
+                                   in the data, for bins ──┘
 """
 
 from dataclasses import dataclass, field

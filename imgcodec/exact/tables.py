@@ -53,7 +53,9 @@ def _cube_root(number: int) -> int:
     return root
 
 
-_THRESHOLDS = np.array([_cube_root(2**number - 1) + 1 for number in range(1, BINS)])  # the least t with t^3 >= 2^number
+_THRESHOLDS = np.array(
+    [_cube_root(2**number - 1) + 1 for number in range(BINS - 1)]
+)  # the least t with t^3 >= 2^number
 _SMALL = np.searchsorted(_THRESHOLDS, np.arange(2**12), side="right").astype(np.uint8)
 
 
@@ -65,8 +67,8 @@ def bins(activity: NDArray[np.int32]) -> NDArray[np.uint8]:
 
 
 def cheapest(bin: NDArray[np.uint8], values: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The table of each bin (BINS,) that takes the fewest bits for the values (n,) of these bins (n,); bins without values have the
-    table of the one before."""
+    """The table of each bin (BINS,) that takes the fewest bits for the values (n,) of these bins (n,). Bins without
+    values have the table of the one before."""
     costs, groups = _costs(), _group(np.abs(values))
     seen = np.bincount(bin.astype(np.int64) * costs.shape[1] + groups, minlength=BINS * costs.shape[1])
     seen = seen.reshape(BINS, -1)
@@ -79,6 +81,8 @@ def cheapest(bin: NDArray[np.uint8], values: NDArray[np.int32]) -> NDArray[np.ui
 
 def _group(magnitude: NDArray[np.int32]) -> NDArray[np.int64]:
     """The magnitude, where it is small; else a number that stands for some, eight to a doubling."""
+    if magnitude.max() < _EXACT:
+        return magnitude.astype(np.int64)
     large = np.frexp(np.maximum(magnitude, _EXACT).astype(np.float64))
     grouped = _EXACT + (large[1] - 9) * 8 + (16 * large[0] - 8).astype(np.int64)
     return np.where(magnitude < _EXACT, magnitude, grouped)

@@ -22,7 +22,7 @@ from imgcodec.exact.interpolation import (
 Weights = dict[Place, NDArray[np.int8]]
 """For each place (CLASSES, place.weights)."""
 
-_MANY = 2**18  # samples of a group, of which no more than about these are looked at
+_MANY = 2**14  # samples of a group, of which no more than about these are looked at
 
 
 def places(channels: int) -> Iterator[Place]:
@@ -42,10 +42,11 @@ def usual(place: Place) -> NDArray[np.int8]:
 
 def pack(weights: Weights, channels: int) -> bytes:
     """A bit for each class of each place, whether its weights are not the usual ones; then those that are not."""
-    differ = [(kind, weights[p][kind] != usual(p)[kind]) for p in places(channels) for kind in range(CLASSES)]
-    bits = np.packbits([row.any() for _, row in differ], bitorder="little").tobytes()
-    rows = (weights[p][kind] for p in places(channels) for kind in range(CLASSES) if (weights[p][kind] != usual(p)[kind]).any())
-    return bits + b"".join(row.tobytes() for row in rows)
+    rows = [row for place in places(channels) for row in weights[place]]
+    of_file = [row for place in places(channels) for row in usual(place)]
+    differ = [bool((row != other).any()) for row, other in zip(rows, of_file, strict=True)]
+    sent = (row.tobytes() for row, differs in zip(rows, differ, strict=True) if differs)
+    return np.packbits(differ, bitorder="little").tobytes() + b"".join(sent)
 
 
 def unpack(cursor: Cursor, channels: int) -> Weights:
@@ -79,7 +80,8 @@ class _Squares:
         self.count += len(wanted)
 
     def error(self, weights: NDArray[np.float64]) -> float:
-        return max(1e-9, self.energy - 2 * weights @ self.targets + weights @ self.products @ weights)
+        found = self.energy - 2 * weights @ self.targets + weights @ self.products @ weights
+        return max(1e-9, float(found))
 
     def best(self, usual: NDArray[np.int8]) -> NDArray[np.int8]:
         """The weights with the least error, or the usual ones where those would not pay for their bytes."""

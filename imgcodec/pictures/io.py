@@ -10,7 +10,7 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,7 @@ class Picture:
     bit_depth: bits per sample of the original, 1 to 16; `pixels` have 8.
     notes: losses on the way here, each a clause about "it", for people.
     file_bytes: size of the file that it was read from.
+    wide: uint16 (H, W, channels) gray or RGB and perhaps alpha, of bit_depth bits, where the original has more than 8.
     features: what it shows, as a vector, and the id of the model that made it (`docs/format.md`, section 8.3).
     """
 
@@ -82,6 +83,7 @@ class Picture:
     bit_depth: int = 8
     notes: list[str] = field(default_factory=list)
     file_bytes: int | None = None
+    wide: NDArray[np.uint16] | None = None
     features: bytes | None = None
 
     @property
@@ -113,6 +115,17 @@ def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAUL
         "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
         f"not of the type {type(source).__name__}."
     )
+
+
+def kept_exactly(picture: Picture) -> Picture:
+    """The picture without the note that its samples are reduced to 8 bits, where all of their bits are known."""
+    if picture.wide is None:
+        return picture
+    return replace(picture, notes=[note for note in picture.notes if note != _reduced(picture.bit_depth)])
+
+
+def _reduced(bits: int) -> str:
+    return f"its {bits} bits per sample are reduced to 8"
 
 
 def is_image(data: bytes) -> bool:
@@ -330,7 +343,7 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
         bits, note = modes.guessed_depth(image)
         notes.append(note)
     if bits > 8:
-        notes.append(f"its {bits} bits per sample are reduced to 8")
+        notes.append(_reduced(bits))
     notes += info_notes
 
     found = metadata.read(image, data, gray)

@@ -91,6 +91,11 @@ def to_bytes(samples: NDArray[np.uint32], maximum: int) -> Pixels:
     return ((samples * np.uint32(255) + np.uint32(maximum // 2)) // np.uint32(maximum)).astype(np.uint8)
 
 
+def narrowed(samples: NDArray[np.uint8] | NDArray[np.uint16], bits: int) -> Pixels:
+    """Samples of so many bits as 8, rounded; those of 8 bits and less are 0 to 255 already."""
+    return samples.astype(np.uint8, copy=False) if bits <= 8 else to_bytes(samples.astype(np.uint32), 2**bits - 1)
+
+
 def guessed_depth(image: Image.Image) -> tuple[int, str]:
     """Bits per sample of an image of the mode I, which has 32, and a note on the range that is taken for theirs.
 

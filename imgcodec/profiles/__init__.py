@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.bitstream.header import Profile, profile_named
+from imgcodec.profiles.exact import layout as exact
 from imgcodec.profiles.layout import Layout
 from imgcodec.profiles.photo import layout as photo
 from imgcodec.profiles.raster import layout as raster
@@ -37,25 +39,31 @@ def _semantic(file: "ModelFile", device: "torch.device") -> "TokenCodec":
     return SemanticCodec(build_semantic_model(file, device))
 
 
+def _exact(file: "ModelFile", device: "torch.device") -> "TokenCodec":
+    raise UnusableModelError(f"The model {file.name} says that it is of the profile exact, which has no models.")
+
+
 class Row(NamedTuple):
     """layout: what its files have in common. has_qualities: a file has one of many rates, which its header tells; else
     quality and tune are zeros there. load: a model file and a device -> its codec; raises UnusableModelError for a
     file that is not sound. reductions: how many times smaller than their size pictures are decoded, with less than
-    all of their tokens, largest first, divisors of the coarsest stride; where there are some, so are regions, and the
-    codec is an `imgcodec.tokens.PartialCodec`. note: what has to be known of all its files, a clause about "it";
-    None where there is nothing."""
+    all of their tokens, largest first, divisors of the coarsest stride. has_regions: whether regions of pictures are
+    decoded, without all else. With either the codec is an `imgcodec.tokens.PartialCodec`. note: what has to be known
+    of all its files, a clause about "it"; None where there is nothing."""
 
     layout: Layout
     has_qualities: bool
     load: Callable[["ModelFile", "torch.device"], "TokenCodec"]
     reductions: tuple[int, ...] = ()
+    has_regions: bool = False
     note: str | None = None
 
 
 PROFILES = {
-    Profile.PHOTO: Row(photo.LAYOUT, True, _photo, reductions=photo.REDUCTIONS),
+    Profile.PHOTO: Row(photo.LAYOUT, True, _photo, reductions=photo.REDUCTIONS, has_regions=True),
     Profile.RASTER: Row(raster.LAYOUT, False, _raster),
     Profile.SEMANTIC: Row(semantic.LAYOUT, False, _semantic, note="it keeps what the picture shows, not its pixels"),
+    Profile.EXACT: Row(exact.LAYOUT, False, _exact, has_regions=True),
 }
 
 

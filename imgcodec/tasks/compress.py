@@ -26,20 +26,26 @@ BPP_OF_TEXT = (
 
 @dataclass(frozen=True)
 class CompressSettings:
-    """How pictures are compressed: see `imgcodec.codec.encode_picture`. features_model: of the features that files get,
-    or None for none. features: where the weights of these features are, of CLIP."""
+    """How pictures are compressed: see `imgcodec.codec.encode_picture`. lossless: by `encode_exact`. features_model: of
+    the features that files get, or None for none. features: where the weights of these features are, of CLIP."""
 
     model: str = "photo"
     quality: float | None = None
     target: RateTarget | None = None
     tune: str | None = None
     effort: int = 1
+    lossless: bool = False
     strip: bool = False
     verify: bool = False
     features_model: str | None = None
     features: str | None = None
     device: str = "cpu"
     max_pixels: int = DEFAULT_LIMITS.pixels
+
+    def load(self, source: str) -> Picture:
+        """The picture of a file; its notes are on what is lost with these settings. Raises as `io.load`."""
+        picture = io.load(source, self.max_pixels)
+        return io.kept_exactly(picture) if self.lossless else picture
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class Compressor:
 
     def __call__(self, item: Pair) -> Compressed:
         """Makes the output of a pair. Raises as `io.load`, `encode_picture` and `files.write`."""
-        return self.compress(io.load(item.source, self.settings.max_pixels), item)
+        return self.compress(self.settings.load(item.source), item)
 
     def compress(self, picture: Picture, item: Pair, advance: Callable[[float], None] | None = None) -> Compressed:
         """Writes the .nic file of a picture. advance: called with shares of the work, as they are done."""
@@ -122,7 +128,7 @@ class Compressor:
         remarks = []
         if picture.file_bytes is not None and count > picture.file_bytes:
             remarks.append(f"the result is larger than the input, which has {picture.file_bytes} bytes")
-        elif bpp > BPP_OF_TEXT and count > (of_png := io.png_bytes(picture)):
+        elif bpp > BPP_OF_TEXT and not result.is_exact and count > (of_png := io.png_bytes(picture)):
             remarks.append(f"a PNG of it loses nothing and is smaller, {of_png} bytes")
         pairs.write(item, result.data)
         return Compressed(
@@ -133,7 +139,8 @@ class Compressor:
 
     def encode(self, picture: Picture, advance: Callable[[float], None] | None = None) -> "EncodeResult":
         """The file of a picture."""
-        from imgcodec.codec import encode_picture
+        from imgcodec.codec import encode_exact, encode_picture
+        from imgcodec.profiles.exact.codec import ExactCodec
 
         how = self.settings
         codec = self.codec if advance is None else self.codec.watched(advance)
@@ -141,6 +148,8 @@ class Compressor:
             picture = sections.strip(picture)
         if self.searcher is not None and self.searcher is not self.codec:
             picture = replace(picture, features=self.searcher.write_features(picture.pixels))
+        if isinstance(codec, ExactCodec):
+            return encode_exact(picture, how.verify, codec)
         return encode_picture(codec, picture, how.quality, how.target, how.tune, how.effort, how.verify)
 
 
@@ -150,6 +159,8 @@ def open_compressor(settings: CompressSettings) -> Compressor:
     from imgcodec.codec import check_effort, tune_of
 
     compressor = Compressor(settings, *load_codecs(settings))
+    if settings.lossless and settings.model != "photo":
+        raise UsageError("A lossless file is of no model.")
     check_effort(compressor.codec, settings.effort)
     quality = 0.0 if settings.target else settings.quality
     compressor.codec.header((1, 1), quality, tune_of(compressor.codec, settings.tune))
@@ -170,10 +181,11 @@ def load_codecs(settings: CompressSettings) -> "tuple[TokenCodec, SemanticCodec 
     """The codec of the files, and that of their features; None where they have none. Raises UsageError for features
     beside features, and for `--features` without any."""
     from imgcodec.codec import load_codec
+    from imgcodec.profiles.exact.codec import ExactCodec
     from imgcodec.profiles.semantic.codec import SemanticCodec, as_semantic, with_features
 
     features, device = settings.features, settings.device
-    codec = load_codec(settings.model, device)
+    codec: TokenCodec = ExactCodec() if settings.lossless else load_codec(settings.model, device)
     if isinstance(codec, SemanticCodec):
         if settings.features_model is not None:
             raise UsageError(f"Files of the model {codec.name} are features: they take no others.")
