@@ -256,7 +256,7 @@ def test_a_file_is_coded_once(tiny_model, photograph, monkeypatch, effort):
 
 
 def test_every_checksum_is_computed_once(tiny_model, monkeypatch):
-    monkeypatch.setattr(imgcodec.api, "find_model_by_id", lambda _: GOLDEN / "tiny.safetensors")
+    monkeypatch.setattr(imgcodec.codec, "find_model_by_id", lambda _: GOLDEN / "tiny.safetensors")
     sections = len(container.read(NIC.read_bytes()).entries)
     checksums = counted(monkeypatch, header, "checksum")
     for call in (imgcodec.decompress, imgcodec.read_tokens, imgcodec.recover, imgcodec.info):

@@ -46,7 +46,10 @@ def decode(data: bytes, shape: tuple[int, int, int], depth: int) -> Samples:
     if not data or data[0] not in (Method.VP8L, Method.PREDICTED):
         raise InvalidFileError("The exact pixels are of a kind that this program does not know.")
     if data[0] == Method.PREDICTED:
-        return predicted.decode(data[1:], shape, np.uint8 if depth <= 8 else np.uint16)
+        found = predicted.decode(data[1:], shape, np.uint8 if depth <= 8 else np.uint16)
+        if depth > 8 and int(found.max()) >= 2**depth:
+            raise InvalidFileError(f"The exact pixels are damaged: a sample has more than {depth} bits.")
+        return found
     if depth > 8:
         raise InvalidFileError("The exact pixels are damaged: a VP8L has no samples of more than 8 bits.")
     return vp8l.decode(data[1:], shape)

@@ -22,7 +22,7 @@ from imgcodec.pictures.io import Picture
 
 
 def test_every_field_of_a_picture_that_is_not_pixels_has_a_row() -> None:
-    others = {"pixels", "gray", "bit_depth", "notes", "file_bytes"}  # tokens, header, the way here
+    others = {"pixels", "wide", "gray", "bit_depth", "notes", "file_bytes"}  # tokens, header, the way here
     assert {field.name for field in fields(Picture)} - others == {row.field for row in PICTURE_SECTIONS.values()}
     assert {kind for kind in SectionType if kind not in (SectionType.END, SectionType.TOKENS)} == set(PICTURE_SECTIONS)
 

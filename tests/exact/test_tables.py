@@ -31,7 +31,8 @@ def test_bins_are_thirds_of_doublings():
     found = bins(np.array([0, 1, 2, 3, 4, 8, 16, 2**12, 2**15], np.int32))
     assert found.tolist() == [0, 1, 4, 5, 7, 10, 13, 37, 46]
     every = bins(np.arange(2**14, dtype=np.int32))
-    assert (np.diff(every.astype(int)) >= 0).all() and every.max() < BINS
+    assert (np.diff(every.astype(int)) >= 0).all()
+    assert every.max() < BINS
     np.testing.assert_array_equal(every[: 2**12], bins(np.arange(2**12, dtype=np.int32)))
 
 

@@ -32,3 +32,7 @@ def test_other_methods_and_depths_are_refused():
     for data, depth in ((b"", 8), (bytes([2]) + drawn[1:], 8), (drawn, 16)):
         with pytest.raises(InvalidFileError):
             decode(data, (1, 30, 30), depth)
+    deep = encode(np.full((1, 3, 3), 4096, np.uint16))
+    assert decode(deep, (1, 3, 3), 13).max() == 4096
+    with pytest.raises(InvalidFileError, match="more than 12 bits"):
+        decode(deep, (1, 3, 3), 12)

@@ -1,5 +1,7 @@
 """Samples as a lossless WebP has them."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from exact.contents import CONTENTS, make
@@ -38,7 +40,5 @@ def test_other_sizes_and_an_alpha_too_many_are_refused():
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_are_decoded_or_refused(data):
     sides = (29 - 1 | (17 - 1) << 14).to_bytes(4, "little")
-    try:
+    with suppress(InvalidFileError):
         assert decode(b"\x2f" + sides + data, (3, 17, 29)).shape == (3, 17, 29)
-    except InvalidFileError:
-        pass

@@ -24,11 +24,13 @@ def test_samples_have_the_channels_of_their_mode(gray, has_alpha, mode):
     alpha = RANDOM.integers(0, 256, (5, 4)).astype(np.uint8) if has_alpha else None
     picture = Picture(np.repeat(pixels, 3, axis=2) if gray else pixels, alpha, gray=gray, bit_depth=4)
     samples = samples_of(picture)
-    assert colour_mode_with_alpha(picture) == mode and sample_depth(picture) == 4
+    assert colour_mode_with_alpha(picture) == mode
+    assert sample_depth(picture) == 4
     np.testing.assert_array_equal(samples[: len(samples) - has_alpha].transpose(1, 2, 0), pixels)
     again = Picture(picture.pixels, gray=gray)
     put_samples(again, samples, 4)
-    assert again.bit_depth == 4 and again.wide is None
+    assert again.bit_depth == 4
+    assert again.wide is None
     assert (again.alpha is None) == (not has_alpha)
     if has_alpha:
         np.testing.assert_array_equal(again.alpha, alpha)

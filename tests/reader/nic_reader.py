@@ -12,7 +12,7 @@ SIGNATURE = bytes.fromhex("8F4E49430D0A1A0A")
 END, TOKENS, ALPHA = 0, 1, 2
 FEATURES = 132
 KNOWN = {END, TOKENS, ALPHA, 128, 129, 130, 131, FEATURES}
-PHOTO, SEMANTIC, RASTER = 1, 3, 4
+PHOTO, SEMANTIC, RASTER, EXACT = 1, 3, 4, 9
 RETIRED = (2, 5, 6, 7)  # numbers of profiles, read as RASTER
 
 
@@ -162,9 +162,10 @@ def read(data: bytes) -> File:
         codebook_id=codebook_id,
         sections=[],
     )
-    if 0 in (width, height) or file.colour_mode > 1 or file.tune > 1:
+    most_modes = 3 if file.profile == EXACT else 1
+    if 0 in (width, height) or file.colour_mode > most_modes or file.tune > 1:
         raise ValueError("impossible header")
-    if file.profile not in (PHOTO, SEMANTIC, RASTER):
+    if file.profile not in (PHOTO, SEMANTIC, RASTER, EXACT):
         raise ValueError("unknown profile")
     area = rounded_area(width, height)
     if quality > 25600 or width * height > 2**28 or area > 2**29 + 2**22 or file.stages * file.tile_count > 2**16:

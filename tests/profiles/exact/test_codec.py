@@ -73,7 +73,8 @@ def test_a_damaged_tile_costs_no_other():
     with pytest.raises(InvalidFileError, match="checksum"):
         imgcodec.decompress(bytes(broken))
     found = imgcodec.recover(bytes(broken))
-    assert found.flat == (1,) and "its tile 1 is lost and filled with gray" in found.notes
+    assert found.flat == (1,)
+    assert "its tile 1 is lost and filled with gray" in found.notes
     shown = np.asarray(found.image).transpose(2, 0, 1)
     samples[:, :64, 64:128] = np.array([128, 128, 128, 255])[:, None, None]
     np.testing.assert_array_equal(shown, samples)
@@ -82,7 +83,8 @@ def test_a_damaged_tile_costs_no_other():
 def test_a_file_that_is_cut_shows_the_tiles_before():
     data, samples = of_tiles()
     cut = imgcodec.recover(data[: container.read(data).entries[3].offset + 9])
-    assert cut.is_cut and cut.flat == (3, 4, 5)
+    assert cut.is_cut
+    assert cut.flat == (3, 4, 5)
     np.testing.assert_array_equal(np.asarray(cut.image).transpose(2, 0, 1)[:, :64], samples[:, :64])
 
 
@@ -103,7 +105,8 @@ def test_metadata_are_kept_beside_the_samples():
     again = pipeline.decode_picture(ExactCodec(), file)
     assert (again.exif, again.xmp, again.density) == (picture.exif, picture.xmp, picture.density)
     np.testing.assert_array_equal(again.alpha, picture.alpha)
-    assert result.is_exact and result.header.profile == Profile.EXACT
+    assert result.is_exact
+    assert result.header.profile == Profile.EXACT
 
 
 def test_what_a_lossless_file_does_not_take_is_refused():
