@@ -62,6 +62,9 @@ def compress(
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Keep every sample, of up to 16 bits, and take no quality or target.")
     ] = False,
+    no_exact: Annotated[
+        bool, typer.Option("--no-exact", help="Keep no pictures of under 64 x 64 pixels exactly.")
+    ] = False,
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
@@ -112,7 +115,8 @@ def compress(
         model = pinned(model)
     settings = CompressSettings(
         model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2, lossless), tune,
-        effort, lossless, strip, verify, features_model if with_features else None, features, device, max_pixels,
+        effort, lossless, not no_exact, strip, verify, features_model if with_features else None, features, device,
+        max_pixels,
     )  # fmt: skip
     if is_store:
         compress_to_store(Path(source), output, settings, force, jobs)

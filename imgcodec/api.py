@@ -87,6 +87,7 @@ class Model:
         target_psnr: float | None = None,
         target_ssimulacra2: float | None = None,
         lossless: bool = False,
+        exact: bool = True,
         tune: str | None = None,
         effort: int = 1,
         max_pixels: int = DEFAULT_LIMITS.pixels,
@@ -107,7 +108,7 @@ class Model:
         if lossless:
             return _compress_exactly(image, tune, level, max_pixels)
         picture = _picture(image, whole("max_pixels", max_pixels))
-        return pipeline.encode_picture(self._codec, picture, rate, target, tune, level).data
+        return pipeline.encode_picture(self._codec, picture, rate, target, tune, level, exact=exact).data
 
     def decompress(
         self,
@@ -219,6 +220,7 @@ def compress(
     target_psnr: float | None = None,
     target_ssimulacra2: float | None = None,
     lossless: bool = False,
+    exact: bool = True,
     tune: str | None = None,
     effort: int = 1,
     model: str | PathLike[str] = "photo",
@@ -233,9 +235,11 @@ def compress(
     quality: 0..100, may be fractional; 50 by default. Instead of it one target: target_size in bytes, at most 2 % under
     it; target_bpp, the same in bits per pixel; target_psnr in dB, at most 0.1 over it; target_ssimulacra2, at most 1
     over it. Models of one rate take neither. lossless: every sample is kept instead, of up to 16 bits, without a model;
-    takes none of these, nor a tune or effort. tune: psnr or visual, which is the default of models that have it, except
-    with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory;
-    what it chooses differs between machines. model, device: as in `load_model`; the model is loaded once.
+    takes none of these, nor a tune or effort. exact: with models of the profile photo, pictures of under 64 x 64 pixels
+    are lossless, too, where the file is not larger than the target. tune: psnr or visual, which is the default of
+    models that have it, except with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many
+    bytes, in more time and memory; what it chooses differs between machines. model, device: as in `load_model`; the
+    model is loaded once.
 
     Raises UsageError for arguments out of range or of another type and for what the model does not have, CodecError for
     a target that no quality reaches, InvalidFileError for an image that cannot be read or has more than `max_pixels`.
@@ -252,6 +256,7 @@ def compress(
         target_ssimulacra2=target_ssimulacra2,
         tune=tune,
         effort=effort,
+        exact=exact,
         max_pixels=max_pixels,
     )
 

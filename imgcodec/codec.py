@@ -44,7 +44,7 @@ from imgcodec.devices import resolve_device
 from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures.exact_samples import colour_mode_with_alpha, put_samples, sample_depth, samples_of
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.io import Picture, kept_exactly
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.exact.codec import ExactCodec
@@ -54,6 +54,9 @@ from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Stages, TokenCodec, Tokens, check_model, check_profile, check_scale, check_tokens
 
 MOST_EFFORT = 9
+
+SMALL_SIDE = 64
+"""Pixels. A picture with both sides below this takes some hundred bytes either way, and shows single pixels."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,15 @@ def encode_picture(
     tune: str | None = None,
     effort: int = 1,
     verify: bool = False,
+    exact: bool = True,
 ) -> EncodeResult:
     """The file of a picture.
 
     quality: 0..100; None for the model's default, which for models of one rate is all there is. target: what the file
     is to reach, instead of a quality. tune: psnr or visual; None for psnr where that is the target, else for the last
     of those that the model has. effort: 1 to 9. verify: reads the file back.
+    exact: the file of a small picture for a model of the profile photo is that of `encode_exact`, unless it is larger
+    than the target.
 
     Raises UsageError for what the model does not have, CodecError for a target that no quality reaches, and where a
     file that is read back does not give what was put into it.
@@ -127,6 +133,10 @@ def encode_picture(
         tune = Tune.PSNR.name.lower()
     check_effort(codec, effort)
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
+    if exact and codec.profile == Profile.PHOTO and max(picture.width, picture.height) < SMALL_SIDE:
+        found = encode_exact(kept_exactly(picture), verify)
+        if target is None or target.allows(len(found.data), picture.width * picture.height):
+            return found
     analysis = codec.analyse(picture.pixels)
     if target:
         with exact_arithmetic():

@@ -26,8 +26,8 @@ FORMAT, SUFFIX, MIME = "NIC", ".nic", "image/x-nic"
 
 _METADATA = (*pil_info.NAMES, "dpi")
 _KEYWORDS = (
-    "quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2", "lossless", "tune", "effort", "model",
-    "device",
+    "quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2", "lossless", "exact", "tune", "effort",
+    "model", "device",
 )  # fmt: skip
 
 

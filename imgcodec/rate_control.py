@@ -42,6 +42,12 @@ class RateTarget:
     metric: Metric
     value: float
 
+    def allows(self, size: int, pixels: int) -> bool:
+        """Whether a file of so many bytes, of a picture of so many pixels, is not too large."""
+        if self.metric == "bpp":
+            return 8 * size <= self.value * pixels
+        return self.metric != "size" or size <= self.value
+
     def text(self, figure: float) -> str:
         """A figure of this metric in words."""
         forms = {

@@ -35,6 +35,7 @@ class CompressSettings:
     tune: str | None = None
     effort: int = 1
     lossless: bool = False
+    exact: bool = True
     strip: bool = False
     verify: bool = False
     features_model: str | None = None
@@ -67,6 +68,7 @@ class Compressed:
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
     target: RateTarget | None
+    lossless: bool
     is_whole = True
 
     def to_json(self) -> dict[str, object]:
@@ -79,6 +81,7 @@ class Compressed:
             "height": self.height,
             "bytes": self.bytes,
             "bpp": self.bpp,
+            "lossless": self.lossless,
             "quality": self.quality,
             "tune": self.tune,
             "model": self.model,
@@ -100,7 +103,9 @@ class Compressed:
     def summary(self) -> str:
         """A line for people."""
         reached = ""
-        if self.target:
+        if self.lossless:
+            reached = ", lossless"
+        elif self.target:
             reached = f", quality {self.quality:g}"
             if self.target.metric in ("psnr", "ssimulacra2") and self.reached is not None:
                 reached += f", {self.target.text(self.reached)}"
@@ -122,6 +127,8 @@ class Compressor:
 
     def compress(self, picture: Picture, item: Pair, advance: Callable[[float], None] | None = None) -> Compressed:
         """Writes the .nic file of a picture. advance: called with shares of the work, as they are done."""
+        from imgcodec.profiles.exact.codec import ExactCodec
+
         result = self.encode(picture, advance)
         count = len(result.data)
         bpp = 8 * count / (picture.width * picture.height)
@@ -133,8 +140,9 @@ class Compressor:
         pairs.write(item, result.data)
         return Compressed(
             item.source, item.output, picture.width, picture.height, count, picture.file_bytes, result.quality,
-            result.header.tune.name.lower(), self.codec.name, self.codec.id.hex(), result.reached, result.notes,
-            tuple(remarks), self.settings.target,
+            result.header.tune.name.lower(), ExactCodec.name if result.is_exact else self.codec.name,
+            result.header.codebook_id.hex(), result.reached, result.notes,
+            tuple(remarks), self.settings.target, result.is_exact,
         )  # fmt: skip
 
     def encode(self, picture: Picture, advance: Callable[[float], None] | None = None) -> "EncodeResult":
@@ -150,7 +158,7 @@ class Compressor:
             picture = replace(picture, features=self.searcher.write_features(picture.pixels))
         if isinstance(codec, ExactCodec):
             return encode_exact(picture, how.verify, codec)
-        return encode_picture(codec, picture, how.quality, how.target, how.tune, how.effort, how.verify)
+        return encode_picture(codec, picture, how.quality, how.target, how.tune, how.effort, how.verify, how.exact)
 
 
 def open_compressor(settings: CompressSettings) -> Compressor:
