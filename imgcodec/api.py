@@ -108,7 +108,9 @@ class Model:
         if lossless:
             return _compress_exactly(image, tune, level, max_pixels)
         picture = _picture(image, whole("max_pixels", max_pixels))
-        return pipeline.encode_picture(self._codec, picture, rate, target, tune, level, exact=exact).data
+        result = pipeline.encode_picture(self._codec, picture, rate, target, tune, level, exact=exact)
+        _warn(image, [note for note in result.notes if note not in picture.notes])
+        return result.data
 
     def decompress(
         self,
@@ -372,10 +374,14 @@ def _picture(image: ImageLike, max_pixels: int, lossless: bool = False) -> Pictu
     else:
         picture = images.load(image, max_pixels)
     picture = images.kept_exactly(picture) if lossless else picture
-    name = image if isinstance(image, str | PathLike) else "The picture"
-    for note in picture.notes:
-        warnings.warn(f"{name}: {note}.", LossWarning, stacklevel=_depth_of_caller())
+    _warn(image, picture.notes)
     return picture
+
+
+def _warn(image: ImageLike, notes: Sequence[str]) -> None:
+    name = image if isinstance(image, str | PathLike) else "The picture"
+    for note in notes:
+        warnings.warn(f"{name}: {note}.", LossWarning, stacklevel=_depth_of_caller())
 
 
 def _depth_of_caller() -> int:

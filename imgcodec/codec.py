@@ -23,7 +23,7 @@ what `photo` has for each arrow:
 Those of the profile `raster` are in profiles/raster, tokenizers and priors/raster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -38,9 +38,12 @@ from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
-from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType, unpacks
+from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType, unpacks
 from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.devices import resolve_device
+from imgcodec.exact.blocks import SIDE, Blocks
+from imgcodec.exact.blocks import read as read_blocks
+from imgcodec.exact.blocks import write as write_blocks
 from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures.exact_samples import colour_mode_with_alpha, put_samples, sample_depth, samples_of
@@ -48,12 +51,16 @@ from imgcodec.pictures.io import Picture, kept_exactly
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.exact.codec import ExactCodec
+from imgcodec.profiles.photo.choice import drawn, far, flattened, share
 from imgcodec.rate_control import RateTarget, fidelity, find_quality
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Stages, TokenCodec, Tokens, check_model, check_profile, check_scale, check_tokens
 
 MOST_EFFORT = 9
+
+MANY_DRAWN = 1 / 8
+"""Of the blocks of a picture. Where so many may be drawn, it may be smaller without a loss."""
 
 SMALL_SIDE = 64
 """Pixels. A picture with both sides below this takes some hundred bytes either way, and shows single pixels."""
@@ -123,8 +130,9 @@ def encode_picture(
     quality: 0..100; None for the model's default, which for models of one rate is all there is. target: what the file
     is to reach, instead of a quality. tune: psnr or visual; None for psnr where that is the target, else for the last
     of those that the model has. effort: 1 to 9. verify: reads the file back.
-    exact: the file of a small picture for a model of the profile photo is that of `encode_exact`, unless it is larger
-    than the target.
+    exact: for models of the profile photo, small pictures and drawings that take no more bytes so are as of
+    `encode_exact`, and blocks that tokens do not show are exact; but for targets, of which only exact files that are
+    small enough take the place.
 
     Raises UsageError for what the model does not have, CodecError for a target that no quality reaches, and where a
     file that is read back does not give what was put into it.
@@ -137,11 +145,85 @@ def encode_picture(
         found = encode_exact(kept_exactly(picture), verify)
         if target is None or target.allows(len(found.data), picture.width * picture.height):
             return found
+    chosen = None
+    if codec.profile == Profile.PHOTO and (candidates := drawn(picture.pixels)).any():
+        chosen = candidates
+    if chosen is None:
+        return _encode_tokens(codec, picture, quality, target, tune, effort, verify)[0]
+    return _encode_drawn(codec, picture, quality, target, tune, effort, verify, exact, chosen)
+
+
+def _encode_drawn(
+    codec: TokenCodec,
+    picture: Picture,
+    quality: float | None,
+    target: RateTarget | None,
+    tune: str | None,
+    effort: int,
+    verify: bool,
+    exact: bool,
+    candidates: NDArray[np.bool_],
+) -> EncodeResult:
+    """The file of a picture with blocks that may be drawn: without a loss where that is not larger, else with those
+    blocks exact that tokens do not show. Where they may not be, their share is told."""
+    whole = None
+    if exact and candidates.mean() >= MANY_DRAWN:
+        whole = encode_exact(kept_exactly(picture), verify)
+        if target and target.limits_size and target.allows(len(whole.data), picture.width * picture.height):
+            return whole
+    found, tokens = _encode_tokens(codec, picture, quality, target, tune, effort, verify)
+    if whole and len(whole.data) <= len(found.data):
+        return whole
+    chosen = candidates & far(picture.pixels, detokenize(codec, tokens), tokens.header)
+    if not chosen.any():
+        return found
+    if not exact or target:
+        lost = share(chosen, picture.pixels.shape[:2])
+        note = f"at this quality {max(0.01, lost):.0%} of its area is far from the original"
+        return replace(found, notes=(*found.notes, note))
+    flat = replace(picture, pixels=flattened(picture.pixels, chosen))
+    blocks = block_sections(tokens.header, picture.pixels, chosen)
+    mixed, _ = _encode_tokens(codec, flat, quality, None, tune, effort, verify, blocks)
+    whole = whole or encode_exact(kept_exactly(picture), verify)
+    return whole if len(whole.data) <= len(mixed.data) else mixed
+
+
+def block_sections(header: Header, pixels: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> list[Section]:
+    """The sections of the chosen blocks of pixels (H, W, 3)."""
+    channels, sections = 1 if header.colour_mode.is_gray else 3, []
+    for tile in range(header.tile_count):
+        left, top, width, height = header.tile_rectangle(tile)
+        rows, columns = slice(top // SIDE, -(-(top + height) // SIDE)), slice(left // SIDE, -(-(left + width) // SIDE))
+        if chosen[rows, columns].any():
+            samples = pixels[top : top + height, left : left + width, :channels]
+            sections.append(Section(SectionType.EXACT, 0, tile, write_blocks(samples, chosen[rows, columns])))
+    return sections
+
+
+def blocks_of(file: Container) -> Iterator[Blocks]:
+    """The exact blocks of a file, tile by tile. Raises InvalidFileError for what no encoder makes."""
+    channels = 1 if file.header.colour_mode.is_gray else 3
+    for section in file.sections:
+        if section.type == SectionType.EXACT:
+            yield read_blocks(section.data, file.header.tile_rectangle(section.tile), channels)
+
+
+def _encode_tokens(
+    codec: TokenCodec,
+    picture: Picture,
+    quality: float | None,
+    target: RateTarget | None,
+    tune: str | None,
+    effort: int,
+    verify: bool,
+    blocks: Sequence[Section] = (),
+) -> tuple[EncodeResult, Tokens]:
+    """The file of a picture, and its tokens. blocks: the sections of exact ones."""
     analysis = codec.analyse(picture.pixels)
     if target:
         with exact_arithmetic():
             analysis = list(analysis)  # one for all qualities that are tried
-    extras = picture_sections(picture)
+    extras = [*blocks, *picture_sections(picture)]
 
     def encode_at(quality: float | None) -> tuple[Tokens, bytes]:
         header = header_of(codec, picture, quality, tune)
@@ -156,7 +238,7 @@ def encode_picture(
         check_file(codec, data, tokens, picture)
     header = tokens.header
     known_quality = header.quality / QUALITY_UNIT if codec.has_qualities else None
-    return EncodeResult(data, header, known_quality, reached, tuple(picture.notes))
+    return EncodeResult(data, header, known_quality, reached, tuple(picture.notes)), tokens
 
 
 def encode_exact(picture: Picture, verify: bool = False, codec: ExactCodec | None = None) -> EncodeResult:
@@ -270,7 +352,10 @@ def read_tokens(codec: TokenCodec, file: Container) -> Tokens:
 
 def shown(codec: TokenCodec, tokens: Tokens, file: Container, scale: int = 1) -> Picture:
     """The picture of tokens and of the other sections of their file."""
-    picture = apply_sections(detokenize(codec, tokens, scale), file, scale)
+    pixels = detokenize(codec, tokens, scale)
+    for blocks in blocks_of(file):
+        blocks.put_into(pixels)
+    picture = apply_sections(pixels, file, scale)
     if tokens.header.profile == Profile.EXACT:
         put_samples(picture, tokens.stages[0], tokens.header.bit_depth)
     return picture
@@ -304,15 +389,27 @@ def recover_picture(codec: TokenCodec, found: Salvage) -> Recovery:
     if len(flat) == header.tile_count:
         raise InvalidFileError("The file is cut short or damaged: nothing of the picture is left.")
     others = {s.type: unpacks(s, header) for s in sections if s.type in PICTURE_SECTIONS}
-    sound = tuple(section for section in sections if others.get(section.type, True))
+    sound = tuple(s for s in sections if others.get(s.type, True) and _shows_blocks(found.file, s))
     return Recovery(
         shown(codec, Tokens(header, stages), replace(found.file, sections=sound)),
         coarse=tuple(coarse),
         flat=tuple(flat),
         unreadable=tuple(unreadable),
-        left_out=tuple(PICTURE_SECTIONS[kind].field for kind, is_sound in others.items() if not is_sound),
+        left_out=(
+            *(PICTURE_SECTIONS[kind].field for kind, is_sound in others.items() if not is_sound),
+            *(f"section of the exact blocks of tile {s.tile}" for s in sections if not _shows_blocks(found.file, s)),
+        ),
         found=found,
     )
+
+
+def _shows_blocks(file: Container, section: Section) -> bool:
+    """Whether a section is no exact blocks, or such as can be decoded."""
+    try:
+        list(blocks_of(replace(file, sections=(section,))))
+    except InvalidFileError:
+        return False
+    return True
 
 
 def _read_what_decodes(codec: TokenCodec, header: Header, index: int, tile: TileTokens, stages: Stages) -> int:

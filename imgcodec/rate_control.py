@@ -42,6 +42,11 @@ class RateTarget:
     metric: Metric
     value: float
 
+    @property
+    def limits_size(self) -> bool:
+        """Whether it is one of size."""
+        return self.metric in ("size", "bpp")
+
     def allows(self, size: int, pixels: int) -> bool:
         """Whether a file of so many bytes, of a picture of so many pixels, is not too large."""
         if self.metric == "bpp":
