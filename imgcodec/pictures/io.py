@@ -22,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.pictures import carried, chunks, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
+from imgcodec.pictures import carried, chunks, deep_png, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
 from imgcodec.pictures.formats import png
 from imgcodec.pictures.modes import Pixels
@@ -168,6 +168,10 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
                 raise
             # Pillow parses some of the metadata, and fails. The picture alone is better than nothing.
             return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
+        if picture.wide is not None and format == "PNG":
+            file = deep_png.deepened(file, picture.wide, picture.bit_depth)
+        elif picture.wide is not None:
+            notes.append(_reduced(picture.bit_depth))
         file, more = carried.finished(file, picture, format)
         return file, [*notes, *more]
     except Exception as error:
@@ -360,18 +364,22 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
         found.icc = None
         notes.append("its ICC profile is of another colour space and was left out")
 
-    pixels, alpha = samples.read(image, data, bits, wide)
+    pixels, alpha, deep = samples.read(image, data, bits, wide)
     notes += samples.left_out(image, wide)
     if found.crop:
         left, top, right, bottom = found.crop
         pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
         alpha = None if alpha is None else np.ascontiguousarray(alpha[top:bottom, left:right])
+        deep = None if deep is None else deep[top:bottom, left:right]
     if found.turn != exif.UPRIGHT and not found.is_turned:
         pixels = modes.turned(pixels, found.turn)
         alpha = None if alpha is None else modes.turned(alpha, found.turn)
+        deep = None if deep is None else modes.turned(deep, found.turn)
     metadata.upright(found, (pixels.shape[1], pixels.shape[0]))
     notes += metadata.limit(found)
-    return Picture(pixels, alpha, found.icc, found.exif, found.xmp, gray, found.density, bits, notes)
+    if deep is not None and deep.shape[2] != (1 if gray else 3) + (alpha is not None):
+        deep = None  # gray as RGB, or the other way round
+    return Picture(pixels, alpha, found.icc, found.exif, found.xmp, gray, found.density, bits, notes, wide=deep)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
