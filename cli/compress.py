@@ -70,7 +70,11 @@ def compress(
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help=MODEL)] = "photo",
     verify: Annotated[
-        bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Decode the file before it is put in place, compare, and say what is far from the original.",
+        ),
     ] = False,
     with_features: Annotated[
         bool, typer.Option("--with-features", help="Put in what the picture shows, some hundred bytes, for `search`.")

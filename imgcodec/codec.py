@@ -129,7 +129,7 @@ def encode_picture(
 
     quality: 0..100; None for the model's default, which for models of one rate is all there is. target: what the file
     is to reach, instead of a quality. tune: psnr or visual; None for psnr where that is the target, else for the last
-    of those that the model has. effort: 1 to 9. verify: reads the file back.
+    of those that the model has. effort: 1 to 9. verify: reads the file back, and notes what is far from the original.
     exact: for models of the profile photo, small pictures and drawings that take no more bytes so are as of
     `encode_exact`, and blocks that tokens do not show are exact; but for targets, of which only exact files that are
     small enough take the place.
@@ -145,12 +145,22 @@ def encode_picture(
         found = encode_exact(kept_exactly(picture), verify)
         if target is None or target.allows(len(found.data), picture.width * picture.height):
             return found
-    chosen = None
-    if codec.profile == Profile.PHOTO and (candidates := drawn(picture.pixels)).any():
-        chosen = candidates
-    if chosen is None:
-        return _encode_tokens(codec, picture, quality, target, tune, effort, verify)[0]
-    return _encode_drawn(codec, picture, quality, target, tune, effort, verify, exact, chosen)
+    candidates = drawn(picture.pixels) if codec.profile == Profile.PHOTO else None
+    if candidates is not None and candidates.any():
+        return _encode_drawn(codec, picture, quality, target, tune, effort, verify, exact, candidates)
+    found, tokens = _encode_tokens(codec, picture, quality, target, tune, effort, verify)
+    if candidates is not None and verify:
+        return _told(found, far(picture.pixels, detokenize(codec, tokens), tokens.header))
+    return found
+
+
+def _told(found: EncodeResult, lost: NDArray[np.bool_]) -> EncodeResult:
+    """With a note where blocks are far from the original."""
+    if not lost.any():
+        return found
+    area = share(lost, (found.header.height, found.header.width))
+    note = f"at this quality {max(0.01, area):.0%} of its area is far from the original"
+    return replace(found, notes=(*found.notes, note))
 
 
 def _encode_drawn(
@@ -165,7 +175,7 @@ def _encode_drawn(
     candidates: NDArray[np.bool_],
 ) -> EncodeResult:
     """The file of a picture with blocks that may be drawn: without a loss where that is not larger, else with those
-    blocks exact that tokens do not show. Where they may not be, their share is told."""
+    blocks exact that tokens do not show. Where that may not be, or is not looked for, their share is told."""
     whole = None
     if exact and candidates.mean() >= MANY_DRAWN:
         whole = encode_exact(kept_exactly(picture), verify)
@@ -174,18 +184,17 @@ def _encode_drawn(
     found, tokens = _encode_tokens(codec, picture, quality, target, tune, effort, verify)
     if whole and len(whole.data) <= len(found.data):
         return whole
-    chosen = candidates & far(picture.pixels, detokenize(codec, tokens), tokens.header)
-    if not chosen.any():
-        return found
-    if not exact or target:
-        lost = share(chosen, picture.pixels.shape[:2])
-        note = f"at this quality {max(0.01, lost):.0%} of its area is far from the original"
-        return replace(found, notes=(*found.notes, note))
+    lost = far(picture.pixels, detokenize(codec, tokens), tokens.header)
+    chosen = lost & candidates
+    if not exact or target or not chosen.any():
+        return _told(found, lost if verify else chosen)
     flat = replace(picture, pixels=flattened(picture.pixels, chosen))
     blocks = block_sections(tokens.header, picture.pixels, chosen)
     mixed, _ = _encode_tokens(codec, flat, quality, None, tune, effort, verify, blocks)
     whole = whole or encode_exact(kept_exactly(picture), verify)
-    return whole if len(whole.data) <= len(mixed.data) else mixed
+    if len(whole.data) <= len(mixed.data):
+        return whole
+    return _told(mixed, lost & ~chosen) if verify else mixed
 
 
 def block_sections(header: Header, pixels: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> list[Section]:

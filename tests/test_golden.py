@@ -13,7 +13,7 @@ import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import RETIRED_PROFILES, Profile, checksum
 from imgcodec.bitstream.sections import SectionType
-from imgcodec.codec import decode_picture, load_codec
+from imgcodec.codec import blocks_of, decode_picture, load_codec
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures import exif
 from imgcodec.profiles.photo import codec as photo
@@ -32,7 +32,7 @@ EXACT = json.loads((GOLDEN / "exact.json").read_text())
 def test_the_indexes_list_every_golden_file():
     files, pictures = ({path.stem for path in GOLDEN.glob(f"*.{suffix}")} for suffix in ("nic", "png"))
     assert pictures == {*INDEX["files"], *INDEX["damaged"], *RASTER["files"], *SEMANTIC["files"]}
-    assert files == pictures | {*EXACT["files"]}
+    assert files == pictures | {*EXACT["files"], "exact-blocks"}
     models = {INDEX["model"]["file"], SEMANTIC["model"]["file"]}
     models |= {model["file"] for model in RASTER["models"].values()}
     assert models == {path.name for path in GOLDEN.glob("*.safetensors")}
@@ -207,3 +207,12 @@ def test_golden_exact_files_have_their_samples(name):
     assert tokens.sha256() == entry["samples_sha256"]
     assert imgcodec.read_tokens(imgcodec.write_tokens(tokens)).sha256() == entry["samples_sha256"]
     assert imgcodec.decompress(data).size == (tokens.header.width, tokens.header.height)
+
+
+def test_the_golden_file_with_exact_blocks_shows_them(tiny_model):
+    entry, data = EXACT["exact-blocks"], (GOLDEN / "exact-blocks.nic").read_bytes()
+    assert len(data) == entry["bytes"]
+    (blocks,) = blocks_of(container.read(data))
+    assert hashlib.sha256(blocks.pixels.tobytes()).hexdigest() == entry["pixels_sha256"]
+    shown = np.asarray(tiny_model.decompress(data))
+    np.testing.assert_array_equal(shown[64:128, :64], blocks.pixels)

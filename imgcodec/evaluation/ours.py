@@ -29,14 +29,14 @@ def codecs_of_model(
 
 def _of_one_rate(model: Model, tune: str | None, effort: int) -> Codec:
     def compress(pixels: RGBPixels, quality: float) -> bytes:
-        return model.compress(pixels, tune=tune, effort=effort)
+        return model.compress(pixels, tune=tune, effort=effort, exact=False)
 
     return Codec(f"imgcodec {model.name}", (0,), compress, lambda data: _decompress(model, data))
 
 
 def _tuned(model: Model, qualities: tuple[float, ...], tune: str, effort: int) -> Codec:
     def compress(pixels: RGBPixels, quality: float) -> bytes:
-        return model.compress(pixels, quality=quality, tune=tune, effort=effort)
+        return model.compress(pixels, quality=quality, tune=tune, effort=effort, exact=False)
 
     return Codec(f"imgcodec {tune}", qualities, compress, lambda data: _decompress(model, data))
 

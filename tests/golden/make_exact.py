@@ -4,9 +4,11 @@
 
     exact.json    how large they are, and the SHA-256 of the samples of each
 
-There are files of both methods, of all channels, of 12 and 16 bits, of several tiles, of one pixel and of a line.
+"exact-blocks" is of tiny.safetensors: a photograph with blocks that its tokens do not show. There are files of both
+methods, of all channels, of 12 and 16 bits, of several tiles, of one pixel and of a line.
 """
 
+import hashlib
 import json
 import sys
 from dataclasses import replace
@@ -19,9 +21,11 @@ sys.path.insert(0, str(FOLDER.parent))
 
 from exact.contents import make
 
+from imgcodec.bitstream import container
 from imgcodec.bitstream.header import ColourMode
-from imgcodec.codec import write_tokens
+from imgcodec.codec import blocks_of, encode_picture, load_codec, write_tokens
 from imgcodec.exact.tile import Method
+from imgcodec.pictures.io import Picture
 from imgcodec.profiles.exact.codec import CHANNELS, ExactCodec
 from imgcodec.tokens import Tokens
 
@@ -48,6 +52,16 @@ FILES: dict[str, tuple[NDArray[np.integer], ColourMode, int, int]] = {
 }
 
 
+BLOCKS = "exact-blocks"
+
+
+def slide() -> NDArray[np.uint8]:
+    """A photograph with a block of dithering in it."""
+    pixels = np.asarray(make_picture((250, 180, 140, 130), "RGB")).copy()
+    pixels[64:128, :64] = make("two values", (3, 64, 64), 255, 3).transpose(1, 2, 0)
+    return pixels
+
+
 def main() -> None:
     index = json.loads(INDEX.read_text()) if INDEX.exists() else {"files": {}}
     codec = ExactCodec()
@@ -62,6 +76,11 @@ def main() -> None:
         (FOLDER / f"{name}.nic").write_bytes(data)
         method = Method(codec.write(tokens)[0].data[0]).name
         index["files"][name] = {"bytes": len(data), "method": method, "samples_sha256": tokens.sha256()}
+    if BLOCKS not in index:
+        data = encode_picture(load_codec(FOLDER / "tiny.safetensors"), Picture(slide()), 50).data
+        (FOLDER / f"{BLOCKS}.nic").write_bytes(data)
+        shown = np.stack([block.pixels for block in blocks_of(container.read(data))])
+        index[BLOCKS] = {"bytes": len(data), "pixels_sha256": hashlib.sha256(shown.tobytes()).hexdigest()}
     INDEX.write_text(json.dumps(index, indent=1) + "\n")
 
 

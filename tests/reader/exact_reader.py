@@ -30,6 +30,31 @@ def read_samples(data: bytes) -> Samples:
     return samples
 
 
+def read_blocks(file: nic_reader.File, tile: int) -> dict[tuple[int, int], tuple[int, ...]]:
+    """Section 3.6: the exact pixels of a tile of the profile `photo`, by row and column in the tile."""
+    found = [data for kind, _, of, data in file.sections if kind == nic_reader.BLOCKS and of == tile]
+    if not found:
+        return {}
+    width, height = file.tile_sides(tile)
+    rows, columns = -(-height // 64), -(-width // 64)
+    count = -(-rows * columns // 8)
+    mask = int.from_bytes(found[0][:count], "little")
+    chosen = [divmod(number, columns) for number in range(rows * columns) if mask >> number & 1]
+    if len(found[0]) < count or not chosen or mask >> rows * columns:
+        raise ValueError("no blocks")
+    top, left = 64 * min(row for row, _ in chosen), 64 * min(column for _, column in chosen)
+    bottom = min(height, 64 * max(row for row, _ in chosen) + 64)
+    right = min(width, 64 * max(column for _, column in chosen) + 64)
+    channels = 3 if file.colour_mode == 1 else 1
+    samples = read_tile(found[0][count:], channels, right - left, bottom - top, 8)
+    return {
+        (row, column): tuple(plane[row - top][column - left] for plane in samples)
+        for row in range(top, bottom)
+        for column in range(left, right)
+        if (row // 64, column // 64) in chosen
+    }
+
+
 def read_tile(data: bytes, channels: int, width: int, height: int, depth: int) -> Samples:
     """Section 9.1: the samples of a tile."""
     if not data or data[0] > 1:

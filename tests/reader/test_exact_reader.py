@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from exact.contents import CONTENTS, make
-from reader import exact_reader
+from made_pictures import PHOTOGRAPH
+from PIL import Image
+from reader import exact_reader, nic_reader
 
 from imgcodec.bitstream.entropy import TOTAL
+from imgcodec.codec import encode_picture
 from imgcodec.exact import predicted, tile, vp8l
 from imgcodec.exact.tables import frequency_tables
+from imgcodec.pictures.io import Picture
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 EXACT = json.loads((GOLDEN / "exact.json").read_text())
@@ -63,3 +67,13 @@ def test_both_readers_refuse_the_same_methods():
     for data, depth in ((b"", 8), (b"\2", 8), (b"\0", 16)):
         with pytest.raises(ValueError, match=r"method|more than 8 bits"):
             exact_reader.read_tile(data, 1, 2, 2, depth)
+
+
+def test_exact_blocks_are_read_from_the_page_alone(tiny_codec):
+    pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[100:292, 200:456].copy()
+    pixels[64:128, 128:192] = make("two values", (3, 64, 64), 255, 3).transpose(1, 2, 0)
+    pixels[128:192, 64:128] = make("checks", (3, 64, 64), 255, 3).transpose(1, 2, 0)
+    file = nic_reader.read(encode_picture(tiny_codec, Picture(pixels), 50).data)
+    found = exact_reader.read_blocks(file, 0)
+    assert len(found) == 2 * 64 * 64
+    assert all(tuple(pixels[place].tolist()) == colour for place, colour in found.items())
