@@ -2,9 +2,11 @@
 
     python benchmarks/exactness.py kodak/ --model photo -o benchmarks/results/exactness.json
     python benchmarks/exactness.py kodak/ --model photo --torch 2.6.0 --python /elsewhere/bin/python -o ...
+    python benchmarks/exactness.py kodak/ --model photo --onnxruntime 1.20.1 --few -o ...
 
-A setting is a Python interpreter, a device, a number of threads, and the instruction sets that PyTorch and oneDNN may
-use. Each runs in processes of its own, first to write, then to read what all have written:
+A setting is a Python interpreter, a device, a number of threads, an engine, and of PyTorch the instruction sets that it
+and oneDNN may use, of ONNX Runtime how far it may change graphs. Each runs in processes of its own, first to write,
+then to read what all have written:
 
     write   compress each picture at each quality; keep the file, the hash of its tokens, and the picture it decodes to
     read    for each file of each setting: are the tokens those of the writer? does writing them again give the same
@@ -12,7 +14,10 @@ use. Each runs in processes of its own, first to write, then to read what all ha
 
 Settings are those that the processor has; instruction sets that it lacks are named on stderr and in the result.
 Encoders may choose other tokens (what is left of them is float); so there can be more than one file of a picture.
-`--torch VERSION` makes a virtual environment in a temporary folder and installs that version and this package into it.
+`--torch VERSION` makes a virtual environment in a temporary folder and installs that version and this package in it;
+`--onnxruntime VERSION` puts that version before the installed one. `--few` leaves out what PyTorch has between its
+oldest and its newest instruction sets. ONNX Runtime cannot be told which instructions to use: `--emulate CPU` runs it
+in QEMU, on one that has others.
 CUDA is among the settings where there is one. The exit code is 1 if anything but pixels within one grey level differs.
 """
 
@@ -23,8 +28,8 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -33,6 +38,8 @@ ROOT = Path(__file__).parent.parent
 QUALITIES = (10.0, 50.0, 90.0)
 CAPABILITIES = ("default", "avx2", "avx512")  # of PyTorch's own kernels; a processor that has one has those before it
 ONEDNN = ("", "SSE41", "AVX2")  # of oneDNN's, which takes no more than the processor has; empty: all of that
+LEVELS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_EXTENDED", "ORT_ENABLE_ALL")
+"""How far ONNX Runtime may change graphs."""
 INDEX = "https://download.pytorch.org/whl/cpu"
 
 
@@ -44,10 +51,14 @@ class Setting:
     environment: dict[str, str] = field(default_factory=dict)
     python: str = sys.executable
     device: str = "cpu"
+    engine: str = "torch"
+    level: str = ""
+    emulator: tuple[str, ...] = ()
 
     def run(self, *arguments: str | Path) -> dict[str, Any]:
         """What `write` or `read` say in a process under this setting."""
-        command = [self.python, __file__, *map(str, arguments), "--device", self.device]
+        command = [*self.emulator, self.python, __file__, *map(str, arguments), "--device", self.device]
+        command += ["--engine", self.engine, *(["--level", self.level] if self.level else [])]
         result = subprocess.run(command, env={**os.environ, **self.environment}, stdout=subprocess.PIPE, check=True)
         answer: dict[str, Any] = json.loads(result.stdout)
         return answer
@@ -77,6 +88,27 @@ def runs_on(capability: str) -> tuple[str, ...]:
 def every_cpu_setting(capability: str, python: str = sys.executable) -> list[Setting]:
     """All combinations of the instruction sets of a processor, with one thread and with two."""
     return [cpu(*choice, python) for choice in product(runs_on(capability), ONEDNN, (1, 2))]
+
+
+def few_cpu_settings(capability: str, python: str = sys.executable) -> list[Setting]:
+    """The oldest and the newest instruction sets of a processor."""
+    oldest, newest = runs_on(capability)[0], runs_on(capability)[-1]
+    return [cpu(oldest, ONEDNN[1], 1, python), cpu(newest, "", 2, python)]
+
+
+def every_onnx_setting(folders: Sequence[str], emulated: Sequence[str]) -> list[Setting]:
+    """ONNX Runtime as it is installed and as it lies in each folder, at each level of optimization, with one thread and
+    with two; and on each of these processors of QEMU, without optimization and with all."""
+    settings = []
+    for folder, level, threads in product(("", *folders), LEVELS, (1, 2)):
+        before = {"PYTHONPATH": folder} if folder else {}
+        name = f"onnx{Path(folder).name if folder else ''}-{level}-{threads}threads"
+        settings.append(Setting(name, cpu(threads=threads).environment | before, engine="onnx", level=level))
+    for processor, level in product(emulated, (LEVELS[0], LEVELS[-1])):
+        emulator = ("qemu-x86_64", "-cpu", processor)
+        name = f"onnx-{level}-{processor}"
+        settings.append(Setting(name, cpu().environment, engine="onnx", level=level, emulator=emulator))
+    return settings
 
 
 def left_out(capability: str) -> list[str]:
@@ -123,8 +155,35 @@ def is_exact(result: dict[str, Any]) -> bool:
 # What runs under a setting. It may be another version of everything, so torch and imgcodec are imported here only.
 
 
+def opened(models: Iterable[str], setting: argparse.Namespace) -> Iterator[Any]:
+    """Those of the models that the engine of a setting computes."""
+    import imgcodec
+
+    if setting.level:
+        use_level(setting.level)
+    for name in models:
+        try:
+            yield imgcodec.load_model(name, device=setting.device, engine=setting.engine)
+        except imgcodec.UsageError:
+            if setting.engine != "onnx":
+                raise
+
+
+def use_level(name: str) -> None:
+    """Makes ONNX Runtime change all graphs so far, whatever this package asks for."""
+    import onnxruntime
+
+    make, level = onnxruntime.InferenceSession, getattr(onnxruntime.GraphOptimizationLevel, name)
+
+    def with_level(graph: bytes, options: Any, **others: Any) -> Any:
+        options.graph_optimization_level = level
+        return make(graph, options, **others)
+
+    onnxruntime.InferenceSession = with_level
+
+
 def write(
-    models: Iterable[str], pictures: Path, qualities: Iterable[float], folder: Path, device: str
+    models: Iterable[str], pictures: Path, qualities: Iterable[float], folder: Path, setting: argparse.Namespace
 ) -> dict[str, Any]:
     """Compresses everything into `folder`, with the decoded pictures beside the files."""
     from hashlib import sha256
@@ -132,11 +191,8 @@ def write(
     import numpy as np
     from PIL import Image
 
-    import imgcodec
-
     files = {}
-    for name in models:
-        model = imgcodec.load_model(name, device=device)
+    for model in opened(models, setting):
         for path in sorted(p for p in pictures.iterdir() if p.suffix.lower() in (".png", ".jpg", ".webp")):
             pixels = np.asarray(Image.open(path).convert("RGB"))
             rates = list(product(model.tunes, qualities)) if model.has_qualities else [(None, None)]
@@ -147,19 +203,16 @@ def write(
                 (folder / file).write_bytes(data)
                 model.decompress(data).save((folder / file).with_suffix(".png"))
                 files[str(file)] = {"tokens": model.read_tokens(data).sha256(), "sha256": sha256(data).hexdigest()}
-    return {"under": describe_setting(device), "files": files}
+    return {"under": describe_setting(setting), "files": files}
 
 
-def read(models: Iterable[str], folder: Path, device: str) -> dict[str, Any]:
+def read(models: Iterable[str], folder: Path, setting: argparse.Namespace) -> dict[str, Any]:
     """Decodes the files of all settings. The same bytes are decoded once."""
     import numpy as np
     from PIL import Image
 
-    import imgcodec
-
     files = {}
-    for name in models:
-        model = imgcodec.load_model(name, device=device)
+    for model in opened(models, setting):
         decoded: dict[bytes, tuple[str, int, bool, Any]] = {}
         for path in sorted(folder.glob(f"*/{model.name}/*.nic")):
             data = path.read_bytes()
@@ -176,12 +229,26 @@ def read(models: Iterable[str], folder: Path, device: str) -> dict[str, Any]:
                 "same_bytes": same,
                 "largest_difference": int(difference.max()),
             }
-    return {"under": describe_setting(device), "files": files}
+    return {"under": describe_setting(setting), "files": files}
 
 
-def describe_setting(device: str) -> dict[str, object]:
+def describe_setting(setting: argparse.Namespace) -> dict[str, object]:
     import platform
 
+    device = setting.device
+    if setting.engine == "onnx":
+        import onnxruntime
+
+        from imgcodec.runtime import thread_count
+
+        assert "torch" not in sys.modules
+        return {
+            "python": platform.python_version(),
+            "onnxruntime": onnxruntime.__version__,
+            "level": setting.level,
+            "threads": thread_count(),
+            "device": device,
+        }
     import torch
 
     return {
@@ -207,6 +274,24 @@ def environment_with(version: str, index: str, folder: Path) -> str:
     return python
 
 
+def folder_with(version: str, folder: Path) -> str:
+    """A folder with that version of ONNX Runtime, for PYTHONPATH."""
+    print(f"installing onnxruntime {version}", file=sys.stderr)
+    line = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        folder,
+        f"onnxruntime=={version}",
+    ]
+    subprocess.run(line, check=True, stdout=sys.stderr)
+    return str(folder)
+
+
 def has_cuda(python: str) -> bool:
     program = "import sys, torch; sys.exit(not torch.cuda.is_available())"
     return subprocess.run([python, "-c", program], check=False).returncode == 0
@@ -228,10 +313,12 @@ def matrix(arguments: argparse.Namespace) -> int:
             pythons[f"torch{version}-"] = environment_with(version, arguments.index, folder / f"torch-{version}")
         settings = []
         for prefix, python in pythons.items():
-            of_python = every_cpu_setting(capability, python)
+            of_python = few_cpu_settings(capability, python) if arguments.few else every_cpu_setting(capability, python)
             if has_cuda(python):
                 of_python.append(Setting("cuda", {}, python, "cuda"))
-            settings += [Setting(prefix + s.name, s.environment, s.python, s.device) for s in of_python]
+            settings += [replace(s, name=prefix + s.name) for s in of_python]
+        folders = [folder_with(version, folder / version) for version in arguments.onnxruntime]
+        settings += every_onnx_setting(folders, arguments.emulate)
         result = measure(settings, models, arguments.pictures, folder / "files")
     report = {
         **describe(), "models": arguments.model, "left_out": left_out(capability), "exact": is_exact(result), **result
@@ -251,6 +338,11 @@ def main() -> int:
         parser.add_argument("--model", action="append", required=True, help="a name or a file; may be given again")
         parser.add_argument("--python", action="append", default=[], help="an interpreter that has imgcodec")
         parser.add_argument("--torch", action="append", default=[], help="a version to install and test")
+        parser.add_argument("--onnxruntime", action="append", default=[], help="a version to install and test")
+        parser.add_argument(
+            "--emulate", action="append", default=[], help="a processor of qemu-x86_64, such as Haswell"
+        )
+        parser.add_argument("--few", action="store_true", help="of PyTorch only the oldest and the newest instructions")
         parser.add_argument("--index", default=INDEX, help="where pip gets torch")
         parser.add_argument("-o", "--output", type=Path)
         return matrix(parser.parse_args())
@@ -262,11 +354,13 @@ def main() -> int:
     parser.add_argument("--into", type=Path)
     parser.add_argument("--from", type=Path, dest="source")
     parser.add_argument("--device", required=True)
+    parser.add_argument("--engine", required=True)
+    parser.add_argument("--level", default="")
     given = parser.parse_args()
     if given.what == "write":
-        answer = write(given.models, given.pictures, given.qualities, given.into, given.device)
+        answer = write(given.models, given.pictures, given.qualities, given.into, given)
     else:
-        answer = read(given.models, given.source, given.device)
+        answer = read(given.models, given.source, given)
     print(json.dumps(answer))
     return 0
 

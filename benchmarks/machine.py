@@ -12,7 +12,7 @@ from PIL import features
 import imgcodec
 from imgcodec.doctor import processor
 
-PACKAGES = ("torch", "numpy", "scipy", "pillow", "constriction", "safetensors", "zstandard")
+PACKAGES = ("torch", "onnxruntime", "numpy", "scipy", "pillow", "constriction", "safetensors", "zstandard")
 
 
 def describe() -> dict[str, object]:

@@ -102,9 +102,9 @@ def commands() -> set[str]:
 
 
 def end(code: int) -> NoReturn:
-    """Ends the process, where torch was used at once: it would take 0.4 s to free what the system frees anyway."""
+    """Ends the process, where an engine was used at once: it would take 0.4 s to free what the system frees anyway."""
     # training has logs and processes to close
-    if "torch" not in sys.modules or "imgcodec.training.loop" in sys.modules:
+    if not {"torch", "onnxruntime"} & sys.modules.keys() or "imgcodec.training.loop" in sys.modules:
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):

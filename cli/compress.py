@@ -33,6 +33,7 @@ from imgcodec.cluster import working_through_on_ray
 from imgcodec.storage.pairs import Pair, is_nic, is_picture, nic_beside
 from imgcodec.workers import working_through
 
+RAY = "ray"
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # not what a date has behind its point
 
 
@@ -83,11 +84,13 @@ def compress(
     features: Features = None,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,
     engine: Annotated[
-        str | None,
+        str,
         typer.Option(
-            metavar="ray", help="Work on a Ray cluster, with -j actors; folders as with -r.", show_default=False
+            metavar="auto|onnx|torch|ray",
+            help="What computes: ONNX Runtime or PyTorch; auto takes the faster to start. "
+            "ray: a Ray cluster, with -j actors; folders as with -r.",
         ),
-    ] = None,
+    ] = "auto",
     as_json: Json = False,
 ) -> None:
     """Make a .nic file of each picture, with its transparency and metadata; of a folder, a store of .nic files.
@@ -104,10 +107,9 @@ def compress(
 
     if len(sources) == 2 and output is None and is_nic(sources[1]) and not is_nic(sources[0]):
         raise UsageError(f"Compress takes pictures, and here is also {sources[1]}; the output is named with -o.")
-    if engine not in (None, "ray"):
-        raise UsageError(f"There is no engine {engine!r:.100}, only ray.")
+    on_ray = engine == RAY
     source = sources[0]
-    recursive = recursive or engine is not None
+    recursive = recursive or on_ray
     has_many = is_many(sources, recursive)
     is_store = not has_many and source != "" and Path(source).is_dir()
     if is_store and as_json:
@@ -120,15 +122,15 @@ def compress(
     settings = CompressSettings(
         model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2, lossless), tune,
         effort, lossless, not no_exact, strip, verify, features_model if with_features else None, features, device,
-        max_pixels,
+        "auto" if on_ray else engine, max_pixels,
     )  # fmt: skip
     if is_store:
         compress_to_store(Path(source), output, settings, force, jobs)
         return
     if has_many:
-        open_task = partial(open_compressor if engine is None else open_repeatable, settings)
+        open_task = partial(open_repeatable if on_ray else open_compressor, settings)
         working = working_through
-        if engine is not None:
+        if on_ray:
             working = partial(working_through_on_ray, gpus=1 if device.startswith("cuda") else 0)
         make_many(
             sources, recursive, output, nic_beside, is_picture, SIGNATURE, open_task, jobs, force, as_json,

@@ -10,7 +10,20 @@ import typer
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.many import inside, is_many, make_many
-from imgcodec.cli.options import Device, FileModel, Force, Jobs, Json, MaxPixels, Recursive, Strip, detail, say, working
+from imgcodec.cli.options import (
+    Device,
+    Engine,
+    FileModel,
+    Force,
+    Jobs,
+    Json,
+    MaxPixels,
+    Recursive,
+    Strip,
+    detail,
+    say,
+    working,
+)
 from imgcodec.cli.parts import Region, Thumbnail, parsed_part
 from imgcodec.cli.progress import sharing
 from imgcodec.storage.pairs import Pair, is_nic, is_picture, picture_beside
@@ -35,6 +48,7 @@ def decompress(
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
+    engine: Engine = "auto",
     model: FileModel = None,
     allow_damaged: Annotated[
         bool, typer.Option("--allow-damaged", help="Show what is left of a damaged file, and exit with 3.")
@@ -85,7 +99,9 @@ def decompress(
         raise UsageError("--region and --thumbnail go together with no option that changes what is decoded.")
     if model is not None and jobs > 1:
         model = pinned(model)
-    settings = DecompressSettings(model, scale, strip, allow_damaged, allow_partial, asked, device, max_pixels, part)
+    settings = DecompressSettings(
+        model, scale, strip, allow_damaged, allow_partial, asked, device, engine, max_pixels, part
+    )
     open_task = partial(open_decompressor, settings)
     if is_many(sources, recursive):
         make_many(

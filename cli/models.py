@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imgcodec.bitstream.errors import CodecError
+from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.cli.options import Force, leave, printable, say
 
 if TYPE_CHECKING:
@@ -100,26 +100,48 @@ def verify(
 
 def export(
     name: Annotated[str, typer.Argument(help=NAME, show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="The folder to write; by its suffix .nicm, one of ONNX graphs."
+        ),
+    ],
     license: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Licence of the weights, as apache-2.0. Default: that in the model's card."),
     ] = None,
     force: Force = False,
 ) -> None:
-    """Write what a repository of the Hugging Face hub holds: the model's file, and its card as README.md.
+    """Write a model for others: as a repository of the Hugging Face hub, or as graphs for programs without PyTorch.
 
-    Others then use it as --model hf://OWNER/NAME.
+    A repository holds the model's file, and its card as README.md; others then use it as --model hf://OWNER/NAME. A
+    folder named FOLDER.nicm gets the nets of a model of the profile photo as ONNX, with their tables.
     """
     from imgcodec.codec import load_codec
     from imgcodec.model_file import inventory
     from imgcodec.model_file.export import export_model
+    from imgcodec.model_file.graph_folder import SUFFIX
 
+    if output.suffix == SUFFIX:
+        if license is not None:
+            raise UsageError("--license goes with a repository of the hub: graphs have no card.")
+        write_graphs(name, output, force)
+        return
     model = inventory.describe(name)
     inventory.check(model, load_codec)
     if export_model(model, output, license, force) is None:
         say(f"{output}: the card names no licence; give one with --license.")
     say(f"{output}: {model.path.name}, {model.bytes} bytes, and its card, README.md")
+
+
+def write_graphs(name: str, folder: Path, force: bool) -> None:
+    """Writes a folder of ONNX graphs."""
+    from imgcodec.model_file.contents import open_contents
+    from imgcodec.model_file.graph_folder import export_graphs
+
+    model = open_contents(name)
+    count = export_graphs(model, folder, force)
+    say(f"{folder}: graphs of {model.name}, {model.id.hex()}, {count} bytes")
 
 
 def recipe(

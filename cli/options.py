@@ -16,6 +16,12 @@ DEBUG = "IMGCODEC_DEBUG"
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|onnx|torch", help="What computes: ONNX Runtime or PyTorch; auto takes the faster to start."
+    ),
+]
 Strip = Annotated[
     bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")
 ]

@@ -6,13 +6,11 @@ from collections.abc import Callable, Sequence
 from numbers import Real
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
 
 from imgcodec import codec as pipeline
 from imgcodec import parts
@@ -28,11 +26,14 @@ from imgcodec.recovery import Recovery
 from imgcodec.storage.files import FileLike, contents, opened
 from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
 
-ImageLike: TypeAlias = FileLike | Image.Image | NDArray[np.uint8] | Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+    from typing_extensions import TypeIs
+
+ImageLike: TypeAlias = Union[FileLike, Image.Image, NDArray[np.uint8], "Tensor"]
 """A path, the bytes of an image file, a binary file object, a PIL image of any mode, samples uint8 (H, W), (H, W, 1),
 (H, W, 3) or (H, W, 4), or a tensor uint8 (3, H, W)."""
-
-REAL_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class Model:
@@ -68,13 +69,13 @@ class Model:
         return self._codec.has_qualities
 
     @property
-    def tokenizer(self) -> nn.Module:
-        """Pictures to tokens and back: a plain module, on the device."""
+    def tokenizer(self) -> "nn.Module":
+        """Pictures to tokens and back: a plain module of PyTorch, on the device."""
         return self._codec.tokenizer
 
     @property
-    def prior(self) -> nn.Module:
-        """What predicts tokens, in integers: a plain module, on the device."""
+    def prior(self) -> "nn.Module":
+        """What predicts tokens, in integers: a plain module of PyTorch, on the device."""
         return self._codec.prior
 
     def compress(
@@ -142,7 +143,7 @@ class Model:
         """Exact files are of no model."""
         return pipeline.codec_of(header) if header.profile == Profile.EXACT else self._codec
 
-    def encode(self, x: Tensor, *, quality: float | None = None, tune: str | None = None) -> list[Tensor]:
+    def encode(self, x: "Tensor", *, quality: float | None = None, tune: str | None = None) -> "list[Tensor]":
         """Pictures (B, 3, H, W), real numbers in 0..1 -> their codes, int64, a tensor for each stage, coarse first.
 
         Of models with many rates (`photo`) they are (B, groups, h, w), of the others (B, h, w). They are those that a
@@ -150,25 +151,29 @@ class Model:
         for other tensors, and as `compress`.
         """
         rate = None if quality is None else _number("quality", quality)
+        import torch
+
         found = [pipeline.tokenize(self._codec, pixels, rate, tune).stages for pixels in _pixels(x)]
         stages = [torch.from_numpy(np.stack(stage)).to(x.device, torch.int64) for stage in zip(*found, strict=True)]
         return stages if self._codec.is_grouped else [stage[:, 0] for stage in stages]
 
     def decode(
         self,
-        codes: Sequence[Tensor],
+        codes: "Sequence[Tensor]",
         *,
         quality: float | None = None,
         tune: str | None = None,
         shape: tuple[int, int] | None = None,
         scale: int = 1,
-    ) -> Tensor:
+    ) -> "Tensor":
         """Codes as `encode` gives them, of all stages or of the first -> pictures (B, 3, scale * H, scale * W), float32
         in 0..1.
 
         quality, tune: those that they were encoded with. shape: (H, W), which codes do not tell; without it, what they
         cover. Raises UsageError for codes that do not fit this model.
         """
+        import torch
+
         rate = None if quality is None else _number("quality", quality)
         tokens = _tokens_of_codes(self._codec, codes, rate, tune, shape)
         pixels = [pipeline.detokenize(self._codec, t, whole("scale", scale)) for t in tokens]
@@ -184,7 +189,7 @@ class Model:
         seed: int = 0,
         prefix: ImageLike | None = None,
         prefix_rows: int | None = None,
-    ) -> list[Tensor]:
+    ) -> "list[Tensor]":
         """Samples from the prior: codes of `count` pictures, as `encode` gives them, for `decode`.
 
         size: (width, height), at most a tile. temperature: 1 draws as the prior predicts, less takes likelier tokens, 0
@@ -193,6 +198,8 @@ class Model:
         coarser stages that cover these. Raises UsageError for a model whose prior is not made for that, and for values
         out of range.
         """
+        import torch
+
         start = None if prefix is None else _picture(prefix, DEFAULT_LIMITS.pixels).pixels
         rows = None if prefix_rows is None else whole("number of rows of a prefix", prefix_rows)
         sampling = SamplingOptions(
@@ -203,14 +210,19 @@ class Model:
         return [torch.from_numpy(np.concatenate(s)).long() for s in zip(*(t.stages for t in drawn), strict=True)]
 
 
-def load_model(name_or_path: str | PathLike[str] = "photo", *, device: torch.device | str = "cpu") -> Model:
+def load_model(
+    name_or_path: str | PathLike[str] = "photo", *, device: "torch.device | str" = "cpu", engine: str = "auto"
+) -> Model:
     """A model, to be used for many images.
 
     name_or_path: an installed model, a .safetensors file, or one in the hub, hf://owner/name. device: cpu, cuda,
-    cuda:1, mps, a torch.device, or auto for a GPU where there is one. Raises ModelNotFoundError, UsageError for a
-    device that is not there, CodecError for a damaged model.
+    cuda:1, mps, a torch.device, or auto for a GPU where there is one. engine: what computes; onnx, ONNX Runtime, for
+    models of the profile photo on the CPU; torch, for all models; or auto for onnx where it can be had. Files are the
+    same to the token.
+
+    Raises ModelNotFoundError, UsageError for a device and an engine that are not there, CodecError for a damaged model.
     """
-    return Model(pipeline.load_codec(_name(name_or_path), device))
+    return Model(pipeline.load_codec(_name(name_or_path), device, engine))
 
 
 def compress(
@@ -226,7 +238,7 @@ def compress(
     tune: str | None = None,
     effort: int = 1,
     model: str | PathLike[str] = "photo",
-    device: torch.device | str = "cpu",
+    device: "torch.device | str" = "cpu",
     max_pixels: int = DEFAULT_LIMITS.pixels,
 ) -> bytes:
     """A picture -> the bytes of a .nic file, with transparency and metadata.
@@ -269,7 +281,7 @@ def decompress(
     scale: int = 1,
     region: Sequence[int] | None = None,
     thumbnail: int | None = None,
-    device: torch.device | str = "cpu",
+    device: "torch.device | str" = "cpu",
     max_pixels: int = DEFAULT_LIMITS.pixels,
 ) -> Image.Image:
     """A .nic file -> a PIL image, `scale` times its size, with its metadata in `info`. Or a part of it.
@@ -290,7 +302,9 @@ def decompress(
     )
 
 
-def recover(data: FileLike, *, device: torch.device | str = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
+def recover(
+    data: FileLike, *, device: "torch.device | str" = "cpu", max_pixels: int = DEFAULT_LIMITS.pixels
+) -> Recovery:
     """What a damaged or cut .nic file still shows, and what is lost of it.
 
     data: bytes, a path or a binary file object. Raises InvalidFileError where the header is not whole or no tile has
@@ -318,7 +332,7 @@ def _compress_exactly(image: ImageLike, tune: str | None, effort: int, max_pixel
     return pipeline.encode_exact(picture).data
 
 
-def _cached_model(name_or_path: str | PathLike[str], device: torch.device | str) -> Model:
+def _cached_model(name_or_path: str | PathLike[str], device: "torch.device | str") -> Model:
     return Model(pipeline.cached_codec(_name(name_or_path), device))
 
 
@@ -366,7 +380,9 @@ def _salvaged(data: FileLike, max_pixels: int) -> Salvage:
 
 def _picture(image: ImageLike, max_pixels: int, lossless: bool = False) -> Picture:
     """The picture of whatever stands for one; what is lost on the way is warned of. lossless: see `io.kept_exactly`."""
-    if isinstance(image, Tensor):
+    if _is_tensor(image):
+        import torch
+
         if not _is_dense(image) or image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
             raise UsageError(f"A picture as a tensor is uint8 of the shape (3, H, W), not {_described(image)}.")
         check_size(image.shape[2], image.shape[1], max_pixels)  # before an expanded tensor is made whole
@@ -392,9 +408,12 @@ def _depth_of_caller() -> int:
     return depth
 
 
-def _pixels(x: Tensor) -> NDArray[np.uint8]:
+def _pixels(x: "Tensor") -> NDArray[np.uint8]:
     """Pictures (B, 3, H, W) in 0..1 -> uint8 (B, H, W, 3)."""
-    if not _is_dense(x) or x.dtype not in REAL_TYPES or x.dim() != 4 or x.shape[1] != 3 or not x.numel():
+    import torch
+
+    real = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    if not _is_dense(x) or x.dtype not in real or x.dim() != 4 or x.shape[1] != 3 or not x.numel():
         raise UsageError(f"Pictures to encode are a tensor of real numbers (B, 3, H, W), not {_described(x)}.")
     check_size(x.shape[3], x.shape[2], DEFAULT_LIMITS.pixels // len(x))
     x = x.detach()
@@ -405,7 +424,17 @@ def _pixels(x: Tensor) -> NDArray[np.uint8]:
 
 def _is_dense(x: Any) -> bool:
     """Whether something is a tensor that holds its samples one by one."""
-    return isinstance(x, Tensor) and x.layout == torch.strided and not (x.is_nested or x.is_meta or x.is_quantized)
+    if not _is_tensor(x):
+        return False
+    import torch
+
+    return x.layout == torch.strided and not (x.is_nested or x.is_meta or x.is_quantized)
+
+
+def _is_tensor(x: object) -> "TypeIs[Tensor]":
+    """Whether something is a tensor; no torch is imported to find out, for where there is none there are no tensors."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
 
 
 def _described(x: Any) -> str:
@@ -415,7 +444,7 @@ def _described(x: Any) -> str:
 
 def _tokens_of_codes(
     codec: TokenCodec,
-    codes: Sequence[Tensor],
+    codes: "Sequence[Tensor]",
     quality: float | None,
     tune: str | None,
     shape: tuple[int, int] | None,
@@ -448,7 +477,7 @@ def _tokens_of_codes(
 
 def _number(name: str, value: Any) -> float:
     """Raises UsageError for anything but a real number."""
-    if isinstance(value, np.ndarray | Tensor) and value.ndim == 0:
+    if (isinstance(value, np.ndarray) or _is_tensor(value)) and value.ndim == 0:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):  # np.bool_ is no Real
         raise UsageError(f"The {name} is a number, not {value!r:.40}.")

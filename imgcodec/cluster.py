@@ -25,6 +25,8 @@ BLOCKS_AHEAD = 8
 """Blocks for each actor, where there are few items: so all of them end at about the same time."""
 TRIES = 3
 """Of an item over which actors die."""
+RETRY = "There are infinite retries remaining"
+"""What Ray prints to stdout of every actor that ends early, also of those that end because all of this does."""
 
 
 @contextmanager
@@ -119,6 +121,7 @@ def _connected() -> Iterator[tuple[Any, Any]]:
     """Ray and Ray Data, quiet, on a cluster. What is started for it is stopped again."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that is started here tells nobody
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", RETRY)
     try:
         import ray
         from ray import data

@@ -27,9 +27,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from imgcodec import profiles
@@ -40,22 +40,23 @@ from imgcodec.bitstream.header import QUALITY_UNIT, Header, Profile, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType, unpacks
 from imgcodec.bitstream.token_sections import TileTokens
-from imgcodec.devices import resolve_device
 from imgcodec.exact.blocks import SIDE, Blocks
 from imgcodec.exact.blocks import read as read_blocks
 from imgcodec.exact.blocks import write as write_blocks
+from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
-from imgcodec.model_file.model import open_model
 from imgcodec.pictures.exact_samples import colour_mode_with_alpha, put_samples, sample_depth, samples_of
 from imgcodec.pictures.io import Picture, kept_exactly
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections
-from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.profiles.photo.choice import drawn, far, flattened, share
 from imgcodec.rate_control import RateTarget, fidelity, find_quality
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import Stages, TokenCodec, Tokens, check_model, check_profile, check_scale, check_tokens
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_EFFORT = 9
 
@@ -86,26 +87,27 @@ class EncodeResult:
         return self.header.profile == Profile.EXACT
 
 
-def load_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -> TokenCodec:
-    """A model at work. Raises ModelNotFoundError, UsageError for a device that is not there, UnusableModelError for a
-    damaged model."""
-    place = resolve_device(device)
+def load_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", engine: str = "auto") -> TokenCodec:
+    """A model at work. device, engine: as in `imgcodec.load_model`. Raises ModelNotFoundError, UsageError for a device
+    or an engine that is not there, UnusableModelError for a damaged model."""
+    contents = open_contents(name_or_path)
     keep_freed_memory()
-    with torch.inference_mode(False):  # tensors made in it cannot take part in autograd, which effort needs
-        return profiles.load_codec(open_model(name_or_path), place)
+    return profiles.load_codec(contents, device, engine)
 
 
-def cached_codec(name_or_path: str | Path, device: torch.device | str = "cpu") -> TokenCodec:
+def cached_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", engine: str = "auto") -> TokenCodec:
     """As `load_codec`, but read once, as long as the file is the same."""
-    return _load_version(version_of(find_model(name_or_path)), resolve_device(device))
+    return _load_version(version_of(find_model(name_or_path)), device, engine)
 
 
 @lru_cache(maxsize=4)
-def _load_version(version: Version, device: torch.device) -> TokenCodec:
-    return load_codec(version.path, device)
+def _load_version(version: Version, device: "torch.device | str", engine: str) -> TokenCodec:
+    return load_codec(version.path, device, engine)
 
 
-def codec_of(header: Header, name_or_path: str | Path | None = None, device: torch.device | str = "cpu") -> TokenCodec:
+def codec_of(
+    header: Header, name_or_path: str | Path | None = None, device: "torch.device | str" = "cpu"
+) -> TokenCodec:
     """What decodes a file: its model, or that of the name; for exact files none is needed. Raises as `cached_codec`."""
     if header.profile == Profile.EXACT:
         return ExactCodec()
@@ -140,6 +142,7 @@ def encode_picture(
     if tune is None and target and target.metric == "psnr":
         tune = Tune.PSNR.name.lower()
     check_effort(codec, effort)
+    codec = codec.with_gradients() if effort > 1 else codec
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
     if exact and codec.profile == Profile.PHOTO and max(picture.width, picture.height) < SMALL_SIDE:
         found = encode_exact(kept_exactly(picture), verify)
@@ -230,8 +233,7 @@ def _encode_tokens(
     """The file of a picture, and its tokens. blocks: the sections of exact ones."""
     analysis = codec.analyse(picture.pixels)
     if target:
-        with exact_arithmetic():
-            analysis = list(analysis)  # one for all qualities that are tried
+        analysis = list(analysis)  # one for all qualities that are tried
     extras = [*blocks, *picture_sections(picture)]
 
     def encode_at(quality: float | None) -> tuple[Tokens, bytes]:

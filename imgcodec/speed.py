@@ -6,8 +6,10 @@ Both are measured by `benchmarks/speed.py`; the log has what each gained.
 import ctypes
 import sys
 from functools import cache
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 MMAP_THRESHOLD = 2**25  # glibc's largest
 TRIM_THRESHOLD = 2**28
@@ -29,10 +31,12 @@ def keep_freed_memory() -> None:
             mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD)
 
 
-def reduced_precision(device: torch.device) -> torch.autocast:
+def reduced_precision(device: "torch.device") -> "torch.autocast":
     """A context in which the convolutions of the transforms run in bfloat16, where the processor has instructions for
     that. Their linear paths stay in float32 (see `imgcodec.tokenizers.rvq`), so pixels move by one grey level at most.
     """
+    import torch
+
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cpu" and _bfloat16_is_native())
 
 
@@ -40,6 +44,8 @@ def reduced_precision(device: torch.device) -> torch.autocast:
 def _bfloat16_is_native() -> bool:
     """Whether bfloat16 convolutions are fast here, and allowed: an environment variable may have told oneDNN to use
     older instructions than the processor has."""
+    import torch
+
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     if supported is None or not supported():
         return False

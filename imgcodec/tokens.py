@@ -139,6 +139,9 @@ class TokenCodec(Protocol):
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """See `Model.generate`."""
 
+    def with_gradients(self) -> "TokenCodec":
+        """The same codec in PyTorch, which an effort of more than 1 needs. Raises UsageError where there is none."""
+
     def watched(self, advance: Callable[[float], None]) -> "TokenCodec":
         """The same codec, which calls `advance` while it encodes or decodes one picture: with the share of the work
         that was done since the last call. The shares add up to about 1."""

@@ -20,7 +20,7 @@ from imgcodec.codec import load_codec, read_tokens, write_tokens
 from imgcodec.model_file.find import installed_models
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.tokenizers.rvq import STRIDES
+from imgcodec.tokenizers.rvq_config import STRIDES
 from imgcodec.tokens import TokenCodec, Tokens, stage_places
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -381,13 +381,14 @@ def test_what_is_public_is_exported_and_documented():
     functions = [getattr(imgcodec, name) for name in imgcodec.__all__ if inspect.isfunction(getattr(imgcodec, name))]
     functions += [getattr(imgcodec.Model, name) for name in public if inspect.isfunction(vars(imgcodec.Model)[name])]
     assert len(functions) > 12
+    of_torch = {"torch": torch, "Tensor": torch.Tensor, "nn": torch.nn}  # which is not imported for its types alone
     exported = {getattr(imgcodec, name) for name in imgcodec.__all__ if inspect.isclass(getattr(imgcodec, name))}
     for function in functions:
         assert function.__doc__
         first, *others = [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
         assert first.kind == inspect.Parameter.POSITIONAL_OR_KEYWORD
         assert all(p.kind == inspect.Parameter.KEYWORD_ONLY for p in others), function.__qualname__
-        for annotation in typing.get_type_hints(function).values():
+        for annotation in typing.get_type_hints(function, localns=of_torch).values():
             for part in (annotation, *typing.get_args(annotation)):
                 if getattr(part, "__module__", "").startswith("imgcodec"):
                     assert part in exported, part

@@ -9,7 +9,7 @@ from in_process import invoke, invoke_silent
 from PIL import Image
 
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
-from imgcodec.cluster import TRIES, working_through_on_ray
+from imgcodec.cluster import RETRY, TRIES, working_through_on_ray
 
 TINY = str(Path(__file__).parent / "golden" / "tiny.safetensors")
 
@@ -17,6 +17,7 @@ TINY = str(Path(__file__).parent / "golden" / "tiny.safetensors")
 @pytest.fixture(scope="module")
 def ray():
     """A cluster of two processors, for all tests: to start one takes seconds."""
+    os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = RETRY  # which Ray reads when it is imported
     ray = pytest.importorskip("ray")
     pytest.importorskip("ray.data")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

@@ -18,6 +18,7 @@ import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.model_file.find import LARGEST_FILE
 from imgcodec.model_file.model import save_model
+from imgcodec.model_file.torch_tensors import as_torch
 from imgcodec.model_file.untrusted import read_tensors
 
 ROOT = Path(__file__).parents[1]
@@ -58,8 +59,9 @@ def prepared(tmp_path_factory):
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     for name in ("mine", "photo"):
         (folder / "runs" / name).mkdir(parents=True)
-        tiny = read_tensors(GOLDEN / "tiny.safetensors", LARGEST_FILE)
-        save_model(folder / "runs" / name / "photo.safetensors", *tiny)  # which gives it a digest
+        tensors, metadata = read_tensors(GOLDEN / "tiny.safetensors", LARGEST_FILE)
+        # which gives it a digest
+        save_model(folder / "runs" / name / "photo.safetensors", as_torch(tensors), metadata)
 
     data = imgcodec.compress(photograph)
     (folder / "a.nic").write_bytes(imgcodec.compress(photograph, model="semantic"))

@@ -80,6 +80,20 @@ def test_files_decode_under_other_instruction_sets_and_threads(exactness, pictur
             assert exactness.runs_on(described["capability"])[-1] == wanted
 
 
+def test_files_of_both_engines_decode_under_both(exactness, pictures, tmp_path, monkeypatch):
+    """Without and with all that ONNX Runtime may do to a graph."""
+    monkeypatch.setattr(exactness, "QUALITIES", (90.0,))
+    onnx = exactness.every_onnx_setting([], [])
+    settings = [exactness.cpu("default", "SSE41"), onnx[0], onnx[-1]]
+    photos = [name for name in MODELS if name != BSQ]
+    result = exactness.measure(settings, photos, pictures, tmp_path / "files")
+    assert exactness.is_exact(result)
+    assert result["files_written"] == 3 * 2 * 3  # settings, pictures, and one tune of the tiny model and two of photo
+    assert result["files_read"] == 3 * result["files_written"]
+    assert [result["settings"][s.name]["level"] for s in onnx[:1] + onnx[-1:]] == ["ORT_DISABLE_ALL", "ORT_ENABLE_ALL"]
+    assert [result["settings"][s.name]["threads"] for s in onnx[:1] + onnx[-1:]] == [1, 2]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(10 * 3600)
 def test_files_decode_under_every_combination(exactness, settings, pictures, tmp_path):
@@ -116,7 +130,10 @@ def test_what_was_left_out_is_said_and_recorded(exactness, tmp_path, monkeypatch
     monkeypatch.setattr(exactness, "measure", measure)
     monkeypatch.setattr(exactness, "has_cuda", lambda python: False)
     output = tmp_path / "exactness.json"
-    arguments = Namespace(model=[TINY], python=[], torch=[], index="", pictures=tmp_path, output=output)
+    arguments = Namespace(
+        model=[TINY], python=[], torch=[], onnxruntime=[], emulate=[], few=False, index="", pictures=tmp_path,
+        output=output,
+    )  # fmt: skip
     assert exactness.matrix(arguments) == 0
     assert [setting.name for setting in run if "avx512" in setting.name] == []
     assert "left out, because the processor lacks it: avx512\n" in capsys.readouterr().err

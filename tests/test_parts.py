@@ -22,6 +22,7 @@ from imgcodec.metrics.reference import psnr
 from imgcodec.parts import decode_reduced, decode_region, decode_thumbnail
 from imgcodec.pictures import exif
 from imgcodec.profiles.decodable import header_of, region_of
+from imgcodec.profiles.photo.nets import level_of
 from imgcodec.profiles.photo.tiling import synthesise_reduced
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -249,12 +250,10 @@ def test_a_reduction_is_that_of_the_first_tokens_of_all_tiles(tiny_codec, width,
     data = made_file(tiny_codec, width, height, tile)
     found = decode_reduced(tiny_codec, data, reduction, MOST).pixels
     tokens, photo = read_tokens(tiny_codec, container.read(data)), tiny_codec.photo
-    _, fine = photo.prior.config.slices
-    tokens.stages[1][fine[0] if reduction < 64 else 0 :] = photo.tokenizer.zero
-    size, level = (height, width), photo.level(tokens.header)
-    expected = synthesise_reduced(
-        photo.tokenizer, photo.synthesis(tokens.header.tune), tokens.stages, size, level, reduction, photo.device
-    )
+    _, fine = photo.prior_config.slices
+    tokens.stages[1][fine[0] if reduction < 64 else 0 :] = photo.transforms.config.zero
+    size, level = (height, width), level_of(photo.transforms.config, tokens.header)
+    expected = synthesise_reduced(photo.transforms, tokens.stages, size, level, reduction)
     assert found.shape == expected.shape == (-(-height // reduction), -(-width // reduction), 3)
     assert np.abs(found.astype(int) - expected).max() <= 1
 

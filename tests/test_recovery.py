@@ -19,8 +19,8 @@ from imgcodec.bitstream.token_sections import key
 from imgcodec.codec import decode_picture, detokenize, encode_picture, tokenize
 from imgcodec.pictures import io as image
 from imgcodec.profiles.photo import codec as photo
-from imgcodec.tokenizers.rvq import STRIDES
-from imgcodec.tokenizers.transforms import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.rvq_config import STRIDES
 from imgcodec.tokens import stage_places
 
 GOLDEN = Path(__file__).parent / "golden"

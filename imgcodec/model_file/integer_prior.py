@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from imgcodec.model_file.untrusted import checked
+from imgcodec.model_file.torch_tensors import checked
 from imgcodec.priors.integer import exact
 from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense, ExactEmbedding
 from imgcodec.priors.integer.trainable import Attention, Depthwise, LevelTable, Linear, TokenCurve

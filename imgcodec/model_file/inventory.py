@@ -1,5 +1,6 @@
 """The facts of a model file: its metadata, its tensors, its card, and whether it works."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import Any
 
 from imgcodec.bitstream.errors import CodecError, UnusableModelError
 from imgcodec.model_file.card import Card, card_of
+from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.find import find_model
-from imgcodec.model_file.model import open_model
 
 PARTS = ("tokenizer", "prior")
 
@@ -34,11 +35,11 @@ def describe(name_or_path: str) -> Facts:
     """The facts of a model. Raises ModelNotFoundError, and UnusableModelError for what is no model file."""
     path = find_model(name_or_path)
     try:
-        file = open_model(str(path))
+        file = open_contents(path)
     except CodecError as error:
         raise UnusableModelError(str(error)) from None
     parameters = {
-        part: sum(tensor.numel() for name, tensor in file.tensors.items() if name.startswith(f"{part}."))
+        part: sum(math.prod(tensor.shape) for name, tensor in file.tensors.items() if name.startswith(f"{part}."))
         for part in PARTS
     }
     size, profile = path.stat().st_size, file.config["profile"]

@@ -1,14 +1,8 @@
-"""Model files: configuration, tensors and id. Reading, writing and verifying them.
-
-A model is one safetensors file. Its metadata hold the configuration, a digest of it and of all tensors, and the answers
-of the known-answer tests, integers of the prior and a picture of the tokenizer; its tensors have the types that they
-are used in: int8 and int32 for the prior, 16-bit floats for the transforms.
-"""
+"""Model files in PyTorch: reading, writing and verifying them. `imgcodec.model_file.contents` says what is in one."""
 
 import copy
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +15,14 @@ from torch import Tensor, nn
 
 from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
-from imgcodec.model_file.find import LARGEST_FILE, digest_of_contents, find_model, shipped_id
-from imgcodec.model_file.untrusted import as_model_error, fill, read_tensors
+from imgcodec.model_file.contents import FORMAT, ModelContents, open_contents
+from imgcodec.model_file.find import digest_of_contents
+from imgcodec.model_file.torch_tensors import as_torch, fill
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.storage import files
-from imgcodec.tokenizers.known_picture import as_text, is_same, known_picture
-
-FORMAT = "imgcodec-model-1"
-LARGEST_CONFIG = 2**20  # characters
+from imgcodec.tokenizers.known_inputs import as_text, is_same
+from imgcodec.tokenizers.known_picture import known_picture
 
 
 def save_model(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
@@ -67,12 +60,7 @@ def model_digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> 
 
 @dataclass
 class ModelFile:
-    """The contents of a model file, before anything is built of them.
-
-    name: that of the file, without its suffix. config: from the metadata; its `profile` is a string, nothing else in it
-    is checked. has_digest: whether the file carries one; the first models did not. answer, picture: of the known-answer
-    tests, None where the file has none.
-    """
+    """`ModelContents` with tensors of PyTorch."""
 
     name: str
     id: bytes
@@ -82,41 +70,14 @@ class ModelFile:
     answer: str | None
     picture: str | None
 
+    @classmethod
+    def of(cls, contents: ModelContents) -> "ModelFile":
+        return cls(**{**vars(contents), "tensors": as_torch(contents.tensors)})
+
 
 def open_model(name_or_path: str | Path) -> ModelFile:
-    """Reads a model file, by name or path. Raises ModelNotFoundError where there is none, UnusableModelError for a file
-    that is damaged or no model."""
-    path = find_model(name_or_path)
-    wanted = shipped_id(path)
-    if wanted is None:
-        return _read(path)
-    with suppress(UnusableModelError):
-        file = _read(path)
-        if file.id == wanted:
-            return file
-    raise UnusableModelError(
-        f"The installed model {path.stem} is damaged, its numbers are not those of this release: install imgcodec "
-        "again."
-    )
-
-
-def _read(path: Path) -> ModelFile:
-    tensors, metadata = read_tensors(path, LARGEST_FILE)
-    with as_model_error(path.stem):
-        if len(metadata["config"]) > LARGEST_CONFIG:
-            raise ValueError("its configuration is too long")
-        config = json.loads(metadata["config"])
-        if metadata.get("format") != FORMAT or not isinstance(config["profile"], str):
-            raise ValueError("unknown format or profile")
-    digest, stored = model_digest(tensors, metadata), metadata.get("digest")
-    if stored not in (None, digest.hex()):
-        raise UnusableModelError(
-            f"The model {path.stem} is damaged, its numbers are not those that it was saved with: get its file again."
-        )
-    return ModelFile(
-        path.stem, digest[:CODEBOOK_ID_BYTES], tensors, config, stored is not None,
-        metadata.get("answer"), metadata.get("picture"),
-    )  # fmt: skip
+    """As `open_contents`."""
+    return ModelFile.of(open_contents(name_or_path))
 
 
 def move_and_self_test(

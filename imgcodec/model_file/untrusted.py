@@ -1,17 +1,17 @@
-"""Untrusted input: tensors and configurations of model files, checked before anything of their size is built."""
+"""Untrusted input: tensors and configurations of model files, checked before anything of their size is built. Knows no
+torch."""
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from safetensors import SafetensorError, deserialize, safe_open
 
 from imgcodec.bitstream.errors import UnusableModelError
+from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.model_file.find import TYPES
 from imgcodec.storage import files
 
@@ -21,20 +21,21 @@ LONGEST_LIST = 64
 Config = TypeVar("Config")
 
 
-def read_tensors(path: Path, largest: int) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_tensors(path: Path, largest: int) -> tuple[dict[str, StoredTensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file of at most `largest` bytes, with nothing in it but the types that are
     used here. Raises UnusableModelError."""
     try:
         if path.stat().st_size > largest:
             raise UnusableModelError(f"{path.name} is too large to be a model.")
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            unknown = {file.get_slice(name).get_dtype() for name in names} - TYPES.keys()
-            if unknown:
-                raise UnusableModelError(f"The model {path.name} is not sound: no model has tensors of {min(unknown)}.")
-            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            unknown = {file.get_slice(name).get_dtype() for name in file.keys()} - TYPES.keys()  # noqa: SIM118
+        if unknown:
+            raise UnusableModelError(f"The model {path.name} is not sound: no model has tensors of {min(unknown)}.")
+        found = deserialize(path.read_bytes())
     except (SafetensorError, OSError) as error:
         raise UnusableModelError(f"{path.name} is not a safetensors file: {files.reason(error)}.") from error
+    return {name: StoredTensor(t["dtype"], tuple(t["shape"]), t["data"]) for name, t in found}, metadata
 
 
 @contextmanager
@@ -46,25 +47,6 @@ def as_model_error(name: str) -> Iterator[None]:
         raise UnusableModelError(f"The model {name} is not sound: {error} is missing.") from error
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
         raise UnusableModelError(f"The model {name} is not sound: {files.reason(error).rstrip('.')}.") from error
-
-
-def fill(tokenizer: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Gives a tokenizer that was built on the meta device the tensors of a file; int8 weights are multiplied by their
-    scales, (outputs, 1, ...). Raises ValueError or KeyError where they do not fit."""
-    state = {n: checked(tensors, f"tokenizer.{n}", t.shape) for n, t in tokenizer.state_dict().items()}
-    for name in state:
-        if f"tokenizer.{name}.scale" in tensors:
-            shape = torch.Size((len(state[name]), *(1 for _ in state[name].shape[1:])))
-            state[name] = state[name] * checked(tensors, f"tokenizer.{name}.scale", shape)
-    tokenizer.load_state_dict(state, assign=True)
-
-
-def checked(tensors: Mapping[str, Tensor], name: str, shape: torch.Size) -> Tensor:
-    """A tensor of a file, in float32. Raises ValueError where it has another shape, KeyError where it is missing."""
-    tensor = tensors[name]
-    if tensor.shape != shape:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)} instead of {tuple(shape)}")
-    return tensor.float()
 
 
 def as_tuples(config: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import SIGNATURE
+from imgcodec.bitstream.header import SIGNATURE, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import io, sections
 from imgcodec.pictures.io import Picture
@@ -41,6 +41,7 @@ class CompressSettings:
     features_model: str | None = None
     features: str | None = None
     device: str = "cpu"
+    engine: str = "auto"
     max_pixels: int = DEFAULT_LIMITS.pixels
 
     def load(self, source: str) -> Picture:
@@ -190,17 +191,21 @@ def load_codecs(settings: CompressSettings) -> "tuple[TokenCodec, SemanticCodec 
     beside features, and for `--features` without any."""
     from imgcodec.codec import load_codec
     from imgcodec.profiles.exact.codec import ExactCodec
+
+    features, device, engine = settings.features, settings.device, settings.engine
+    if settings.effort > 1 and engine == "auto":
+        engine = "torch"  # which takes the gradients that more effort needs
+    codec: TokenCodec = ExactCodec() if settings.lossless else load_codec(settings.model, device, engine)
+    if codec.profile != Profile.SEMANTIC and settings.features_model is None:
+        if features is not None:
+            raise UsageError("--features goes with --with-features, or with a model of the profile semantic.")
+        return codec, None
     from imgcodec.profiles.semantic.codec import SemanticCodec, as_semantic, with_features
 
-    features, device = settings.features, settings.device
-    codec: TokenCodec = ExactCodec() if settings.lossless else load_codec(settings.model, device)
     if isinstance(codec, SemanticCodec):
         if settings.features_model is not None:
             raise UsageError(f"Files of the model {codec.name} are features: they take no others.")
         return (found := with_features(codec, features)), found
-    if settings.features_model is None:
-        if features is not None:
-            raise UsageError("--features goes with --with-features, or with a model of the profile semantic.")
-        return codec, None
+    assert settings.features_model is not None
     searcher = as_semantic(load_codec(settings.features_model, device), "--with-features")
     return codec, with_features(searcher, features)

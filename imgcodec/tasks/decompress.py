@@ -45,6 +45,7 @@ class DecompressSettings:
     allow_partial: bool = False
     drawing: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
+    engine: str = "auto"
     max_pixels: int = DEFAULT_LIMITS.pixels
     part: Part = WHOLE
 
@@ -188,4 +189,4 @@ class Decompressor:
 
 def open_decompressor(settings: DecompressSettings) -> Decompressor:
     """Loads nothing yet: each file says which model it needs."""
-    return Decompressor(settings, Models(settings.model, settings.device))
+    return Decompressor(settings, Models(settings.model, settings.device, settings.engine))

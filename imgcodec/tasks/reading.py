@@ -23,10 +23,11 @@ MOST_TO_TELL = 2**26
 @dataclass
 class Models:
     """The models of files, each loaded when the first file asks for it. name: the one for all files, or None for that
-    which each file names."""
+    which each file names. engine: as in `imgcodec.load_model`."""
 
     name: str | None = None
     device: str = "cpu"
+    engine: str = "auto"
     loaded: "dict[bytes, TokenCodec]" = field(default_factory=dict)
 
     def of(self, header: Header) -> "TokenCodec":
@@ -38,7 +39,7 @@ class Models:
             return codec_of(header)
         id = header.codebook_id
         if id not in self.loaded:
-            self.loaded[id] = load_codec(self.name or find_model_by_id(id), self.device)
+            self.loaded[id] = load_codec(self.name or find_model_by_id(id), self.device, self.engine)
         return self.loaded[id]
 
 

@@ -24,10 +24,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.tokenizers.blocks import BLOCK, check_transforms
 from imgcodec.tokenizers.init import block_basis, init_transforms, set_conv
 from imgcodec.tokenizers.protocol import Losses
 from imgcodec.tokenizers.quantizers import MAX_BITS, BinarySphericalQuantizer
-from imgcodec.tokenizers.transforms import BLOCK, Analysis, Synthesis, check_transforms
+from imgcodec.tokenizers.transforms import Analysis, Synthesis
 
 MAX_COORDINATE_BITS = 8
 

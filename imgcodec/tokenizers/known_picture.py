@@ -10,7 +10,6 @@ rounded the other way on another machine would change far more than a grey level
     semantic  vector of the picture ─► thumbnail, and what half of the noise is taken from
 """
 
-import base64
 from typing import cast
 
 import numpy as np
@@ -20,18 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.tokenizers.features import FeatureEncoder
+from imgcodec.tokenizers.known_inputs import LEVELS, SHOWN, hashes, known_levels, noisy_pixels, sparse_tokens
 from imgcodec.tokenizers.protocol import RasterTokenizer
-from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import STRIDES
 from imgcodec.tokenizers.semantic import SemanticTokenizer
-
-LEVELS = 2
-"""At which `photo` is tried, between rows of its tables. With twice as many hardly more is noticed."""
-
-SHOWN = 32
-"""Rows and columns in the middle of each picture that are compared: every phase of a block of 16 x 16, twice."""
-
-TOLERANCE = 1
-"""Grey levels between machines."""
 
 
 @torch.inference_mode()
@@ -49,23 +41,9 @@ def known_picture(tokenizer: nn.Module) -> NDArray[np.uint8]:
     return shown.nan_to_num(0).mul(255).round().clamp(0, 255).to("cpu", torch.uint8).numpy()
 
 
-def as_text(picture: NDArray[np.uint8]) -> str:
-    """An answer as a model file holds it: its samples in base64."""
-    return base64.b64encode(picture.tobytes()).decode()
-
-
-def is_same(picture: NDArray[np.uint8], text: str) -> bool:
-    """Whether an answer is that of a model file."""
-    try:
-        known = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
-    except ValueError:
-        return False
-    return known.size == picture.size and int(np.abs(picture.ravel().astype(np.int16) - known).max()) <= TOLERANCE
-
-
 def _photo(tokenizer: ResidualVQ) -> list[Tensor]:
     device, levels, side = tokenizer.log_gain[0].device, tokenizer.config.levels, STRIDES[0]
-    level = (torch.arange(LEVELS, device=device) + 0.25) * (levels - 1) / LEVELS
+    level = torch.tensor(known_levels(levels), dtype=torch.float32, device=device)
     latent = tokenizer.analysis(_pixels(LEVELS, side, device))
     tokens = [
         tokenizer.zero + _sparse((LEVELS, groups, side // stride, side // stride), device)
@@ -106,17 +84,12 @@ def _middle(pictures: Tensor) -> Tensor:
 
 
 def _pixels(count: int, side: int, device: torch.device) -> Tensor:
-    """Noise, (count, 3, side, side): all frequencies, and what is decoded from it is seldom clipped."""
-    return 0.5 + (_hashes((count, 3, side, side), device) % 256 - 127.5).float() / 384
+    return torch.from_numpy(noisy_pixels(count, side)).to(device)
 
 
 def _sparse(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Zeros, and here and there 1 or -1: tokens that are far apart do not add up to what is clipped."""
-    hashed = _hashes(shape, device)
-    return (hashed % 16 == 0).long() * ((hashed >> 8) % 2 * 2 - 1)
+    return torch.from_numpy(sparse_tokens(shape)).to(device)
 
 
 def _hashes(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Numbers from 0 to 2^24 - 1: the upper bits of Knuth's multiplicative hash."""
-    numbers = np.arange(int(np.prod(shape)), dtype=np.uint64) * np.uint64(2654435761) % np.uint64(2**32)
-    return torch.from_numpy((numbers >> np.uint64(8)).astype(np.int64)).reshape(shape).to(device)
+    return torch.from_numpy(hashes(shape)).to(device)

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.tokenizers.blocks import BLOCK, check_transforms
 from imgcodec.tokenizers.init import block_basis, init_quantizer, init_transforms
 from imgcodec.tokenizers.protocol import Losses
 from imgcodec.tokenizers.quantizers import MAX_CODEBOOK_SIZE, VectorQuantizer, sum_of_losses
-from imgcodec.tokenizers.transforms import BLOCK, Analysis, Synthesis, check_transforms
+from imgcodec.tokenizers.transforms import Analysis, Synthesis
 
 MAX_STAGES = 8
 MAX_VQ_STRIDE = 64

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.tokenizers.blocks import MAX_WIDTH
 from imgcodec.tokenizers.init import block_basis, init_quantizer, init_transforms
 from imgcodec.tokenizers.layers import zero_init
 from imgcodec.tokenizers.protocol import Losses
 from imgcodec.tokenizers.quantizers import MAX_CODEBOOK_SIZE, VectorQuantizer
-from imgcodec.tokenizers.transforms import MAX_WIDTH
 
 MAX_RES_BLOCKS = 16
 MAX_RESOLUTIONS = 7

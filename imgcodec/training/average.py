@@ -32,7 +32,7 @@ def write_average(checkpoint: Path, path: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.dim() == 4:
             tensors[name] = tensor.half() if ".linear." in name else tensor.bfloat16()
-    told = {"format": FORMAT, "step": str(state["step"]), "minutes": str(state["minutes"])}
+    told = {"format": FORMAT, "step": str(state["before"] + state["step"]), "minutes": str(state["minutes"])}
     files.write(path, save(tensors, told), force=True)
 
 
@@ -46,8 +46,9 @@ def is_average(path: Path) -> bool:
 
 
 @torch.no_grad()
-def load_average(path: Path, model: nn.Module) -> None:
-    """Loads such a file into a model. Raises UsageError for the weights of a model of other sizes."""
+def load_average(path: Path, model: nn.Module) -> int:
+    """Loads such a file into a model, and returns how many steps its weights have behind them. Raises UsageError for
+    the weights of a model of other sizes."""
     parameters = dict(model.named_parameters())
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118
@@ -55,6 +56,7 @@ def load_average(path: Path, model: nn.Module) -> None:
             if name not in parameters or parameters[name].shape != tensor.shape:
                 raise UsageError(f"The weights in {path} have other sizes than the recipe.")
             parameters[name].copy_(tensor)
+        return int(file.metadata()["step"])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from imgcodec.bitstream.errors import CodecError
 from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.log import Log
-from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers
+from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers, rounded_products
 
 LOG_EVERY = 100
 """Steps."""
@@ -95,8 +95,11 @@ class TrainingInterrupted(KeyboardInterrupt):
 class Run:
     """The state of a phase: parameters, optimizers, the moving average of the weights, and its checkpoint."""
 
-    def __init__(self, phase: Phase, model: nn.Module, group: Callable[[str], str], folder: Path) -> None:
-        """group: maps a parameter's name to 'slow', 'normal', 'fast' or 'matrix'."""
+    def __init__(
+        self, phase: Phase, model: nn.Module, group: Callable[[str], str], folder: Path, before: int = 0
+    ) -> None:
+        """group: maps a parameter's name to 'slow', 'normal', 'fast' or 'matrix'. before: steps of another run whose
+        averaged weights the model has, so that the average is not thrown away for the first weights of this run."""
         self.phase, self.model, self.folder = phase, model, folder
         self.named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         # what training changes without a gradient, like the counts of used codes
@@ -105,7 +108,7 @@ class Run:
         self.device = next(iter(self.named.values())).device
         self.optimizers = optimizers(phase, {n: group(n) for n in self.named}, self.named)
         self.averaged = {n: p.detach().clone() for n, p in self.named.items()}
-        self.step, self.minutes = 0, 0.0
+        self.step, self.minutes, self.before = 0, 0.0, before
         self.usual_norm = math.inf
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -120,6 +123,7 @@ class Run:
         with safe_open(self.checkpoint, framework="pt") as file:
             state = json.loads(file.metadata()["state"])
             self.step, self.minutes, self.usual_norm = state["step"], state["minutes"], state["usual_norm"]
+            self.before = state["before"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
         torch.set_rng_state(tensors["rng"])
         with torch.no_grad():
@@ -144,7 +148,10 @@ class Run:
             parts, others = optimizer_state(optimizer, f"optimizer{index}.")
             tensors |= parts
             numbers.append(others)
-        state = {"step": self.step, "minutes": self.minutes, "usual_norm": self.usual_norm, "optimizers": numbers}
+        state = {
+            "step": self.step, "minutes": self.minutes, "before": self.before, "usual_norm": self.usual_norm,
+            "optimizers": numbers,
+        }  # fmt: skip
         data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)})
         files.write(self.checkpoint, data, force=True)
 
@@ -160,12 +167,14 @@ class Run:
         norm = float(nn.utils.clip_grad_norm_(self.named.values(), 1.0))
         taken = math.isfinite(norm) and norm < 10 * self.usual_norm
         if taken:
-            for optimizer in self.optimizers:
-                optimizer.step()
+            with rounded_products():
+                for optimizer in self.optimizers:
+                    optimizer.step()
         if math.isfinite(norm):
             calm = min(norm, 2 * self.usual_norm)
             self.usual_norm = calm if self.usual_norm == math.inf else 0.98 * self.usual_norm + 0.02 * calm
-        keep = min(self.phase.average, (self.step + 1) / (self.step + 10))
+        behind = self.before + self.step
+        keep = min(self.phase.average, (behind + 1) / (behind + 10))
         averages, parameters = list(self.averaged.values()), [p.detach() for p in self.named.values()]
         torch._foreach_lerp_(averages, parameters, 1 - keep)
         return taken

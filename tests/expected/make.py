@@ -37,9 +37,11 @@ from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 from imgcodec.model_file.card import ID_ROW
 from imgcodec.model_file.find import LARGEST_FILE, TABLE, find_model, id_of_file, installed_models, version_of
 from imgcodec.model_file.model import save_model
+from imgcodec.model_file.torch_tensors import as_torch
 from imgcodec.model_file.untrusted import read_tensors
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.tokenizers.known_picture import as_text, known_picture
+from imgcodec.tokenizers.known_inputs import as_text
+from imgcodec.tokenizers.known_picture import known_picture
 
 FOLDER = Path(__file__).parent
 MODELS = FOLDER.parent.parent / "models"
@@ -81,7 +83,7 @@ def complete(name: str) -> None:
     if not {"digest", "picture"} <= metadata.keys():
         with exact_arithmetic():
             picture = known_picture(load_codec(name).tokenizer)
-        save_model(path, tensors, {**metadata, "picture": as_text(picture)})
+        save_model(path, as_torch(tensors), {**metadata, "picture": as_text(picture)})
 
 
 def measure(name: str) -> list[dict[str, Any]]:

@@ -36,11 +36,13 @@ from imgcodec.pictures.io import Picture
 from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, export
+from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.photo.model import photo_model_contents
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.tokens import Tokens
 from imgcodec.training.photo.export import symbol_counts
 from imgcodec.training.photo.klt import init_from_klt

@@ -10,7 +10,8 @@ from imgcodec.model_file.integer_prior import exact_prior, stored_integer
 from imgcodec.model_file.model import ModelFile, open_model
 from imgcodec.model_file.untrusted import as_tuples, checked_config
 from imgcodec.priors.integer.exact import operand_fractions
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.raster.model import build_prior
 
 GOLDEN = Path(__file__).parents[1] / "golden"

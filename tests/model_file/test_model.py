@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from imgcodec import CodecError, UnusableModelError
-from imgcodec.model_file import find, model
+from imgcodec.model_file import contents as contents_file
+from imgcodec.model_file import find
 from imgcodec.model_file.model import model_digest, open_model, save_model
 from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 
@@ -87,7 +88,7 @@ def test_files_that_are_no_models_are_refused(tmp_path, data):
 
 
 def test_files_over_the_largest_size_are_refused(monkeypatch):
-    monkeypatch.setattr(model, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(contents_file, "LARGEST_FILE", 1000)
     with pytest.raises(CodecError, match="too large"):
         load_photo_model(str(TINY))
 

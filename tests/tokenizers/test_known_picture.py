@@ -10,8 +10,10 @@ from small_semantic import DECODER, FEATURES
 from torch import nn
 
 from imgcodec.profiles.semantic.model import build_tokenizer
-from imgcodec.tokenizers.known_picture import SHOWN, as_text, is_same, known_picture
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.known_inputs import SHOWN, as_text, is_same
+from imgcodec.tokenizers.known_picture import known_picture
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 
 
 def photo() -> ResidualVQ:

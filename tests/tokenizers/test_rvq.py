@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 
 SMALL = {"channels": (3, 5), "codes": 21, "levels": 4, "width_coarse": 8, "width_fine": 4}
 

@@ -6,8 +6,10 @@ from multiplications import multiplications
 from torch import nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
-from imgcodec.tokenizers.transforms import BLOCK, MAX_BLOCKS, MAX_WIDTH, Analysis, Synthesis, check_transforms
+from imgcodec.tokenizers.blocks import BLOCK, MAX_BLOCKS, MAX_WIDTH, check_transforms
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
+from imgcodec.tokenizers.transforms import Analysis, Synthesis
 
 
 def shaken(transform):

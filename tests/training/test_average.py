@@ -19,7 +19,8 @@ from imgcodec.training.photo.objective import PhotoNetworks, PhotoPhase, paramet
 def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
     had = small_networks()
     phase = PhotoPhase("main", steps=2, matrix_rate=1e-3)
-    run = Run(phase, had, parameter_groups(had, phase), tmp_path)
+    run = Run(phase, had, parameter_groups(had, phase), tmp_path, before=40)
+    run.step = 2
     run.save()
     path = tmp_path / "average.safetensors"
     write_average(run.checkpoint, path)
@@ -27,7 +28,7 @@ def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
     assert not is_average(run.checkpoint)
     assert not is_average(tmp_path / "none.safetensors")
     start = PhotoNetworks(ResidualVQ(TOKENIZER), PhotoPrior(PRIOR))
-    load_average(path, start)
+    assert load_average(path, start) == 42
     for (name, parameter), kept in zip(had.named_parameters(), start.parameters(), strict=True):
         tolerance = 2**-10 if ".linear." in name else 2**-8 if parameter.dim() == 4 else 0.0
         torch.testing.assert_close(kept, parameter, rtol=tolerance, atol=1e-7, msg=name)

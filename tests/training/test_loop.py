@@ -78,6 +78,19 @@ def test_a_phase_trains_and_leaves_the_averages(tmp_path: Path) -> None:
     assert not run.model.training
 
 
+def test_an_average_that_is_the_start_is_kept(tmp_path: Path) -> None:
+    """Of a new run the first weights are forgotten soon, for they are bad; those of a long one are not."""
+    phase = Phase("x", steps=20, rate=0.1, warmup=1, average=0.99)
+    starts, new = Model().numbers.detach(), run_of(phase, tmp_path / "new")
+    long = Run(phase, Model(), lambda name: "normal", tmp_path / "long", before=10_000)
+    for run in (new, long):
+        run_phase(run, run.model, noise, Report)
+    assert (new.model.numbers - starts).norm() > 3 * (long.model.numbers - starts).norm() > 0
+    again = run_of(phase, tmp_path / "long")
+    assert again.resume()
+    assert again.before == 10_000
+
+
 def test_validation_sees_the_averages_and_pictures_go_to_the_log(tmp_path: Path) -> None:
     run = run_of(Phase("x", steps=6, rate=0.1, warmup=1, validate_every=3), tmp_path)
     seen = []

@@ -16,40 +16,42 @@ Between layers, numbers are in units of 2**-FRACTION. Every tensor there is a su
 at most once, so if the bounds of all layers of a prior together stay below 2**24, all of it is exact: `check_bounds`.
 """
 
-import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.priors.photo.windows import from_windows, relative_offsets, to_windows
-
-FRACTION = 8
-PARAMETER_FRACTION = 4  # `mean` and `scale` of a token are in sixteenths
-TOKEN_FRACTION = 4  # tokens before their embedding, too
-SCORE_FRACTION = 4  # attention scores, too
-SCORE_DIVISOR = 3  # scores are query . key / 2**3
-MASKED = 2**14  # subtracted from scores of positions outside the tile
-LIMIT = 2**24
-MAX_OPERAND = 127
-MAX_POSITIVE_OPERAND = 255
-MAX_SHIFT = 24
-LEVEL_UNITS = 25600  # quality 100 in the header's units of 1/256
-TUNE_UNITS = 2**15  # times the number of the tune, added to a quality
+from imgcodec.priors.integer import constants
+from imgcodec.priors.integer.bounds import (
+    check_attention,
+    check_fractions,
+    check_total,
+    product_bound,
+    rows_bound,
+    score_shift,
+)
+from imgcodec.priors.integer.constants import (
+    FRACTION,
+    LEVEL_UNITS,
+    MASKED,
+    MAX_OPERAND,
+    MAX_POSITIVE_OPERAND,
+    TUNE_UNITS,
+)
+from imgcodec.priors.photo.config import relative_offsets
+from imgcodec.priors.photo.windows import from_windows, to_windows
 
 
 def constant(numbers: Sequence[float]) -> Tensor:
     """Numbers as float32 on the CPU, whatever the program around has made PyTorch's default dtype and device."""
     return torch.tensor(numbers, dtype=torch.float32, device="cpu")
-
-
-class BoundError(ValueError):
-    """Integer weights whose sums could be too large for exact float32."""
 
 
 def operand(x: Tensor, fraction: int, positive: bool) -> Tensor:
@@ -88,7 +90,7 @@ class ExactLinear(nn.Module):
         if self.fraction is not None:
             check_fractions(self.fraction)
         largest = MAX_POSITIVE_OPERAND if self.positive else MAX_OPERAND
-        return _output_bound(self.weight, self.bias, self.shift, largest)
+        return product_bound(_numpy(self.weight), _numpy(self.bias), _numpy(self.shift), largest)
 
 
 class ExactDepthwise(nn.Module):
@@ -117,30 +119,14 @@ class ExactDepthwise(nn.Module):
     def output_bound(self) -> float:
         """As ExactLinear.output_bound."""
         check_fractions(self.fraction)
-        return _output_bound(self.weight, self.bias, self.shift, MAX_OPERAND)
+        return product_bound(_numpy(self.weight), _numpy(self.bias), _numpy(self.shift), MAX_OPERAND)
 
 
-def check_fractions(*fractions: int) -> None:
-    """Raises BoundError unless units of operands are 2**8 to 2**-8, which the bounds of attention take for granted."""
-    if any(type(f) is not int or abs(f) > FRACTION for f in fractions):
-        raise BoundError(f"the unit of an operand is not one of 2**-{FRACTION} to 2**{FRACTION}")
+def _numpy(x: Tensor) -> NDArray[np.generic]:
+    return x.detach().cpu().numpy()
 
 
-def _output_bound(weight: Tensor, bias: Tensor, shift: Tensor, largest: int) -> float:
-    integers = [weight, bias, shift]
-    if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in integers):
-        raise BoundError("weights, biases and shifts must be integers")
-    if float(weight.abs().max()) > MAX_OPERAND or float(shift.abs().max()) > MAX_SHIFT:
-        raise BoundError("a weight or a shift is out of range")
-    sums = weight.double().abs().flatten(1).sum(1) * largest + bias.double().abs()
-    outputs = sums * torch.exp2(-shift.double())
-    if float(sums.max()) >= LIMIT or float(outputs.max()) >= LIMIT:
-        raise BoundError(f"sums of up to {float(sums.max()):.0f} are not exact in float32")
-    return math.ceil(float(outputs.max()))
-
-
-EXPONENTIALS = constant([*(round(255 * math.exp(-i / 2**SCORE_FRACTION)) for i in range(99)), 0])
-"""255 * exp(-i/16), rounded; the last entry, 0, is for all larger i."""
+EXPONENTIALS, CURVE = constant(constants.EXPONENTIALS), constant(constants.CURVE)
 
 
 class ExactAttention(nn.Module):
@@ -164,7 +150,7 @@ class ExactAttention(nn.Module):
         super().__init__()
         self.project, self.merge, self.fractions, self.window = project, merge, fractions, window
         self.register_buffer("position", position.float())
-        self.register_buffer("offset", relative_offsets(window), persistent=False)
+        self.register_buffer("offset", torch.from_numpy(relative_offsets(window)), persistent=False)
 
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
         """x (B, C, h, w), h and w multiples of the window; inside (h, w): 1, or 0 for positions that are masked."""
@@ -186,20 +172,13 @@ class ExactAttention(nn.Module):
     @property
     def shift(self) -> int:
         """From query . key to a score: a score is the product times 2**-shift."""
-        return self.fractions[0] + self.fractions[1] + SCORE_DIVISOR - SCORE_FRACTION
+        return score_shift(self.fractions)
 
     def output_bound(self) -> float:
         """As ExactLinear.output_bound; checks the projection, too."""
         self.project.output_bound()
-        check_fractions(*self.fractions)
-        position = float(self.position.abs().max())
-        if not position <= MASKED / 8 or (self.position != self.position.round()).any():
-            raise BoundError("a score bias is no integer, or out of range")
-        products = self.project.weight.shape[0] // 3 // len(self.position) * MAX_OPERAND**2
-        scores = products * 2.0**-self.shift + position + MASKED
-        mixed = self.window**2 * MAX_POSITIVE_OPERAND * MAX_OPERAND
-        if max(products, scores, mixed) >= LIMIT:
-            raise BoundError("attention whose sums are not exact in float32")
+        channels = self.project.weight.shape[0] // 3 // len(self.position)
+        check_attention(channels, self.window, _numpy(self.position), self.fractions)
         return self.merge.output_bound()
 
 
@@ -227,10 +206,7 @@ class ExactLevelTable(nn.Module):
 
     def output_bound(self) -> float:
         """The largest entry. Raises BoundError where one is no integer below 2**24."""
-        largest = float(self.rows.abs().max())
-        if not largest < LIMIT or (self.rows != self.rows.round()).any():
-            raise BoundError("a table of levels has other entries than integers below 2**24")
-        return largest
+        return rows_bound(_numpy(self.rows))
 
 
 class ExactTokenCurve(nn.Module):
@@ -246,10 +222,6 @@ class ExactTokenCurve(nn.Module):
         return curve if self.planes == 1 else torch.cat([curve, tokens.clamp(-127, 127)], 1)
 
 
-CURVE = constant([min(MAX_OPERAND, round(14 * math.log2(1 + t))) for t in range(513)])
-"""14 log2(1 + t), rounded, for t from 0."""
-
-
 def operand_fractions(module: nn.Module) -> dict[str, Any]:
     """For a model file, the units of operands: by the name of the layer one fraction, for attention three."""
     named = ((name, getattr(m, "fraction", getattr(m, "fractions", None))) for name, m in module.named_modules())
@@ -260,8 +232,7 @@ def check_bounds(module: nn.Module) -> float:
     """A bound on all numbers between layers of `module`. Raises BoundError unless all of its arithmetic is exact."""
     bounds = (getattr(m, "output_bound", None) for m in module.modules())
     total = float(sum(bound() for bound in bounds if bound is not None))
-    if total >= LIMIT:
-        raise BoundError(f"sums of up to {total:.0f} between layers are not exact in float32")
+    check_total(total)
     return total
 
 

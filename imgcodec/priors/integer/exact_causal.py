@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.priors.integer import exact
-from imgcodec.priors.integer.exact import BoundError, ExactLinear, operand
+from imgcodec.priors.integer import constants, exact
+from imgcodec.priors.integer.bounds import check_fractions
+from imgcodec.priors.integer.constants import BoundError
+from imgcodec.priors.integer.exact import ExactLinear, operand
 
 MAX_CONTEXT = 512
 """Positions that attention sees, its own among them. 512 * 255 * 127 < 2**24, and 512 * 255 < 2**17."""
@@ -59,10 +61,10 @@ class ExactEmbedding(nn.Module):
         if any(not torch.isfinite(t).all() or (t != t.round()).any() for t in (self.weight, self.shift)):
             raise BoundError("an embedding has other entries than integers")
         low, high = float(self.shift.min()), float(self.shift.max())
-        if float(self.weight.abs().max()) > exact.MAX_OPERAND or not -exact.MAX_SHIFT <= low <= high <= 0:
+        if float(self.weight.abs().max()) > constants.MAX_OPERAND or not -constants.MAX_SHIFT <= low <= high <= 0:
             raise BoundError("an embedding, or its shift, is out of range")
         bound = self.uses * float((self.weight.abs().amax(0) * self.factor).max())
-        if bound >= exact.LIMIT:
+        if bound >= constants.LIMIT:
             raise BoundError("sums of rows are not exact in float32")
         return bound
 
@@ -124,7 +126,7 @@ class ExactCausalAttention(CachedAttention):
         self.project: ExactDense = project
         self.merge: ExactDense = merge
         self.fractions, self.heads, self.context = fractions, heads, context
-        units = torch.exp2(exact.constant(fractions) - exact.FRACTION)
+        units = torch.exp2(exact.constant(fractions) - constants.FRACTION)
         self.register_buffer("unit", units.repeat_interleave(project.weight.shape[0] // 3), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -138,26 +140,26 @@ class ExactCausalAttention(CachedAttention):
         return self.mix(products, value).transpose(1, 2).flatten(2)
 
     def operands(self, x: Tensor) -> Tensor:
-        return torch.mul(x, self.unit).round_().clamp_(-exact.MAX_OPERAND, exact.MAX_OPERAND)
+        return torch.mul(x, self.unit).round_().clamp_(-constants.MAX_OPERAND, constants.MAX_OPERAND)
 
     def mix(self, products: Tensor, values: Tensor) -> Tensor:
         scores = products.mul_(2.0**-self.shift).round_()
         below_max = scores.amax(-1, keepdim=True).sub(scores).clamp_(max=len(exact.EXPONENTIALS) - 1)
         weights = F.embedding(below_max.int(), exact.EXPONENTIALS.to(values.device)[:, None]).squeeze(-1)
         numerator, denominator = (weights @ values).double(), weights.sum(-1, keepdim=True).double()
-        return numerator.mul_(2.0 ** (exact.FRACTION - self.fractions[2])).div_(denominator).floor_().float()
+        return numerator.mul_(2.0 ** (constants.FRACTION - self.fractions[2])).div_(denominator).floor_().float()
 
     @property
     def shift(self) -> int:
         """As ExactAttention.shift."""
-        return self.fractions[0] + self.fractions[1] + exact.SCORE_DIVISOR - exact.SCORE_FRACTION
+        return self.fractions[0] + self.fractions[1] + constants.SCORE_DIVISOR - constants.SCORE_FRACTION
 
     def output_bound(self) -> float:
         """As ExactAttention.output_bound."""
         self.project.output_bound()
-        exact.check_fractions(*self.fractions)
-        products = self.project.weight.shape[0] // 3 // self.heads * exact.MAX_OPERAND**2
-        if self.context > MAX_CONTEXT or max(products, products * 2.0**-self.shift) >= exact.LIMIT:
+        check_fractions(*self.fractions)
+        products = self.project.weight.shape[0] // 3 // self.heads * constants.MAX_OPERAND**2
+        if self.context > MAX_CONTEXT or max(products, products * 2.0**-self.shift) >= constants.LIMIT:
             raise BoundError("attention whose sums are not exact in float32")
         return self.merge.output_bound()
 
@@ -180,13 +182,13 @@ class ExactGate(nn.Module):
     """tanh of the first half of the channels times the sigmoid of the second, (..., 2 * C) -> (..., C), by table."""
 
     def forward(self, x: Tensor) -> Tensor:
-        index = torch.mul(x, 2.0 ** (GATE_FRACTION - exact.FRACTION)).round_().clamp_(-GATE_RANGE, GATE_RANGE)
+        index = torch.mul(x, 2.0 ** (GATE_FRACTION - constants.FRACTION)).round_().clamp_(-GATE_RANGE, GATE_RANGE)
         first, second = index.add_(GATE_RANGE).int().chunk(2, -1)
         gates = GATES.to(x.device)[:, None]
         tanh = F.embedding(first, gates[: 2 * GATE_RANGE + 1]).squeeze(-1)
         sigmoid = F.embedding(second, gates[2 * GATE_RANGE + 1 :]).squeeze(-1)
-        return tanh.mul_(sigmoid).mul_(2.0**-exact.FRACTION).round_()
+        return tanh.mul_(sigmoid).mul_(2.0**-constants.FRACTION).round_()
 
     def output_bound(self) -> float:
         """The largest output, 1."""
-        return 2.0**exact.FRACTION
+        return 2.0**constants.FRACTION

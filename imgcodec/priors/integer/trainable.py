@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.priors.integer import exact
-from imgcodec.priors.photo.windows import from_windows, relative_offsets, to_windows
+from imgcodec.priors.integer import constants, exact
+from imgcodec.priors.photo.config import relative_offsets
+from imgcodec.priors.photo.windows import from_windows, to_windows
 
 AnyPrior = TypeVar("AnyPrior", bound=nn.Module)
 
@@ -33,7 +34,7 @@ class Operand(nn.Module):
     def __init__(self, positive: bool = False) -> None:
         super().__init__()
         self.positive = positive
-        self.low, self.high = (0, exact.MAX_POSITIVE_OPERAND) if positive else (-127, exact.MAX_OPERAND)
+        self.low, self.high = (0, constants.MAX_POSITIVE_OPERAND) if positive else (-127, constants.MAX_OPERAND)
         self.register_buffer("fraction", torch.tensor(FLOAT, dtype=torch.int8))
         self.observe: Callable[[Tensor], None] | None = None
 
@@ -50,7 +51,12 @@ class Linear(nn.Module):
     output."""
 
     def __init__(
-        self, inputs: int, outputs: int, positive: bool = False, tokens: bool = False, fraction: int = exact.FRACTION
+        self,
+        inputs: int,
+        outputs: int,
+        positive: bool = False,
+        tokens: bool = False,
+        fraction: int = constants.FRACTION,
     ) -> None:
         super().__init__()
         self.output_fraction = fraction
@@ -73,7 +79,7 @@ class Linear(nn.Module):
 class Depthwise(nn.Module):
     """Depthwise convolution, zero padding."""
 
-    output_fraction = exact.FRACTION
+    output_fraction = constants.FRACTION
 
     def __init__(self, width: int, kernel: int) -> None:
         super().__init__()
@@ -92,7 +98,7 @@ class Depthwise(nn.Module):
     def export(self) -> exact.ExactDepthwise:
         """The same layer in integers."""
         fraction = int(self.operand.fraction)
-        parts = _integers(self.weight, self.bias, fraction, exact.FRACTION, exact.MAX_OPERAND)
+        parts = _integers(self.weight, self.bias, fraction, constants.FRACTION, constants.MAX_OPERAND)
         return exact.ExactDepthwise(*parts, fraction)
 
 
@@ -109,12 +115,12 @@ class Attention(nn.Module):
         nn.init.zeros_(self.merge.weight)
         self.position = nn.Parameter(torch.zeros(heads, (2 * window - 1) ** 2))
         self.query, self.key, self.value = Operand(), Operand(), Operand()
-        self.register_buffer("offset", relative_offsets(window), persistent=False)
+        self.register_buffer("offset", torch.from_numpy(relative_offsets(window)), persistent=False)
 
     def forward(self, x: Tensor, inside: Tensor) -> Tensor:
         """x (B, C, h, w), h and w multiples of the window; inside (h, w): 1, or 0 for positions that are masked."""
         query, key, value = to_windows(self.project(x), self.window, 3, self.heads).unbind(2)
-        scores = self.query(query) @ self.key(key).transpose(-1, -2) / 2**exact.SCORE_DIVISOR
+        scores = self.query(query) @ self.key(key).transpose(-1, -2) / 2**constants.SCORE_DIVISOR
         mask = to_windows(inside[None, None], self.window, 1, 1)[:, 0, 0, :, 0].repeat(len(x), 1)
         scores = scores + self.position[:, self.offset] + (mask[:, None, None, :] - 1) * 1e4
         mixed = scores.softmax(-1).to(value.dtype) @ self.value(value)
@@ -122,7 +128,7 @@ class Attention(nn.Module):
 
     def export(self) -> exact.ExactAttention:
         """The same layer in integers."""
-        position = (self.position.detach() * 2**exact.SCORE_FRACTION).round()
+        position = (self.position.detach() * 2**constants.SCORE_FRACTION).round()
         fractions = (int(self.query.fraction), int(self.key.fraction), int(self.value.fraction))
         return exact.ExactAttention(self.project.export(), self.merge.export(), position, fractions, self.window)
 
@@ -131,7 +137,7 @@ class LevelTable(nn.Module):
     """A row for each level of each tune, interpolated at fractional levels (B,) -> (B, width, 1, 1). Levels of the
     second tune follow those of the first."""
 
-    def __init__(self, levels: int, width: int, fraction: int = exact.FRACTION, tunes: int = 1) -> None:
+    def __init__(self, levels: int, width: int, fraction: int = constants.FRACTION, tunes: int = 1) -> None:
         super().__init__()
         self.output_fraction, self.tunes = fraction, tunes
         self.rows = nn.Parameter(torch.zeros(tunes * levels, width))
@@ -157,7 +163,7 @@ class TokenCurve(nn.Module):
         curve = 14 * torch.log2(1 + tokens.abs()) * tokens.sign()
         curve = curve + (curve.round().clamp(-127, 127) - curve).detach()
         operands = curve if self.planes == 1 else torch.cat([curve, tokens.clamp(-127, 127)], 1)
-        return operands / 2**exact.TOKEN_FRACTION
+        return operands / 2**constants.TOKEN_FRACTION
 
     def export(self) -> exact.ExactTokenCurve:
         """The same curve as a table of integers."""
@@ -173,13 +179,13 @@ def fake_weight(weight: Tensor) -> Tensor:
 def weight_fraction(weight: Tensor) -> Tensor:
     """log2 of 1 / unit for each output, the largest that keeps its rounded weights within 127, (outputs, 1, 1, 1)."""
     largest = weight.detach().abs().amax((1, 2, 3), keepdim=True).clamp(min=2.0**-12)
-    return torch.floor(torch.log2(exact.MAX_OPERAND / largest)).clamp(max=14)
+    return torch.floor(torch.log2(constants.MAX_OPERAND / largest)).clamp(max=14)
 
 
 def integer_product(layer: Linear) -> tuple[Tensor, Tensor, Tensor, int | None, bool]:
     """The arguments of ExactLinear: weight, bias, shift, the operand's fraction and whether it is positive."""
     if layer.operand is None:
-        parts = _integers(layer.weight, layer.bias, exact.TOKEN_FRACTION, layer.output_fraction, 127)
+        parts = _integers(layer.weight, layer.bias, constants.TOKEN_FRACTION, layer.output_fraction, 127)
         return *parts, None, False
     fraction = int(layer.operand.fraction)
     parts = _integers(layer.weight, layer.bias, fraction, layer.output_fraction, layer.operand.high)
@@ -195,7 +201,7 @@ def _integers(
     while True:
         integers = (weight * torch.exp2(units)).round()
         offsets = (bias * torch.exp2(units.flatten() + fraction)).round()
-        over = integers.abs().flatten(1).sum(1) * largest + offsets.abs() >= exact.LIMIT
+        over = integers.abs().flatten(1).sum(1) * largest + offsets.abs() >= constants.LIMIT
         if not over.any():
             return integers, offsets, units.flatten() + fraction - output_fraction
         units[over] -= 1
@@ -233,7 +239,7 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
             case Attention():
                 restore_product(child.project, source.project)
                 restore_product(child.merge, source.merge)
-                child.position.data.copy_(source.position * 2.0**-exact.SCORE_FRACTION)
+                child.position.data.copy_(source.position * 2.0**-constants.SCORE_FRACTION)
                 child.offset.copy_(source.offset)  # not one of the file's tensors, and missing where `child` was empty
                 for layer, fraction in zip((child.query, child.key, child.value), source.fractions, strict=True):
                     layer.fraction.fill_(fraction)
@@ -245,7 +251,7 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
 
 def restore_product(layer: Linear | Depthwise, source: exact.ExactLinear | exact.ExactDepthwise) -> None:
     """Takes the numbers of an exported product."""
-    fraction = exact.TOKEN_FRACTION if source.fraction is None else source.fraction
+    fraction = constants.TOKEN_FRACTION if source.fraction is None else source.fraction
     unit = torch.exp2(-(source.shift + layer.output_fraction))
     layer.weight.data.copy_(source.weight * (unit * 2.0**fraction)[:, None, None, None])
     layer.bias.data.copy_(source.bias * unit)
@@ -271,7 +277,7 @@ def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
         layer.observe = None
         x = torch.cat(seen[index])
         x = x.clamp(min=0) if layer.positive else x
-        errors = {f: float((_rounded(x, f, layer) - x).square().mean()) for f in range(-2, exact.FRACTION + 1)}
+        errors = {f: float((_rounded(x, f, layer) - x).square().mean()) for f in range(-2, constants.FRACTION + 1)}
         layer.fraction.fill_(min(errors, key=lambda f: errors[f]))
     for product in quantizable(module):
         product.quantized = True  # type: ignore[assignment]

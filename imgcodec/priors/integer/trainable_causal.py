@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.priors.integer import exact, exact_causal
+from imgcodec.priors.integer import constants, exact_causal
 from imgcodec.priors.integer.exact_causal import CachedAttention, causal_mask
 from imgcodec.priors.integer.trainable import Linear, Operand, fake_weight, integer_product, restore_product
 
@@ -50,17 +50,17 @@ class Embedding(nn.Module):
     def fraction(self) -> Tensor:
         """log2 of 1 / unit for each channel, the largest that keeps its rounded rows within 127; at most FRACTION."""
         largest = self.weight.detach().abs().amax(0).clamp(min=2.0**-12)
-        return torch.floor(torch.log2(exact.MAX_OPERAND / largest)).clamp(max=exact.FRACTION)
+        return torch.floor(torch.log2(constants.MAX_OPERAND / largest)).clamp(max=constants.FRACTION)
 
     def export(self) -> exact_causal.ExactEmbedding:
         """The same embedding in integers."""
         fraction = self.fraction()
         weight = (self.weight.detach() * torch.exp2(fraction)).round()
-        return exact_causal.ExactEmbedding(weight, fraction - exact.FRACTION, self.uses)
+        return exact_causal.ExactEmbedding(weight, fraction - constants.FRACTION, self.uses)
 
     def restore(self, source: exact_causal.ExactEmbedding) -> None:
         """Takes the rows of an exported embedding."""
-        self.weight.data.copy_(source.weight * source.factor * 2.0**-exact.FRACTION)
+        self.weight.data.copy_(source.weight * source.factor * 2.0**-constants.FRACTION)
         self.quantized = True
 
 
@@ -79,7 +79,7 @@ class CausalAttention(CachedAttention):
         query, key, value = self.operands(self.project(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         whole = x.shape[1] <= self.context
         mask = None if whole else causal_mask(x.shape[1], self.context, x.device)
-        scale = 2.0**-exact.SCORE_DIVISOR
+        scale = 2.0**-constants.SCORE_DIVISOR
         mixed = F.scaled_dot_product_attention(query, key, value, mask, is_causal=whole, scale=scale)
         return self.merge(mixed.transpose(1, 2).flatten(2))
 
@@ -88,7 +88,7 @@ class CausalAttention(CachedAttention):
         return torch.cat([self.query(query), self.key(key), self.value(value)], -1)
 
     def mix(self, products: Tensor, values: Tensor) -> Tensor:
-        return (products * 2.0**-exact.SCORE_DIVISOR).softmax(-1) @ values
+        return (products * 2.0**-constants.SCORE_DIVISOR).softmax(-1) @ values
 
     def export(self) -> exact_causal.ExactCausalAttention:
         """The same layer in integers."""
@@ -119,7 +119,7 @@ class Gate(nn.Module):
         tanh, sigmoid = first.tanh(), second.sigmoid()
         if not self.quantized:
             return tanh * sigmoid
-        return _rounded(_rounded(tanh, exact.FRACTION) * _rounded(sigmoid, exact.FRACTION), exact.FRACTION)
+        return _rounded(_rounded(tanh, constants.FRACTION) * _rounded(sigmoid, constants.FRACTION), constants.FRACTION)
 
     def export(self) -> exact_causal.ExactGate:
         """The same function as a table."""

@@ -1,21 +1,19 @@
-"""Coding the tokens of a tile: one function writes and reads them, with encoders or decoders."""
+"""Coding the tokens of a tile: one function writes and reads them, with encoders or decoders. Knows no torch."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from imgcodec.bitstream.entropy import Int32s, Numbers
 from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.priors.photo.tables import centre_and_table
-from imgcodec.priors.photo.transformer import PhotoPrior
 
 
 class Coder(Protocol):
@@ -24,6 +22,21 @@ class Coder(Protocol):
     def code(self, values: Numbers | None, table: NDArray[np.integer]) -> Int32s | None:
         """Values (n,) to be written, with the table of each; None where they are read -> what they are. None where that
         is not known: then they are taken to be what the prior expects."""
+
+
+SliceCoder = Callable[[int, int, int, NDArray[np.int32], int], NDArray[np.int32]]
+"""(stage, first group, number of groups, parameters (2 * groups, h, w / 2), parity) -> centred tokens (groups, rows,
+columns) of anchors (parity 0) or non-anchors (1), from the top left corner on; all others are 0. The parameters are all
+means, then all scales."""
+
+
+class Walk(Protocol):
+    """An integer prior: calls `code` for every slice and parity, in coding order."""
+
+    def __call__(self, size: tuple[int, int], quality: int, code: SliceCoder, slices: int | None = None) -> None:
+        """size: rows and columns of a tile in stage 0. quality: the header's, 0..25600, plus TUNE_UNITS for the second
+        tune. slices: how many of both stages are coded, the first ones; None for all. Nothing is computed for those
+        behind them."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +78,10 @@ def calls_in_use(places: Sequence[CallPlace], is_used: Sequence[NDArray[np.bool_
 
 
 def code_tile(
-    prior: PhotoPrior,
+    config: PhotoPriorConfig,
+    walk: Walk,
     coder: Coder,
-    sizes: Sequence[tuple[int, ...]],
+    sizes: Sequence[tuple[int, int]],
     quality: int,
     tokens: Sequence[NDArray[np.int16] | NDArray[np.float16]] | None,
     zero: int,
@@ -75,27 +89,26 @@ def code_tile(
 ) -> list[NDArray[np.int16]]:
     """Codes a tile's tokens, call by call.
 
-    sizes: (rows, columns) of each stage's tokens. quality: the header's, 0..25600, plus TUNE_UNITS for the second tune.
-    tokens: to be written, (groups, rows, columns) per stage, or centred real numbers for a coder that chooses tokens
-    itself; None to read. zero: index of the zero codeword. places: of all calls, or of the first of them. The tokens of
-    the others are zero, and nothing is computed for a slice that has no calls.
+    config, walk: of the prior. sizes: (rows, columns) of each stage's tokens. quality: as `Walk` takes it. tokens: to
+    be written, (groups, rows, columns) per stage, or centred real numbers for a coder that chooses tokens itself; None
+    to read. zero: index of the zero codeword. places: of all calls, or of the first of them. The tokens of the others
+    are zero, and nothing is computed for a slice that has no calls.
 
     Returns the tokens of both stages. Positions beyond `sizes`, up to whole windows, are not coded: they are zero.
-    Raises InvalidFileError where the coder gives what no encoder writes. To be called inside `exact_arithmetic`.
+    Raises InvalidFileError where the coder gives what no encoder writes.
     """
-    device = prior.coarse.start.rows.device
-    groups = [sum(s) for s in prior.config.slices]
+    groups = [sum(s) for s in config.slices]
     done = [np.full((g, *size), zero, np.int16) for g, size in zip(groups, sizes, strict=True)]
     by_half = defaultdict[tuple[int, int], list[CallPlace]](list)
     for place in places:
         by_half[place.slice, place.parity].append(place)
     halves = iter(by_half.values())
 
-    def code(stage: int, first: int, count: int, parameters: Tensor, parity: int) -> Tensor:
+    def code(stage: int, first: int, count: int, parameters: NDArray[np.int32], parity: int) -> NDArray[np.int32]:
         half = _half(*sizes[stage], parity)
         coded = np.zeros((count, half.count), np.int32)
         calls = next(halves, [])
-        numbers = half.of_plane(parameters[0].to(torch.int32).cpu()) if calls else coded
+        numbers = half.of_plane(parameters) if calls else coded
         given = None if tokens is None else half.of_tile(tokens[stage][first : first + count])
         for call in calls:
             part = slice(call.first - first, call.end - first)
@@ -107,12 +120,9 @@ def code_tile(
             raise InvalidFileError("The file is damaged: it has a token that no codebook knows.")
         rectangle = half.to_rectangle(coded)
         half.to_tile(rectangle + zero, done[stage][first : first + count])
-        shape = (1, count, *parameters.shape[2:])
-        plane = torch.empty(shape, dtype=torch.float32, device=device, memory_format=torch.channels_last).zero_()
-        plane[0, :, : half.rows, : half.width] = torch.from_numpy(rectangle).to(device)
-        return plane
+        return rectangle
 
-    prior((1, *sizes[0]), quality, code, slices=places[-1].slice + 1 if places else 0)
+    walk(sizes[0], quality, code, places[-1].slice + 1 if places else 0)
     return done
 
 
@@ -120,8 +130,7 @@ def _offsets(given: NDArray[Any], centre: NDArray[np.int32], zero: int) -> Numbe
     """Tokens, or centred real numbers, (groups, n) -> how far they are from the centre, (groups * n,)."""
     if given.dtype == np.int16:
         return (given.astype(np.int32) - zero - centre).ravel()
-    # PyTorch widens half floats several times as fast as NumPy
-    return (torch.from_numpy(given).float().numpy() - centre.astype(np.float32)).ravel()
+    return (given.astype(np.float32) - centre.astype(np.float32)).ravel()
 
 
 class _CheckerboardHalf:
@@ -139,9 +148,9 @@ class _CheckerboardHalf:
             self._full = np.flatnonzero(2 * x + (y + parity) % 2 < columns)
         self.count = rows * self.width if self._full is None else len(self._full)
 
-    def of_plane(self, plane: Tensor) -> NDArray[np.int32]:
+    def of_plane(self, plane: NDArray[np.int32]) -> NDArray[np.int32]:
         """A `checkerboard_half` (C, h, w / 2) of the padded tile -> (C, n)."""
-        return self._flat(plane[:, : self.rows, : self.width].contiguous().numpy())
+        return self._flat(plane[:, : self.rows, : self.width])
 
     def of_tile(self, tile: NDArray[Any]) -> NDArray[Any]:
         """(C, rows, columns) -> (C, n)."""

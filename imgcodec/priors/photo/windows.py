@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,13 +19,6 @@ def from_windows(x: Tensor, window: int, shape: torch.Size) -> Tensor:
     x = x.unflatten(2, (window, window)).unflatten(0, (batch, h // window, w // window))
     x = x.permute(0, 3, 6, 1, 4, 2, 5)
     return x.reshape(batch, -1, h, w).contiguous(memory_format=torch.channels_last)
-
-
-def relative_offsets(window: int) -> Tensor:
-    """(window**2, window**2): which of the (2*window-1)**2 displacements leads from a query's position to a key's."""
-    y, x = (steps.ravel() for steps in np.indices((window, window)))
-    rows, columns = (y[:, None] - y + window - 1), (x[:, None] - x + window - 1)
-    return torch.from_numpy(rows * (2 * window - 1) + columns)
 
 
 def checkerboard_half(x: Tensor, parity: int) -> Tensor:

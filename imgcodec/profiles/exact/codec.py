@@ -134,6 +134,10 @@ class ExactCodec:
         """Raises UsageError: there is no prior."""
         raise UsageError("Exact files have no prior, which would generate pictures.")
 
+    def with_gradients(self) -> "ExactCodec":
+        """As it is: there is nothing to choose."""
+        return self
+
     def watched(self, advance: Callable[[float], None]) -> "ExactCodec":
         """Tiles are told."""
         return replace(self, advance=advance)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import repeat
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from imgcodec.bitstream.header import MAX_CALLS, QUALITY_UNIT, ColourMode, Heade
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
-from imgcodec.priors.integer.exact import TUNE_UNITS, exact_arithmetic
+from imgcodec.priors.integer.constants import TUNE_UNITS
 from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
 from imgcodec.priors.photo.rdoq import RDOQuantizer, may_be_worth, round_values
 from imgcodec.priors.photo.streams import (
@@ -26,9 +26,8 @@ from imgcodec.priors.photo.streams import (
     Quantizer,
     write_parts,
 )
-from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.layout import LAYOUT
-from imgcodec.profiles.photo.model import PhotoModel
+from imgcodec.profiles.photo.nets import PhotoNets, level_of
 from imgcodec.profiles.photo.tiling import (
     Piece,
     analyse,
@@ -37,9 +36,13 @@ from imgcodec.profiles.photo.tiling import (
     synthesise,
     synthesise_reduced,
 )
-from imgcodec.tokenizers.rvq import STRIDES, ResidualVQ
-from imgcodec.tokenizers.transforms import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.rvq_config import STRIDES, RVQConfig
 from imgcodec.tokens import Places, SamplingOptions, Stages, Tokens, check_shapes, stage_places
+
+if TYPE_CHECKING:
+    from imgcodec.priors.photo.transformer import PhotoPrior
+    from imgcodec.tokenizers.rvq import ResidualVQ
 
 TILE_SIZE = 1024
 """Pixels. No context crosses a tile's border: a damaged tile costs no other, and memory does not grow."""
@@ -68,7 +71,7 @@ Recorded = tuple[int, list[Call]]
 class PhotoCodec:
     """See `imgcodec.tokens.TokenCodec`. advance: see `watched`."""
 
-    photo: PhotoModel
+    photo: PhotoNets
     advance: Callable[[float], None] = field(default=lambda share: None, compare=False)
 
     @property
@@ -76,12 +79,12 @@ class PhotoCodec:
         return Profile.PHOTO
 
     @property
-    def tokenizer(self) -> ResidualVQ:
-        return self.photo.tokenizer
+    def tokenizer(self) -> "ResidualVQ":
+        return self.photo.in_torch().tokenizer
 
     @property
-    def prior(self) -> PhotoPrior:
-        return self.photo.prior
+    def prior(self) -> "PhotoPrior":
+        return self.photo.in_torch().prior
 
     @property
     def stage_count(self) -> int:
@@ -101,7 +104,7 @@ class PhotoCodec:
 
     @property
     def tunes(self) -> list[Tune]:
-        return [Tune.PSNR] if self.photo.tokenizer.visual is None else [Tune.PSNR, Tune.VISUAL]
+        return [Tune.PSNR, Tune.VISUAL] if self._config.visual else [Tune.PSNR]
 
     @property
     def has_qualities(self) -> bool:
@@ -109,7 +112,7 @@ class PhotoCodec:
 
     def call_places(self, header: Header) -> tuple[CallPlace, ...]:
         """The calls of a tile that has all of them, in files of the header's version."""
-        return call_places(self.prior.config.slices, SHARES[header.version])
+        return call_places(self.photo.prior_config.slices, SHARES[header.version])
 
     @property
     def name(self) -> str:
@@ -141,7 +144,7 @@ class PhotoCodec:
 
     def analyse(self, pixels: NDArray[np.uint8]) -> Iterator[Piece]:
         """The latent, in pieces, each computed when it is asked for."""
-        return analyse(self.photo.tokenizer, pixels, self.photo.device)
+        return analyse(self.photo.transforms, pixels)
 
     def encode(
         self, header: Header, analysis: Iterable[Piece], pixels: NDArray[np.uint8], effort: int
@@ -155,7 +158,7 @@ class PhotoCodec:
             chosen = self._empty_tokens(header)
             for _ in self._choose(chosen, values, distortion_weight):
                 pass
-            tokens = refine(self.photo, chosen, pixels, values[1], effort, self.advance)
+            tokens = refine(self.photo.in_torch(), chosen, pixels, values[1], effort, self.advance)
             return tokens, self.write(tokens)
         pieces = _told(analysis, piece_count(header.height, header.width), 1 - PRIOR_SHARE, self.advance)
         values, distortion_weight = self._latent(header, pieces)
@@ -175,16 +178,14 @@ class PhotoCodec:
     ) -> tuple[list[NDArray[np.float16]], NDArray[np.float32]]:
         """The tokens before they are chosen, and the weight of errors (`imgcodec.profiles.photo.tiling`)."""
         size = (header.height, header.width)
-        with exact_arithmetic():  # no TF32: it would cost more than a grey level
-            return quantize_latent(
-                self.photo.tokenizer, analysis, size, self.photo.level(header), masked=header.tune == Tune.VISUAL
-            )
+        level, masked = level_of(self._config, header), header.tune == Tune.VISUAL
+        return quantize_latent(self.photo.transforms, analysis, size, level, masked)
 
     def _choose(
         self, tokens: Tokens, values: list[NDArray[np.float16]], distortion_weight: NDArray[np.float32]
     ) -> Iterator[Recorded]:
         """Chooses tokens for real values, tile by tile, and puts them into `tokens`."""
-        tables, slices = self.photo.tables, self.photo.prior.config.slices[1]
+        tables, slices = self.photo.tables, self.photo.prior_config.slices[1]
         for index, places in self._tiles(tokens.header):
             y, x = places[1]
             # stage 0 is rounded already: stage 1 is its residual
@@ -201,8 +202,8 @@ class PhotoCodec:
         """See `TokenCodec`."""
         LAYOUT.check(tokens.header)
         places = _places(Rectangle(0, 0, tokens.header.width, tokens.header.height))
-        shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self.photo.tokenizer.config.channels, places, strict=True)]
-        check_shapes(tokens.stages, shapes, self.photo.tokenizer.config.codes)
+        shapes = [(g, y.stop, x.stop) for g, (y, x) in zip(self._config.channels, places, strict=True)]
+        check_shapes(tokens.stages, shapes, self._config.codes)
 
     def write(self, tokens: Tokens) -> list[Section]:
         """The sections of these tokens, unchanged."""
@@ -213,7 +214,7 @@ class PhotoCodec:
         stages = [s.astype(np.int16, copy=False) for s in tokens.stages]
         for index, places in self._tiles(tokens.header):
             tile = _in(stages, places)
-            yield index, self._code(tokens.header, tile, repeat(_unchanged), [t != self._zero for t in tile])[1]
+            yield index, self._code(tokens.header, tile, repeat(_unchanged), [t != self._config.zero for t in tile])[1]
 
     def _code(
         self, header: Header, tile: Stages, quantizers: Iterable[Quantizer], is_used: Sequence[NDArray[np.bool_]]
@@ -223,9 +224,10 @@ class PhotoCodec:
         places = self.call_places(header)
         recorder, sizes, quality = CallRecorder(quantizers), [t.shape[1:] for t in tile], prior_quality(header)
         in_use = places[: calls_in_use(places, is_used)] if header.version > 1 else places
-        with exact_arithmetic():
-            done = code_tile(self.prior, recorder, sizes, quality, tile, self._zero, in_use)
-        count = calls_in_use(in_use, [t != self._zero for t in done]) if header.version > 1 else len(places)
+        done = code_tile(
+            self.photo.prior_config, self.photo.walk, recorder, sizes, quality, tile, self._config.zero, in_use
+        )
+        count = calls_in_use(in_use, [t != self._config.zero for t in done]) if header.version > 1 else len(places)
         return done, recorder.calls[:count]
 
     def _sections(self, header: Header, recorded: Iterable[Recorded]) -> list[Section]:
@@ -263,8 +265,10 @@ class PhotoCodec:
     def empty(self, header: Header) -> Stages:
         """Zero codewords in every position: they decode to flat gray."""
         whole = _places(Rectangle(0, 0, header.width, header.height))
-        groups = self.photo.tokenizer.config.channels
-        return [np.full((g, y.stop, x.stop), self._zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)]
+        groups = self._config.channels
+        return [
+            np.full((g, y.stop, x.stop), self._config.zero, np.int16) for g, (y, x) in zip(groups, whole, strict=True)
+        ]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
         """One tile after the other, on its own."""
@@ -285,8 +289,10 @@ class PhotoCodec:
             reader = CallReader(self.photo.tables, parts)
             places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
-            with exact_arithmetic():
-                tile = code_tile(self.prior, reader, sizes, prior_quality(header), None, self._zero, calls)
+            tile = code_tile(
+                self.photo.prior_config, self.photo.walk, reader, sizes, prior_quality(header), None,
+                self._config.zero, calls,
+            )  # fmt: skip
             for stage, (y, x), tokens in zip(stages, places, tile, strict=True):
                 stage[:, y, x] = tokens
             self.advance(PRIOR_SHARE / header.tile_count)
@@ -304,39 +310,40 @@ class PhotoCodec:
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
         """With the synthesis of the header's tune; `scale` is 1."""
-        header, tokenizer = tokens.header, self.photo.tokenizer
-        synthesis = self.photo.synthesis(header.tune)
-        size, level, device = (header.height, header.width), self.photo.level(header), self.photo.device
+        header = tokens.header
 
         def advance(share: float) -> None:
             self.advance((1 - PRIOR_SHARE) * share)
 
-        with exact_arithmetic():
-            return synthesise(tokenizer, synthesis, tokens.stages, size, level, device, advance)
+        size, level = (header.height, header.width), level_of(self._config, header)
+        return synthesise(self.photo.transforms, tokens.stages, size, level, advance)
+
+    def with_gradients(self) -> "PhotoCodec":
+        """See `TokenCodec`."""
+        photo = self.photo.in_torch()
+        return self if photo is self.photo else replace(self, photo=photo)
 
     def watched(self, advance: Callable[[float], None]) -> "PhotoCodec":
         """Pieces and tiles are told; with more effort, tiles that were improved, for all else takes little then."""
         return replace(self, advance=advance)
 
     def margin(self, header: Header) -> int:
-        """See `PartialCodec`: what the synthesis of the header's tune reaches."""
-        return self.photo.synthesis(header.tune).halo * BLOCK
+        """See `PartialCodec`: what the synthesis reaches."""
+        return self._config.synthesis_halo * BLOCK
 
     def reduced_end(self, header: Header, reduction: int) -> int:
         """Stage 0 at 64, and the first slice of stage 1 for what is larger: all others are about finer detail."""
         return self._reduced_calls(header, reduction) if header.version > 1 else 1 + (reduction < STRIDES[0])
 
     def _reduced_calls(self, header: Header, reduction: int) -> int:
-        slices = len(self.prior.config.slices[0]) + (reduction < STRIDES[0])
+        slices = len(self.photo.prior_config.slices[0]) + (reduction < STRIDES[0])
         return sum(place.slice < slices for place in self.call_places(header))
 
     def decode_reduced(self, header: Header, tile: TileTokens, reduction: int) -> NDArray[np.uint8]:
         """See `PartialCodec`."""
-        stages, tokenizer, size = self.empty(header), self.photo.tokenizer, (header.height, header.width)
+        stages, size = self.empty(header), (header.height, header.width)
         self._read(header, [0], [tile], stages, self._reduced_calls(header, reduction))
-        synthesis, level = self.photo.synthesis(header.tune), self.photo.level(header)
-        with exact_arithmetic():
-            return synthesise_reduced(tokenizer, synthesis, stages, size, level, reduction, self.photo.device)
+        return synthesise_reduced(self.photo.transforms, stages, size, level_of(self._config, header), reduction)
 
     def generate(self, count: int, size: tuple[int, int], sampling: SamplingOptions) -> list[Tokens]:
         """Raises UsageError: its prior was not trained to generate pictures."""
@@ -345,15 +352,15 @@ class PhotoCodec:
     @property
     def _first_calls(self) -> int:
         """The calls of stage 0 in version 2, as a header says them; 0 where a tile has more calls than it can say."""
-        places = call_places(self.prior.config.slices, SHARES[2])
+        places = call_places(self.photo.prior_config.slices, SHARES[2])
         return sum(place.stage == 0 for place in places) if len(places) <= MAX_CALLS else 0
 
     def _empty_tokens(self, header: Header) -> Tokens:
         return Tokens(header, self.empty(header))
 
     @property
-    def _zero(self) -> int:
-        return self.photo.tokenizer.config.codes // 2
+    def _config(self) -> RVQConfig:
+        return self.photo.transforms.config
 
 
 def prior_quality(header: Header) -> int:

@@ -7,14 +7,19 @@ import torch
 from torch import Tensor
 
 from imgcodec.bitstream.entropy import FrequencyTables
-from imgcodec.bitstream.header import QUALITY_MAX, Header, Tune
+from imgcodec.bitstream.header import Tune
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
 from imgcodec.model_file.model import ModelFile, model_metadata, move_and_self_test, open_model
-from imgcodec.model_file.untrusted import as_model_error, checked_config, fill
+from imgcodec.model_file.torch_tensors import fill
+from imgcodec.model_file.untrusted import as_model_error, checked_config
 from imgcodec.priors.integer import exact
+from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.priors.photo.tables import SCALES, UNIT
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.priors.photo.torch_walk import TorchWalk
+from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.profiles.photo.torch_transforms import TorchTransforms
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.tokenizers.transforms import Synthesis
 
 
@@ -33,10 +38,21 @@ class PhotoModel:
     device: torch.device
     lambdas: tuple[float, float]
 
-    def level(self, header: Header) -> float:
-        """The level of a header's quality, a real number; levels of the visual tune follow those of the other."""
-        levels = self.tokenizer.config.levels
-        return header.tune * levels + header.quality / QUALITY_MAX * (levels - 1)
+    @property
+    def transforms(self) -> TorchTransforms:
+        return TorchTransforms(self.tokenizer, self.device)
+
+    @property
+    def prior_config(self) -> PhotoPriorConfig:
+        return self.prior.config
+
+    @property
+    def walk(self) -> TorchWalk:
+        return TorchWalk(self.prior)
+
+    def in_torch(self) -> "PhotoModel":
+        """It is."""
+        return self
 
     def synthesis(self, tune: Tune) -> Synthesis:
         """The synthesis of a tune."""

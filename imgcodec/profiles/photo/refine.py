@@ -43,9 +43,10 @@ from imgcodec.priors.photo.rate import logistic_bits
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import checkerboard_half, join_slices
 from imgcodec.profiles.photo.model import PhotoModel
+from imgcodec.profiles.photo.nets import level_of
 from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.layers import straight_through
-from imgcodec.tokenizers.rvq import POOL, STRIDES
+from imgcodec.tokenizers.rvq_config import POOL, STRIDES
 from imgcodec.tokens import Stages, Tokens, stage_places
 
 ROUNDS = 2  # for each effort above the first
@@ -155,7 +156,7 @@ class _Tile:
     ) -> None:
         self.photo, self.soft, device = photo, soft, photo.device
         self.half = photo.tokenizer.config.codes // 2
-        self.level = torch.tensor([photo.level(header)], dtype=torch.float32, device=device)
+        self.level = torch.tensor([level_of(photo.tokenizer.config, header)], dtype=torch.float32, device=device)
         part = header.quality / QUALITY_MAX
         terms = [term for term in METRIC_TERMS[header.tune] if term.min_side <= min(tile.width, tile.height)]
         shares = sum(term.share for term in terms)

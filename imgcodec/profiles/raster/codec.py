@@ -162,6 +162,10 @@ class RasterCodec:
         with exact_arithmetic():
             return decode_windows(self.raster.tokenizer, tokens.stages, size, scale, self.raster.device)
 
+    def with_gradients(self) -> "RasterCodec":
+        """It is in PyTorch."""
+        return self
+
     def watched(self, advance: Callable[[float], None]) -> "RasterCodec":
         """Batches of tiles are told when the prior has gone through them, which takes nearly all of the time."""
         return replace(self, advance=advance)

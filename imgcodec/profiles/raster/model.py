@@ -10,7 +10,8 @@ from torch import Tensor
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.integer_prior import exact_prior, stored_integer
 from imgcodec.model_file.model import ModelFile, model_metadata, move_and_self_test
-from imgcodec.model_file.untrusted import as_model_error, checked_config, fill
+from imgcodec.model_file.torch_tensors import fill
+from imgcodec.model_file.untrusted import as_model_error, checked_config
 from imgcodec.priors.integer import exact
 from imgcodec.priors.raster.pixelcnn import PixelCNN, PixelCNNConfig
 from imgcodec.priors.raster.transformer import RasterTransformer, RasterTransformerConfig

@@ -163,6 +163,10 @@ class SemanticCodec:
         """Raises UsageError: numbers drawn one by one are a vector of nothing."""
         raise UsageError(f"The model {self.name} draws what a file describes, and makes up no pictures of its own.")
 
+    def with_gradients(self) -> "SemanticCodec":
+        """It is in PyTorch."""
+        return self
+
     def watched(self, advance: Callable[[float], None]) -> "SemanticCodec":
         """Steps of the drawing are told; nothing else takes long."""
         drawing = replace(self.drawing, progress=lambda: advance(1 / self.drawing.steps))

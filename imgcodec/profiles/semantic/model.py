@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from imgcodec.model_file.model import FORMAT, ModelFile, check_answers, exact_picture
-from imgcodec.model_file.untrusted import as_model_error, checked, checked_config, fill
+from imgcodec.model_file.contents import FORMAT
+from imgcodec.model_file.model import ModelFile, check_answers, exact_picture
+from imgcodec.model_file.torch_tensors import checked, fill
+from imgcodec.model_file.untrusted import as_model_error, checked_config
 from imgcodec.priors.channel import ChannelPrior, known_bytes
 from imgcodec.tokenizers.clip import ClipConfig, ClipEncoder
 from imgcodec.tokenizers.features import FeatureConfig, FeatureEncoder
-from imgcodec.tokenizers.known_picture import as_text
+from imgcodec.tokenizers.known_inputs import as_text
 from imgcodec.tokenizers.semantic import DecoderConfig, Encoder, SemanticTokenizer
 
 LARGEST_SIDE = 1024  # pixels that an encoder looks at or a decoder draws, each way

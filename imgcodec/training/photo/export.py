@@ -11,7 +11,8 @@ from torch import Tensor
 from imgcodec.codec import tokenize
 from imgcodec.evaluation.code_length import stage_bits
 from imgcodec.model_file.model import save_model
-from imgcodec.priors.integer.exact import LEVEL_UNITS, TUNE_UNITS, exact_arithmetic
+from imgcodec.priors.integer.constants import LEVEL_UNITS, TUNE_UNITS
+from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import exported, unquantize
 from imgcodec.priors.photo.rate import rdo_quantize
 from imgcodec.priors.photo.rdoq import slice_weight
@@ -50,8 +51,8 @@ def compare_rates(
     with its fitted tables. development: uint8 (H, W, 3), sides multiples of the prior's largest window in pixels."""
     plain = copy.deepcopy(prior)
     unquantize(plain)
-    codec = PhotoCodec(load_photo_model(str(path)))
-    tokenizer = codec.photo.tokenizer
+    model = load_photo_model(str(path))
+    codec, tokenizer = PhotoCodec(model), model.tokenizer
     zero, levels = tokenizer.zero, tokenizer.config.levels
     bits, pixels = np.zeros(3), 0
     for picture in development:

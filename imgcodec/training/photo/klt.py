@@ -12,9 +12,9 @@ from torch import Tensor
 
 from imgcodec.priors.photo.tables import MAX_SCALE, MIN_WIDTH
 from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.init import block_basis, init_transforms
 from imgcodec.tokenizers.rvq import ResidualVQ
-from imgcodec.tokenizers.transforms import BLOCK
 from imgcodec.training.data import random_crops
 
 

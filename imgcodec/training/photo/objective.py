@@ -156,8 +156,10 @@ class PhotoNetworks(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def train_phase(model: PhotoNetworks, phase: PhotoPhase, data: PhotoData, folder: Path, resume: bool) -> None:
-    """Trains one phase, and leaves the averaged weights in the model."""
+def train_phase(
+    model: PhotoNetworks, phase: PhotoPhase, data: PhotoData, folder: Path, resume: bool, before: int = 0
+) -> None:
+    """Trains one phase, and leaves the averaged weights in the model. before: as for `Run`."""
     tokenizer, prior = model.tokenizer, model.prior
     levels = tokenizer.config.levels
     model.requires_grad_(False)
@@ -170,7 +172,7 @@ def train_phase(model: PhotoNetworks, phase: PhotoPhase, data: PhotoData, folder
     if phase.quantized and not prior.upsample.quantized:
         calibrate(prior, lambda: calibration_pass(model, data))
 
-    run = Run(phase, model, parameter_groups(model, phase), folder)
+    run = Run(phase, model, parameter_groups(model, phase), folder, before)
     if phase.trains in ("all", "prior") and not phase.quantized:
         unquantize(prior)  # a prior from a model file is quantized
     if phase.shift_gains:

@@ -14,10 +14,12 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
 from imgcodec.model_file.untrusted import as_tuples
 from imgcodec.priors.integer.trainable import calibrate, restore
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.model import build_photo_model
 from imgcodec.tokenizers.layers import ResidualBlock
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.training.average import is_average, load_average
 from imgcodec.training.data import centre_crop, check_sizes
 from imgcodec.training.loop import export_model, run_phases
@@ -86,9 +88,13 @@ def train_photo(
     development = [centre_crop(p, 512, recipe.crop) for p in held_out[:: max(1, len(held_out) // 8)]]
     data = PhotoData(photographs, development, recipe.lambdas, recipe.crop, recipe.batch, recipe.seed, device)
     model = PhotoNetworks(ResidualVQ(recipe.tokenizer), PhotoPrior(recipe.prior))
-    _initialize(model, data, start)
+    before = _initialize(model, data, start)
     model.to(device)
-    run_phases(recipe.phases, model, folder, resume, lambda phase: train_phase(model, phase, data, folder, resume))
+
+    def train(phase: PhotoPhase) -> None:
+        train_phase(model, phase, data, folder, resume, before if phase is recipe.phases[0] else 0)
+
+    run_phases(recipe.phases, model, folder, resume, train)
     model.eval()
     if not recipe.phases[-1].quantized:
         calibrate(model.prior, lambda: calibration_pass(model, data))
@@ -101,17 +107,16 @@ def train_photo(
     return export_model(folder / "photo.safetensors", device, export)
 
 
-def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> None:
-    """Sets the weights that training starts from, on the CPU."""
+def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> int:
+    """Sets the weights that training starts from, on the CPU; returns how many steps they are the average of."""
     levels = model.tokenizer.config.levels
     if start is None:
         rng = np.random.default_rng(data.seed)
         lambdas = data.lambdas.at(torch.arange(float(levels)), levels)
         init_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
-        return
+        return 0
     if is_average(Path(start)):
-        load_average(Path(start), model)
-        return
+        return load_average(Path(start), model)
     file = open_model(start)
     if file.config["profile"] != "photo":
         raise UsageError(f"The model {start} is of profile {file.config['profile']}, and the recipe of profile photo.")
@@ -130,6 +135,7 @@ def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> Non
     grow(model.tokenizer, shipped.tokenizer)
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
+    return 0
 
 
 @torch.no_grad()

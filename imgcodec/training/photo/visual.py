@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imgcodec.metrics.differentiable import structure_and_score
+from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq import ResidualVQ
-from imgcodec.tokenizers.transforms import BLOCK
 
 STRENGTH = 0.5
 """1 would make the marginal loss of all channels equal, which is optimal for small errors; half of it was the best."""

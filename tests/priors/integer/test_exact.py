@@ -15,8 +15,8 @@ from reader import integer_prior as page
 from torch import nn
 
 from imgcodec.priors.integer import exact
+from imgcodec.priors.integer.constants import BoundError
 from imgcodec.priors.integer.exact import (
-    BoundError,
     ExactAttention,
     ExactDepthwise,
     ExactLevelTable,

@@ -12,7 +12,7 @@ from priors.integer.products import LIMIT, random_numbers, random_product
 from reader import raster_prior as page
 
 from imgcodec.priors.integer import exact_causal
-from imgcodec.priors.integer.exact import BoundError
+from imgcodec.priors.integer.constants import BoundError
 from imgcodec.priors.integer.exact_causal import (
     MAX_CONTEXT,
     ExactCausalAttention,

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.priors.integer import exact, known_answer
+from imgcodec.priors.integer import constants, exact, known_answer
 from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense
 from imgcodec.profiles.photo.model import load_photo_model
 
@@ -86,7 +86,7 @@ def test_photo_layers_are_tried_over_the_whole_range(monkeypatch):
     def spy(x, weight, bias, padding=0, groups=1):
         out = conv2d(x, weight, bias, padding=padding, groups=groups)
         ends = float(x.min()), float(x.max())
-        largest = exact.MAX_POSITIVE_OPERAND if ends[0] == 0 else exact.MAX_OPERAND
+        largest = constants.MAX_POSITIVE_OPERAND if ends[0] == 0 else constants.MAX_OPERAND
         signed = weight if ends[0] == 0 else weight.abs()
         reached = (out - bias[:, None, None]).amax((0, 2, 3)) / (signed.clamp(min=0).flatten(1).sum(1) * largest)
         seen.append((ends, float(reached.max())))

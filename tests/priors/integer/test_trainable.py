@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from priors.photo.small import CONFIG, exact_prior, exactly, float_prior, parameters, random_tokens
 from torch import nn
 
-from imgcodec.priors.integer import exact, trainable
+from imgcodec.priors.integer import constants, exact, trainable
 from imgcodec.priors.integer.trainable import (
     Attention,
     Depthwise,
@@ -22,7 +22,7 @@ from imgcodec.priors.integer.trainable import (
 )
 from imgcodec.priors.photo.transformer import PhotoPrior
 
-UNIT = 2.0**-exact.FRACTION
+UNIT = 2.0**-constants.FRACTION
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -33,18 +33,18 @@ def quantized(layer, fraction, seed):
     layer.quantized = True
     if layer.operand is not None:
         layer.operand.fraction.fill_(fraction)
-    operand_fraction = exact.TOKEN_FRACTION if layer.operand is None else fraction
+    operand_fraction = constants.TOKEN_FRACTION if layer.operand is None else fraction
     unit = torch.exp2(-trainable.weight_fraction(layer.weight).flatten() - operand_fraction)
     layer.bias.data = (torch.randn_like(layer.bias) / unit).round() * unit
     return layer
 
 
-def in_units(x, fraction=exact.FRACTION):
+def in_units(x, fraction=constants.FRACTION):
     """Real numbers -> the integers that stand for them between layers."""
     return (x * 2.0**fraction).round()
 
 
-@given(seeds, st.integers(-2, 8), st.booleans(), st.sampled_from([exact.FRACTION, exact.PARAMETER_FRACTION]))
+@given(seeds, st.integers(-2, 8), st.booleans(), st.sampled_from([constants.FRACTION, constants.PARAMETER_FRACTION]))
 def test_linear(seed, fraction, positive, output):
     layer = quantized(Linear(6, 5, positive, fraction=output), fraction, seed)
     x = torch.randn(2, 6, 3, 4).mul(300).round() * UNIT
@@ -57,7 +57,7 @@ def test_linear_on_tokens(seed, planes):
     tokens = torch.randn(1, 3, 3, 4).mul(100).round().clamp(-511, 511)
     curve = TokenCurve(planes)
     operands = curve.export()(tokens)
-    assert torch.equal(curve(tokens) * 2**exact.TOKEN_FRACTION, operands)
+    assert torch.equal(curve(tokens) * 2**constants.TOKEN_FRACTION, operands)
     assert torch.equal(in_units(layer(curve(tokens))), layer.export()(operands))
 
 
@@ -144,7 +144,7 @@ def test_export_leaves_integers_only():
     assert not [module for module in prior.modules() if isinstance(module, kinds)]
     assert not list(prior.parameters())
     assert all(torch.equal(tensor, tensor.round()) for tensor in prior.state_dict().values())
-    assert exact.check_bounds(prior) < exact.LIMIT
+    assert exact.check_bounds(prior) < constants.LIMIT
 
 
 def test_the_integers_of_a_prior_predict_what_its_floats_did():
@@ -154,7 +154,7 @@ def test_the_integers_of_a_prior_predict_what_its_floats_did():
     fake = parameters(float_prior(), tokens, torch.tensor([1.3]))
     integers = exactly(lambda: parameters(exact_prior(), tokens, round(1.3 / 2 * 25600)))
     for step, numbers in fake.items():
-        error = (numbers * 2**exact.PARAMETER_FRACTION - integers[step]).abs()
+        error = (numbers * 2**constants.PARAMETER_FRACTION - integers[step]).abs()
         assert float(error.mean()) < max(1.5, 0.1 * float(integers[step].std()))
 
 

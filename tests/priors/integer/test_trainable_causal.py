@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from imgcodec.priors.integer import exact, exact_causal, trainable
+from imgcodec.priors.integer import constants, exact_causal, trainable
 from imgcodec.priors.integer.trainable import calibrate
 from imgcodec.priors.integer.trainable_causal import CausalAttention, Dense, Embedding, Gate
 
-UNIT = 2.0**-exact.FRACTION
+UNIT = 2.0**-constants.FRACTION
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -43,8 +43,8 @@ def test_embedding(seed, deviation):
     layer.quantized = True
     integers = layer.export()
     assert torch.equal(in_units(layer(index)), integers(index))
-    assert 0 < integers.output_bound() < exact.LIMIT
-    assert (layer.fraction() <= exact.FRACTION).all()
+    assert 0 < integers.output_bound() < constants.LIMIT
+    assert (layer.fraction() <= constants.FRACTION).all()
     again = Embedding(10, 4, uses=2)
     again.restore(integers)
     assert again.quantized

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, export
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import checkerboard_half
 
 CONFIG = PhotoPriorConfig(

@@ -10,10 +10,10 @@ from priors.photo.small import CONFIG, GROUPS, ZERO, exact_prior
 
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.token_sections import Part
-from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
 from imgcodec.priors.photo.streams import CallReader, CallRecorder, write_parts
 from imgcodec.priors.photo.tables import fit_tables
+from imgcodec.priors.photo.torch_walk import TorchWalk
 
 TABLES = fit_tables(np.zeros((1024, 50)))
 COARSE_CALLS = 4  # with one share
@@ -26,14 +26,14 @@ def unchanged(values, table):
 
 def recorded(tokens, quality, places):
     recorder = CallRecorder(repeat(unchanged))
-    with exact_arithmetic():
-        done = code_tile(exact_prior(), recorder, [t.shape[1:] for t in tokens], quality, tokens, ZERO, places)
+    done = code_tile(
+        CONFIG, TorchWalk(exact_prior()), recorder, [t.shape[1:] for t in tokens], quality, tokens, ZERO, places
+    )
     return recorder.calls, done
 
 
 def read(parts, sizes, quality, places):
-    with exact_arithmetic():
-        return code_tile(exact_prior(), CallReader(TABLES, parts), sizes, quality, None, ZERO, places)
+    return code_tile(CONFIG, TorchWalk(exact_prior()), CallReader(TABLES, parts), sizes, quality, None, ZERO, places)
 
 
 @st.composite

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from multiplications import multiplications
 from priors.photo.small import CONFIG, exact_prior, exactly, parameters, random_tokens
 
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
+from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import checkerboard_half
 
 SIZE = (1, 4, 4)  # two windows each way

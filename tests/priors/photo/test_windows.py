@@ -1,7 +1,6 @@
 """Rearranged positions come back, and each is where the page says."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +10,6 @@ from imgcodec.priors.photo.windows import (
     from_windows,
     join_checkerboard,
     join_slices,
-    relative_offsets,
     to_windows,
 )
 
@@ -52,16 +50,3 @@ def test_without_non_anchors_there_are_zeros_in_their_place():
     whole = join_checkerboard(checkerboard_half(x, 0), None)
     y, across = torch.meshgrid(torch.arange(4), torch.arange(4), indexing="ij")
     assert torch.equal(whole, x * ((y + across) % 2 == 0))
-
-
-@pytest.mark.parametrize("window", [1, 2, 5])
-def test_every_displacement_has_a_number_of_its_own(window):
-    offsets = relative_offsets(window)
-    count = (2 * window - 1) ** 2
-    place = torch.cartesian_prod(torch.arange(window), torch.arange(window)).view(-1, 2)
-    displacement = place[:, None] - place
-    numbers = {}
-    for pair, number in zip(displacement.view(-1, 2).tolist(), offsets.flatten().tolist(), strict=True):
-        assert numbers.setdefault(tuple(pair), number) == number
-    assert sorted(numbers.values()) == list(range(count))
-    assert torch.equal(offsets + offsets.T, torch.full_like(offsets, count - 1))  # there and back are mirrored

@@ -23,7 +23,7 @@ from torch import nn
 
 from imgcodec.model_file.integer_prior import exact_prior as built_exactly
 from imgcodec.model_file.integer_prior import stored_integer
-from imgcodec.priors.integer import exact
+from imgcodec.priors.integer import constants, exact
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.priors.integer.trainable import FLOAT, Operand, export, restore, unquantize
 from imgcodec.priors.raster.logits import weights_of
@@ -154,7 +154,7 @@ def test_every_token_but_the_last_changes_what_comes_after(name):
 def test_the_integers_predict_what_the_floats_did(name):
     """Random weights amplify rounding errors, so they are only close."""
     prior, integers = quantized(name), exact_prior(name)
-    assert exact.check_bounds(integers) < exact.LIMIT
+    assert exact.check_bounds(integers) < constants.LIMIT
     tokens = random_tokens(prior, 8, sizes_of(prior, 9, 9), 77)
     both = pairs(prior(tokens), exactly(integers, tokens))
     fake, number = (torch.cat([logits.flatten() for logits in side]) for side in zip(*both, strict=True))

@@ -15,7 +15,7 @@ from imgcodec.bitstream.header import Profile, Tune
 from imgcodec.bitstream.sections import SectionType
 from imgcodec.codec import detokenize, tokenize
 from imgcodec.metrics.reference import psnr
-from imgcodec.priors.integer.exact import TUNE_UNITS
+from imgcodec.priors.integer.constants import TUNE_UNITS
 from imgcodec.profiles.photo.codec import prior_quality
 
 

@@ -5,14 +5,15 @@ import torch
 from numpy.typing import NDArray
 
 from imgcodec.profiles.photo.codec import PhotoCodec
-from imgcodec.profiles.photo.masking import HIGHEST, importance
+from imgcodec.profiles.photo.masking import importance
 from imgcodec.profiles.photo.tiling import analyse, quantize_latent
+from imgcodec.tokenizers.masking import HIGHEST
 
 
 def weights_of(codec: PhotoCodec, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    tokenizer = codec.tokenizer
-    pieces = analyse(tokenizer, pixels, torch.device("cpu"))
-    return quantize_latent(tokenizer, pieces, pixels.shape[:2], 1.0, masked=True)[1]
+    transforms = codec.photo.transforms
+    pieces = analyse(transforms, pixels)
+    return quantize_latent(transforms, pieces, pixels.shape[:2], 1.0, masked=True)[1]
 
 
 def test_errors_in_flat_regions_weigh_more_than_in_busy_ones(tiny_codec: PhotoCodec) -> None:

@@ -1,7 +1,6 @@
 """Models of the profile `photo`: what is not sound is refused before it is used, and what is stored comes back."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,14 +141,6 @@ def test_a_model_is_stored_as_it_was_read(contents) -> None:
         if part in ("tokenizer", "prior"):  # what the first models do not say is the default
             value = {**config[part], **value}
         assert config[part] == value
-
-
-def test_the_level_rises_with_quality_and_tunes_follow_each_other(tiny_codec) -> None:
-    photo = tiny_codec.photo
-    levels = photo.tokenizer.config.levels
-    headers = [tiny_codec.header((9, 9), quality, None) for quality in (0, 50, 100)]
-    assert [photo.level(header) for header in headers] == [0, (levels - 1) / 2, levels - 1]
-    assert photo.level(replace(headers[2], tune=Tune.VISUAL)) == 2 * levels - 1
 
 
 def test_each_tune_has_its_synthesis(tmp_path) -> None:

@@ -51,7 +51,7 @@ def photograph(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def tile_of(codec: PhotoCodec, pixels: NDArray[np.uint8], tune: str, index: int, quality: float) -> _Tile:
-    photo, tokens = codec.photo, tokenize(codec, pixels, quality, tune)
+    photo, tokens = codec.photo.in_torch(), tokenize(codec, pixels, quality, tune)
     soft = floating_prior(photo)
     (_, values), _ = codec._latent(tokens.header, codec.analyse(pixels))
     return _Tile(photo, soft, tokens.header, tokens.header.tile_rectangle(index), tokens.stages, pixels, values)

@@ -7,9 +7,10 @@ from torch import nn
 
 from imgcodec import speed
 from imgcodec.profiles.photo.tiling import PIECE, analyse, quantize_latent, synthesise
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.profiles.photo.torch_transforms import TorchTransforms
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 
-CPU = torch.device("cpu")
 LEVEL = 1.5
 
 
@@ -28,6 +29,11 @@ def tokenizer():
     for gain in made.log_gain:
         gain.fill_(1.0)
     return made
+
+
+@pytest.fixture(scope="module")
+def transforms(tokenizer):
+    return TorchTransforms(tokenizer, torch.device("cpu"))
 
 
 @pytest.fixture(autouse=True)
@@ -49,13 +55,13 @@ def up(length):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, 2 * PIECE + 90)])
-def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, size):
+def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, transforms, size):
     height, width = size
     pixels = picture(height, width)
     padded = np.pad(pixels, ((0, up(height) - height), (0, up(width) - width), (0, 0)), mode="edge")
     latent = tokenizer.analysis(torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255)
     whole = tokenizer.scaled_residuals(latent, torch.tensor([LEVEL]))
-    pieces, _ = quantize_latent(tokenizer, analyse(tokenizer, pixels, CPU), size, LEVEL, masked=False)
+    pieces, _ = quantize_latent(transforms, analyse(transforms, pixels), size, LEVEL, masked=False)
     for stride, expected, values in zip((64, 16), whole, pieces, strict=True):
         rows, columns = -(-height // stride), -(-width // stride)
         assert values.shape == (expected.shape[1], rows, columns)
@@ -66,7 +72,7 @@ def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, size):
 
 @pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, 2 * PIECE + 90)])
 @pytest.mark.parametrize("stages", [1, 2])
-def test_synthesis_in_pieces_is_that_of_the_whole(tokenizer, size, stages):
+def test_synthesis_in_pieces_is_that_of_the_whole(tokenizer, transforms, size, stages):
     height, width = size
     rng = np.random.default_rng(3)
     zero = tokenizer.config.codes // 2
@@ -79,7 +85,7 @@ def test_synthesis_in_pieces_is_that_of_the_whole(tokenizer, size, stages):
     level = torch.tensor([LEVEL])
     expected = tokenizer.synthesis(tokenizer.dequantize(whole, level), level)[0].permute(1, 2, 0)
     expected = expected.mul(255).round().clamp(0, 255).numpy()[:height, :width]
-    pixels = synthesise(tokenizer, tokenizer.synthesis, tokens, size, LEVEL, CPU)
+    pixels = synthesise(transforms, tokens, size, LEVEL)
     assert pixels.dtype == np.uint8
     assert pixels.shape == (height, width, 3)
     assert np.abs(pixels - expected).max() <= 1

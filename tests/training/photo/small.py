@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from small_recipe import SMALL_RECIPE
 from torch import Tensor
 
-from imgcodec.priors.photo.transformer import PhotoPrior, PhotoPriorConfig
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
+from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.training.data import load_photographs, random_crops
 from imgcodec.training.photo import klt, objective
 from imgcodec.training.photo.klt import init_from_klt

@@ -8,8 +8,9 @@ import torch
 from made_pictures import PHOTOGRAPH
 from PIL import Image
 
-from imgcodec.tokenizers.rvq import ResidualVQ, RVQConfig
-from imgcodec.tokenizers.transforms import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.training.photo.visual import STRENGTH, visual_shift
 
 

@@ -1,0 +1,176 @@
+"""The integer layers of the `photo` prior as nodes of a graph: `imgcodec.priors.integer.exact`, operator by operator.
+
+Integers travel in float32, and why that is exact is said there and in `docs/numerics.md`. What an optimizer may do to a
+graph keeps it exact: the one scale factor is a power of two, so a product that is folded into the weights before it has
+the same digits, and sums may be added up in any order. Numbers are (1, channels, rows, columns).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from imgcodec.graphs.onnx_file import Graph
+from imgcodec.graphs.tensors import StoredTensor
+from imgcodec.priors.integer import constants
+from imgcodec.priors.photo.config import relative_offsets
+
+
+class Layers:
+    """Adds layers of a prior to a graph, by their names in the model file without `prior.`
+
+    fractions: the units of operands, by the name of the layer.
+    """
+
+    def __init__(self, graph: Graph, tensors: Mapping[str, StoredTensor], fractions: Mapping[str, Any]) -> None:
+        self.graph, self.tensors, self.fractions = graph, tensors, fractions
+
+    def linear(self, name: str, x: str, positive: bool = False) -> str:
+        """`ExactLinear`; without a fraction the input is an operand already."""
+        if name in self.fractions:
+            x = self.operand(x, self.fractions[name], positive)
+        return self._product(name, x)
+
+    def depthwise(self, name: str, x: str) -> str:
+        """`ExactDepthwise`."""
+        x = self.operand(x, self.fractions[name])
+        channels, _, side, _ = self._tensor(f"{name}.weight").shape
+        return self._product(name, x, group=channels, pads=[side // 2] * 4)
+
+    def attention(self, name: str, x: str, inside: str, window: int, heads: int) -> str:
+        """`ExactAttention`. inside: (rows, columns)."""
+        mixed = self.attend(name, self.linear(f"{name}.project", x), inside, window, heads)
+        return self.linear(f"{name}.merge", mixed)
+
+    def attend(self, name: str, x: str, inside: str, window: int, heads: int) -> str:
+        """`ExactAttention.attend`: queries, keys and values (1, 3 * C, rows, columns) -> mixed values (1, C, rows,
+        columns)."""
+        graph, fractions = self.graph, self.fractions[name]
+        channels = self._tensor(f"{name}.project.weight").shape[0] // 3 // heads
+        rows, columns = self._windows_across(inside, window)
+        split = self._concat(graph.shape(3, heads, channels), rows, graph.shape(window), columns, graph.shape(window))
+        # part, head, channel, window's row, y, window's column, x
+        parts = graph.add_all("Split", graph.add("Reshape", x, split), count=3, axis=0)
+        query, key, value = (
+            self.operand(graph.add("Squeeze", part, graph.shape(0)), fraction)
+            for part, fraction in zip(parts, fractions, strict=True)
+        )
+        positions = graph.shape(-1, heads, window**2, channels)
+        query, value = (
+            graph.add("Reshape", graph.add("Transpose", part, perm=[2, 4, 0, 3, 5, 1]), positions)
+            for part in (query, value)
+        )
+        transposed = graph.add("Transpose", key, perm=[2, 4, 0, 1, 3, 5])
+        key = graph.add("Reshape", transposed, graph.shape(-1, heads, channels, window**2))
+        shift = fractions[0] + fractions[1] + constants.SCORE_DIVISOR - constants.SCORE_FRACTION
+        scores = graph.add("MatMul", self._scaled(query, -shift), key)
+        scores = graph.add("Add", graph.add("Round", scores), self._position(name, window))
+        scores = graph.add("Add", scores, self._mask(inside, window))
+        weights = self._exponentials(graph.add("Sub", graph.add("ReduceMax", scores, axes=[-1], keepdims=1), scores))
+        numerator = graph.cast(graph.add("MatMul", weights, value), "float64")
+        denominator = graph.cast(graph.add("ReduceSum", weights, graph.shape(-1), keepdims=1), "float64")
+        unit = graph.constant(np.float64(2.0 ** (constants.FRACTION - fractions[2])))
+        quotient = graph.add("Div", graph.add("Mul", numerator, unit), denominator)
+        mixed = graph.cast(graph.add("Floor", quotient), "float32")
+        across = self._concat(rows, columns, graph.shape(heads, window, window, channels))
+        mixed = graph.add("Transpose", graph.add("Reshape", mixed, across), perm=[2, 5, 0, 3, 1, 4])
+        return graph.add("Reshape", mixed, self._concat(graph.shape(1, heads * channels), graph.add("Shape", inside)))
+
+    def rows(self, name: str, quality: str, tunes: int) -> str:
+        """`ExactLevelTable`: quality, float32 without dimensions -> (1, width, 1, 1). In float64, whose floor of a
+        quotient of integers is right as in attention; all numbers are below 2^41."""
+        graph, table = self.graph, self._tensor(f"{name}.rows").numpy()
+        levels = len(table) // tunes
+
+        def number(value: float) -> str:
+            return graph.constant(np.float64(value))
+
+        units = graph.cast(quality, "float64")
+        tune = graph.add("Floor", graph.add("Div", units, number(constants.TUNE_UNITS)))
+        units = graph.add("Sub", units, graph.add("Mul", tune, number(constants.TUNE_UNITS)))
+        level = graph.add("Mul", units, number(levels - 1))
+        low = graph.add("Floor", graph.add("Div", level, number(constants.LEVEL_UNITS)))
+        low = graph.add("Min", low, number(levels - 2))
+        part = graph.add("Sub", level, graph.add("Mul", low, number(constants.LEVEL_UNITS)))
+        first = graph.cast(graph.add("Add", graph.add("Mul", tune, number(levels)), low), "int64")
+        entries = graph.constant(table.astype(np.int32))
+        near, far = (
+            graph.cast(graph.add("Gather", entries, row, axis=0), "float64")
+            for row in (first, graph.add("Add", first, graph.constant(np.int64(1))))
+        )
+        mixed = graph.add(
+            "Add",
+            graph.add("Mul", near, graph.add("Sub", number(constants.LEVEL_UNITS), part)),
+            graph.add("Mul", far, part),
+        )
+        doubled = graph.add("Add", graph.add("Mul", mixed, number(2)), number(constants.LEVEL_UNITS))
+        rounded = graph.add("Floor", graph.add("Div", doubled, number(2 * constants.LEVEL_UNITS)))
+        return graph.add("Reshape", graph.cast(rounded, "float32"), graph.shape(1, -1, 1, 1))
+
+    def curve(self, tokens: str, planes: int) -> str:
+        """`ExactTokenCurve`."""
+        graph = self.graph
+        size = graph.add("Min", graph.add("Abs", tokens), graph.constant(np.float32(len(constants.CURVE) - 1)))
+        entry = graph.add(
+            "Gather", graph.constant(np.array(constants.CURVE, np.float32)), graph.cast(size, "int32"), axis=0
+        )
+        curve = graph.add("Mul", entry, graph.add("Sign", tokens))
+        if planes == 1:
+            return curve
+        low, high = (graph.constant(np.float32(limit)) for limit in (-constants.MAX_OPERAND, constants.MAX_OPERAND))
+        return graph.add("Concat", curve, graph.add("Clip", tokens, low, high), axis=1)
+
+    def operand(self, x: str, fraction: int, positive: bool = False) -> str:
+        """`exact.operand`."""
+        limits = (0, constants.MAX_POSITIVE_OPERAND) if positive else (-constants.MAX_OPERAND, constants.MAX_OPERAND)
+        low, high = (self.graph.constant(np.float32(limit)) for limit in limits)
+        rounded = self.graph.add("Round", self._scaled(x, fraction - constants.FRACTION))
+        return self.graph.add("Clip", rounded, low, high)
+
+    def _product(self, name: str, x: str, **attributes: int | Sequence[int]) -> str:
+        """A convolution with bias, and its requantization: one shift per output."""
+        graph = self.graph
+        bias = graph.stored(self._tensor(f"{name}.bias"))
+        sums = graph.add("Conv", x, graph.stored(self._tensor(f"{name}.weight")), bias, **attributes)
+        shift = self._tensor(f"{name}.shift").numpy().astype(np.float32)
+        return graph.add("Round", graph.add("Mul", sums, graph.constant(np.exp2(-shift)[None, :, None, None])))
+
+    def _scaled(self, x: str, exponent: int) -> str:
+        """Times a power of two."""
+        return self.graph.add("Mul", x, self.graph.constant(np.float32(2.0**exponent))) if exponent else x
+
+    def _position(self, name: str, window: int) -> str:
+        """The score bias of each pair of positions of a window, (heads, window**2, window**2)."""
+        table = self.graph.stored(self._tensor(f"{name}.position"))
+        offsets = self.graph.constant(relative_offsets(window).astype(np.int32))
+        return self.graph.add("Gather", table, offsets, axis=1)
+
+    def _mask(self, inside: str, window: int) -> str:
+        """0 where a position is inside the tile, else -MASKED: (windows, 1, 1, window**2)."""
+        graph = self.graph
+        rows, columns = self._windows_across(inside, window)
+        windows = graph.add("Reshape", inside, self._concat(rows, graph.shape(window), columns, graph.shape(window)))
+        flat = graph.add(
+            "Reshape", graph.add("Transpose", windows, perm=[0, 2, 1, 3]), graph.shape(-1, 1, 1, window**2)
+        )
+        outside = graph.add("Sub", flat, graph.constant(np.float32(1)))
+        return graph.add("Mul", outside, graph.constant(np.float32(constants.MASKED)))
+
+    def _exponentials(self, below_max: str) -> str:
+        graph = self.graph
+        last = graph.constant(np.float32(len(constants.EXPONENTIALS) - 1))
+        entry = graph.cast(graph.add("Min", below_max, last), "int32")
+        return graph.add("Gather", graph.constant(np.array(constants.EXPONENTIALS, np.float32)), entry, axis=0)
+
+    def _windows_across(self, inside: str, window: int) -> tuple[str, str]:
+        """How many windows there are, down and across, each a shape of one number."""
+        graph = self.graph
+        counts = graph.add("Div", graph.add("Shape", inside), graph.shape(window))
+        rows, columns = (graph.add("Slice", counts, graph.shape(i), graph.shape(i + 1)) for i in (0, 1))
+        return rows, columns
+
+    def _concat(self, *shapes: str) -> str:
+        return self.graph.add("Concat", *shapes, axis=0)
+
+    def _tensor(self, name: str) -> StoredTensor:
+        return self.tensors[f"prior.{name}"]

@@ -1,0 +1,168 @@
+"""ONNX models, written node by node and encoded here: what of the format is used takes a page, and neither the package
+`onnx` nor protobuf has to be imported by a command that decodes a picture.
+
+    graph = Graph("double")
+    x = graph.input("x", "float32", ["rows", 3])
+    graph.output("y", graph.add("Mul", x, graph.constant(np.float32(2))), "float32", ["rows", 3])
+    onnxruntime.InferenceSession(graph.to_bytes())
+
+The format is protobuf messages (https://onnx.ai/onnx/repo-docs/IR.html): fields with a number, of a varint, four bytes
+or a length and bytes. The numbers of the fields are those of `onnx.proto`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.graphs.tensors import StoredTensor
+
+OPSET = 17
+IR_VERSION = 8
+PRODUCER = "imgcodec"
+SMALL = 4096
+"""Numbers of a constant that is compared with others."""
+
+TYPES = {
+    "float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
+    "bfloat16": 16,
+}  # fmt: skip
+"""Types of tensors and their numbers in ONNX."""
+
+_STORED_TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
+
+Shape = Sequence[int | str]
+"""Of an input or output; a dimension that is not fixed has a name."""
+
+
+class Graph:
+    """A graph that grows node by node. Values are strings, the names of what nodes give."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inputs: dict[str, tuple[str, list[int | str]]] = {}
+        self.outputs: dict[str, tuple[str, list[int | str]]] = {}
+        self._nodes: list[bytes] = []
+        self._initializers: list[bytes] = []
+        self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._count = 0
+
+    def input(self, name: str, type: str, shape: Shape) -> str:
+        """A value that is given when the graph runs."""
+        self.inputs[name] = (type, list(shape))
+        return name
+
+    def output(self, name: str, value: str, type: str, shape: Shape) -> None:
+        """Makes a value an output of the graph."""
+        self._node("Identity", [value], [name], {})
+        self.outputs[name] = (type, list(shape))
+
+    def constant(self, numbers: NDArray[np.generic] | np.generic) -> str:
+        """Numbers of a type in `TYPES`; a few that are the same are there once."""
+        array = np.asarray(numbers)
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        key = array.dtype.name, array.shape, little.tobytes()
+        if array.size > SMALL:
+            return self._initializer(*key)
+        if key not in self._constants:
+            self._constants[key] = self._initializer(*key)
+        return self._constants[key]
+
+    def stored(self, tensor: StoredTensor) -> str:
+        """A tensor of a model file, as float32: the graph has it as it is stored, and converts it."""
+        value = self._initializer(_STORED_TYPES[tensor.type], tensor.shape, tensor.data)
+        return value if tensor.type == "F32" else self.cast(value, "float32")
+
+    def cast(self, value: str, type: str) -> str:
+        """The value in another type; real numbers lose what is behind the point where that has none."""
+        return self.add("Cast", value, to=TYPES[type])
+
+    def shape(self, *sizes: int) -> str:
+        """A constant for the operators that take a shape, axes or places."""
+        return self.constant(np.array(sizes, np.int64))
+
+    def add(self, operator: str, *inputs: str, **attributes: int | str | Sequence[int]) -> str:
+        """The one output of a new node."""
+        return self.add_all(operator, *inputs, count=1, **attributes)[0]
+
+    def add_all(self, operator: str, *inputs: str, count: int, **attributes: int | str | Sequence[int]) -> list[str]:
+        """The outputs of a new node that has so many."""
+        outputs = [self._new_name() for _ in range(count)]
+        self._node(operator, inputs, outputs, attributes)
+        return outputs
+
+    def to_bytes(self) -> bytes:
+        """The graph as a model file of ONNX."""
+        graph = b"".join(
+            [
+                *(_field(1, node) for node in self._nodes),
+                _field(2, self.name.encode()),
+                *(_field(5, tensor) for tensor in self._initializers),
+                *(_field(11, _value_info(name, *of)) for name, of in self.inputs.items()),
+                *(_field(12, _value_info(name, *of)) for name, of in self.outputs.items()),
+            ]
+        )
+        opset = _field(1, b"") + _number(2, OPSET)
+        return _number(1, IR_VERSION) + _field(2, PRODUCER.encode()) + _field(7, graph) + _field(8, opset)
+
+    def _node(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        attributes: dict[str, int | str | Sequence[int]],
+    ) -> None:
+        self._nodes.append(
+            b"".join(
+                [
+                    *(_field(1, name.encode()) for name in inputs),
+                    *(_field(2, name.encode()) for name in outputs),
+                    _field(4, operator.encode()),
+                    *(_field(5, _attribute(name, value)) for name, value in attributes.items()),
+                ]
+            )
+        )
+
+    def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray) -> str:
+        name = self._new_name()
+        sizes = b"".join(_number(1, size) for size in shape)
+        self._initializers.append(sizes + _number(2, TYPES[type]) + _field(8, name.encode()) + _field(9, data))
+        return name
+
+    def _new_name(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+
+def _attribute(name: str, value: int | str | Sequence[int]) -> bytes:
+    if isinstance(value, int):
+        return _field(1, name.encode()) + _number(3, value) + _number(20, 2)
+    if isinstance(value, str):
+        return _field(1, name.encode()) + _field(4, value.encode()) + _number(20, 3)
+    return _field(1, name.encode()) + b"".join(_number(8, number) for number in value) + _number(20, 7)
+
+
+def _value_info(name: str, type: str, shape: Shape) -> bytes:
+    sizes = (_number(1, size) if isinstance(size, int) else _field(2, size.encode()) for size in shape)
+    tensor = _number(1, TYPES[type]) + _field(2, b"".join(_field(1, size) for size in sizes))
+    return _field(1, name.encode()) + _field(2, _field(1, tensor))
+
+
+def _field(number: int, data: bytes | bytearray) -> bytes:
+    """A field of bytes: a string or a message."""
+    if len(data) < 128:
+        return bytes((number << 3 | 2, len(data))) + data
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _number(number: int, value: int) -> bytes:
+    """A field of an integer; negative ones are those of 64 bits in two's complement."""
+    return _varint(number << 3) + _varint(value % 2**64)
+
+
+def _varint(value: int) -> bytes:
+    digits = bytearray()
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*digits, value])

@@ -1,0 +1,170 @@
+"""A model of the profile `photo` in ONNX Runtime, on the CPU. Knows no torch.
+
+Its graphs are made of the model file when it is loaded (`imgcodec.graphs`). Those of the prior run as they are written:
+the optimizers of ONNX Runtime would have to be trusted with the integers, and take longer than they save in a picture
+of a megapixel.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.bitstream.entropy import FrequencyTables
+from imgcodec.bitstream.errors import UnusableModelError, UsageError
+from imgcodec.engines import INSTALL, is_installed
+from imgcodec.graphs.known_layers import layers_graph
+from imgcodec.graphs.prior import step_count, step_graph
+from imgcodec.graphs.prior_layers import check_prior
+from imgcodec.graphs.tensors import StoredTensor
+from imgcodec.graphs.tokenizer_tensors import check_tokenizer
+from imgcodec.model_file.contents import ModelContents
+from imgcodec.model_file.untrusted import as_model_error, checked_config
+from imgcodec.priors.integer.answer_inputs import QUALITY, PhotoTokens, answer_of
+from imgcodec.priors.photo.coding import SliceCoder
+from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
+from imgcodec.priors.photo.tables import SCALES, UNIT
+from imgcodec.profiles.photo.onnx_transforms import OnnxTransforms
+from imgcodec.runtime import Session, number
+from imgcodec.tokenizers.known_inputs import is_same
+from imgcodec.tokenizers.rvq_config import RVQConfig
+
+if TYPE_CHECKING:
+    from imgcodec.profiles.photo.model import PhotoModel
+
+
+class OnnxWalk:
+    """The prior of a model: see `imgcodec.priors.photo.coding.Walk`."""
+
+    def __init__(
+        self, config: PhotoPriorConfig, fractions: Mapping[str, Any], tensors: Mapping[str, StoredTensor]
+    ) -> None:
+        self.config = config
+        self._steps = [
+            Session(partial(step_graph, config, fractions, tensors, number), is_optimized=False)
+            for number in range(step_count(config))
+        ]
+
+    def __call__(self, size: tuple[int, int], quality: int, code: SliceCoder, slices: int | None = None) -> None:
+        """See `Walk`."""
+        window = self.config.windows[0]
+        inside = np.zeros([-(-length // window) * window for length in size], np.float32)
+        inside[: size[0], : size[1]] = 1
+        values: dict[str, NDArray[Any]] = {"quality": number(quality), "inside": inside}
+        steps = iter(self._steps if slices is None else self._steps[: 2 * slices])
+        for stage, sizes in enumerate(self.config.slices):
+            first = 0
+            for groups in sizes:
+                for parity in (0, 1):
+                    step = next(steps, None)
+                    if step is None:
+                        return
+                    found = step(values)
+                    parameters = found.pop("parameters")
+                    if "next_state" in found:
+                        found["state"] = found.pop("next_state")
+                    values |= found
+                    values["tokens"] = _padded(code(stage, first, groups, parameters, parity), parameters.shape)
+                    if stage and not parity and not first:
+                        values["inside"] = inside.repeat(UPSAMPLING, 0).repeat(UPSAMPLING, 1)
+                first += groups
+
+
+def _padded(tokens: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Tokens of a step with parameters of this shape: zeros beyond the tile."""
+    _, rows, columns = tokens.shape
+    if (rows, columns) == shape[1:]:
+        return np.ascontiguousarray(tokens)
+    return np.pad(tokens, ((0, 0), (0, shape[1] - rows), (0, shape[2] - columns)))
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """Tokenizer, prior and frequency tables that belong together: see `imgcodec.profiles.photo.nets.PhotoNets`."""
+
+    contents: ModelContents
+    transforms: OnnxTransforms
+    walk: OnnxWalk
+    tables: FrequencyTables
+
+    @property
+    def name(self) -> str:
+        return self.contents.name
+
+    @property
+    def id(self) -> bytes:
+        return self.contents.id
+
+    @property
+    def prior_config(self) -> PhotoPriorConfig:
+        return self.walk.config
+
+    def in_torch(self) -> "PhotoModel":
+        """Raises UsageError where there is no PyTorch."""
+        return self._in_torch
+
+    @cached_property
+    def _in_torch(self) -> "PhotoModel":
+        if not is_installed("torch"):
+            raise UsageError(f"This needs the engine torch, which is not installed: {INSTALL['torch']}.")
+        import torch
+
+        from imgcodec.model_file.model import ModelFile
+        from imgcodec.profiles.photo.model import build_photo_model
+
+        with torch.inference_mode(False):  # tensors made in it cannot take part in autograd
+            return build_photo_model(ModelFile.of(self.contents), "cpu")
+
+
+def build_onnx_model(contents: ModelContents) -> OnnxModel:
+    """The model of a file. Raises UnusableModelError if it is no sound model of this profile, or if this machine's
+    arithmetic fails the known-answer tests."""
+    config, tensors = contents.config, contents.tensors
+    with as_model_error(contents.name):
+        if config["profile"] != "photo":
+            raise ValueError("its profile is not photo")
+        tokenizer = checked_config(RVQConfig, config["tokenizer"])
+        prior = checked_config(PhotoPriorConfig, config["prior"])
+        check_tokenizer(tokenizer, tensors)
+        check_prior(prior, config["fractions"], tensors)
+        tables = FrequencyTables(
+            tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy().astype(np.uint8)
+        )
+        if tuple(map(sum, prior.slices)) != tokenizer.channels or len(tables.shift) != SCALES * UNIT:
+            raise ValueError("tokenizer, prior and tables do not belong together")
+        if prior.tunes != 1 + tokenizer.visual:
+            raise ValueError("tokenizer and prior have different tunes")
+    transforms, walk = OnnxTransforms(tokenizer, tensors), OnnxWalk(prior, config["fractions"], tensors)
+    with ThreadPoolExecutor(1) as beside:  # the parts of the test that take longest, at the same time
+        layers = beside.submit(_layers, prior, config["fractions"], tensors)
+        picture = transforms.known_picture() if contents.picture else None
+        answer = answer_of([*_parameters(walk), *layers.result()])
+    if answer != contents.answer or (picture is not None and not is_same(picture, contents.picture or "")):
+        raise UnusableModelError(
+            f"This machine computes {contents.name} differently from the one that made it: nothing can be coded safely."
+        )
+    return OnnxModel(contents, transforms, walk, tables)
+
+
+def _parameters(walk: OnnxWalk) -> list[NDArray[np.int32]]:
+    """The first part of the known-answer test of a prior: `imgcodec.priors.integer.known_answer`."""
+    window, tokens, steps = walk.config.windows[0], PhotoTokens(), []
+
+    def code(stage: int, first: int, groups: int, parameters: NDArray[np.int32], parity: int) -> NDArray[np.int32]:
+        steps.append(parameters)
+        return tokens.next((groups, *parameters.shape[1:]))
+
+    walk((window, window), QUALITY, code)
+    return steps
+
+
+def _layers(
+    config: PhotoPriorConfig, fractions: Mapping[str, Any], tensors: Mapping[str, StoredTensor]
+) -> list[NDArray[np.int32]]:
+    """Its second part."""
+    graph, feeds = layers_graph(config, fractions, tensors)
+    return list(Session(lambda: graph, is_optimized=False)(feeds).values())

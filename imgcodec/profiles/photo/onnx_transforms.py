@@ -1,0 +1,106 @@
+"""The transforms of a `photo` model in ONNX Runtime: see `imgcodec.profiles.photo.nets.Transforms`. Knows no torch."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.graphs.tensors import StoredTensor
+from imgcodec.graphs.transforms import analysis, dequantization, quantization, synthesis
+from imgcodec.profiles.photo.nets import Crop
+from imgcodec.runtime import Session, number
+from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.known_inputs import LEVELS, known_levels, middle, noisy_pixels, sparse_tokens
+from imgcodec.tokenizers.rvq_config import POOL, STRIDES, RVQConfig
+
+Float32s = NDArray[np.float32]
+
+
+class OnnxTransforms:
+    """Sessions of the graphs of a tokenizer."""
+
+    def __init__(self, config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> None:
+        self.config, self._tensors = config, tensors
+        self._analysis = Session(partial(analysis, config, tensors), is_optimized=True)
+        self._quantization = Session(partial(quantization, config, tensors), is_optimized=False)
+        self._dequantization = Session(partial(dequantization, config, tensors), is_optimized=False)
+        self._names = ["synthesis", *(["visual"] if config.visual else [])]
+        self._syntheses = [Session(partial(synthesis, config, tensors, n, n), is_optimized=True) for n in self._names]
+
+    def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Float32s:
+        """(1, C, rows, columns)."""
+        planes = np.divide(pixels.transpose(2, 0, 1)[None], 255, dtype=np.float32)
+        return np.ascontiguousarray(self.latent(planes)[:, :, *shown])
+
+    def quantize(self, latent: Float32s, level: float, masked: bool) -> tuple[Float32s, Float32s, Float32s | None]:
+        """See `Transforms`."""
+        found = self._quantization({"latent": latent, "level": number(level)})
+        return found["coarse"], found["fine"], found["importance"] if masked else None
+
+    def synthesise(
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
+    ) -> NDArray[np.uint8]:
+        """See `Transforms`."""
+        return _samples(self.pixels(self._latent_of(coarse, fine, level), level)[:, :, *shown])
+
+    def reduced(
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int
+    ) -> NDArray[np.uint8]:
+        """See `Transforms`; as `Synthesis.reduced`."""
+        latent = self._latent_of(coarse, fine, level)[0]
+        if reduction == STRIDES[0]:
+            # of the tokens of stage 0 alone: those of stage 1 are zero codewords, or left out
+            latent = self._latent_of(coarse, np.full_like(fine, self.config.zero), level)[0, :, ::POOL, ::POOL]
+        part = min(reduction, BLOCK)
+        side = BLOCK // part
+        weight, bias = (
+            self._linear(level, kind).reshape(3, side, part, side, part, -1).mean((2, 4)) for kind in ("weight", "bias")
+        )
+        channels, rows, columns = latent.shape
+        means = weight.reshape(-1, channels) @ latent.reshape(channels, -1) + bias.reshape(-1, 1)
+        pixels = means.reshape(3, side, side, rows, columns).transpose(0, 3, 1, 4, 2)
+        return _samples(pixels.reshape(1, 3, rows * side, columns * side) + np.float32(0.5))
+
+    def _linear(self, level: float, kind: str) -> Float32s:
+        """Weight or bias of the linear path of a synthesis."""
+        stored = self._tensors[f"tokenizer.{self._names[self._tune(level)]}.linear.{kind}"]
+        return stored.numpy().astype(np.float32)
+
+    def known_picture(self) -> NDArray[np.uint8]:
+        """See `imgcodec.tokenizers.known_picture`."""
+        shown = []
+        for tune in range(len(self._names)):
+            for place, level in enumerate(known_levels(self.config.levels)):
+                coarse, fine = (
+                    self.config.zero
+                    + sparse_tokens((LEVELS, groups, STRIDES[0] // stride, STRIDES[0] // stride))[place]
+                    for groups, stride in zip(self.config.channels, STRIDES, strict=True)
+                )
+                of_tune = level + tune * self.config.levels
+                latent = self.latent(noisy_pixels(LEVELS, STRIDES[0])[place : place + 1])
+                latent = latent + self._latent_of(coarse, fine, of_tune)
+                shown.append(_samples(middle(self.pixels(latent, of_tune))))
+        return np.stack(shown)
+
+    def latent(self, pixels: Float32s) -> Float32s:
+        """Pixels (1, 3, H, W) in 0..1 -> latent (1, C, H / 16, W / 16)."""
+        return self._analysis({"pixels": pixels})["latent"]
+
+    def pixels(self, latent: Float32s, level: float) -> Float32s:
+        """Latent -> pixels, not clamped."""
+        found = self._syntheses[self._tune(level)]({"latent": latent, "level": number(level % self.config.levels)})
+        return found["pixels"]
+
+    def _latent_of(self, coarse: NDArray[Any], fine: NDArray[Any], level: float) -> Float32s:
+        feeds = {"coarse": coarse.astype(np.int32), "fine": fine.astype(np.int32), "level": number(level)}
+        return self._dequantization(feeds)["latent"]
+
+    def _tune(self, level: float) -> int:
+        return int(self.config.visual and level >= self.config.levels)
+
+
+def _samples(pixels: Float32s) -> NDArray[np.uint8]:
+    """(1, 3, H, W) -> (H, W, 3)."""
+    return np.rint(pixels[0] * 255).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)

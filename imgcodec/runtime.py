@@ -1,0 +1,77 @@
+"""ONNX Runtime: graphs that run on the CPU. It is imported when the first graph runs."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgcodec.graphs.onnx_file import Graph
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_forked = False
+_left_behind: list[object] = []
+"""Sessions of a parent process. They would wait for threads that a forked child has not, when they are freed."""
+
+
+def thread_count() -> int:
+    """How many threads compute: OMP_NUM_THREADS, as for torch, else one for each core that this process may run on; one
+    in a forked child."""
+    if _forked:
+        return 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted) > 0:
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Session:
+    """A graph that runs. It is made ready when it runs for the first time, and again in a forked child.
+
+    Several threads may run it at the same time.
+    """
+
+    def __init__(self, make: Callable[[], Graph], is_optimized: bool) -> None:
+        """make: gives the graph. is_optimized: whether ONNX Runtime may change it to an equal one; that takes longer
+        than it saves in a small picture."""
+        self._make, self._is_optimized = make, is_optimized
+        self._made: tuple[int, InferenceSession, list[str], list[str]] | None = None
+
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The outputs of the graph. feeds: its inputs by name; others are not looked at."""
+        if self._made is None or self._made[0] != os.getpid():
+            _left_behind.append(self._made)
+            self._made = self._open()
+        _, session, inputs, outputs = self._made
+        found = session.run(None, {name: feeds[name] for name in inputs})
+        return dict(zip(outputs, found, strict=True))
+
+    def _open(self) -> "tuple[int, InferenceSession, list[str], list[str]]":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = thread_count()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as `imgcodec.waiting` says of OpenMP
+        options.log_severity_level = 3
+        if not self._is_optimized:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        graph = self._make()
+        session = onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])
+        return os.getpid(), session, list(graph.inputs), list(graph.outputs)
+
+
+def number(value: float) -> NDArray[np.float32]:
+    """An input without dimensions."""
+    return np.array(value, np.float32)
+
+
+def _compute_alone() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_compute_alone)

@@ -1,0 +1,15 @@
+"""The sizes of transforms over blocks of pixels (`imgcodec.tokenizers.transforms`). Knows no torch."""
+
+BLOCK = 16
+
+# No model needs more, and untrusted configurations are checked before anything of their size is built.
+MAX_WIDTH = 2**12
+MAX_BLOCKS = 64
+
+
+def check_transforms(channels: int, widths: tuple[int, ...], blocks: tuple[int, ...]) -> None:
+    """Raises ValueError for transforms with layers too narrow or too wide, or with too many of them."""
+    if min(channels, *widths) < 1 or max(channels, *widths) > MAX_WIDTH:
+        raise ValueError(f"latents and layers may be 1 to {MAX_WIDTH} wide")
+    if min(blocks) < 0 or max(blocks) > MAX_BLOCKS:
+        raise ValueError(f"a transform may have {MAX_BLOCKS} blocks of each kind")

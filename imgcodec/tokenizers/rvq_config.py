@@ -1,0 +1,64 @@
+"""The sizes of the `photo` tokenizer. Knows no torch."""
+
+from dataclasses import dataclass
+
+from imgcodec.tokenizers.blocks import BLOCK, check_transforms
+
+STRIDES = (64, BLOCK)
+POOL = STRIDES[0] // STRIDES[1]
+
+# No model needs more, and codebooks are made before the tensors of an untrusted file are read.
+MAX_CODES = 2**13
+MAX_CODEWORDS = 2**22
+
+
+@dataclass(frozen=True)
+class RVQConfig:
+    """Sizes of the `photo` tokenizer. Raises ValueError for what no model needs.
+
+    channels: groups of (stage 0, stage 1), one channel of the latent each. codebooks: of each stage, one for all its
+    groups or one per group. codes: of each codebook, an odd number. levels: of quality. width_coarse, width_fine: of
+    the convolutions at strides 16 and 8. analysis_blocks, synthesis_blocks: how many of them at strides (8, 16).
+    visual: whether there is a second tune, for the eye instead of PSNR, with a synthesis and steps of its own.
+    """
+
+    channels: tuple[int, int] = (96, 320)
+    codebooks: tuple[int, int] = (1, 1)
+    codes: int = 4095
+    levels: int = 8
+    width_coarse: int = 256
+    width_fine: int = 96
+    analysis_blocks: tuple[int, int] = (2, 1)
+    synthesis_blocks: tuple[int, int] = (3, 2)
+    visual: bool = False
+
+    def __post_init__(self) -> None:
+        if self.codes % 2 == 0:
+            raise ValueError("codes must be odd, so that the lattice has a zero codeword")
+        if min(*self.channels, *self.codebooks, self.levels) < 1:
+            raise ValueError("there must be a channel, a codebook and a level")
+        if self.codes > MAX_CODES or sum(self.codebooks) * self.codes > MAX_CODEWORDS:
+            raise ValueError(f"there may be {MAX_CODES} codes in a codebook and {MAX_CODEWORDS} in all of them")
+        _, channels = self.channels
+        check_transforms(channels, self.widths, self.analysis_blocks + self.synthesis_blocks)
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Of the convolutions, in the order of `imgcodec.tokenizers.transforms`."""
+        return self.width_coarse, self.width_fine
+
+    @property
+    def zero(self) -> int:
+        """The index of the zero codeword."""
+        return self.codes // 2
+
+    @property
+    def analysis_halo(self) -> int:
+        """Latents beyond a tile's border that its latents depend on: each block has one 3x3 convolution at stride 16,
+        and those at stride 8 reach half as far with two."""
+        return sum(self.analysis_blocks)
+
+    @property
+    def synthesis_halo(self) -> int:
+        """Latents beyond a tile's border that its pixels depend on."""
+        return sum(self.synthesis_blocks)

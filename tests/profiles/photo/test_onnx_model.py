@@ -1,0 +1,117 @@
+"""A model in ONNX Runtime: files of either engine decode to the same tokens, and a machine that computes differently is
+refused. Its walk is compared with PyTorch's in tests/graphs/test_prior.py."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import imgcodec
+from imgcodec import UnusableModelError, UsageError
+from imgcodec.graphs.integers import Layers
+from imgcodec.graphs.tensors import StoredTensor
+from imgcodec.model_file.contents import open_contents
+from imgcodec.profiles.photo import onnx_model
+from imgcodec.profiles.photo.onnx_model import OnnxModel, build_onnx_model
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+TINY = GOLDEN / "tiny.safetensors"
+ENGINES = ("onnx", "torch")
+MODELS = {engine: imgcodec.load_model(TINY, engine=engine) for engine in ENGINES}
+
+
+@settings(max_examples=15)
+@given(st.integers(1, 150), st.integers(1, 150), st.integers(0, 100), st.integers(0, 2**32 - 1))
+def test_files_of_either_engine_decode_to_the_same_tokens(width, height, quality, seed):
+    rng = np.random.default_rng(seed)
+    picture = rng.integers(0, 256, (-(-height // 6), -(-width // 6), 3)).repeat(6, 0).repeat(6, 1)[:height, :width]
+    for writer in ENGINES:
+        data = MODELS[writer].compress(picture.astype(np.uint8), quality=quality)
+        tokens = {engine: MODELS[engine].read_tokens(data) for engine in ENGINES}
+        assert tokens["onnx"].sha256() == tokens["torch"].sha256()
+        assert {MODELS[engine].write_tokens(tokens[engine]) for engine in ENGINES} == {data}
+        pictures = [np.asarray(MODELS[engine].decompress(data)).astype(int) for engine in ENGINES]
+        assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+def test_the_shipped_model_is_the_same_in_both():
+    picture = np.random.default_rng(0).integers(0, 256, (12, 20, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    models = [imgcodec.load_model("photo", engine=engine) for engine in ENGINES]
+    data = models[0].compress(picture, quality=60)
+    assert models[0].read_tokens(data).sha256() == models[1].read_tokens(data).sha256()
+    pictures = [np.asarray(model.decompress(data)).astype(int) for model in models]
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+def test_torch_is_not_imported():
+    program = f"""
+import sys, imgcodec
+import numpy as np
+model = imgcodec.load_model({str(TINY)!r}, engine="onnx")
+data = model.compress(np.zeros((20, 30, 3), np.uint8), quality=30)
+assert model.decompress(data).size == (30, 20)
+assert model.decompress(data, thumbnail=4).size == (4, 3)
+assert imgcodec.info(data).size == (30, 20)
+assert "torch" not in sys.modules and "scipy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_more_effort_takes_pytorch(monkeypatch):
+    picture = np.random.default_rng(1).integers(0, 256, (9, 9, 3)).repeat(5, 0).repeat(5, 1).astype(np.uint8)
+    model = imgcodec.load_model(TINY, engine="onnx")
+    assert model.read_tokens(model.compress(picture, effort=2)).header.width == 45
+    assert model.tokenizer is model._codec.photo.in_torch().tokenizer
+    monkeypatch.setattr(onnx_model, "is_installed", lambda name: False)
+    without = imgcodec.load_model(TINY, engine="onnx")
+    with pytest.raises(UsageError, match="needs the engine torch, which is not installed"):
+        without.compress(picture, effort=2)
+
+
+# The known-answer tests
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "change"),
+    [
+        ("prior.fine.blocks.1.attention.project.weight", 7, 40),
+        ("prior.fine.blocks.1.attention.project.bias", 5, 2000),
+        ("prior.upsample.weight", 99, 40),
+        ("prior.coarse.start.rows", 17, 40),
+        ("prior.fine.heads.1.predict.weight", 3, 40),
+    ],
+)
+def test_changed_numbers_are_noticed(name, place, change):
+    contents = open_contents(TINY)
+    assert isinstance(build_onnx_model(contents), OnnxModel)
+    numbers = np.array(contents.tensors[name].numpy())
+    numbers.flat[place] += change if numbers.flat[place] <= 0 else -change
+    contents.tensors[name] = StoredTensor(contents.tensors[name].type, numbers.shape, numbers.tobytes())
+    with pytest.raises(UnusableModelError, match="This machine computes tiny differently"):
+        build_onnx_model(contents)
+
+
+@pytest.mark.parametrize("layer", ["linear", "depthwise", "attend", "curve"])
+def test_a_layer_that_loses_a_bit_is_noticed(monkeypatch, layer):
+    right = getattr(Layers, layer)
+
+    def wrong(layers, *arguments, **options):
+        graph = layers.graph
+        halved = graph.add("Mul", right(layers, *arguments, **options), graph.constant(np.float32(0.5)))
+        return graph.add("Mul", graph.add("Floor", halved), graph.constant(np.float32(2)))
+
+    monkeypatch.setattr(Layers, layer, wrong)
+    with pytest.raises(UnusableModelError, match="This machine computes tiny differently"):
+        build_onnx_model(open_contents(TINY))
+
+
+def test_other_pixels_are_noticed(monkeypatch):
+    contents = open_contents("photo")
+    wrong = replace(contents, picture="AAAA" + contents.picture[4:])
+    with pytest.raises(UnusableModelError, match="This machine computes photo differently"):
+        build_onnx_model(wrong)

@@ -1,0 +1,26 @@
+"""Sizes of the tokenizer, and how far its transforms see."""
+
+import pytest
+import torch
+
+from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.tokenizers.rvq_config import MAX_CODES, RVQConfig
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"codes": 4094}, {"levels": 0}, {"channels": (0, 3)}, {"codes": MAX_CODES + 1}, {"codebooks": (2**12, 2**12)}],
+)
+def test_sizes_that_no_model_needs_are_refused(changes):
+    with pytest.raises(ValueError, match=r"must|may"):
+        RVQConfig(**changes)
+
+
+@pytest.mark.parametrize(("analysis", "synthesis"), [((2, 1), (3, 2)), ((0, 3), (1, 0))])
+def test_halos_are_those_of_the_modules(analysis, synthesis):
+    config = RVQConfig(analysis_blocks=analysis, synthesis_blocks=synthesis)
+    with torch.device("meta"):
+        tokenizer = ResidualVQ(config)
+    assert config.analysis_halo == tokenizer.analysis.halo
+    assert config.synthesis_halo == tokenizer.synthesis.halo
+    assert config.zero == tokenizer.zero
