@@ -59,7 +59,7 @@ def drawings(report: "Report") -> list[str]:
     """The pictures that look drawn: bytes without a loss."""
     count, of = len(report.drawings), len(report.images)
     told = f"{count} of {of} pictures look drawn. All figures are of the model alone; compress keeps such pictures"
-    text = [*wrap(f"{told} without a loss where that takes no more bytes:", WIDTH)]
+    text = [*wrap(f"{told} without a loss where that takes hardly more bytes:", WIDTH)]
     text.append(f"{'without a loss, bytes':{NAME}}{'ours':>14}{'webp':>14}{'png':>14}")
     for drawing in report.drawings:
         webp = DASH if drawing.webp is None else drawing.webp

@@ -61,7 +61,10 @@ if TYPE_CHECKING:
 MOST_EFFORT = 9
 
 MANY_DRAWN = 1 / 8
-"""Of the blocks of a picture. Where so many may be drawn, it may be smaller without a loss."""
+"""Of the blocks of a picture. Where so many may be drawn, it may be as small without a loss."""
+
+WORTH = 1.25
+"""How many times as large a drawing may be without a loss: just below that, tokens are worse than a lossy WebP."""
 
 SMALL_SIDE = 64
 """Pixels. A picture with both sides below this takes some hundred bytes either way, and shows single pixels."""
@@ -132,7 +135,7 @@ def encode_picture(
     quality: 0..100; None for the model's default, which for models of one rate is all there is. target: what the file
     is to reach, instead of a quality. tune: psnr or visual; None for psnr where that is the target, else for the last
     of those that the model has. effort: 1 to 9. verify: reads the file back, and notes what is far from the original.
-    exact: for models of the profile photo, small pictures and drawings that take no more bytes so are as of
+    exact: for models of the profile photo, small pictures and drawings that take hardly more bytes so are as of
     `encode_exact`, and blocks that tokens do not show are exact; but for targets, of which only exact files that are
     small enough take the place.
 
@@ -177,7 +180,7 @@ def _encode_drawn(
     exact: bool,
     candidates: NDArray[np.bool_],
 ) -> EncodeResult:
-    """The file of a picture with blocks that may be drawn: without a loss where that is not larger, else with those
+    """The file of a picture with blocks that may be drawn: without a loss where that is worth it, else with those
     blocks exact that tokens do not show. Where that may not be, or is not looked for, their share is told."""
     whole = None
     if exact and candidates.mean() >= MANY_DRAWN:
@@ -185,7 +188,7 @@ def _encode_drawn(
         if target and target.limits_size and target.allows(len(whole.data), picture.width * picture.height):
             return whole
     found, tokens = _encode_tokens(codec, picture, quality, target, tune, effort, verify)
-    if whole and len(whole.data) <= len(found.data):
+    if whole and len(whole.data) <= (1 if target else WORTH) * len(found.data):
         return whole
     lost = far(picture.pixels, detokenize(codec, tokens), tokens.header)
     chosen = lost & candidates
@@ -194,8 +197,7 @@ def _encode_drawn(
     flat = replace(picture, pixels=flattened(picture.pixels, chosen))
     blocks = block_sections(tokens.header, picture.pixels, chosen)
     mixed, _ = _encode_tokens(codec, flat, quality, None, tune, effort, verify, blocks)
-    whole = whole or encode_exact(kept_exactly(picture), verify)
-    if len(whole.data) <= len(mixed.data):
+    if whole and len(whole.data) <= WORTH * len(mixed.data):
         return whole
     return _told(mixed, lost & ~chosen) if verify else mixed
 

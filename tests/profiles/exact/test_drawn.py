@@ -46,7 +46,7 @@ def test_blocks_of_a_photograph_are_exact_and_the_rest_is_not(tiny_model, slide,
     assert np.abs(small[8:16, 8:24] - means).max() <= 1
 
 
-def test_a_drawing_is_exact_where_that_is_not_larger(tiny_model):
+def test_a_drawing_is_exact_where_that_is_hardly_larger(tiny_model):
     pixels = np.ascontiguousarray(make("checks", (3, 100, 90), 255, 3).astype(np.uint8).transpose(1, 2, 0))
     data = tiny_model.compress(pixels, quality=10)
     assert imgcodec.info(data).lossless
