@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 from imgcodec.bitstream.cursor import Cursor, Slices, varint
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import CRC_BYTES, Header, check_checksum, checksum, read_header, write_header
-from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size
+from imgcodec.bitstream.header import CRC_BYTES, Header, Profile, check_checksum, checksum, read_header, write_header
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, largest_token_section
 from imgcodec.bitstream.sections import (
     FIRST_OPTIONAL_TYPE,
     METADATA,
@@ -108,7 +108,8 @@ class Gap:
         """The section that was there: `tokens`, `exif` ..., or `unknown`."""
         if self.is_tokens:
             return SectionType.TOKENS.name.lower()
-        return SectionType(self.type).name.lower() if self.type in PICTURE_SECTIONS else "unknown"
+        has_name = self.type in PICTURE_SECTIONS or self.type == SectionType.EXACT
+        return SectionType(self.type).name.lower() if has_name else "unknown"
 
 
 @dataclass(frozen=True)
@@ -252,11 +253,18 @@ def _in_order(header: Header, sections: Sequence[Section]) -> tuple[list[Section
     these are used all the same, for their frames say whose they are."""
     chosen = fitting(header, sections)
     seen: set[SectionType] = set()
+    exact: dict[int, int] = {}  # by tile
     others = []
     for number, section in enumerate(sections):
-        if section.type != SectionType.TOKENS and section.type not in seen and (section.stage, section.tile) == (0, 0):
+        if section.type == SectionType.EXACT:
+            if section.tile not in exact and _is_of_a_tile(header, section):
+                exact[section.tile] = number
+        elif (
+            section.type != SectionType.TOKENS and section.type not in seen and (section.stage, section.tile) == (0, 0)
+        ):
             seen.add(section.type)
             others.append(number)
+    others += [exact[tile] for tile in sorted(exact)]
     usable = {*chosen, *others}
     misplaced, last = [], (-1, 0)
     for number, section in enumerate(sections):
@@ -308,9 +316,10 @@ class _Search:
         stages = b"\\x01[\\x00-\\x%02x]" % largest
         critical = b"".join(b"\\x%02x" % kind for kind in PICTURE_SECTIONS if kind < FIRST_OPTIONAL_TYPE)
         others = b"[" + critical + b"\\x%02x-\\xff]\\x00\\x00" % FIRST_OPTIONAL_TYPE
+        exact = b"\\x%02x\\x00" % SectionType.EXACT
         end = re.escape(_write_section(Section(SectionType.END, 0, 0, b"")))
         # A lookahead, so that one beginning may lie inside of what another one takes for its data.
-        self.beginnings = re.compile(b"(?=" + b"|".join((stages, others, end)) + b")").finditer(data)
+        self.beginnings = re.compile(b"(?=" + b"|".join((stages, others, exact, end)) + b")").finditer(data)
         self.budget = 16 * len(data) + 2**20
 
     def next_section(self, behind: int) -> int:
@@ -387,11 +396,26 @@ def _check_sections(header: Header, limits: Limits) -> None:
         )
 
 
+def _is_of_a_tile(header: Header, section: Section) -> bool:
+    """Whether a section can be that of the exact blocks of a tile."""
+    if header.profile != Profile.PHOTO or section.stage != 0 or section.tile >= header.tile_count:
+        return False
+    _, _, width, height = header.tile_rectangle(section.tile)
+    return len(section.data) <= largest_token_section(width, height)
+
+
 def _check_order(header: Header, sections: Sequence[Section]) -> None:
-    """Raises UsageError unless token sections are in order and fit the header, and no other section comes twice."""
+    """Raises UsageError unless token sections are in order and fit the header, those of exact blocks too, and no other
+    section comes twice."""
     seen: set[SectionType] = set()
+    last_tile = -1
     for section in sections:
         if section.type == SectionType.TOKENS:
+            continue
+        if section.type == SectionType.EXACT:
+            if section.tile <= last_tile or not _is_of_a_tile(header, section):
+                raise UsageError(f"The exact blocks of tile {section.tile} are not where they belong.")
+            last_tile = section.tile
             continue
         if section.type in seen:
             raise UsageError(f"There is more than one {section.type.name} section.")

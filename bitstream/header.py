@@ -39,6 +39,7 @@ class Profile(IntEnum):
     PHOTO = 1
     SEMANTIC = 3
     RASTER = 4
+    EXACT = 9
 
 
 # The first files had a number for each pair of a tokenizer and a prior, whose tokens were all laid out alike. These
@@ -64,10 +65,22 @@ class Tune(IntEnum):
 
 
 class ColourMode(IntEnum):
-    """The colour mode of the original picture and of the decoded one. Alpha is a section, not a mode."""
+    """The colour mode of the original picture and of the decoded one. Alpha is a section, not a mode, but in files of
+    the profile `exact`, where it is one of the channels."""
 
     GRAY = 0
     RGB = 1
+    GRAY_ALPHA = 2
+    RGB_ALPHA = 3
+
+    @property
+    def is_gray(self) -> bool:
+        return self in (ColourMode.GRAY, ColourMode.GRAY_ALPHA)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether alpha is one of the channels."""
+        return self in (ColourMode.GRAY_ALPHA, ColourMode.RGB_ALPHA)
 
 
 class Rectangle(NamedTuple):
@@ -128,6 +141,8 @@ class Header:
             raise UsageError(f"A header cannot have tile_size {self.tile_size}: it must be a multiple of {TILE_UNIT}.")
         if len(self.codebook_id) != CODEBOOK_ID_BYTES:
             raise UsageError(f"A header's codebook_id has {CODEBOOK_ID_BYTES} bytes, not {len(self.codebook_id)}.")
+        if self.colour_mode.has_alpha and self.profile != Profile.EXACT:
+            raise UsageError("Alpha is a channel in files of the profile exact alone.")
         if self.first_calls and (self.profile, self.stage_count) != (Profile.PHOTO, PHOTO_STAGES):
             raise UsageError("A file of version 2 has the profile photo and two stages.")
 

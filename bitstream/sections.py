@@ -35,6 +35,7 @@ class SectionType(IntEnum):
     END = 0
     TOKENS = 1
     ALPHA = 2
+    EXACT = 4
     ICC = 128
     EXIF = 129
     XMP = 130
@@ -44,7 +45,7 @@ class SectionType(IntEnum):
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the file. stage, tile: of tokens, from 0; 0 in all other sections."""
+    """A part of the file. stage, tile: of tokens, from 0; of exact blocks the tile; 0 in all other sections."""
 
     type: SectionType
     stage: int
@@ -123,10 +124,12 @@ PICTURE_SECTIONS = {
 # Sections whose bytes in the file count together, up to `Limits.metadata_bytes`.
 METADATA = frozenset(kind for kind, row in PICTURE_SECTIONS.items() if row.limit is _limit_metadata)
 
-# What a preview needs, the tokens from coarse to fine, then what only the whole picture needs.
+# What a preview needs, the tokens from coarse to fine, blocks that they do not show, then what only the whole picture
+# needs.
 WRITING_ORDER = (
     *(kind for kind, row in PICTURE_SECTIONS.items() if row.is_first),
     SectionType.TOKENS,
+    SectionType.EXACT,
     *(kind for kind, row in PICTURE_SECTIONS.items() if not row.is_first),
 )
 

@@ -60,12 +60,22 @@ def compress(
     target_bpp: TargetBpp = None,
     target_psnr: TargetPsnr = None,
     target_ssimulacra2: TargetSsimulacra2 = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Keep every sample, of up to 16 bits, and take no quality or target.")
+    ] = False,
+    no_exact: Annotated[
+        bool, typer.Option("--no-exact", help="Keep no pictures of under 64 x 64 pixels exactly.")
+    ] = False,
     strip: Strip = False,
     force: Force = False,
     device: Device = "cpu",
     model: Annotated[str, typer.Option(help=MODEL)] = "photo",
     verify: Annotated[
-        bool, typer.Option("--verify", help="Decode the file before it is put in place, and compare.")
+        bool,
+        typer.Option(
+            "--verify",
+            help="Decode the file before it is put in place, compare, and say what is far from the original.",
+        ),
     ] = False,
     with_features: Annotated[
         bool, typer.Option("--with-features", help="Put in what the picture shows, some hundred bytes, for `search`.")
@@ -91,7 +101,6 @@ def compress(
     """
     from imgcodec.bitstream.header import SIGNATURE
     from imgcodec.model_file.find import pinned
-    from imgcodec.pictures import io
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
     from imgcodec.tasks.compress import CompressSettings, open_compressor, open_repeatable
@@ -111,8 +120,9 @@ def compress(
     if is_store or has_many:
         model = pinned(model)
     settings = CompressSettings(
-        model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2), tune, effort, strip,
-        verify, features_model if with_features else None, features, device, "auto" if on_ray else engine, max_pixels,
+        model, quality, target_of(quality, size, target_bpp, target_psnr, target_ssimulacra2, lossless), tune,
+        effort, lossless, not no_exact, strip, verify, features_model if with_features else None, features, device,
+        "auto" if on_ray else engine, max_pixels,
     )  # fmt: skip
     if is_store:
         compress_to_store(Path(source), output, settings, force, jobs)
@@ -132,7 +142,7 @@ def compress(
     files.check_output(output, force)
     if files.is_same(source, output):
         raise UsageError(f"{output} is the input; name another output with -o.")
-    picture = io.load(source, max_pixels)
+    picture = settings.load(source)
     with sharing(f"Compressing {Path(source).name}", is_known=settings.target is None) as advance:
         compressor = open_compressor(settings)
         made = compressor.compress(picture, Pair(source, output, replace=force), advance)

@@ -75,6 +75,7 @@ def as_table(info: "FileInfo") -> dict[str, object]:
             "tile_columns": info.tile_columns,
             "tile_rows": info.tile_rows,
             "stage_count": info.stages,
+            "lossless": info.lossless,
             "format_version": info.format_version,
             "codebook_id": info.model_id,
             **cost(info.header_bytes),
@@ -105,7 +106,8 @@ def lines(report: dict[str, object]) -> list[str]:
         for name, value in header.items()
         if value is not None and name not in costs
     ]
-    text.append(f"{'model':14}{report['model'] or 'not installed'}")
+    missing = "none, it is lossless" if header["lossless"] else "not installed"
+    text.append(f"{'model':14}{report['model'] or missing}")
     if "note" in report:
         text.append(f"{'note':14}{report['note']}")
     if "tokens_sha256" in report:

@@ -16,9 +16,8 @@ from imgcodec import codec as pipeline
 from imgcodec import parts
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import LossWarning, UsageError
-from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, whole
-from imgcodec.model_file.find import find_model_by_id
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
@@ -88,6 +87,8 @@ class Model:
         target_bpp: float | None = None,
         target_psnr: float | None = None,
         target_ssimulacra2: float | None = None,
+        lossless: bool = False,
+        exact: bool = True,
         tune: str | None = None,
         effort: int = 1,
         max_pixels: int = DEFAULT_LIMITS.pixels,
@@ -103,9 +104,14 @@ class Model:
                 ("target SSIMULACRA2", target_ssimulacra2),
             )
         ]
-        target, level = target_of(*numbers), whole("effort", effort)
+        rate, size, bpp, psnr, likeness = numbers
+        target, level = target_of(rate, size, bpp, psnr, likeness, lossless), whole("effort", effort)
+        if lossless:
+            return _compress_exactly(image, tune, level, max_pixels)
         picture = _picture(image, whole("max_pixels", max_pixels))
-        return pipeline.encode_picture(self._codec, picture, numbers[0], target, tune, level).data
+        result = pipeline.encode_picture(self._codec, picture, rate, target, tune, level, exact=exact)
+        _warn(image, [note for note in result.notes if note not in picture.notes])
+        return result.data
 
     def decompress(
         self,
@@ -117,19 +123,25 @@ class Model:
         max_pixels: int = DEFAULT_LIMITS.pixels,
     ) -> Image.Image:
         """See `imgcodec.decompress`; raises ModelNotFoundError for a file of another model."""
-        return _decompressed(data, lambda _: self._codec, scale, region, thumbnail, max_pixels)
+        return _decompressed(data, self._codec_of, scale, region, thumbnail, max_pixels)
 
     def recover(self, data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """See `imgcodec.recover`; raises ModelNotFoundError for a file of another model."""
-        return pipeline.recover_picture(self._codec, _salvaged(data, max_pixels))
+        found = _salvaged(data, max_pixels)
+        return pipeline.recover_picture(self._codec_of(found.file.header), found)
 
     def read_tokens(self, data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
         """See `imgcodec.read_tokens`; raises ModelNotFoundError for a file of another model."""
-        return pipeline.read_tokens(self._codec, _opened(data, max_pixels))
+        file = _opened(data, max_pixels)
+        return pipeline.read_tokens(self._codec_of(file.header), file)
 
     def write_tokens(self, tokens: Tokens) -> bytes:
         """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
         return pipeline.write_tokens(self._codec, _tokens(tokens))
+
+    def _codec_of(self, header: Header) -> TokenCodec:
+        """Exact files are of no model."""
+        return pipeline.codec_of(header) if header.profile == Profile.EXACT else self._codec
 
     def encode(self, x: "Tensor", *, quality: float | None = None, tune: str | None = None) -> "list[Tensor]":
         """Pictures (B, 3, H, W), real numbers in 0..1 -> their codes, int64, a tensor for each stage, coarse first.
@@ -221,6 +233,8 @@ def compress(
     target_bpp: float | None = None,
     target_psnr: float | None = None,
     target_ssimulacra2: float | None = None,
+    lossless: bool = False,
+    exact: bool = True,
     tune: str | None = None,
     effort: int = 1,
     model: str | PathLike[str] = "photo",
@@ -234,13 +248,19 @@ def compress(
 
     quality: 0..100, may be fractional; 50 by default. Instead of it one target: target_size in bytes, at most 2 % under
     it; target_bpp, the same in bits per pixel; target_psnr in dB, at most 0.1 over it; target_ssimulacra2, at most 1
-    over it. Models of one rate take neither. tune: psnr or visual, which is the default of models that have it, except
-    with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many bytes, in more time and memory;
-    what it chooses differs between machines. model, device: as in `load_model`; the model is loaded once.
+    over it. Models of one rate take neither. lossless: every sample is kept instead, of up to 16 bits, without a model;
+    takes none of these, nor a tune or effort. exact: with models of the profile photo, pictures of under 64 x 64 pixels
+    are lossless, too, where the file is not larger than the target. tune: psnr or visual, which is the default of
+    models that have it, except with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many
+    bytes, in more time and memory; what it chooses differs between machines. model, device: as in `load_model`; the
+    model is loaded once.
 
     Raises UsageError for arguments out of range or of another type and for what the model does not have, CodecError for
     a target that no quality reaches, InvalidFileError for an image that cannot be read or has more than `max_pixels`.
     """
+    if lossless:
+        target_of(quality, target_size, target_bpp, target_psnr, target_ssimulacra2, lossless)
+        return _compress_exactly(image, tune, effort, max_pixels)
     return _cached_model(model, device).compress(
         image,
         quality=quality,
@@ -250,6 +270,7 @@ def compress(
         target_ssimulacra2=target_ssimulacra2,
         tune=tune,
         effort=effort,
+        exact=exact,
         max_pixels=max_pixels,
     )
 
@@ -277,7 +298,7 @@ def decompress(
     installed, and UsageError for a scale that it does not have, and for a region that is not inside the picture.
     """
     return _decompressed(
-        data, lambda id: pipeline.cached_codec(find_model_by_id(id), device), scale, region, thumbnail, max_pixels
+        data, lambda header: pipeline.codec_of(header, device=device), scale, region, thumbnail, max_pixels
     )
 
 
@@ -290,20 +311,25 @@ def recover(
     anything left, ModelNotFoundError.
     """
     found = _salvaged(data, max_pixels)
-    codec = pipeline.cached_codec(find_model_by_id(found.file.header.codebook_id), device)
-    return pipeline.recover_picture(codec, found)
+    return pipeline.recover_picture(pipeline.codec_of(found.file.header, device=device), found)
 
 
 def read_tokens(data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Tokens:
     """The tokens of a .nic file: integers, without making a picture of them. data, errors: as for `decompress`."""
     file = _opened(data, max_pixels)
-    return pipeline.read_tokens(pipeline.cached_codec(find_model_by_id(file.header.codebook_id)), file)
+    return pipeline.read_tokens(pipeline.codec_of(file.header), file)
 
 
 def write_tokens(tokens: Tokens) -> bytes:
     """The .nic file of these tokens. Raises UsageError for tokens that cannot be stored, ModelNotFoundError."""
-    codec = pipeline.cached_codec(find_model_by_id(_tokens(tokens).header.codebook_id))
-    return pipeline.write_tokens(codec, tokens)
+    return pipeline.write_tokens(pipeline.codec_of(_tokens(tokens).header), tokens)
+
+
+def _compress_exactly(image: ImageLike, tune: str | None, effort: int, max_pixels: int) -> bytes:
+    if tune is not None or effort != 1:
+        raise UsageError("A lossless file has one way to be made: it takes no tune and no effort.")
+    picture = _picture(image, whole("max_pixels", max_pixels), lossless=True)
+    return pipeline.encode_exact(picture).data
 
 
 def _cached_model(name_or_path: str | PathLike[str], device: "torch.device | str") -> Model:
@@ -312,16 +338,16 @@ def _cached_model(name_or_path: str | PathLike[str], device: "torch.device | str
 
 def _decompressed(
     data: FileLike,
-    codec_of: Callable[[bytes], TokenCodec],
+    codec_of: Callable[[Header], TokenCodec],
     scale: int,
     region: Sequence[int] | None,
     thumbnail: int | None,
     max_pixels: int,
 ) -> Image.Image:
-    """codec_of: gives the codec for the id of a model."""
+    """codec_of: gives the codec of a file."""
     if region is None and thumbnail is None:
         file = _opened(data, max_pixels)
-        codec = codec_of(file.header.codebook_id)
+        codec = codec_of(file.header)
         return images.to_pil(pipeline.decode_picture(codec, file, whole("scale", scale), max_pixels))
     if region is not None and thumbnail is not None:
         raise UsageError("A region is shown at its own size: there is no thumbnail of it.")
@@ -332,7 +358,7 @@ def _decompressed(
         header = header_of(slices)
         place = None if region is None else region_of(header, *_region(region))
         side = None if thumbnail is None else whole("thumbnail's side", thumbnail)
-        codec = codec_of(header.codebook_id)
+        codec = codec_of(header)
         if place is not None:
             return images.to_pil(parts.decode_region(codec, slices, place, most))
         assert side is not None
@@ -352,8 +378,8 @@ def _salvaged(data: FileLike, max_pixels: int) -> Salvage:
     return salvage_decodable(contents(data, Limits(pixels=most).file_bytes), most)
 
 
-def _picture(image: ImageLike, max_pixels: int) -> Picture:
-    """The picture of whatever stands for one; what is lost on the way is warned of."""
+def _picture(image: ImageLike, max_pixels: int, lossless: bool = False) -> Picture:
+    """The picture of whatever stands for one; what is lost on the way is warned of. lossless: see `io.kept_exactly`."""
     if _is_tensor(image):
         import torch
 
@@ -363,10 +389,15 @@ def _picture(image: ImageLike, max_pixels: int) -> Picture:
         picture = images.load(image.permute(1, 2, 0).contiguous().cpu().numpy(), max_pixels)
     else:
         picture = images.load(image, max_pixels)
-    name = image if isinstance(image, str | PathLike) else "The picture"
-    for note in picture.notes:
-        warnings.warn(f"{name}: {note}.", LossWarning, stacklevel=_depth_of_caller())
+    picture = images.kept_exactly(picture) if lossless else picture
+    _warn(image, picture.notes)
     return picture
+
+
+def _warn(image: ImageLike, notes: Sequence[str]) -> None:
+    name = image if isinstance(image, str | PathLike) else "The picture"
+    for note in notes:
+        warnings.warn(f"{name}: {note}.", LossWarning, stacklevel=_depth_of_caller())
 
 
 def _depth_of_caller() -> int:

@@ -13,7 +13,6 @@ from imgcodec import codec as pipeline
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.bitstream.header import Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.model_file.find import find_model_by_id
 from imgcodec.profiles.decodable import read_decodable
 from imgcodec.storage import files, folders, token_shards
 from imgcodec.storage.token_shards import Shard
@@ -72,7 +71,7 @@ class TokenDataset(Dataset[list[Tensor]]):
     def __getitem__(self, index: int) -> list[Tensor]:
         tokens = self.tokens(index)
         stages = [torch.from_numpy(stage.astype(np.int64)) for stage in tokens.stages]
-        return stages if tokens.header.profile == Profile.PHOTO else [stage[0] for stage in stages]
+        return stages if tokens.header.profile in (Profile.PHOTO, Profile.EXACT) else [stage[0] for stage in stages]
 
     def tokens(self, index: int) -> Tokens:
         """The tokens of a picture with their header, as `imgcodec.read_tokens` gives them."""
@@ -84,8 +83,7 @@ class TokenDataset(Dataset[list[Tensor]]):
             return shard.tokens(number, self._opened[shard.path])
         try:
             file = read_decodable(files.read(place), self._max_pixels)
-            model = self._model or find_model_by_id(file.header.codebook_id)
-            return pipeline.read_tokens(pipeline.cached_codec(model, self._device), file)
+            return pipeline.read_tokens(pipeline.codec_of(file.header, self._model, self._device), file)
         except InvalidFileError as error:
             raise InvalidFileError(f"{place}: {error}") from None
 

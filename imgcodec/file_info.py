@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode
+from imgcodec.bitstream.header import QUALITY_UNIT, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, whole
 from imgcodec.bitstream.sections import SectionType
 from imgcodec.bitstream.token_sections import key
@@ -35,9 +35,9 @@ class FileInfo:
 
     size: (width, height). mode: that of the PIL image it decodes to: L, LA, RGB or RGBA. bit_depth: of the original's
     samples. quality, tune: None for models of one rate. model: the name of the installed model that decodes it, None
-    where it is not installed; model_id: 16 hexadecimal digits. tile_size: pixels, 0 for a single tile. stages: of
-    tokens. format_version: 1 or 2. bytes: of the file; those of the header and of all sections, the end among them, add
-    up to it.
+    where it is not installed, and for lossless files, which need none; model_id: 16 hexadecimal digits. tile_size:
+    pixels, 0 for a single tile. stages: of tokens. format_version: 1 or 2. lossless: whether the file has all samples
+    as they were. bytes: of the file; those of the header and of all sections, the end among them, add up to it.
     """
 
     bytes: int
@@ -54,6 +54,7 @@ class FileInfo:
     tile_rows: int
     stages: int
     format_version: int
+    lossless: bool
     header_bytes: int
     sections: tuple[SectionInfo, ...]
 
@@ -77,7 +78,7 @@ def describe(file: Container) -> FileInfo:
     """The facts of a file that is read already."""
     header = file.header
     has_qualities = PROFILES[header.profile].has_qualities  # else there are zeros in these fields
-    has_alpha = any(section.type == SectionType.ALPHA for section in file.sections)
+    has_alpha = header.colour_mode.has_alpha or any(section.type == SectionType.ALPHA for section in file.sections)
     try:
         model = find_model_by_id(header.codebook_id).stem
     except CodecError:
@@ -85,7 +86,7 @@ def describe(file: Container) -> FileInfo:
     return FileInfo(
         bytes=file.size,
         size=(header.width, header.height),
-        mode=("L" if header.colour_mode == ColourMode.GRAY else "RGB") + ("A" if has_alpha else ""),
+        mode=("L" if header.colour_mode.is_gray else "RGB") + ("A" if has_alpha else ""),
         bit_depth=header.bit_depth,
         profile=header.profile.name.lower(),
         tune=header.tune.name.lower() if has_qualities else None,
@@ -97,6 +98,7 @@ def describe(file: Container) -> FileInfo:
         tile_rows=header.tile_rows,
         stages=header.stage_count,
         format_version=header.version,
+        lossless=header.profile == Profile.EXACT,
         header_bytes=file.header_size,
         sections=_sections(file),
     )

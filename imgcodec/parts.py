@@ -16,11 +16,12 @@ import numpy as np
 from imgcodec.bitstream.container import Entry
 from imgcodec.bitstream.cursor import Slices
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
-from imgcodec.bitstream.header import Header, Rectangle
+from imgcodec.bitstream.header import Header, Profile, Rectangle
 from imgcodec.bitstream.limits import ROOM, Limits, check_size
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType
 from imgcodec.bitstream.token_sections import key
-from imgcodec.codec import decode_picture
+from imgcodec.codec import blocks_of, decode_picture
+from imgcodec.pictures.exact_samples import put_samples
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.parts import picture_of_region, reduced_picture, resized
 from imgcodec.profiles import PROFILES
@@ -48,7 +49,7 @@ def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels
 
     def is_wanted(entry: Entry) -> bool:
         is_picture = entry.type in PICTURE_SECTIONS and entry.type != SectionType.FEATURES
-        return entry.tile in tiles if entry.type == SectionType.TOKENS else is_picture
+        return entry.tile in tiles if entry.type in (SectionType.TOKENS, SectionType.EXACT) else is_picture
 
     file = read_part(data, is_wanted, max_pixels)
     of_window = replace(header, width=window.width, height=window.height)
@@ -64,7 +65,13 @@ def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels
     pixels = codec.synthesise(Tokens(of_window, stages), 1)
     left, top = region.left - window.left, region.top - window.top
     cut = np.ascontiguousarray(pixels[top : top + region.height, left : left + region.width])
-    return picture_of_region(cut, file, region)
+    for blocks in blocks_of(file):
+        blocks.put_into(cut, region.top, region.left)
+    picture = picture_of_region(cut, file, region)
+    if header.profile == Profile.EXACT:
+        place = slice(top, top + region.height), slice(left, left + region.width)
+        put_samples(picture, stages[0][:, *place], header.bit_depth)
+    return picture
 
 
 def decode_reduced(codec: TokenCodec, data: Slices, reduction: int, max_pixels: int) -> Picture:
@@ -79,7 +86,7 @@ def decode_reduced(codec: TokenCodec, data: Slices, reduction: int, max_pixels: 
     def is_wanted(entry: Entry) -> bool:
         if entry.type == SectionType.TOKENS:
             return key(header, entry.stage, entry.tile)[0] < end
-        return entry.type in (SectionType.ICC, SectionType.ALPHA)
+        return entry.type in (SectionType.ICC, SectionType.ALPHA, SectionType.EXACT)
 
     file = read_part(data, is_wanted, max_pixels)
     pixels = np.empty((-(-header.height // reduction), -(-header.width // reduction), 3), np.uint8)
@@ -90,6 +97,8 @@ def decode_reduced(codec: TokenCodec, data: Slices, reduction: int, max_pixels: 
         part = partial.decode_reduced(replace(header, width=tile.width, height=tile.height), tokens, reduction)
         top, left = tile.top // reduction, tile.left // reduction
         pixels[top : top + part.shape[0], left : left + part.shape[1]] = part
+    for blocks in blocks_of(file):
+        blocks.reduced(reduction).put_into(pixels)
     return reduced_picture(pixels, file, reduction)
 
 

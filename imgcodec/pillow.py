@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imgcodec.bitstream.cursor import FileSlices
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.bitstream.header import SIGNATURE, ColourMode
+from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType, unpack_fields
 from imgcodec.pictures import pil_info
 from imgcodec.profiles import PROFILES
@@ -26,7 +26,8 @@ FORMAT, SUFFIX, MIME = "NIC", ".nic", "image/x-nic"
 
 _METADATA = (*pil_info.NAMES, "dpi")
 _KEYWORDS = (
-    "quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2", "tune", "effort", "model", "device",
+    "quality", "target_size", "target_bpp", "target_psnr", "target_ssimulacra2", "lossless", "exact", "tune", "effort",
+    "model", "device",
 )  # fmt: skip
 
 
@@ -54,8 +55,8 @@ class NicImageFile(ImageFile.ImageFile):
             fields = unpack_fields(file.sections, header)
         except InvalidFileError as error:
             raise UnreadableImageError(str(error)) from None
-        has_alpha = any(entry.type == SectionType.ALPHA for entry in file.entries)
-        self._mode = ("L" if header.colour_mode == ColourMode.GRAY else "RGB") + ("A" if has_alpha else "")
+        has_alpha = header.colour_mode.has_alpha or any(entry.type == SectionType.ALPHA for entry in file.entries)
+        self._mode = ("L" if header.colour_mode.is_gray else "RGB") + ("A" if has_alpha else "")
         self._size = self._whole = (header.width, header.height)
         self.info.update(pil_info.made(**fields))
         self._reductions = PROFILES[header.profile].reductions
@@ -113,7 +114,6 @@ class NicImageFile(ImageFile.ImageFile):
         from imgcodec import codec as pipeline
         from imgcodec import parts
         from imgcodec.api import decompress
-        from imgcodec.model_file.find import find_model_by_id
         from imgcodec.pictures.io import to_pil
 
         most = self._whole[0] * self._whole[1]  # it is Pillow's limit on pixels that counts
@@ -121,7 +121,7 @@ class NicImageFile(ImageFile.ImageFile):
             if self._reduction == 1:
                 return decompress(self._file, max_pixels=most)
             slices = FileSlices(self._file)
-            codec = pipeline.cached_codec(find_model_by_id(header_of(slices).codebook_id))
+            codec = pipeline.codec_of(header_of(slices))
             return to_pil(parts.decode_reduced(codec, slices, self._reduction, most))
         except InvalidFileError as error:
             raise UnreadableImageError(str(error)) from None

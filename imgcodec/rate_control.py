@@ -42,6 +42,17 @@ class RateTarget:
     metric: Metric
     value: float
 
+    @property
+    def limits_size(self) -> bool:
+        """Whether it is one of size."""
+        return self.metric in ("size", "bpp")
+
+    def allows(self, size: int, pixels: int) -> bool:
+        """Whether a file of so many bytes, of a picture of so many pixels, is not too large."""
+        if self.metric == "bpp":
+            return 8 * size <= self.value * pixels
+        return self.metric != "size" or size <= self.value
+
     def text(self, figure: float) -> str:
         """A figure of this metric in words."""
         forms = {
@@ -52,14 +63,21 @@ class RateTarget:
 
 
 def target_of(
-    quality: float | None, size: float | None, bpp: float | None, psnr: float | None, ssimulacra2: float | None
+    quality: float | None,
+    size: float | None,
+    bpp: float | None,
+    psnr: float | None,
+    ssimulacra2: float | None,
+    lossless: bool = False,
 ) -> RateTarget | None:
-    """The one target that is asked for, or None. Raises UsageError for several, also beside a quality, and for what no
-    file can have."""
+    """The one target that is asked for, or None. Raises UsageError for several, also beside a quality, for any of
+    these beside lossless, and for what no file can have."""
     wanted: dict[Metric, float | None] = {"size": size, "bpp": bpp, "psnr": psnr, "ssimulacra2": ssimulacra2}
     targets = [RateTarget(metric, value) for metric, value in wanted.items() if value is not None]
     if len(targets) + (quality is not None) > 1:
         raise UsageError("Give one of a quality and the targets, not several.")
+    if lossless and (targets or quality is not None):
+        raise UsageError("A lossless file has no quality and no target.")
     for target in targets:
         if not math.isfinite(target.value):
             raise UsageError(f"A target is a number, not {target.value:g}.")

@@ -21,7 +21,7 @@ def headers(draw: st.DrawFn, side: int = 3000, stages: int = 4) -> Header:
     header = Header(
         width=draw(st.integers(1, side)),
         height=draw(st.integers(1, side)),
-        colour_mode=draw(st.sampled_from(ColourMode)),
+        colour_mode=draw(st.sampled_from([ColourMode.GRAY, ColourMode.RGB])),
         bit_depth=draw(st.integers(1, 16)),
         profile=draw(st.sampled_from(Profile)),
         tune=draw(st.sampled_from(Tune)),

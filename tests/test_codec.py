@@ -60,7 +60,7 @@ def test_any_size_comes_back(tiny_model, photograph, size):
 @settings(max_examples=10)
 def test_what_is_decoded_is_what_was_chosen(tiny_model, tiny_codec, photograph, height, width, quality):
     pixels = photograph[200 : 200 + height, 300 : 300 + width]
-    data = tiny_model.compress(pixels, quality=quality)
+    data = tiny_model.compress(pixels, quality=quality, exact=False)
     tokens, read = tokenize(tiny_codec, pixels, quality), tiny_model.read_tokens(data)
     assert read.header == tokens.header
     assert all(np.array_equal(a, b) for a, b in zip(read.stages, tokens.stages, strict=True))
@@ -85,7 +85,7 @@ def test_the_header_says_the_depth_of_the_original_and_decoding_minds_it_not(nam
     model = imgcodec.load_model(str(TINY.with_name(f"{name}.safetensors")))
     wide = Image.fromarray(np.arange(0, 65535, 257 * 2, dtype=np.uint16)[:120].reshape(10, 12))
     narrow = Image.fromarray(np.asarray(image.load(wide).pixels[..., 0]))
-    data, same = (container.read(model.compress(picture)) for picture in (wide, narrow))
+    data, same = (container.read(model.compress(picture, exact=False)) for picture in (wide, narrow))
     assert (data.header.bit_depth, same.header.bit_depth) == (16, 8)
     assert data.sections == same.sections
     pictures = [model.decompress(container.write(file.header, file.sections)) for file in (data, same)]
@@ -111,7 +111,7 @@ def test_more_quality_is_more_bytes_and_a_better_picture(tiny_model, photograph)
 
 def test_coding_leaves_torch_as_it_was(tiny_model, photograph):
     with torch.enable_grad():
-        tiny_model.decompress(tiny_model.compress(photograph[:9, :9]))
+        tiny_model.decompress(tiny_model.compress(photograph[:9, :9], exact=False))
         assert torch.is_grad_enabled()
         assert not torch.is_inference_mode_enabled()
 
@@ -134,7 +134,7 @@ def test_a_model_file_is_read_once_until_another_is_put_in_its_place(installed, 
     reads = []
     real = find.deserialize
     monkeypatch.setattr(find, "deserialize", lambda data: reads.append(len(data)) or real(data))
-    data = imgcodec.compress(photograph[:20, :30], quality=40)
+    data = imgcodec.compress(photograph[:20, :70], quality=40)
     for _ in range(3):
         imgcodec.decompress(data)
         imgcodec.read_tokens(data)
@@ -143,7 +143,7 @@ def test_a_model_file_is_read_once_until_another_is_put_in_its_place(installed, 
 
     save_two_tunes(installed / "other.safetensors")
     (installed / "other.safetensors").replace(installed / "photo.safetensors")
-    again = imgcodec.compress(photograph[:20, :30], quality=40)
+    again = imgcodec.compress(photograph[:20, :70], quality=40)
     assert container.read(again).header.codebook_id != container.read(data).header.codebook_id
     assert imgcodec.decompress(again).size == (30, 20)
     with pytest.raises(ModelNotFoundError, match="not installed"):
@@ -185,7 +185,7 @@ def test_arrays_that_are_no_pictures(tiny_model, pixels):
 
 @pytest.mark.parametrize("change", [{"profile": Profile.RASTER}, {"stage_count": 1}])
 def test_files_of_other_codecs(tiny_model, photograph, change):
-    file = container.read(tiny_model.compress(photograph[:9, :9]))
+    file = container.read(tiny_model.compress(photograph[:9, :9], exact=False))
     header = replace(file.header, first_calls=0, **change)
     sections = [replace(section, stage=stage) for stage, section in enumerate(file.sections)]
     data = container.write(header, sections[: header.stage_count])

@@ -13,7 +13,7 @@ import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import RETIRED_PROFILES, Profile, checksum
 from imgcodec.bitstream.sections import SectionType
-from imgcodec.codec import decode_picture, load_codec
+from imgcodec.codec import blocks_of, decode_picture, load_codec
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures import exif
 from imgcodec.profiles.photo import codec as photo
@@ -26,6 +26,7 @@ VERSION_2 = ("version-2", "few-calls", "no-calls", "divided", "random-calls")
 DIVIDED, PART_BYTES = ("divided", "random-calls"), 12  # written with so small a size of sections
 RASTER = json.loads((GOLDEN / "family.json").read_text())
 SEMANTIC = json.loads((GOLDEN / "semantic.json").read_text())
+EXACT = json.loads((GOLDEN / "exact.json").read_text())
 
 
 @pytest.fixture(scope="module", params=["onnx", "torch"])
@@ -45,7 +46,8 @@ def tiny_codec(engine):
 
 def test_the_indexes_list_every_golden_file():
     files, pictures = ({path.stem for path in GOLDEN.glob(f"*.{suffix}")} for suffix in ("nic", "png"))
-    assert files == pictures == {*INDEX["files"], *INDEX["damaged"], *RASTER["files"], *SEMANTIC["files"]}
+    assert pictures == {*INDEX["files"], *INDEX["damaged"], *RASTER["files"], *SEMANTIC["files"]}
+    assert files == pictures | {*EXACT["files"], "exact-blocks"}
     models = {INDEX["model"]["file"], SEMANTIC["model"]["file"]}
     models |= {model["file"] for model in RASTER["models"].values()}
     assert models == {path.name for path in GOLDEN.glob("*.safetensors")}
@@ -209,3 +211,23 @@ def test_golden_vectors_are_read_to_the_bit_and_written_again(semantic_codec, ti
     found = decode_picture(tiny_codec if is_photo else semantic_codec, file).pixels
     difference = np.abs(found.astype(int) - np.asarray(Image.open(GOLDEN / f"{name}.png"), int))
     assert difference.max() <= 1 if is_photo else difference.mean() < 2
+
+
+@pytest.mark.parametrize("name", EXACT["files"])
+def test_golden_exact_files_have_their_samples(name):
+    """What is written today may be smaller; what was written decodes to the bit."""
+    entry, data = EXACT["files"][name], (GOLDEN / f"{name}.nic").read_bytes()
+    assert len(data) == entry["bytes"]
+    tokens = imgcodec.read_tokens(data)
+    assert tokens.sha256() == entry["samples_sha256"]
+    assert imgcodec.read_tokens(imgcodec.write_tokens(tokens)).sha256() == entry["samples_sha256"]
+    assert imgcodec.decompress(data).size == (tokens.header.width, tokens.header.height)
+
+
+def test_the_golden_file_with_exact_blocks_shows_them(tiny_model):
+    entry, data = EXACT["exact-blocks"], (GOLDEN / "exact-blocks.nic").read_bytes()
+    assert len(data) == entry["bytes"]
+    (blocks,) = blocks_of(container.read(data))
+    assert hashlib.sha256(blocks.pixels.tobytes()).hexdigest() == entry["pixels_sha256"]
+    shown = np.asarray(tiny_model.decompress(data))
+    np.testing.assert_array_equal(shown[64:128, :64], blocks.pixels)

@@ -11,7 +11,7 @@ from made_pictures import PHOTOGRAPH, SRGB
 from PIL import Image
 
 import imgcodec
-from imgcodec import InvalidFileError, Tokens, api
+from imgcodec import InvalidFileError, Tokens
 from imgcodec import codec as pipeline
 from imgcodec.bitstream import container
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
@@ -220,7 +220,7 @@ def test_files_of_which_nothing_is_left_are_refused(tiny_model, tiled):
 
 def test_the_function_finds_the_model(tiny_codec, tiled, monkeypatch):
     whole, expected = tiled
-    monkeypatch.setattr(api, "find_model_by_id", lambda id: {tiny_codec.id: "tiny"}[id])
+    monkeypatch.setattr(pipeline, "find_model_by_id", lambda id: {tiny_codec.id: "tiny"}[id])
     monkeypatch.setattr(pipeline, "cached_codec", lambda name, device: {"tiny": tiny_codec}[name])
     found = imgcodec.recover(whole[:-9])
     assert isinstance(found, imgcodec.Recovery)

@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeVar
 
+from imgcodec.api import compress
+from imgcodec.codec import MANY_DRAWN
 from imgcodec.evaluation import peers
 from imgcodec.evaluation.bd import USUAL_RATES, BdRate, Range, bd_rate
 from imgcodec.evaluation.peers import Codec
 from imgcodec.evaluation.verdict import Verdict, verdict_on
 from imgcodec.metrics.reference import Reference, RGBPixels, to_db
+from imgcodec.profiles.photo.choice import drawn
 
 METRICS = ("psnr", "ms_ssim_db", "ssimulacra2")
 
@@ -77,6 +80,16 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A picture of which many blocks look drawn: bytes without a loss, of ours and of others."""
+
+    image: str
+    ours: int
+    png: int
+    webp: int | None  # None where WebP cannot hold it
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that one run measured, by codec. Only BD-rates by image are of ours alone."""
 
@@ -86,6 +99,7 @@ class Report:
     samples: dict[str, list[Sample]]
     means: dict[str, list[Mean]]
     png_bytes: dict[str, int]  # of each image
+    drawings: list[Drawing]
     bd_rate: dict[str, Comparison]
     bd_rate_by_image: dict[str, dict[str, Comparison]]  # codec, image
     verdicts: list[Verdict]  # on each of ours
@@ -112,11 +126,16 @@ def run(
     samples: dict[str, list[Sample]] = {codec.name: [] for codec in (*ours, *others)}
     refused: dict[str, dict[str, str]] = {}
     png_bytes: dict[str, int] = {}
+    drawings: list[Drawing] = []
     for name, pixels in images:
         if not png_bytes:  # a codec's first call, with what it sets up, is not timed
             for codec in ours:
                 codec.decompress(codec.compress(pixels, codec.qualities[0]))
         png_bytes[name] = len(peers.png(pixels))
+        if drawn(pixels).mean() >= MANY_DRAWN:
+            webp = peers.webp_lossless(pixels)
+            size = len(compress(pixels, lossless=True, max_pixels=pixels.size))
+            drawings.append(Drawing(name, size, png_bytes[name], None if webp is None else len(webp)))
         reference = Reference(pixels)
         for codec in ours:
             for quality in codec.qualities:
@@ -141,6 +160,7 @@ def run(
         samples=samples,
         means={name: means(of_codec) for name, of_codec in samples.items()},
         png_bytes=png_bytes,
+        drawings=drawings,
         bd_rate={name: compare(anchor, of_codec, rates) for name, of_codec in samples.items()},
         bd_rate_by_image={
             codec.name: {

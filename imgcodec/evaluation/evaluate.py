@@ -112,7 +112,7 @@ class Evaluator:
         """The file of a picture."""
         how = self.settings
         if how.store is None or self.stored is None:
-            return encode_picture(self.codec, io.Picture(pixels), how.quality, tune=how.tune).data
+            return encode_picture(self.codec, io.Picture(pixels), how.quality, tune=how.tune, exact=False).data
         return files.read(how.store / self.stored.pictures[name].file)
 
     def decompress(self, data: bytes) -> RGBPixels:

@@ -1,9 +1,12 @@
 """Our models as codecs to measure, between pixels and bytes."""
 
+import warnings
+from typing import Any
+
 import numpy as np
 
 from imgcodec.api import Model, load_model
-from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.errors import LossWarning, UsageError
 from imgcodec.evaluation.peers import Codec
 from imgcodec.metrics.reference import RGBPixels
 
@@ -29,16 +32,23 @@ def codecs_of_model(
 
 def _of_one_rate(model: Model, tune: str | None, effort: int) -> Codec:
     def compress(pixels: RGBPixels, quality: float) -> bytes:
-        return model.compress(pixels, tune=tune, effort=effort)
+        return _alone(model, pixels, tune=tune, effort=effort)
 
     return Codec(f"imgcodec {model.name}", (0,), compress, lambda data: _decompress(model, data))
 
 
 def _tuned(model: Model, qualities: tuple[float, ...], tune: str, effort: int) -> Codec:
     def compress(pixels: RGBPixels, quality: float) -> bytes:
-        return model.compress(pixels, quality=quality, tune=tune, effort=effort)
+        return _alone(model, pixels, quality=quality, tune=tune, effort=effort)
 
     return Codec(f"imgcodec {tune}", qualities, compress, lambda data: _decompress(model, data))
+
+
+def _alone(model: Model, pixels: RGBPixels, **how: Any) -> bytes:
+    """What the model makes of a picture, with no exact pixels; it is measured how far that is from the original."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LossWarning)
+        return model.compress(pixels, exact=False, **how)
 
 
 def _decompress(model: Model, data: bytes) -> RGBPixels:

@@ -82,6 +82,14 @@ def png(pixels: RGBPixels) -> bytes:
     return _save(pixels, "PNG", optimize=True)
 
 
+def webp_lossless(pixels: RGBPixels) -> bytes | None:
+    """Lossless WebP as Pillow makes it by default; None where that cannot be made."""
+    try:
+        return _save(pixels, "WEBP", lossless=True)
+    except (OSError, ValueError, KeyError):  # over 16383 pixels a side, or no WebP at all
+        return None
+
+
 JPEG = Codec("jpeg", JPEG_QUALITIES, jpeg, decode)
 
 

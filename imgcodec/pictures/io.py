@@ -10,7 +10,7 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.pictures import carried, chunks, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
+from imgcodec.pictures import carried, chunks, deep_png, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
 from imgcodec.pictures.formats import png, tiff
 from imgcodec.pictures.modes import Pixels
@@ -69,6 +69,7 @@ class Picture:
     bit_depth: bits per sample of the original, 1 to 16; `pixels` have 8.
     notes: losses on the way here, each a clause about "it", for people.
     file_bytes: size of the file that it was read from.
+    wide: uint16 (H, W, channels) gray or RGB and perhaps alpha, of bit_depth bits, where the original has more than 8.
     features: what it shows, as a vector, and the id of the model that made it (`docs/format.md`, section 8.3).
     """
 
@@ -82,6 +83,7 @@ class Picture:
     bit_depth: int = 8
     notes: list[str] = field(default_factory=list)
     file_bytes: int | None = None
+    wide: NDArray[np.uint16] | None = None
     features: bytes | None = None
 
     @property
@@ -113,6 +115,17 @@ def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAUL
         "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
         f"not of the type {type(source).__name__}."
     )
+
+
+def kept_exactly(picture: Picture) -> Picture:
+    """The picture without the note that its samples are reduced to 8 bits, where all of their bits are known."""
+    if picture.wide is None:
+        return picture
+    return replace(picture, notes=[note for note in picture.notes if note != _reduced(picture.bit_depth)])
+
+
+def _reduced(bits: int) -> str:
+    return f"its {bits} bits per sample are reduced to 8"
 
 
 def is_image(data: bytes) -> bool:
@@ -155,6 +168,10 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
                 raise
             # Pillow parses some of the metadata, and fails. The picture alone is better than nothing.
             return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
+        if picture.wide is not None and format == "PNG":
+            file = deep_png.deepened(file, picture.wide, picture.bit_depth)
+        elif picture.wide is not None:
+            notes.append(_reduced(picture.bit_depth))
         file, more = carried.finished(file, picture, format)
         return file, [*notes, *more]
     except Exception as error:
@@ -331,7 +348,7 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
         bits, note = modes.guessed_depth(image)
         notes.append(note)
     if bits > 8:
-        notes.append(f"its {bits} bits per sample are reduced to 8")
+        notes.append(_reduced(bits))
     notes += info_notes
 
     found = metadata.read(image, data, gray)
@@ -349,17 +366,21 @@ def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) 
         found.icc = None
         notes.append("its ICC profile is of another colour space and was left out")
 
-    pixels, alpha = samples.read(image, data, bits, wide)
+    pixels, alpha, deep = samples.read(image, data, bits, wide)
     if found.crop:
         left, top, right, bottom = found.crop
         pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
         alpha = None if alpha is None else np.ascontiguousarray(alpha[top:bottom, left:right])
+        deep = None if deep is None else deep[top:bottom, left:right]
     if found.turn != exif.UPRIGHT and not found.is_turned:
         pixels = modes.turned(pixels, found.turn)
         alpha = None if alpha is None else modes.turned(alpha, found.turn)
+        deep = None if deep is None else modes.turned(deep, found.turn)
     metadata.upright(found, (pixels.shape[1], pixels.shape[0]))
     notes += metadata.limit(found)
-    return Picture(pixels, alpha, found.icc, found.exif, found.xmp, gray, found.density, bits, notes)
+    if deep is not None and deep.shape[2] != (1 if gray else 3) + (alpha is not None):
+        deep = None  # gray as RGB, or the other way round
+    return Picture(pixels, alpha, found.icc, found.exif, found.xmp, gray, found.density, bits, notes, wide=deep)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

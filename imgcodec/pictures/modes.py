@@ -2,7 +2,7 @@
 
 import io
 import re
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 from imgcodec.bitstream.errors import InvalidFileError
 
 Pixels: TypeAlias = NDArray[np.uint8]
+Sample = TypeVar("Sample", np.uint8, np.uint16)
 
 _GRAY = ("1", "L", "LA", "La", "I", "F")
 _PNM_HEAD = re.compile(rb"P[2356](?:(?:\s|#[^\n]*\n)+(\d+)){3}\s")  # the group is the last number, the maximum
@@ -103,6 +104,11 @@ def _is_signed(image: Image.Image) -> bool:
     return image.mode == "L" and isinstance(formats, tuple) and _SIGNED in formats
 
 
+def narrowed(samples: NDArray[np.uint8] | NDArray[np.uint16], bits: int) -> Pixels:
+    """Samples of so many bits as 8, rounded; those of 8 bits and less are 0 to 255 already."""
+    return samples.astype(np.uint8, copy=False) if bits <= 8 else to_bytes(samples.astype(np.uint32), 2**bits - 1)
+
+
 def guessed_depth(image: Image.Image) -> tuple[int, str]:
     """Bits per sample of an image that `has_no_range`, and a note on the range that is taken for theirs.
 
@@ -155,16 +161,36 @@ def _narrow_palette(image: Image.Image) -> bytes | None:
 
 
 def _wide_gray(image: Image.Image, bits: int, key: object) -> tuple[Pixels, Pixels | None]:
-    wide = np.asarray(image).astype(np.uint32)
-    if image.format == "JPEG2000":
-        wide >>= 16 - bits  # Pillow has put zeros behind
-    widened = image.format == "PPM" or (image.mode != "I" and image.format not in ("TIFF", "JPEG2000"))
-    maximum = 65535 if widened else 2**bits - 1
+    wide, maximum = _gray_samples(image, bits)
     narrow = to_bytes(wide, maximum)
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:  # white is zero, and Pillow has not turned that round
         narrow = 255 - narrow
     alpha = np.where(wide == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
     return np.repeat(narrow[..., None], 3, axis=2), alpha
+
+
+def wide_samples(image: Image.Image, bits: int) -> NDArray[np.uint16] | None:
+    """All bits of an image of a mode I, uint16 (H, W, 1), or with alpha from its colour key (H, W, 2); None for other
+    modes and where it is not known how many bits there are."""
+    if not image.mode.startswith("I") or bits <= 8:
+        return None
+    wide, maximum = _gray_samples(image, bits)
+    if maximum != 2**bits - 1:
+        return None
+    key = image.info.get("transparency")
+    channels = [wide if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) != 0 else maximum - wide]
+    if isinstance(key, int):
+        channels.append(np.where(wide == key, 0, maximum))
+    return np.stack(channels, axis=2).astype(np.uint16)
+
+
+def _gray_samples(image: Image.Image, bits: int) -> tuple[NDArray[np.uint32], int]:
+    """The samples of an image of a mode I, and the largest that there can be."""
+    wide = np.asarray(image).astype(np.uint32)
+    if image.format == "JPEG2000":
+        wide >>= 16 - bits  # Pillow has put zeros behind
+    widened = image.format == "PPM" or (image.mode != "I" and image.format not in ("TIFF", "JPEG2000"))
+    return wide, 65535 if widened else 2**bits - 1
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
@@ -180,7 +206,7 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
     return converted, f"its {name} is converted to sRGB"
 
 
-def turned(array: Pixels, turn: int) -> Pixels:
+def turned(array: NDArray[Sample], turn: int) -> NDArray[Sample]:
     """An array (H, W, ...) with the EXIF orientation 2 to 8 applied."""
     if turn in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)

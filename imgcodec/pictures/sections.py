@@ -55,7 +55,7 @@ def apply_sections(pixels: Pixels, file: Container, scale: int = 1) -> Picture:
     """
     header = file.header
     fields = unpack_fields(file.sections, header)
-    gray = header.colour_mode == ColourMode.GRAY
+    gray = header.colour_mode.is_gray
     if gray:
         for row in pixels:  # row by row: floats take four times the memory
             row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]

@@ -151,12 +151,15 @@ def stand_in(data: bytes) -> bytes:
     return bytes(changed)
 
 
-def read(data: bytes, found: Layout) -> tuple[Pixels, Pixels | None]:
-    """Pixels (H, W, 3) and alpha (H, W) or None, both uint8, rounded, not multiplied by alpha and not turned. Raises
-    whatever Pillow raises for damaged strips."""
+def read(data: bytes, found: Layout) -> tuple[Pixels, Pixels | None, NDArray[np.uint16]]:
+    """Pixels (H, W, 3) and alpha (H, W) or None, both uint8, rounded, not multiplied by alpha and not turned; and all
+    bits of the same, (H, W, channels), gray or RGB, and alpha where there is one. Raises whatever Pillow raises for
+    damaged strips."""
     pixels = np.empty((found.height, found.width, 3), np.uint8)
     alpha = None if found.alpha is None else np.empty((found.height, found.width), np.uint8)
     maximum = 2**found.bits - 1
+    channels = 1 if found.gray else 3
+    wide = np.empty((found.height, found.width, channels + (alpha is not None)), np.uint16)
     for rows, samples in _samples(data, found):
         colours = samples[..., : 1 if found.gray else 3]
         if found.photometric == WHITE_IS_ZERO:
@@ -164,10 +167,12 @@ def read(data: bytes, found: Layout) -> tuple[Pixels, Pixels | None]:
         if alpha is not None:
             opacity = samples[..., found.alpha]
             alpha[rows] = to_bytes(opacity, maximum)
+            wide[rows, :, -1] = opacity
             if found.associated:
                 colours = _divided(colours, opacity[..., None], maximum)
         pixels[rows] = to_bytes(colours, maximum)
-    return pixels, alpha
+        wide[rows, :, :channels] = colours
+    return pixels, alpha, wide
 
 
 _NEEDED = {

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.bitstream.header import Profile, profile_named
 from imgcodec.engines import chosen_engine
+from imgcodec.profiles.exact import layout as exact
 from imgcodec.profiles.layout import Layout
 from imgcodec.profiles.photo import layout as photo
 from imgcodec.profiles.raster import layout as raster
@@ -48,27 +50,33 @@ def _semantic(contents: "ModelContents", device: "torch.device") -> "TokenCodec"
     return SemanticCodec(build_semantic_model(ModelFile.of(contents), device))
 
 
+def _exact(contents: "ModelContents", device: "torch.device") -> "TokenCodec":
+    raise UnusableModelError(f"The model {contents.name} says that it is of the profile exact, which has no models.")
+
+
 class Row(NamedTuple):
     """layout: what its files have in common. has_qualities: a file has one of many rates, which its header tells; else
     quality and tune are zeros there. load: a model file and a device -> its codec, in PyTorch; raises
     UnusableModelError for a file that is not sound. load_graphs: the same in ONNX Runtime, on the CPU; None where
     models have no graphs. reductions: how many times smaller than their size pictures are decoded, with less than
-    all of their tokens, largest first, divisors of the coarsest stride; where there are some, so are regions, and the
-    codec is an `imgcodec.tokens.PartialCodec`. note: what has to be known of all its files, a clause about "it";
-    None where there is nothing."""
+    all of their tokens, largest first, divisors of the coarsest stride. has_regions: whether regions of pictures are
+    decoded, without all else. With either the codec is an `imgcodec.tokens.PartialCodec`. note: what has to be known
+    of all its files, a clause about "it"; None where there is nothing."""
 
     layout: Layout
     has_qualities: bool
     load: Callable[["ModelContents", "torch.device"], "TokenCodec"]
     load_graphs: Callable[["ModelContents"], "TokenCodec"] | None = None
     reductions: tuple[int, ...] = ()
+    has_regions: bool = False
     note: str | None = None
 
 
 PROFILES = {
-    Profile.PHOTO: Row(photo.LAYOUT, True, _photo, _photo_graphs, reductions=photo.REDUCTIONS),
+    Profile.PHOTO: Row(photo.LAYOUT, True, _photo, _photo_graphs, reductions=photo.REDUCTIONS, has_regions=True),
     Profile.RASTER: Row(raster.LAYOUT, False, _raster),
     Profile.SEMANTIC: Row(semantic.LAYOUT, False, _semantic, note="it keeps what the picture shows, not its pixels"),
+    Profile.EXACT: Row(exact.LAYOUT, False, _exact, has_regions=True),
 }
 
 

@@ -52,7 +52,7 @@ def region_of(header: Header, x: int, y: int, width: int, height: int) -> Rectan
         raise UsageError(
             f"The region {x},{y},{width},{height} is not inside the picture of {header.width} x {header.height} pixels."
         )
-    if not PROFILES[header.profile].reductions:
+    if not PROFILES[header.profile].has_regions:
         raise UsageError(
             f"A file of the profile {header.profile.name.lower()} is decoded as a whole: it has no regions."
         )

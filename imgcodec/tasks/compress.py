@@ -26,14 +26,16 @@ BPP_OF_TEXT = (
 
 @dataclass(frozen=True)
 class CompressSettings:
-    """How pictures are compressed: see `imgcodec.codec.encode_picture`. features_model: of the features that files get,
-    or None for none. features: where the weights of these features are, of CLIP."""
+    """How pictures are compressed: see `imgcodec.codec.encode_picture`. lossless: by `encode_exact`. features_model: of
+    the features that files get, or None for none. features: where the weights of these features are, of CLIP."""
 
     model: str = "photo"
     quality: float | None = None
     target: RateTarget | None = None
     tune: str | None = None
     effort: int = 1
+    lossless: bool = False
+    exact: bool = True
     strip: bool = False
     verify: bool = False
     features_model: str | None = None
@@ -41,6 +43,11 @@ class CompressSettings:
     device: str = "cpu"
     engine: str = "auto"
     max_pixels: int = DEFAULT_LIMITS.pixels
+
+    def load(self, source: str) -> Picture:
+        """The picture of a file; its notes are on what is lost with these settings. Raises as `io.load`."""
+        picture = io.load(source, self.max_pixels)
+        return io.kept_exactly(picture) if self.lossless else picture
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Compressed:
     notes: tuple[str, ...]
     remarks: tuple[str, ...]
     target: RateTarget | None
+    lossless: bool
     is_whole = True
 
     def to_json(self) -> dict[str, object]:
@@ -74,6 +82,7 @@ class Compressed:
             "height": self.height,
             "bytes": self.bytes,
             "bpp": self.bpp,
+            "lossless": self.lossless,
             "quality": self.quality,
             "tune": self.tune,
             "model": self.model,
@@ -95,7 +104,9 @@ class Compressed:
     def summary(self) -> str:
         """A line for people."""
         reached = ""
-        if self.target:
+        if self.lossless:
+            reached = ", lossless"
+        elif self.target:
             reached = f", quality {self.quality:g}"
             if self.target.metric in ("psnr", "ssimulacra2") and self.reached is not None:
                 reached += f", {self.target.text(self.reached)}"
@@ -113,28 +124,32 @@ class Compressor:
 
     def __call__(self, item: Pair) -> Compressed:
         """Makes the output of a pair. Raises as `io.load`, `encode_picture` and `files.write`."""
-        return self.compress(io.load(item.source, self.settings.max_pixels), item)
+        return self.compress(self.settings.load(item.source), item)
 
     def compress(self, picture: Picture, item: Pair, advance: Callable[[float], None] | None = None) -> Compressed:
         """Writes the .nic file of a picture. advance: called with shares of the work, as they are done."""
+        from imgcodec.profiles.exact.codec import ExactCodec
+
         result = self.encode(picture, advance)
         count = len(result.data)
         bpp = 8 * count / (picture.width * picture.height)
         remarks = []
         if picture.file_bytes is not None and count > picture.file_bytes:
             remarks.append(f"the result is larger than the input, which has {picture.file_bytes} bytes")
-        elif bpp > BPP_OF_TEXT and count > (of_png := io.png_bytes(picture)):
+        elif bpp > BPP_OF_TEXT and not result.is_exact and count > (of_png := io.png_bytes(picture)):
             remarks.append(f"a PNG of it loses nothing and is smaller, {of_png} bytes")
         pairs.write(item, result.data)
         return Compressed(
             item.source, item.output, picture.width, picture.height, count, picture.file_bytes, result.quality,
-            result.header.tune.name.lower(), self.codec.name, self.codec.id.hex(), result.reached, result.notes,
-            tuple(remarks), self.settings.target,
+            result.header.tune.name.lower(), ExactCodec.name if result.is_exact else self.codec.name,
+            result.header.codebook_id.hex(), result.reached, result.notes,
+            tuple(remarks), self.settings.target, result.is_exact,
         )  # fmt: skip
 
     def encode(self, picture: Picture, advance: Callable[[float], None] | None = None) -> "EncodeResult":
         """The file of a picture."""
-        from imgcodec.codec import encode_picture
+        from imgcodec.codec import encode_exact, encode_picture
+        from imgcodec.profiles.exact.codec import ExactCodec
 
         how = self.settings
         codec = self.codec if advance is None else self.codec.watched(advance)
@@ -142,7 +157,9 @@ class Compressor:
             picture = sections.strip(picture)
         if self.searcher is not None and self.searcher is not self.codec:
             picture = replace(picture, features=self.searcher.write_features(picture.pixels))
-        return encode_picture(codec, picture, how.quality, how.target, how.tune, how.effort, how.verify)
+        if isinstance(codec, ExactCodec):
+            return encode_exact(picture, how.verify, codec)
+        return encode_picture(codec, picture, how.quality, how.target, how.tune, how.effort, how.verify, how.exact)
 
 
 def open_compressor(settings: CompressSettings) -> Compressor:
@@ -151,6 +168,8 @@ def open_compressor(settings: CompressSettings) -> Compressor:
     from imgcodec.codec import check_effort, tune_of
 
     compressor = Compressor(settings, *load_codecs(settings))
+    if settings.lossless and settings.model != "photo":
+        raise UsageError("A lossless file is of no model.")
     check_effort(compressor.codec, settings.effort)
     quality = 0.0 if settings.target else settings.quality
     compressor.codec.header((1, 1), quality, tune_of(compressor.codec, settings.tune))
@@ -171,11 +190,12 @@ def load_codecs(settings: CompressSettings) -> "tuple[TokenCodec, SemanticCodec 
     """The codec of the files, and that of their features; None where they have none. Raises UsageError for features
     beside features, and for `--features` without any."""
     from imgcodec.codec import load_codec
+    from imgcodec.profiles.exact.codec import ExactCodec
 
     features, device, engine = settings.features, settings.device, settings.engine
     if settings.effort > 1 and engine == "auto":
         engine = "torch"  # which takes the gradients that more effort needs
-    codec = load_codec(settings.model, device, engine)
+    codec: TokenCodec = ExactCodec() if settings.lossless else load_codec(settings.model, device, engine)
     if codec.profile != Profile.SEMANTIC and settings.features_model is None:
         if features is not None:
             raise UsageError("--features goes with --with-features, or with a model of the profile semantic.")

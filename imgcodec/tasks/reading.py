@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imgcodec.bitstream.cursor import Slices
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import Limits
 from imgcodec.storage import files
 
@@ -32,9 +32,11 @@ class Models:
 
     def of(self, header: Header) -> "TokenCodec":
         """The model that decodes a file. Raises ModelNotFoundError where it is not installed."""
-        from imgcodec.codec import load_codec
+        from imgcodec.codec import codec_of, load_codec
         from imgcodec.model_file.find import find_model_by_id
 
+        if header.profile == Profile.EXACT:
+            return codec_of(header)
         id = header.codebook_id
         if id not in self.loaded:
             self.loaded[id] = load_codec(self.name or find_model_by_id(id), self.device, self.engine)

@@ -79,7 +79,8 @@ def test_messages_tell_other_files_from_damaged_ones():
 def test_unknown_numbers_in_the_header_are_refused():
     body = write_header(HEADER)[:-4]
     picture = 8 + 1 + 2 + 2
-    for offset, value, word in ((0, 0x27, "colour mode 2"), (1, 0x80, "profile 8"), (1, 0x12, "tune 2")):
+    wrong = (0, 0x47, "colour mode 4"), (0, 0x27, "Alpha is a channel"), (1, 0x80, "profile 8"), (1, 0x12, "tune 2")
+    for offset, value, word in wrong:
         changed = bytearray(body)
         changed[picture + offset] = value
         assert word in refusal(bytes(changed) + checksum(bytes(changed)))

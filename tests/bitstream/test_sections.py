@@ -22,9 +22,11 @@ from imgcodec.pictures.io import Picture
 
 
 def test_every_field_of_a_picture_that_is_not_pixels_has_a_row() -> None:
-    others = {"pixels", "gray", "bit_depth", "notes", "file_bytes"}  # tokens, header, the way here
+    others = {"pixels", "wide", "gray", "bit_depth", "notes", "file_bytes"}  # tokens, header, the way here
     assert {field.name for field in fields(Picture)} - others == {row.field for row in PICTURE_SECTIONS.values()}
-    assert {kind for kind in SectionType if kind not in (SectionType.END, SectionType.TOKENS)} == set(PICTURE_SECTIONS)
+    assert {kind for kind in SectionType if kind not in (0, SectionType.TOKENS, SectionType.EXACT)} == set(
+        PICTURE_SECTIONS
+    )
 
 
 VALUES = {
@@ -45,7 +47,7 @@ def test_every_field_comes_back():
 
 def test_what_shows_the_picture_is_written_before_what_it_carries():
     order = [kind.name for kind in WRITING_ORDER]
-    assert order == ["ICC", "TOKENS", "ALPHA", "EXIF", "XMP", "DENSITY", "FEATURES"]
+    assert order == ["ICC", "TOKENS", "EXACT", "ALPHA", "EXIF", "XMP", "DENSITY", "FEATURES"]
     assert {kind.name for kind in METADATA} == {"ICC", "EXIF", "XMP"}
 
 

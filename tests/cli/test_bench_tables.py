@@ -59,3 +59,13 @@ def test_a_remark_is_below_the_table(report):
 def test_a_name_always_has_its_width(name):
     assert cell_len(tables.padded(name)) == tables.NAME
     assert cell_len(tables.shortened(name)) < tables.NAME
+
+
+def test_drawings_are_counted_and_shown_without_a_loss(report):
+    drawings = [bench.Drawing(NAME, 300, 400, None), bench.Drawing("b.png", 10, 12, 9)]
+    lines = tables.drawings(dataclasses.replace(report, drawings=drawings))
+    assert lines[0].startswith("2 of 2 pictures look drawn.")
+    assert lines[-1].split() == ["b.png", "10", "9", "12"]
+    assert lines[-2].split()[-3:] == ["300", "-", "400"]
+    assert max(map(cell_len, lines)) <= 80
+    assert not any("look drawn" in line for line in tables.lines(report))

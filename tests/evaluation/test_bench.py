@@ -4,9 +4,12 @@ import dataclasses
 import json
 from statistics import fmean
 
+import numpy as np
 import pytest
 from evaluation.pictures import RGBPixels, waves
+from exact.contents import make
 
+import imgcodec
 from imgcodec.evaluation import bench, peers
 from imgcodec.evaluation.bench import Report
 from imgcodec.evaluation.peers import Codec
@@ -138,3 +141,13 @@ def test_a_codec_that_changes_the_size():
     cropping = dataclasses.replace(SAME, decompress=lambda data: peers.decode(data)[1:])
     with pytest.raises(ValueError, match="different sizes"):
         run([SMALL], cropping)
+
+
+def test_drawings_are_told_from_photographs():
+    checks = np.ascontiguousarray(make("checks", (3, 70, 90), 255, 1).astype(np.uint8).transpose(1, 2, 0))
+    result = run([LARGE, ("checks", checks)])
+    (drawing,) = result.drawings
+    assert drawing.image == "checks"
+    assert drawing.ours == len(imgcodec.compress(checks, lossless=True))
+    assert drawing.png == result.png_bytes["checks"]
+    assert drawing.webp == len(peers.webp_lossless(checks))

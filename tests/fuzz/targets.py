@@ -69,6 +69,9 @@ def decode(data: bytes) -> bool:
     if file.header.profile == Profile.SEMANTIC:
         codec = semantic_codec()
         file = replace(file, header=replace(file.header, codebook_id=codec.id))
+    elif file.header.profile == Profile.EXACT:
+        codec = exact_codec()
+        file = replace(file, header=replace(file.header, codebook_id=codec.id))
     with suppress(InvalidFileError, ModelNotFoundError):
         levels = semantic_codec().read_features(file)
         assert levels.shape == (semantic_codec().dim,)
@@ -91,12 +94,21 @@ def _recover(data: bytes) -> None:
     from imgcodec.codec import recover_picture
 
     try:
-        found = recover_picture(tiny_codec(), salvage_decodable(data, MAX_PIXELS))
+        salvage = salvage_decodable(data, MAX_PIXELS)
+        is_exact = salvage.file.header.profile == Profile.EXACT
+        found = recover_picture(exact_codec() if is_exact else tiny_codec(), salvage)
     except (InvalidFileError, ModelNotFoundError):
         return
     header = found.found.file.header
     assert found.picture.pixels.shape == (header.height, header.width, 3)
     assert all(found.notes)
+
+
+@cache
+def exact_codec() -> "TokenCodec":
+    from imgcodec.profiles.exact.codec import ExactCodec
+
+    return ExactCodec()
 
 
 @cache

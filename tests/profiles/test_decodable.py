@@ -6,7 +6,8 @@ import pytest
 from odd_size import DATA, FILE, header_of, refusal
 
 import imgcodec
-from imgcodec import InvalidFileError, UsageError, api
+from imgcodec import InvalidFileError, UsageError
+from imgcodec import codec as pipeline
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import write
 from imgcodec.bitstream.header import Profile
@@ -44,7 +45,7 @@ def test_a_narrow_tile_is_counted_with_its_padding():
 
 
 def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch):
-    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    monkeypatch.setattr(pipeline, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     for change, words in (({"profile": Profile.SEMANTIC}, "2 stages"), ({"stage_count": 1}, "1 stages")):
         header = replace(FILE.header, **change)
         data = write(header, FILE.sections[: header.stage_count])
@@ -54,7 +55,7 @@ def test_profile_and_stages_are_checked_before_a_model_is_looked_for(monkeypatch
 
 @pytest.mark.parametrize("kind", [SectionType.ICC, SectionType.EXIF, SectionType.XMP, SectionType.ALPHA])
 def test_bombs_are_refused_before_a_model_is_looked_for(monkeypatch, kind):
-    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    monkeypatch.setattr(pipeline, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     limit = 7500 if kind == SectionType.ALPHA else 2**24
     bomb = pack_bytes(bytes(limit + 1))
     assert len(bomb) < 2000
@@ -65,7 +66,7 @@ def test_bombs_are_refused_before_a_model_is_looked_for(monkeypatch, kind):
 
 
 def test_alpha_of_another_size_is_refused_before_a_model_is_looked_for(monkeypatch):
-    monkeypatch.setattr(api, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
+    monkeypatch.setattr(pipeline, "find_model_by_id", lambda _: pytest.fail("a model was looked for"))
     data = write(FILE.header, [*FILE.sections, Section(SectionType.ALPHA, 0, 0, pack_bytes(bytes(7499)))])
     assert "alpha section does not have the size" in refusal(imgcodec.decompress, data)
 

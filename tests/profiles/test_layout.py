@@ -46,7 +46,8 @@ def test_layouts_of_the_profiles():
     assert PROFILES[Profile.PHOTO].layout.tile_size is None
     assert PROFILES[Profile.RASTER].layout.tile_size == 256
     assert PROFILES[Profile.SEMANTIC].layout.tile_size == 0
-    assert [list(PROFILES[profile].layout.stages) for profile in PROFILES] == [[2], list(range(1, 9)), [1]]
+    assert [list(PROFILES[profile].layout.stages) for profile in PROFILES] == [[2], list(range(1, 9)), [1], [1]]
+    assert PROFILES[Profile.EXACT].layout.tile_size is None
 
 
 def test_a_layout_without_windows_takes_tiles_of_any_size():

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import imgcodec
+from imgcodec.bitstream.header import Profile
 from imgcodec.codec import load_codec as load_by_name
 from imgcodec.model_file.model import open_model
 from imgcodec.profiles import PROFILES, load_codec
@@ -14,8 +15,14 @@ from imgcodec.training.recipe import READERS
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-def test_every_profile_can_be_trained():
-    assert set(READERS) == set(PROFILES)
+def test_every_profile_with_models_can_be_trained():
+    assert set(READERS) == set(PROFILES) - {Profile.EXACT}
+
+
+def test_no_model_is_of_the_profile_exact():
+    file = open_model(str(GOLDEN / "tiny.safetensors"))
+    with pytest.raises(imgcodec.CodecError, match=r"which has no models\.$"):
+        load_codec(replace(file, config={**file.config, "profile": "exact"}), "cpu")
 
 
 @pytest.mark.parametrize("name", ["tiny", "snac", "svqvae", "pixelcnn", "bsq", "semantic"])

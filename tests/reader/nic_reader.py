@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 SIGNATURE = bytes.fromhex("8F4E49430D0A1A0A")
-END, TOKENS, ALPHA = 0, 1, 2
+END, TOKENS, ALPHA, BLOCKS = 0, 1, 2, 4
 FEATURES = 132
-KNOWN = {END, TOKENS, ALPHA, 128, 129, 130, 131, FEATURES}
-PHOTO, SEMANTIC, RASTER = 1, 3, 4
+KNOWN = {END, TOKENS, ALPHA, BLOCKS, 128, 129, 130, 131, FEATURES}
+PHOTO, SEMANTIC, RASTER, EXACT = 1, 3, 4, 9
 RETIRED = (2, 5, 6, 7)  # numbers of profiles, read as RASTER
 
 
@@ -162,9 +162,10 @@ def read(data: bytes) -> File:
         codebook_id=codebook_id,
         sections=[],
     )
-    if 0 in (width, height) or file.colour_mode > 1 or file.tune > 1:
+    most_modes = 3 if file.profile == EXACT else 1
+    if 0 in (width, height) or file.colour_mode > most_modes or file.tune > 1:
         raise ValueError("impossible header")
-    if file.profile not in (PHOTO, SEMANTIC, RASTER):
+    if file.profile not in (PHOTO, SEMANTIC, RASTER, EXACT):
         raise ValueError("unknown profile")
     area = rounded_area(width, height)
     if quality > 25600 or width * height > 2**28 or area > 2**29 + 2**22 or file.stages * file.tile_count > 2**16:
@@ -182,7 +183,7 @@ def rounded_area(width: int, height: int) -> int:
 
 def _read_sections(source: Bytes, file: File) -> None:
     tokens, count, metadata = 0, 0, 0
-    last = (-1, 0)
+    last, last_blocks = (-1, 0), -1
     while True:
         kind, stage, tile = source.integer(1), source.integer(1), source.varint()
         data = source.take(source.varint())
@@ -208,6 +209,12 @@ def _read_sections(source: Bytes, file: File) -> None:
             if len(data) > 16 * rounded_area(*file.tile_sides(tile)):
                 raise ValueError("over a limit")
             tokens += 1
+        elif kind == BLOCKS:
+            if file.profile != PHOTO or stage or not last_blocks < tile < file.tile_count:
+                raise ValueError("exact blocks out of order")
+            if len(data) > 16 * rounded_area(*file.tile_sides(tile)):
+                raise ValueError("over a limit")
+            last_blocks = tile
         elif stage or tile or any(kind == other for other, *_ in file.sections):
             raise ValueError("a section twice, or with a number")
         file.sections.append((kind, stage, tile, data))

@@ -1,0 +1,115 @@
+"""Pictures that tokens cannot show: exact as a whole, or block by block, or with a word."""
+
+import warnings
+
+import numpy as np
+import pytest
+from exact.contents import make
+from made_pictures import PHOTOGRAPH
+from PIL import Image
+
+import imgcodec
+from imgcodec import LossWarning
+from imgcodec.bitstream import container
+from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.codec import EncodeResult, encode_picture
+from imgcodec.pictures.io import Picture
+
+
+@pytest.fixture(scope="module")
+def slide():
+    """A photograph with two blocks of dithering in it."""
+    pixels = np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))[100:292, 200:456].copy()
+    pixels[64:128, 64:192] = make("two values", (3, 64, 128), 255, 3).transpose(1, 2, 0)
+    return pixels
+
+
+@pytest.fixture(scope="module")
+def of_slide(tiny_codec, slide) -> EncodeResult:
+    return encode_picture(tiny_codec, Picture(slide), 50, verify=True)
+
+
+def test_blocks_of_a_photograph_are_exact_and_the_rest_is_not(tiny_model, slide, of_slide):
+    assert not of_slide.is_exact
+    entries = container.read(of_slide.data).entries
+    assert [entry.name for entry in entries if entry.name != "tokens"] == ["exact", "end"]
+    back = np.asarray(tiny_model.decompress(of_slide.data))
+    np.testing.assert_array_equal(back[64:128, 64:192], slide[64:128, 64:192])
+    assert (back[:64] != slide[:64]).any()
+    assert np.abs(back[:64].astype(int) - slide[:64]).mean() < 30
+    for region in ((60, 60, 70, 20), (0, 0, 30, 30), (150, 100, 80, 50)):
+        x, y, width, height = region
+        part = np.asarray(tiny_model.decompress(of_slide.data, region=region)).astype(int)
+        assert np.abs(part - back[y : y + height, x : x + width]).max() <= 1
+    small = np.asarray(tiny_model.decompress(of_slide.data, thumbnail=32))
+    means = slide[64:128, 64:192].reshape(8, 8, 16, 8, 3).mean((1, 3))
+    assert np.abs(small[8:16, 8:24] - means).max() <= 1
+
+
+def test_a_drawing_is_exact_where_that_is_hardly_larger(tiny_model):
+    pixels = np.ascontiguousarray(make("checks", (3, 100, 90), 255, 3).astype(np.uint8).transpose(1, 2, 0))
+    data = tiny_model.compress(pixels, quality=10)
+    assert imgcodec.info(data).lossless
+    np.testing.assert_array_equal(np.asarray(tiny_model.decompress(data)), pixels)
+    assert imgcodec.info(tiny_model.compress(pixels, target_size=len(data))).lossless
+
+
+def test_what_is_far_from_the_original_is_told(tiny_model, slide):
+    with pytest.warns(LossWarning, match=r"^The picture: at this quality 17% of its area is far from the original\.$"):
+        data = tiny_model.compress(slide, quality=50, exact=False)
+    assert "exact" not in [section.name for section in imgcodec.info(data).sections]
+
+
+def test_photographs_are_what_they_are_without_exact_blocks(tiny_model, slide):
+    photograph = np.ascontiguousarray(slide[:64, :100])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert tiny_model.compress(photograph, quality=40) == tiny_model.compress(photograph, quality=40, exact=False)
+
+
+def test_small_pictures_are_exact(tiny_model, slide):
+    small = np.ascontiguousarray(slide[:63, :63])
+    data = tiny_model.compress(small, quality=40)
+    assert imgcodec.info(data).lossless
+    assert not imgcodec.info(tiny_model.compress(small, quality=40, exact=False)).lossless
+    assert not imgcodec.info(tiny_model.compress(slide[:64, :63].copy(), quality=40)).lossless
+    assert not imgcodec.info(tiny_model.compress(small, target_size=110)).lossless
+
+
+def test_damaged_blocks_cost_the_blocks_alone(tiny_model, of_slide):
+    data = bytearray(of_slide.data)
+    entry = next(entry for entry in container.read(of_slide.data).entries if entry.name == "exact")
+    data[entry.offset + entry.size // 2] ^= 8
+    with pytest.raises(InvalidFileError):
+        tiny_model.decompress(bytes(data))
+    found = tiny_model.recover(bytes(data))
+    assert any("(exact)" in note for note in found.notes)
+    whole = np.asarray(tiny_model.decompress(of_slide.data))
+    shown = np.asarray(found.image)
+    np.testing.assert_array_equal(shown[:64], whole[:64])
+    assert (shown[64:128, 64:192] != whole[64:128, 64:192]).any()
+
+
+def test_blocks_that_cannot_be_decoded_are_left_out_and_told(tiny_model, of_slide):
+    file = container.read(of_slide.data)
+    sections = [
+        container.Section(s.type, s.stage, s.tile, s.data[:2] if s.type.name == "EXACT" else s.data)
+        for s in file.sections
+    ]
+    data = container.write(file.header, sections)
+    with pytest.raises(InvalidFileError, match="exact"):
+        tiny_model.decompress(data)
+    assert "section of the exact blocks of tile 0" in tiny_model.recover(data).left_out
+
+
+def test_blocks_are_those_of_tiles_in_order(of_slide):
+    file = container.read(of_slide.data)
+    (blocks,) = (section for section in file.sections if section.type.name == "EXACT")
+    for wrong in (
+        [blocks, blocks],
+        [container.Section(blocks.type, 0, 1, b"")],
+        [container.Section(blocks.type, 1, 0, b"")],
+    ):
+        others = [section for section in file.sections if section is not blocks]
+        with pytest.raises(imgcodec.UsageError, match="not where they belong"):
+            container.write(file.header, [*others, *wrong])

@@ -1,0 +1,56 @@
+"""Which blocks are drawn, and far from what they were."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from exact.contents import make
+from made_pictures import PHOTOGRAPH
+from PIL import Image
+from small_file import HEADER
+
+from imgcodec.bitstream.header import Tune
+from imgcodec.profiles.photo.choice import MARGIN, USUAL, drawn, far, flattened, share
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return np.asarray(Image.open(PHOTOGRAPH).convert("RGB"))
+
+
+def test_no_block_of_a_photograph_is_drawn_and_few_of_a_gray_one(photograph):
+    assert not drawn(photograph).any()
+    assert drawn(np.repeat(photograph[..., :1], 3, axis=2)).mean() < 1 / 8
+
+
+@pytest.mark.parametrize("content", ["checks", "two values", "ends"])
+def test_blocks_of_drawings_are_found_in_a_photograph(photograph, content):
+    pixels = photograph[:192, :256].copy()
+    pixels[64:128, 128:192] = make(content, (3, 64, 64), 255, 3).transpose(1, 2, 0)
+    expected = np.zeros((3, 4), bool)
+    expected[1, 2] = True
+    np.testing.assert_array_equal(drawn(pixels), expected)
+    flat = flattened(pixels, expected)
+    assert (flat[64:128, 128:192] == flat[64, 128]).all()
+    assert (
+        flat[~np.repeat(np.repeat(expected, 64, 0), 64, 1)] == pixels[~np.repeat(np.repeat(expected, 64, 0), 64, 1)]
+    ).all()
+    assert share(expected, pixels.shape[:2]) == pytest.approx(1 / 12)
+
+
+def test_pictures_of_a_few_pixels_have_blocks():
+    assert drawn(np.zeros((1, 1, 3), np.uint8)).shape == (1, 1)
+    assert drawn(make("checks", (3, 3, 70), 255, 1).astype(np.uint8).transpose(1, 2, 0)).tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize("quality", [0, 50, 90, 100])
+@pytest.mark.parametrize("tune", [Tune.PSNR, Tune.VISUAL])
+def test_far_is_so_many_decibels_below_what_is_usual(quality, tune):
+    header = replace(HEADER, quality=256 * quality, tune=tune)
+    floor = np.interp(quality, (0, 25, 50, 75, 100), USUAL[tune]) - MARGIN
+    pixels = np.full((64, 128, 3), 100, np.uint8)
+    decoded = pixels.copy()
+    error = 255 / 10 ** (floor / 20)
+    decoded[:, :64] += np.uint8(np.floor(error))
+    decoded[:, 64:] += np.uint8(np.ceil(error + 0.001))
+    assert far(pixels, decoded, header).tolist() == [[False, True]]
