@@ -1,0 +1,55 @@
+/** What the tests drive under Node: `node tool.mjs COMMAND`, with one request after the other on stdin, each 4 bytes of
+ * length, little-endian, and as many of data. The answer to each is a line of JSON. */
+
+import { readFileSync } from "node:fs";
+import { readFile } from "../src/format/container.ts";
+import { crc32c } from "../src/format/crc32c.ts";
+import { NicError } from "../src/format/errors.ts";
+import { unpackExtras } from "../src/format/extras.ts";
+import { frequencyTables, readCall } from "../src/format/frequencyTables.ts";
+import { toHex } from "../src/format/header.ts";
+import { RangeDecoder } from "../src/format/rangeDecoder.ts";
+
+type Answer = (request: Uint8Array) => unknown;
+
+/** What the container says, with the checksums of its parts for the data. */
+const container: Answer = async (request) => {
+  const file = readFile(request);
+  const extras = await unpackExtras(file);
+  return {
+    header: file.header,
+    tiles: file.tiles.map((parts) => parts.map(({ first, end, data }) => [first, end, crc32c(data)])),
+    extras: Object.fromEntries(
+      Object.entries(extras).map(([name, value]) => [name, value instanceof Uint8Array ? crc32c(value) : value]),
+    ),
+    entries: file.entries.map(({ name, offset, size }) => [name, offset, size]),
+  };
+};
+
+/** Values of calls, one after the other in one stream. The request is a line of JSON, then the stream. */
+const calls: Answer = (request) => {
+  const line = request.indexOf(10);
+  const { weights, shift, tables } = JSON.parse(new TextDecoder().decode(request.subarray(0, line)));
+  const model = frequencyTables(Int32Array.from(weights.flat()), Uint8Array.from(shift));
+  const coder = new RangeDecoder(request.subarray(line + 1));
+  return tables.map((table: number[]) => Array.from(readCall(coder, model, Uint16Array.from(table))));
+};
+
+const COMMANDS: Record<string, Answer> = { container, calls };
+
+const answer = COMMANDS[process.argv[2]];
+const input = readFileSync(0);
+for (let at = 0; at < input.length; ) {
+  const size = input.readUInt32LE(at);
+  const request = new Uint8Array(input.subarray(at + 4, at + 4 + size));
+  at += 4 + size;
+  let told: unknown;
+  try {
+    told = await answer(request);
+  } catch (error) {
+    if (!(error instanceof NicError)) throw new Error(`for ${toHex(request.subarray(0, 4096))}`, { cause: error });
+    told = { error: error.message, kind: error.kind };
+  }
+  console.log(JSON.stringify(told));
+}
+console.log(JSON.stringify({ peak: process.resourceUsage().maxRSS * 1024 }));
