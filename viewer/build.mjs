@@ -12,5 +12,6 @@ if (process.argv.includes("--tests"))
     ...shared,
     entryPoints: ["test/tool.ts"],
     platform: "node",
+    define: { RUNTIME: JSON.stringify(new URL("node_modules/onnxruntime-web/dist/", import.meta.url).href) },
     outExtension: { ".js": ".mjs" },
   });

@@ -2,6 +2,7 @@
  * length, little-endian, and as many of data. The answer to each is a line of JSON. */
 
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { readFile } from "../src/format/container.ts";
 import { crc32c } from "../src/format/crc32c.ts";
 import { NicError } from "../src/format/errors.ts";
@@ -9,6 +10,12 @@ import { unpackExtras } from "../src/format/extras.ts";
 import { frequencyTables, readCall } from "../src/format/frequencyTables.ts";
 import { toHex } from "../src/format/header.ts";
 import { RangeDecoder } from "../src/format/rangeDecoder.ts";
+import { checkShowable, decode, toGray } from "../src/photo/decode.ts";
+import { type Model, openModel } from "../src/photo/model.ts";
+import { prepareRuntime } from "../src/photo/runtime.ts";
+import { hashedBytes } from "../src/photo/tokens.ts";
+
+declare const RUNTIME: string; // the folder of the runtime's files
 
 type Answer = (request: Uint8Array) => unknown;
 
@@ -35,7 +42,43 @@ const calls: Answer = (request) => {
   return tables.map((table: number[]) => Array.from(readCall(coder, model, Uint16Array.from(table))));
 };
 
-const COMMANDS: Record<string, Answer> = { container, calls };
+/** Tokens and pixels of a picture: with the models in the folder that the second argument names, by their ids. */
+const picture: Answer = async (request) => {
+  const file = readFile(request);
+  checkShowable(file);
+  const folder = join(process.argv[3], file.header.codebookId);
+  const model = await modelOf(folder, file.header.tune, file.header.codebookId);
+  const { width, height, isGray } = file.header;
+  const pixels = new Uint8Array(3 * width * height);
+  let sha256 = "";
+  const started = performance.now();
+  for await (const progress of decode(file, model)) {
+    if (progress.kind === "tokens") {
+      const hashed = hashedBytes(progress.tokens, model.prior.zero);
+      sha256 = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", hashed)));
+    } else if (progress.kind === "piece") {
+      const { part } = progress;
+      for (let row = 0; row < part.height; row++) {
+        const line = progress.pixels.subarray(3 * part.width * row, 3 * part.width * (row + 1));
+        pixels.set(line, 3 * ((part.top + row) * width + part.left));
+      }
+    }
+  }
+  if (isGray) toGray(pixels);
+  return { sha256, width, height, pixels: Buffer.from(pixels).toString("base64"), ms: performance.now() - started };
+};
+
+const models = new Map<string, Model>();
+
+async function modelOf(folder: string, tune: number, id: string): Promise<Model> {
+  prepareRuntime(RUNTIME, 1);
+  const key = `${folder}:${tune}`;
+  if (!models.has(key))
+    models.set(key, await openModel(id, tune, async (name) => new Uint8Array(readFileSync(join(folder, name)))));
+  return models.get(key)!;
+}
+
+const COMMANDS: Record<string, Answer> = { container, calls, picture };
 
 const answer = COMMANDS[process.argv[2]];
 const input = readFileSync(0);
