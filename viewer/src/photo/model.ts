@@ -1,62 +1,99 @@
-/** A model of the profile `photo`, exported for ONNX Runtime (docs/onnx.md), from a folder beside the page. */
+/** A model of the profile `photo` as a folder of graphs (docs/graphs.md), which lies beside the page. */
 
 import { NicError } from "../format/errors.ts";
-import { frequencyTables } from "../format/frequencyTables.ts";
+import { frequencyTables, type FrequencyTables } from "../format/frequencyTables.ts";
 import type { Net } from "./net.ts";
 import { openNet } from "./runtime.ts";
 import type { Transform } from "./synthesis.ts";
 import type { Prior } from "./walk.ts";
 
-/** Gives the bytes of a file of a model. Throws where there is none. */
+const FORMAT = "imgcodec-graphs-1";
+export const TUNES = ["psnr", "visual"] as const;
+
+/** Gives the bytes of a file of the model's folder. Throws where there is none. */
 export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** groups: tokens per position of each stage. */
+/** A model that decodes files of one tune. groups: tokens per position of each stage. */
 export interface Model {
+  name: string;
   groups: readonly number[];
-  tunes: number;
   prior: Prior;
   transform: Transform;
 }
 
-/** Opens what decoding a file of this tune needs. Throws a NicError where the model is not there, or cannot be used. */
-export async function openModel(id: string, tune: number, fetch: Fetcher): Promise<Model> {
-  const config = await manifest(id, fetch);
-  const { prior, tokenizer } = config;
-  if (tune >= prior.tunes) throw new NicError("file", `The file has tune ${tune}, which its model does not have.`);
-  const slices: number[][] = prior.slices;
+/** Opens the model of this codebook id, as far as decoding needs it. advance: is told the share of it that is there, 0
+ * to 1. Throws a NicError where the model is not there, or cannot be used. */
+export async function openModel(
+  id: string,
+  tune: number,
+  fetch: Fetcher,
+  advance: (share: number) => void = () => {},
+): Promise<Model> {
+  const manifest = await readManifest(id, fetch);
+  const { prior, tokenizer, tables } = manifest;
+  if (tune >= prior.tunes) throw new NicError("file", `The file has tune ${TUNES[tune]}, which its model does not have.`);
   const zero = Math.floor(tokenizer.codes / 2);
+  const names = [...manifest.steps.map(({ file }) => file), "dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
   try {
-    const steps: Net[] = [];
-    for (let step = 0; step < 2 * slices.flat().length; step++)
-      steps.push(await openNet(await fetch(`prior-${String(step).padStart(2, "0")}.onnx`)));
-    const dequantization = await openNet(await fetch("dequantization.onnx"));
-    const synthesis: Net[] = [];
-    synthesis[tune] = await openNet(await fetch(`synthesis-${["psnr", "visual"][tune]}.onnx`));
-    const tables = await readTables(fetch);
-    const halo = tokenizer.synthesis_blocks[0] + tokenizer.synthesis_blocks[1];
+    const unpacked = names.map((name) => unpack(manifest, name, fetch)); // all at once: they are small
+    const read = readTables(tables, await unpack(manifest, tables.file, fetch));
+    const nets: Net[] = [];
+    for (const [index, graph] of unpacked.entries()) {
+      nets.push(await openNet(await graph));
+      advance((index + 1) / names.length);
+    }
+    const [dequantization, synthesis] = nets.splice(-2);
     return {
+      name: manifest.name,
       groups: tokenizer.channels,
-      tunes: prior.tunes,
-      prior: { steps, slices, window: prior.windows[0], zero, tables },
-      transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo },
+      prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: read },
+      transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo: manifest.halo.synthesis },
     };
   } catch (error) {
-    throw new NicError("model", `The model ${id} beside this page is damaged (${(error as Error).message}).`);
+    throw new NicError("model", `The model ${id} beside this page is damaged: ${(error as Error).message}.`);
   }
 }
 
-async function manifest(id: string, fetch: Fetcher) {
+/** What of model.json is used here. */
+interface Manifest {
+  format: string;
+  name: string;
+  id: string;
+  tokenizer: { channels: number[]; codes: number; levels: number };
+  prior: { slices: number[][]; windows: number[]; tunes: number };
+  tables: Tables;
+  steps: { file: string }[];
+  halo: { synthesis: number };
+  files: Record<string, { file: string; bytes: number }>;
+}
+
+interface Tables {
+  file: string;
+  count: number;
+  symbols: number;
+}
+
+async function readManifest(id: string, fetch: Fetcher): Promise<Manifest> {
+  let manifest: Manifest | undefined;
   try {
-    return JSON.parse(new TextDecoder().decode(await fetch("model.json")));
+    manifest = JSON.parse(new TextDecoder().decode(await fetch("model.json")));
   } catch {
-    throw new NicError("model", `The file needs the model ${id}, which does not lie beside this page.`);
+    // said below
   }
+  if (manifest?.format !== FORMAT || manifest.id !== id)
+    throw new NicError("model", `The file needs the model ${id}, which does not lie beside this page.`);
+  return manifest;
 }
 
-const TABLES = 1024;
+async function unpack({ files }: Manifest, name: string, fetch: Fetcher): Promise<Uint8Array<ArrayBuffer>> {
+  const { file, bytes } = files[name];
+  const stream = new Blob([await fetch(file)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const unpacked = new Uint8Array(await new Response(stream).arrayBuffer());
+  if (unpacked.length !== bytes) throw new Error(`${name} has another size than it must`);
+  return unpacked;
+}
 
-async function readTables(fetch: Fetcher) {
-  const data = await fetch("tables.bin");
-  const weights = new Int32Array(data.buffer, 0, (data.length - TABLES) / 4);
-  return frequencyTables(weights, data.subarray(data.length - TABLES));
+function readTables({ count, symbols }: Tables, data: Uint8Array<ArrayBuffer>): FrequencyTables {
+  const weights = new Int32Array(data.buffer, 0, count * symbols);
+  return frequencyTables(weights, data.subarray(4 * count * symbols));
 }

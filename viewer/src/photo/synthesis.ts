@@ -9,11 +9,11 @@ const BLOCK = STRIDES[1];
 const POOL = STRIDES[0] / BLOCK;
 const QUALITY_MAX = 25600;
 
-/** dequantization: tokens -> latent; synthesis: latent -> pixels, of each tune. levels: of quality. zero: index of the
+/** dequantization: tokens -> latent; synthesis, of one tune: latent -> pixels. levels: of quality. zero: index of the
  * zero codeword. halo: positions of the latent around a piece that its pixels depend on. */
 export interface Transform {
   dequantization: Net;
-  synthesis: readonly Net[];
+  synthesis: Net;
   levels: number;
   zero: number;
   halo: number;
@@ -107,7 +107,7 @@ function cut(stage: Stage, left: number, top: number, width: number, height: num
 async function run(transform: Transform, header: Header, latent: Tensor): Promise<Tensor> {
   const level = (header.quality / QUALITY_MAX) * (transform.levels - 1);
   const given = { latent, level: float32(Float32Array.of(level)) };
-  return (await transform.synthesis[header.tune].run(given)).pixels;
+  return (await transform.synthesis.run(given)).pixels;
 }
 
 /** Pixels (1, 3, rows, columns) of 0 to 1 -> a part of them, RGB. */
