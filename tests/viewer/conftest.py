@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from imgcodec.model_file.contents import open_contents
+from imgcodec.model_file.graph_folder import export_graphs
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 VIEWER = Path(__file__).parents[2] / "viewer"
 
 
@@ -39,3 +43,12 @@ def ask(built: Path) -> Callable[..., list[Any]]:
         return [json.loads(line) for line in told.stdout.splitlines()]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models for pages, with the frozen one of the golden files."""
+    folder = tmp_path_factory.mktemp("models")
+    model = open_contents(str(GOLDEN / "tiny.safetensors"))
+    export_graphs(model, folder / f"{model.id.hex()}.nicm", force=False)
+    return folder

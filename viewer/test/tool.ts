@@ -46,7 +46,7 @@ const calls: Answer = (request) => {
 const picture: Answer = async (request) => {
   const file = readFile(request);
   checkShowable(file);
-  const folder = join(process.argv[3], file.header.codebookId);
+  const folder = join(process.argv[3], `${file.header.codebookId}.nicm`);
   const model = await modelOf(folder, file.header.tune, file.header.codebookId);
   const { width, height, isGray } = file.header;
   const pixels = new Uint8Array(3 * width * height);

@@ -35,12 +35,12 @@ export async function openModel(
   const zero = Math.floor(tokenizer.codes / 2);
   const names = [...manifest.steps.map(({ file }) => file), "dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
   try {
-    const unpacked = names.map((name) => unpack(manifest, name, fetch)); // all at once: they are small
     const read = readTables(tables, await unpack(manifest, tables.file, fetch));
+    const graphs = await Promise.all(names.map((name) => unpack(manifest, name, fetch)));
     const nets: Net[] = [];
-    for (const [index, graph] of unpacked.entries()) {
-      nets.push(await openNet(await graph));
-      advance((index + 1) / names.length);
+    for (const graph of graphs) {
+      nets.push(await openNet(graph));
+      advance(nets.length / names.length);
     }
     const [dequantization, synthesis] = nets.splice(-2);
     return {
