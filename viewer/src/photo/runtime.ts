@@ -13,7 +13,7 @@ export function prepareRuntime(folder: string, threads: number): void {
 
 /** The net of a graph. Throws what the runtime throws for a graph that is none. */
 export async function openNet(graph: Uint8Array): Promise<Net> {
-  const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"] });
+  const session = await ort.InferenceSession.create(graph, { executionProviders: ["wasm"], logSeverityLevel: 3 });
   return {
     inputs: session.inputNames,
     async run(inputs: Tensors): Promise<Tensors> {
