@@ -1,12 +1,13 @@
-/** Builds the page: `node build.mjs [FOLDER]`, into page/ unless told otherwise. With --tests, what the tests run under
+/** Builds the page: `node build.mjs [FOLDER]`, into the Python package unless told otherwise. With --tests, what the tests run under
  * Node goes there too. */
 
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
+process.chdir(import.meta.dirname);
 const RUNTIME = "node_modules/onnxruntime-web/dist";
-const [folder = "page", ...rest] = process.argv.slice(2).filter((word) => word !== "--tests");
+const [folder = "../imgcodec/viewer_page", ...rest] = process.argv.slice(2).filter((word) => word !== "--tests");
 if (rest.length) throw new Error("one folder at most");
 const shared = { bundle: true, format: "esm", target: "es2022", outdir: folder, logLevel: "warning", legalComments: "eof" };
 

@@ -11,6 +11,8 @@ const RETIRED = new Set([2, 5, 6, 7]); // numbers of profiles, read as those of 
 export const PROFILES = { 1: "photo", 3: "semantic", 4: "raster" } as const;
 export type Profile = (typeof PROFILES)[keyof typeof PROFILES];
 
+export const TUNES = ["psnr", "visual"] as const;
+
 /** What a file says of its picture before any token.
  *
  * width, height: pixels, 1 to 2^32 - 1. bitDepth: of the original's samples, 1 to 16. tune: 0 for PSNR, 1 for visual.

@@ -1,8 +1,7 @@
 /** What a file says of itself, as the panel shows it. */
 
 import type { Entry } from "../format/container.ts";
-import { tileCount } from "../format/header.ts";
-import { TUNES } from "../photo/model.ts";
+import { tileCount, TUNES } from "../format/header.ts";
 import type { Facts } from "../protocol.ts";
 
 const INCH = 0.0254; // metres

@@ -2,13 +2,12 @@
 
 import { NicError } from "../format/errors.ts";
 import { frequencyTables, type FrequencyTables } from "../format/frequencyTables.ts";
-import type { Net } from "./net.ts";
+import { TUNES } from "../format/header.ts";
 import { openNet } from "./runtime.ts";
 import type { Transform } from "./synthesis.ts";
 import type { Prior } from "./walk.ts";
 
 const FORMAT = "imgcodec-graphs-1";
-export const TUNES = ["psnr", "visual"] as const;
 
 /** Gives the bytes of a file of the model's folder. Throws where there is none. */
 export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
@@ -21,7 +20,7 @@ export interface Model {
   transform: Transform;
 }
 
-/** Opens the model of this codebook id, as far as decoding needs it. advance: is told the share of it that is there, 0
+/** Gets the model of this codebook id, as far as decoding needs it. advance: is told the share of it that is there, 0
  * to 1. Throws a NicError where the model is not there, or cannot be used. */
 export async function openModel(
   id: string,
@@ -33,20 +32,23 @@ export async function openModel(
   const { prior, tokenizer, tables } = manifest;
   if (tune >= prior.tunes) throw new NicError("file", `The file has tune ${TUNES[tune]}, which its model does not have.`);
   const zero = Math.floor(tokenizer.codes / 2);
-  const names = [...manifest.steps.map(({ file }) => file), "dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
+  const wanted = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
+  const transforms = wanted.map((name) => manifest.transforms.find(({ file }) => file === name)!);
+  const graphs = [...manifest.steps, ...transforms];
+  let read = 0;
+  const open = async ({ file, inputs }: Graph) => {
+    const net = openNet(await unpack(manifest, file, fetch), Object.keys(inputs));
+    advance(++read / graphs.length);
+    return net;
+  };
   try {
-    const read = readTables(tables, await unpack(manifest, tables.file, fetch));
-    const graphs = await Promise.all(names.map((name) => unpack(manifest, name, fetch)));
-    const nets: Net[] = [];
-    for (const graph of graphs) {
-      nets.push(await openNet(graph));
-      advance(nets.length / names.length);
-    }
+    const frequencies = readTables(tables, await unpack(manifest, tables.file, fetch));
+    const nets = await Promise.all(graphs.map(open));
     const [dequantization, synthesis] = nets.splice(-2);
     return {
       name: manifest.name,
       groups: tokenizer.channels,
-      prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: read },
+      prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: frequencies },
       transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo: manifest.halo.synthesis },
     };
   } catch (error) {
@@ -62,9 +64,15 @@ interface Manifest {
   tokenizer: { channels: number[]; codes: number; levels: number };
   prior: { slices: number[][]; windows: number[]; tunes: number };
   tables: Tables;
-  steps: { file: string }[];
+  steps: Graph[];
+  transforms: Graph[];
   halo: { synthesis: number };
   files: Record<string, { file: string; bytes: number }>;
+}
+
+interface Graph {
+  file: string;
+  inputs: Record<string, unknown>;
 }
 
 interface Tables {
