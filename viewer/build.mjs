@@ -15,7 +15,7 @@ rmSync(folder, { recursive: true, force: true });
 mkdirSync(join(folder, "runtime"), { recursive: true });
 await build({
   ...shared,
-  entryPoints: { page: "src/page/main.ts", worker: "src/worker.ts" },
+  entryPoints: { page: "src/page/main.ts", nic: "src/nic.ts", worker: "src/worker.ts" },
   minify: true,
   // the runtime's own files, which its threads load again, and not a copy of them in ours
   conditions: ["onnxruntime-web-use-extern-wasm"],
