@@ -9,6 +9,9 @@
  * worker.js, runtime/ and models/ lie beside nic.js, on the page's own origin. */
 
 import { Decoder } from "./decoder.ts";
+import { Cursor } from "./format/cursor.ts";
+import { readHeader } from "./format/header.ts";
+import { checkSize } from "./format/limits.ts";
 import { context, drawPiece, drawPreview } from "./page/canvas.ts";
 import type { Told } from "./protocol.ts";
 
@@ -91,19 +94,32 @@ export class NicImage extends HTMLElement {
     try {
       const response = await fetch(source, { signal: fetching.signal });
       if (!response.ok) throw new Error(`${source.href} could not be fetched: ${response.status}.`);
-      const job = start(new Uint8Array(await response.arrayBuffer()), (told) => this.draw(told));
+      const data = new Uint8Array(await response.arrayBuffer());
+      if (!this.resize(data)) return;
+      const job = start(data, (told) => this.draw(told));
       this.stop = () => job.stop();
     } catch (error) {
       if (!fetching.signal.aborted) this.fail((error as Error).message);
     }
   }
 
+  /** Takes the room of the picture, which may have to wait for others, and returns whether it is one. */
+  private resize(data: Uint8Array): boolean {
+    try {
+      const header = readHeader(new Cursor(data));
+      checkSize(header);
+      Object.assign(this.canvas, sizeOf(header));
+    } catch (error) {
+      this.fail((error as Error).message);
+      return false;
+    }
+    context(this.canvas);
+    this.alternative.textContent = "";
+    return true;
+  }
+
   private draw(told: Told): void {
-    if (told.kind === "facts") {
-      Object.assign(this.canvas, sizeOf(told.facts.header));
-      context(this.canvas);
-      this.alternative.textContent = "";
-    } else if (told.kind === "preview") drawPreview(this.canvas, told.image);
+    if (told.kind === "preview") drawPreview(this.canvas, told.image);
     else if (told.kind === "piece") drawPiece(this.canvas, told.left, told.top, told.image);
     else if (told.kind === "done") this.dispatchEvent(new Event("load"));
     else if (told.kind === "failed") this.fail(told.message);
