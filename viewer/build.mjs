@@ -3,9 +3,10 @@
 
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-process.chdir(import.meta.dirname);
+process.chdir(fileURLToPath(new URL(".", import.meta.url)));
 const RUNTIME = "node_modules/onnxruntime-web/dist";
 const [folder = "../imgcodec/viewer_page", ...rest] = process.argv.slice(2).filter((word) => word !== "--tests");
 if (rest.length) throw new Error("one folder at most");

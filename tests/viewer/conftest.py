@@ -22,8 +22,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the page, and with what the tests run under Node."""
     if shutil.which("node") is None:
         pytest.skip("Node is not installed")
+    version = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True).stdout
+    if int(version.lstrip("v").partition(".")[0]) < 20:
+        pytest.skip(f"Node {version.strip()} is older than 20")
     if not (VIEWER / "node_modules").is_dir():
-        pytest.skip("the viewer's packages are not installed: npm ci in viewer/")
+        pytest.skip("the viewer's packages are not installed: make viewer")
     folder = tmp_path_factory.mktemp("viewer")
     subprocess.run(["node", "build.mjs", str(folder), "--tests"], cwd=VIEWER, check=True)
     return folder
