@@ -21,7 +21,7 @@ await build({
   // the runtime's own files, which its threads load again, and not a copy of them in ours
   conditions: ["onnxruntime-web-use-extern-wasm"],
 });
-for (const name of ["index.html", "page.css", "icon.svg"]) cpSync(join("src/page", name), join(folder, name));
+for (const name of ["index.html", "page.css", "icon.svg", "licenses.txt"]) cpSync(join("src/page", name), join(folder, name));
 for (const name of ["ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"])
   cpSync(join(RUNTIME, name), join(folder, "runtime", name));
 
