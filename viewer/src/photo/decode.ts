@@ -4,6 +4,7 @@ import type { NicFile } from "../format/container.ts";
 import { invalid } from "../format/errors.ts";
 import { type Header, type Rectangle, tileCount, tileRectangle } from "../format/header.ts";
 import { checkTile } from "../format/limits.ts";
+import { CallReader } from "./callReader.ts";
 import type { Model } from "./model.ts";
 import { preview, synthesise } from "./synthesis.ts";
 import { emptyTokens, type Stage } from "./tokens.ts";
@@ -30,15 +31,17 @@ export function checkShowable({ header }: NicFile): void {
 export async function* decode(file: NicFile, model: Model): AsyncGenerator<Progress> {
   const { header } = file;
   const tokens = emptyTokens(header, model.groups);
-  const walks = file.tiles.map((parts, tile) => new TileWalk(model.prior, header, tile, parts));
-  for (const walk of walks) await walk.read(0, tokens[0]);
+  const walks = file.tiles.map(
+    (parts, tile) => new TileWalk(model.prior, header, tile, new CallReader(model.prior, header.version, parts)),
+  );
+  for (const walk of walks) await walk.code(0, tokens[0]);
   const { rows, columns } = tokens[0];
   yield { kind: "preview", width: columns, height: rows, pixels: await preview(model.transform, header, tokens) };
 
   const done = new Set<number>();
   let pieces = piecesOf(header, model.transform.halo);
   for (const [tile, walk] of walks.entries()) {
-    await walk.read(1, tokens[1]);
+    await walk.code(1, tokens[1]);
     done.add(tile);
     if (done.size === walks.length) yield { kind: "tokens", tokens };
     for (const { part } of pieces.filter(({ tiles }) => tiles.every((needed) => done.has(needed))))

@@ -1,18 +1,17 @@
-/** The walk over the tokens of a tile: sections 5.3 and 5.4 of docs/format.md.
+/** The walk over the tokens of a tile: sections 5.3 and 5.4 of docs/format.md. One walk for reading and for writing: what
+ * becomes of a call is up to a `CallCoder`.
  *
  * The prior is a graph for each step: the anchors of a slice, or its non-anchors. Each takes what the steps before it gave
- * and the tokens that were read last, and gives the parameters of the next ones. Both halves of a checkerboard are maps
+ * and the tokens that were coded last, and gives the parameters of the next ones. Both halves of a checkerboard are maps
  * of all rows and half of the columns; position x of row r is in column 2x + (r + parity) % 2. */
 
 import { invalid } from "../format/errors.ts";
-import { type FrequencyTables, readCall } from "../format/frequencyTables.ts";
+import type { FrequencyTables } from "../format/frequencyTables.ts";
 import type { Header, Rectangle } from "../format/header.ts";
-import { RangeDecoder } from "../format/rangeDecoder.ts";
-import type { Part } from "../format/tokenSections.ts";
 import { float32, int32, type Net, type Tensor, type Tensors } from "./net.ts";
 import { type Stage, tilePositions } from "./tokens.ts";
 
-const SHARES = { 1: 1, 2: 3 }; // calls of each half of a slice, by version of the format
+export const SHARES = { 1: 1, 2: 3 }; // calls of each half of a slice, by version of the format
 const TUNE_UNITS = 2 ** 15; // of the number by which the prior knows quality and tune
 const UPSAMPLING = 4;
 
@@ -26,44 +25,51 @@ export interface Prior {
   tables: FrequencyTables;
 }
 
-/** Reads the tokens of one tile into those of the picture, one stage after the other. */
+/** A call of the range coder: which tokens it has, in its order, and how each is coded. Token i is one of group
+ * `group[i]` of the stage, at `place[i]`, row * columns + column of the picture's positions; its value is what it is beyond
+ * `centre[i]`, coded with `table[i]`. `slice`: the first group of the slice, and how many it has. */
+export interface Call {
+  stage: number;
+  slice: { first: number; groups: number };
+  group: Uint16Array;
+  place: Uint32Array;
+  centre: Int32Array;
+  table: Uint16Array;
+}
+
+/** What a walk passes calls through. calls: how many a tile has; the tokens of others are zero. */
+export interface CallCoder {
+  readonly calls: number;
+  /** The values of the next call. */
+  code(call: Call): Int32Array;
+}
+
+/** Codes the tokens of one tile, one stage after the other. */
 export class TileWalk {
-  private readonly coders: RangeDecoder[] = []; // of each call
   private readonly inside: Tensor[];
-  private readonly shares: number;
   private readonly quality: Tensor;
   private called = 0;
-  private known: Tensors = {}; // what earlier steps gave, and the tokens that were read last
+  private known: Tensors = {}; // what earlier steps gave, and the tokens that were coded last
 
-  /** Throws a NicError for a tile of more calls than the model makes. */
   constructor(
     private readonly prior: Prior,
     private readonly header: Header,
     private readonly tile: number,
-    parts: readonly Part[],
+    private readonly coder: CallCoder,
   ) {
-    this.shares = SHARES[header.version];
-    const perSlice = 2 * this.shares;
-    const calls = prior.slices.map((slices) => perSlice * slices.length);
-    for (const part of parts) {
-      const coder = new RangeDecoder(part.data);
-      const count = header.version === 1 ? calls[part.first] : part.end - part.first;
-      for (let i = 0; i < count; i++) this.coders.push(coder);
-    }
-    if (this.coders.length > calls[0] + calls[1])
-      throw invalid(`The file has a tile of ${this.coders.length} calls, which its model does not make.`);
     this.inside = insideMaps(tilePositions(header, tile, 0), prior.window);
     this.quality = float32(Float32Array.of(header.quality + header.tune * TUNE_UNITS));
   }
 
-  /** Reads the tokens of a stage, 0 and then 1. Throws a NicError for tokens that no encoder writes. */
-  async read(stage: number, tokens: Stage): Promise<void> {
+  /** Codes a stage, 0 and then 1; its tokens are put into those of the picture. Throws a NicError for tokens that no
+   * encoder writes. */
+  async code(stage: number, tokens: Stage): Promise<void> {
     const before = stage === 0 ? 0 : this.prior.slices[0].length;
     const size = this.inside[stage].dims;
     let first = 0;
     for (const [slice, groups] of this.prior.slices[stage].entries()) {
       for (const parity of [0, 1]) {
-        if (this.called >= this.coders.length) return;
+        if (this.called >= this.coder.calls) return;
         const net = this.prior.steps[2 * (before + slice) + parity];
         // the first step of stage 1 begins in the resolution of stage 0
         const inside = this.inside[stage === 1 && slice > 0 ? 1 : 0];
@@ -72,45 +78,54 @@ export class TileWalk {
         this.known = { ...this.known, ...found, ...(found.next_state && { state: found.next_state }) };
         const parameters = found.parameters.data as Int32Array;
         const plane = new Int32Array(groups * size[0] * (size[1] / 2));
-        this.readHalf(parameters, plane, stage, { first, groups, parity, columns: size[1] / 2, rows: size[0] }, tokens);
+        const half = { stage, first, groups, parity, columns: size[1] / 2, rows: size[0] };
+        this.codeHalf(parameters, plane, half, tokens);
         this.known.tokens = int32(plane, groups, size[0], size[1] / 2);
       }
       first += groups;
     }
   }
 
-  /** Reads the calls of half a slice into `plane` (groups, rows, columns), and into the tokens of the picture. */
-  private readHalf(parameters: Int32Array, plane: Int32Array, stage: number, half: Half, tokens: Stage): void {
+  /** The calls of half a slice; their tokens go into `plane` (groups, rows, columns), and into those of the picture. */
+  private codeHalf(parameters: Int32Array, plane: Int32Array, half: Half, tokens: Stage): void {
+    const { stage, first, groups, parity, rows, columns } = half;
     const { left, top, width, height } = tilePositions(this.header, this.tile, stage);
-    const { first, groups, parity, rows, columns } = half;
-    const { zero, tables } = this.prior;
+    const shares = SHARES[this.header.version];
     const size = rows * columns;
     const places = codedPlaces(width, height, columns, parity);
-    for (let share = 0; share < this.shares && this.called < this.coders.length; share++) {
-      const begin = Math.floor((groups * share) / this.shares);
-      const end = Math.floor((groups * (share + 1)) / this.shares);
+    for (let share = 0; share < shares && this.called < this.coder.calls; share++) {
+      const begin = Math.floor((groups * share) / shares);
+      const end = Math.floor((groups * (share + 1)) / shares);
       const count = (end - begin) * places.length;
-      const table = new Uint16Array(count);
-      const centre = new Int32Array(count);
-      let at = 0;
-      for (let group = begin; group < end; group++) {
+      const call: Call = {
+        stage,
+        slice: { first, groups },
+        group: new Uint16Array(count),
+        place: new Uint32Array(count),
+        centre: new Int32Array(count),
+        table: new Uint16Array(count),
+      };
+      for (let group = begin, at = 0; group < end; group++) {
         for (const place of places) {
           const mean = parameters[group * size + place] + 8;
           const scale = parameters[(groups + group) * size + place];
-          table[at] = 16 * Math.min(Math.max(scale, 0), 63) + (mean & 15);
-          centre[at++] = mean >> 4;
-        }
-      }
-      const values = readCall(this.coders[this.called++], tables, table);
-      at = 0;
-      for (let group = begin; group < end; group++) {
-        for (const place of places) {
-          const token = values[at] + centre[at++];
-          if (Math.abs(token) > zero) throw invalid("The file is damaged: it has a token that no codebook knows.");
-          plane[group * size + place] = token;
           const row = Math.floor(place / columns);
           const column = 2 * (place - row * columns) + ((row + parity) & 1);
-          tokens.data[((first + group) * tokens.rows + top + row) * tokens.columns + left + column] = token;
+          call.table[at] = 16 * Math.min(Math.max(scale, 0), 63) + (mean & 15);
+          call.centre[at] = mean >> 4;
+          call.group[at] = first + group;
+          call.place[at++] = (top + row) * tokens.columns + left + column;
+        }
+      }
+      const values = this.coder.code(call);
+      this.called++;
+      for (let group = begin, at = 0; group < end; group++) {
+        for (const place of places) {
+          const token = values[at] + call.centre[at];
+          if (Math.abs(token) > this.prior.zero)
+            throw invalid("The file is damaged: it has a token that no codebook knows.");
+          plane[group * size + place] = token;
+          tokens.data[call.group[at] * tokens.rows * tokens.columns + call.place[at++]] = token;
         }
       }
     }
@@ -119,6 +134,7 @@ export class TileWalk {
 
 /** Groups of a slice, from the stage's group `first` on, at positions of one parity, in maps (rows, columns). */
 interface Half {
+  stage: number;
   first: number;
   groups: number;
   parity: number;
