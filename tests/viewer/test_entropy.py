@@ -61,3 +61,18 @@ def test_what_no_encoder_writes_is_refused(ask, data):
     head = {"weights": [[4194303, 8388607, 3145727, 1048575]], "shift": [0], "tables": [[0] * 50]}
     *answers, _ = ask("calls", [json.dumps(head).encode() + b"\n" + data])
     assert "damaged" in answers[0]["error"]
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 2**32))
+def test_streams_are_those_of_the_program(ask, seed):
+    """Byte for byte, down to how they are sealed."""
+    random = np.random.default_rng(seed)
+    made = [stream(random) for _ in range(100)]
+    requests = [
+        json.dumps({"weights": tables.weights.tolist(), "shift": tables.shift.tolist(), "calls": calls}).encode()
+        for tables, calls in made
+    ]
+    *answers, _ = ask("streams", requests)
+    expected = [request(*each).partition(b"\n")[2].hex() for each in made]
+    assert answers == expected

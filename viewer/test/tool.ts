@@ -7,11 +7,13 @@ import { readFile } from "../src/format/container.ts";
 import { crc32c } from "../src/format/crc32c.ts";
 import { NicError } from "../src/format/errors.ts";
 import { unpackExtras } from "../src/format/extras.ts";
-import { frequencyTables, readCall } from "../src/format/frequencyTables.ts";
+import { frequencyTables, readCall, writeCall } from "../src/format/frequencyTables.ts";
 import { toHex } from "../src/format/header.ts";
 import { RangeDecoder } from "../src/format/rangeDecoder.ts";
+import { RangeEncoder } from "../src/format/rangeEncoder.ts";
 import { checkShowable, decode, toGray } from "../src/photo/decode.ts";
-import { type Model, openModel } from "../src/photo/model.ts";
+import { encode } from "../src/photo/encode.ts";
+import { type Model, openAnalyser, openModel } from "../src/photo/model.ts";
 import { prepareRuntime } from "../src/photo/runtime.ts";
 import { hashedBytes } from "../src/photo/tokens.ts";
 
@@ -68,17 +70,40 @@ const picture: Answer = async (request) => {
   return { sha256, width, height, pixels: Buffer.from(pixels).toString("base64"), ms: performance.now() - started };
 };
 
+/** The file of a picture. The request is a line of JSON, then RGBA. */
+const compress: Answer = async (request) => {
+  const line = request.indexOf(10);
+  const { width, height, quality, id } = JSON.parse(new TextDecoder().decode(request.subarray(0, line)));
+  const folder = join(process.argv[3], `${id}.nicm`);
+  prepareRuntime(RUNTIME, 1);
+  const { analyser, tune } = await openAnalyser(id, fetcher(folder));
+  const pixels = { width, height, data: new Uint8ClampedArray(request.subarray(line + 1)) } as ImageData;
+  const file = await encode(pixels, quality, await modelOf(folder, tune, id), analyser, () => {});
+  return { file: Buffer.from(file).toString("base64") };
+};
+
+/** Values to the stream of one call, after the example of `calls`. The request is JSON. */
+const streams: Answer = (request) => {
+  const { weights, shift, calls } = JSON.parse(new TextDecoder().decode(request));
+  const model = frequencyTables(Int32Array.from(weights.flat()), Uint8Array.from(shift));
+  const coder = new RangeEncoder();
+  for (const [values, table] of calls) writeCall(coder, model, Uint16Array.from(table), Int32Array.from(values));
+  return Buffer.from(coder.finish()).toString("hex");
+};
+
+const fetcher = (folder: string) => async (name: string) => new Uint8Array(readFileSync(join(folder, name)));
+
 const models = new Map<string, Model>();
 
 async function modelOf(folder: string, tune: number, id: string): Promise<Model> {
   prepareRuntime(RUNTIME, 1);
   const key = `${folder}:${tune}`;
   if (!models.has(key))
-    models.set(key, await openModel(id, tune, async (name) => new Uint8Array(readFileSync(join(folder, name)))));
+    models.set(key, await openModel(id, tune, fetcher(folder)));
   return models.get(key)!;
 }
 
-const COMMANDS: Record<string, Answer> = { container, calls, picture };
+const COMMANDS: Record<string, Answer> = { container, calls, streams, picture, compress };
 
 const answer = COMMANDS[process.argv[2]];
 const input = readFileSync(0);

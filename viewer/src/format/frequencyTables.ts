@@ -2,6 +2,7 @@
 
 import { invalid } from "./errors.ts";
 import type { Distributions, RangeDecoder } from "./rangeDecoder.ts";
+import type { RangeEncoder } from "./rangeEncoder.ts";
 
 const TOTAL = 2 ** 24;
 const INT32 = 2 ** 31;
@@ -61,6 +62,27 @@ export function readCall(coder: RangeDecoder, tables: FrequencyTables, table: Ui
     values[order[i]] = value;
   }
   return values;
+}
+
+/** Writes the values of one call; the mirror of `readCall`. */
+export function writeCall(coder: RangeEncoder, tables: FrequencyTables, table: Uint16Array, values: Int32Array): void {
+  const { half, shift, symbols } = tables;
+  const { order } = sortedByTable(table, shift.length);
+  const high = Int32Array.from(order, (i) => values[i] >> shift[table[i]]);
+  for (const [n, i] of order.entries())
+    coder.symbol(tables, table[i], Math.abs(high[n]) <= half ? high[n] + half : symbols - 1);
+  for (const [n, i] of order.entries()) coder.bits(shift[table[i]], values[i] - high[n] * 2 ** shift[table[i]]);
+
+  const escaped = high.filter((h) => Math.abs(h) > half);
+  const numbers = Array.from(escaped, (h) => 2 * (Math.abs(h) - half) - (h < 0 ? 1 : 0));
+  const exponents = numbers.map((number) => Math.floor(Math.log2(number)));
+  for (const exponent of exponents) coder.bits(5, exponent);
+  for (const [n, number] of numbers.entries()) {
+    const width = Math.min(exponents[n], 16);
+    coder.bits(width, number % 2 ** width);
+  }
+  for (const [n, number] of numbers.entries())
+    if (exponents[n] > 16) coder.bits(exponents[n] - 16, Math.floor((number - 2 ** exponents[n]) / 2 ** 16));
 }
 
 /** The numbers N of section 4.4, 1 to 2^32 - 1. */

@@ -3,6 +3,8 @@
 import { NicError } from "../format/errors.ts";
 import { frequencyTables, type FrequencyTables } from "../format/frequencyTables.ts";
 import { TUNES } from "../format/header.ts";
+import type { Analyser } from "./analysis.ts";
+import type { Net } from "./net.ts";
 import { openNet } from "./runtime.ts";
 import type { Transform } from "./synthesis.ts";
 import type { Prior } from "./walk.ts";
@@ -12,9 +14,11 @@ const FORMAT = "imgcodec-graphs-1";
 /** Gives the bytes of a file of the model's folder. Throws where there is none. */
 export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** A model that decodes files of one tune. groups: tokens per position of each stage. */
+/** A model that decodes files of one tune, and codes them. groups: tokens per position of each stage. */
 export interface Model {
+  id: string;
   name: string;
+  tune: number;
   groups: readonly number[];
   prior: Prior;
   transform: Transform;
@@ -32,28 +36,57 @@ export async function openModel(
   const { prior, tokenizer, tables } = manifest;
   if (tune >= prior.tunes) throw new NicError("file", `The file has tune ${TUNES[tune]}, which its model does not have.`);
   const zero = Math.floor(tokenizer.codes / 2);
-  const wanted = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
-  const transforms = wanted.map((name) => manifest.transforms.find(({ file }) => file === name)!);
-  const graphs = [...manifest.steps, ...transforms];
-  let read = 0;
-  const open = async ({ file, inputs }: Graph) => {
-    const net = openNet(await unpack(manifest, file, fetch), Object.keys(inputs));
-    advance(++read / graphs.length);
-    return net;
-  };
   try {
     const frequencies = readTables(tables, await unpack(manifest, tables.file, fetch));
-    const nets = await Promise.all(graphs.map(open));
+    const transforms = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
+    const nets = await openNets(manifest, [...manifest.steps.map(({ file }) => file), ...transforms], fetch, advance);
     const [dequantization, synthesis] = nets.splice(-2);
     return {
+      id,
       name: manifest.name,
+      tune,
       groups: tokenizer.channels,
       prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: frequencies },
       transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo: manifest.halo.synthesis },
     };
   } catch (error) {
-    throw new NicError("model", `The model ${id} beside this page is damaged: ${(error as Error).message}.`);
+    throw damaged(id, error);
   }
+}
+
+/** The nets that only writers need, and which tune they should take: the last that the model has, for the eye. Throws as
+ * `openModel`. */
+export async function openAnalyser(id: string, fetch: Fetcher): Promise<{ analyser: Analyser; tune: number }> {
+  const manifest = await readManifest(id, fetch);
+  try {
+    const [analysis, quantization] = await openNets(manifest, ["analysis.onnx", "quantization.onnx"], fetch);
+    const analyser = { analysis, quantization, levels: manifest.tokenizer.levels, halo: manifest.halo.analysis };
+    return { analyser, tune: manifest.prior.tunes - 1 };
+  } catch (error) {
+    throw damaged(id, error);
+  }
+}
+
+function openNets(
+  { steps, transforms, files }: Manifest,
+  names: readonly string[],
+  fetch: Fetcher,
+  advance: (share: number) => void = () => {},
+): Promise<Net[]> {
+  const graphs = [...steps, ...transforms];
+  let read = 0;
+  return Promise.all(
+    names.map(async (name) => {
+      const { inputs } = graphs.find(({ file }) => file === name)!;
+      const net = openNet(await unpack({ files }, name, fetch), Object.keys(inputs));
+      advance(++read / names.length);
+      return net;
+    }),
+  );
+}
+
+function damaged(id: string, error: unknown): NicError {
+  return new NicError("model", `The model ${id} beside this page is damaged: ${(error as Error).message}.`);
 }
 
 /** What of model.json is used here. */
@@ -66,7 +99,7 @@ interface Manifest {
   tables: Tables;
   steps: Graph[];
   transforms: Graph[];
-  halo: { synthesis: number };
+  halo: { analysis: number; synthesis: number };
   files: Record<string, { file: string; bytes: number }>;
 }
 
@@ -93,7 +126,7 @@ async function readManifest(id: string, fetch: Fetcher): Promise<Manifest> {
   return manifest;
 }
 
-async function unpack({ files }: Manifest, name: string, fetch: Fetcher): Promise<Uint8Array<ArrayBuffer>> {
+async function unpack({ files }: Pick<Manifest, "files">, name: string, fetch: Fetcher): Promise<Uint8Array<ArrayBuffer>> {
   const { file, bytes } = files[name];
   const stream = new Blob([await fetch(file)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const unpacked = new Uint8Array(await new Response(stream).arrayBuffer());
