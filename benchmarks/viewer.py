@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from statistics import median
 
@@ -70,12 +71,11 @@ def measure(data: bytes, runs: int) -> dict[str, object]:
 
 def one_run(data: bytes) -> dict[str, dict[str, float]]:
     with sync_playwright() as driver, served(("picture.nic", data)) as address:
-        # graphs are made once, before anything is timed
-        options = {"executable_path": shutil.which("chromium"), "args": ["--no-sandbox", "--disable-dev-shm-usage"]}
-        warm = driver.chromium.launch(**options)
-        opened(warm.new_page(), address)
-        warm.close()
-        browser = driver.chromium.launch(**options)
+        id = imgcodec.info(data).model_id
+        urllib.request.urlopen(f"{address.partition('?')[0]}models/{id}.nicm/model.json").close()  # graphs are made now
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         page = browser.new_page()
         page.set_default_timeout(600_000)
         page.add_init_script(f"({WATCH})()")
