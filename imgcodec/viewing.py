@@ -4,8 +4,10 @@ are installed. Nothing is sent to other machines, nor taken from them.
     /                              the page
     /picture/NAME                  the file
     /models/ID.nicm/FILE           graphs of the model with that codebook id, made when they are first asked for
+    /models/default.json           the id of the model with which the page compresses
 """
 
+import json
 import mimetypes
 import re
 import tempfile
@@ -21,11 +23,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.model_file.contents import open_contents
-from imgcodec.model_file.find import find_model_by_id
+from imgcodec.model_file.find import find_model_by_id, shipped_ids
 from imgcodec.model_file.graph_folder import SUFFIX, export_graphs
 from imgcodec.storage import files
 
 HOST = "127.0.0.1"
+DEFAULT_MODEL = "photo"
 _MODEL = re.compile(r"/models/([0-9a-f]{16})\.nicm/([a-z0-9.-]+)")
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 # With the first two a page may have threads that share memory.
@@ -81,6 +84,10 @@ class _Graphs:
         self._given = open_contents(model) if model is not None else None
         self._lock = threading.Lock()
 
+    def default_id(self) -> str:
+        """Of the model that was given, else of the shipped one."""
+        return (self._given.id if self._given else shipped_ids()[DEFAULT_MODEL]).hex()
+
     def path(self, id: str, name: str) -> Path:
         """A file of the model with this id, which may not be there. Raises CodecError where there is no such model."""
         folder = self._folder / f"{id}{SUFFIX}"
@@ -109,6 +116,8 @@ def _answer(
         return pages[path].read_bytes(), kind
     if picture is not None and path == f"/picture/{picture[0]}":
         return picture[1], "application/octet-stream"
+    if path == "/models/default.json":
+        return json.dumps({"id": graphs.default_id()}).encode(), "application/json"
     if match := _MODEL.fullmatch(path):
         return graphs.path(*match.groups()).read_bytes(), "application/octet-stream"
     raise ModelNotFoundError(f"There is no {path}.")

@@ -9,6 +9,7 @@ import pytest
 
 from imgcodec import viewing
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
+from imgcodec.model_file.find import shipped_ids
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = str(GOLDEN / "tiny.safetensors")
@@ -73,6 +74,13 @@ def test_nothing_else_is_given(page, path):
     (page.parent / "secret").write_text("secret")
     with viewing.served(None) as address:
         assert get(address, path)[0] == 404
+
+
+def test_the_model_to_compress_with(page):
+    with viewing.served(None, model=TINY) as address:
+        assert json.loads(get(address, "/models/default.json")[1]) == {"id": ID}
+    with viewing.served(None) as address:
+        assert json.loads(get(address, "/models/default.json")[1]) == {"id": shipped_ids()["photo"].hex()}
 
 
 @pytest.mark.parametrize("host", ["example.com", "example.com:80", ""])

@@ -336,3 +336,57 @@ def test_the_module_decodes(browser, address):
     assert (pixels[..., 3] == 255).all()
     assert "cut short" in found["damaged"]
     window.check(address)
+
+
+def test_a_picture_is_compressed(page, tiny_model):
+    pixels = np.asarray(Image.open(GOLDEN.parents[1] / "examples" / "photo.png").convert("RGB"))[200:330, 100:300]
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    pick(page, "part.png", png.getvalue())
+    playwright.expect(page.locator("#name")).to_have_text("part.png")
+    assert wait(page) == ""
+    sizes = []
+    for quality in ("50", "90"):
+        if quality != "50":
+            page.locator("#quality input").evaluate(
+                "(input, value) => { input.value = value; input.dispatchEvent(new Event('change')); }", quality
+            )
+            assert wait(page) == ""
+        with page.expect_download() as download:
+            page.locator("#keep").click()
+        data = download.value.path().read_bytes()
+        assert download.value.suggested_filename == "part.nic"
+        tokens = tiny_model.read_tokens(data)
+        assert (tokens.header.width, tokens.header.height, tokens.header.quality) == (200, 130, int(quality) * 256)
+        assert facts(page)["tokens’ SHA-256"] == tokens.sha256()
+        page.keyboard.press("Escape")
+        ours = tiny_model.compress(pixels, quality=int(quality))
+        assert len(data) == pytest.approx(len(ours), rel=0.02, abs=15)
+        decoded = np.asarray(tiny_model.decompress(data), int)
+        assert np.abs(np.asarray(saved(page), int) - decoded).max() <= 1
+        sizes.append(len(data))
+    assert sizes[0] < sizes[1]
+    assert f"{sizes[1]:,} bytes, of {len(png.getvalue()):,}" in page.locator("#status").inner_text()
+
+
+def test_the_original_is_beside_it(page):
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, 40:] = 255
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    pick(page, "edge.png", png.getvalue())
+    playwright.expect(page.locator("#name")).to_have_text("edge.png")
+    assert wait(page) == ""
+    original = page.locator("#original")
+    assert original.bounding_box() == page.locator("#canvas").bounding_box()
+    page.locator("#divide").focus()
+    page.keyboard.press("Home")
+    assert original.evaluate("canvas => getComputedStyle(canvas).clipPath") == "inset(0px 100% 0px 0px)"
+    page.keyboard.press("End")
+    assert original.evaluate("canvas => getComputedStyle(canvas).clipPath") == "inset(0px 0% 0px 0px)"
+    pick(page, "odd-size.nic", (GOLDEN / "odd-size.nic").read_bytes())  # and it goes with its picture
+    playwright.expect(page.locator("#name")).to_have_text("odd-size.nic")
+    assert wait(page) == ""
+    assert original.is_hidden()
+    assert page.locator("#compare").is_hidden()
+    assert page.locator("#keep").is_hidden()

@@ -10,6 +10,7 @@ require-corp` lets the page use all cores.
 """
 
 import html
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ def main(folder: Path, sources: list[str]) -> None:
     model = open_contents("photo")
     (folder / "models").mkdir()
     export_graphs(model, folder / "models" / f"{model.id.hex()}{SUFFIX}", force=False)
+    (folder / "models" / "default.json").write_text(json.dumps({"id": model.id.hex()}))
     (folder / "demo").mkdir()
     figures = []
     for number, (title, data) in enumerate(pictures(sources), 1):

@@ -10,7 +10,7 @@ export interface Job {
   save(): Promise<Blob>;
 }
 
-/** Decodes pictures in a worker, one after the other. folder: where the page's files lie. */
+/** Decodes and encodes pictures in a worker, one after the other. folder: where the page's files lie. */
 export class Decoder {
   private readonly worker: Worker;
   private readonly listeners = new Map<number, (told: Told) => void>();
@@ -27,9 +27,18 @@ export class Decoder {
 
   /** Decodes the bytes of a .nic file; `listen` is called with all that is told of it. */
   decode(data: Uint8Array, listen: (told: Told) => void): Job {
-    const job = ++this.jobs;
+    return this.start({ job: ++this.jobs, kind: "decode", data }, listen);
+  }
+
+  /** Makes a .nic file of RGBA pixels, and decodes it. quality: 0 to 100. */
+  encode(pixels: ImageData, quality: number, listen: (told: Told) => void): Job {
+    return this.start({ job: ++this.jobs, kind: "encode", pixels, quality }, listen);
+  }
+
+  private start(request: Request, listen: (told: Told) => void): Job {
+    const { job } = request;
     this.listeners.set(job, listen);
-    this.send({ job, kind: "decode", data });
+    this.send(request);
     return {
       stop: () => {
         this.listeners.delete(job);

@@ -18,12 +18,16 @@ export interface Facts {
 
 export type Request =
   | { job: number; kind: "decode"; data: Uint8Array }
+  | { job: number; kind: "encode"; pixels: ImageData; quality: number }
   | { job: number; kind: "save" } // the picture of the last job, as PNG
   | { job: number; kind: "stop" };
 
 /** A job tells facts, then of its model (how much of it is there, 0 to 1), a preview of few pixels, pieces as they
- * are ready, and last that it is done, with the SHA-256 of the tokens; or at any time that it failed. */
+ * are ready, and last that it is done, with the SHA-256 of the tokens; or at any time that it failed. One that encodes
+ * tells first how much of that is done, 0 to 1, and the file; then it is decoded as any other. */
 export type Told =
+  | { kind: "encoding"; share: number }
+  | { kind: "written"; file: Uint8Array }
   | { kind: "facts"; facts: Facts }
   | { kind: "model"; share: number }
   | { kind: "preview"; image: Drawable }

@@ -1,4 +1,4 @@
-/** Decodes pictures beside the page, one after the other, so that the page never waits. */
+/** Decodes and encodes pictures beside the page, one after the other, so that the page never waits. */
 
 import type { NicFile } from "./format/container.ts";
 import { readFile } from "./format/container.ts";
@@ -6,7 +6,8 @@ import { NicError } from "./format/errors.ts";
 import { type Extras, unpackExtras } from "./format/extras.ts";
 import { toHex } from "./format/header.ts";
 import { checkShowable, decode } from "./photo/decode.ts";
-import { type Model, openModel } from "./photo/model.ts";
+import { encode } from "./photo/encode.ts";
+import { type Fetcher, type Model, openAnalyser, openModel } from "./photo/model.ts";
 import { prepareRuntime } from "./photo/runtime.ts";
 import { hashedBytes } from "./photo/tokens.ts";
 import { drawable, profileName } from "./picture/colours.ts";
@@ -18,9 +19,12 @@ const MOST_THREADS = 4;
 const FOLDER = new URL(".", self.location.href);
 const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
 const models = new Map<string, Model>(); // by id and tune
+const analysers: Record<string, ReturnType<typeof openAnalyser>> = {};
 const stopped = new Set<number>();
 let last: { raster: Raster; extras: Extras } | undefined;
 let queue: Promise<void> = Promise.resolve();
+
+type Tell = (told: Told, moved?: Transferable[]) => void;
 
 prepareRuntime(new URL("runtime/", FOLDER).href, threads);
 
@@ -36,17 +40,32 @@ async function serve(request: Request): Promise<void> {
   try {
     if (isStopped()) return;
     if (request.kind === "decode") await show(request.data, tell, isStopped);
+    else if (request.kind === "encode") await write(request.pixels, request.quality, tell, isStopped);
     else if (last) tell({ kind: "saved", png: await encodePng(last.raster, last.extras) });
   } catch (error) {
+    if (isStopped()) return;
     const fault = error instanceof NicError ? error.kind : "page";
     const message = (error as Error).message;
     tell({ kind: "failed", fault, message: fault === "page" ? `This browser failed: ${message}.` : message });
   }
 }
 
+/** Makes a file of pixels, with the model that the page has for it, and shows it. */
+async function write(pixels: ImageData, quality: number, tell: Tell, isStopped: () => boolean): Promise<void> {
+  const id = await writersModel();
+  const { analyser, tune } = await (analysers[id] ??= openAnalyser(id, fetcher(id)));
+  const model = await modelOf(id, tune, () => {});
+  const file = await encode(pixels, quality, model, analyser, (share) => {
+    if (isStopped()) throw new Error("stopped");
+    tell({ kind: "encoding", share });
+  });
+  tell({ kind: "written", file });
+  await show(file, tell, isStopped);
+}
+
 async function show(
   data: Uint8Array,
-  tell: (told: Told, moved?: Transferable[]) => void,
+  tell: Tell,
   isStopped: () => boolean,
 ): Promise<void> {
   const started = performance.now();
@@ -55,7 +74,7 @@ async function show(
   const extras = await unpackExtras(file);
   tell({ kind: "facts", facts: factsOf(file, data.length, extras) });
   checkShowable(file);
-  const model = await modelOf(file, (share) => tell({ kind: "model", share }));
+  const model = await modelOf(file.header.codebookId, file.header.tune, (share) => tell({ kind: "model", share }));
 
   const raster = emptyRaster(file.header, extras.alpha);
   let tokens = "";
@@ -93,21 +112,28 @@ function factsOf({ header, headerSize, entries }: NicFile, size: number, extras:
   };
 }
 
-async function modelOf({ header }: NicFile, advance: (share: number) => void): Promise<Model> {
-  const key = `${header.codebookId} ${header.tune}`;
+async function modelOf(id: string, tune: number, advance: (share: number) => void): Promise<Model> {
+  const key = `${id} ${tune}`;
   const known = models.get(key);
   if (known) return known;
-  const folder = new URL(`models/${header.codebookId}.nicm/`, FOLDER);
-  const model = await openModel(
-    header.codebookId,
-    header.tune,
-    async (name) => {
-      const response = await fetch(new URL(name, folder));
-      if (!response.ok) throw new Error(`${name} is missing`);
-      return new Uint8Array(await response.arrayBuffer());
-    },
-    advance,
-  );
+  const model = await openModel(id, tune, fetcher(id), advance);
   models.set(key, model);
   return model;
+}
+
+function fetcher(id: string): Fetcher {
+  return async (name) => {
+    const response = await fetch(new URL(`models/${id}.nicm/${name}`, FOLDER));
+    if (!response.ok) throw new Error(`${name} is missing`);
+    return new Uint8Array(await response.arrayBuffer());
+  };
+}
+
+/** The id of the model with which files are written. */
+async function writersModel(): Promise<string> {
+  try {
+    return (await (await fetch(new URL("models/default.json", FOLDER))).json()).id;
+  } catch {
+    throw new NicError("model", "No model to compress with lies beside this page.");
+  }
 }

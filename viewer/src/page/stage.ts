@@ -18,10 +18,10 @@ export class Stage {
   private top = 0;
   private isFitted = true;
 
-  /** told: is called with the scale whenever it changes. */
+  /** canvases: of one size, one over the other. told: is called with the scale whenever it changes. */
   constructor(
     private readonly port: HTMLElement,
-    private readonly canvas: HTMLCanvasElement,
+    private readonly canvases: readonly HTMLCanvasElement[],
     private readonly told: (scale: number) => void,
   ) {
     new ResizeObserver(() => (this.isFitted ? this.fit() : this.place())).observe(port);
@@ -57,6 +57,10 @@ export class Stage {
     this.move(-right * PAN, -down * PAN);
   }
 
+  private get canvas(): HTMLCanvasElement {
+    return this.canvases[0];
+  }
+
   private middle(): Point {
     return { x: this.port.clientWidth / 2, y: this.port.clientHeight / 2 };
   }
@@ -88,8 +92,10 @@ export class Stage {
     const { width, height } = this.canvas;
     this.left = inside(this.left, width * this.scale, this.port.clientWidth);
     this.top = inside(this.top, height * this.scale, this.port.clientHeight);
-    this.canvas.style.transform = `translate(${this.left}px, ${this.top}px) scale(${this.scale})`;
-    this.canvas.classList.toggle("large", this.scale * devicePixelRatio >= LARGE);
+    for (const canvas of this.canvases) {
+      canvas.style.transform = `translate(${this.left}px, ${this.top}px) scale(${this.scale})`;
+      canvas.classList.toggle("large", this.scale * devicePixelRatio >= LARGE);
+    }
     this.port.classList.toggle(
       "pans",
       width * this.scale > this.port.clientWidth || height * this.scale > this.port.clientHeight,
@@ -103,7 +109,7 @@ export class Stage {
   }
 
   private onDown(event: PointerEvent): void {
-    if (event.button !== 0 || (event.target as Element).closest("button")) return;
+    if (event.button !== 0 || (event.target as Element).closest("button, label")) return;
     this.port.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, at(event, this.port));
   }
