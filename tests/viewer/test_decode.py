@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -10,6 +11,10 @@ import pytest
 from fuzz.corpus import GOLDEN, seeds
 from fuzz.structure import mend, mutate, take_apart
 from PIL import Image
+
+import imgcodec
+from imgcodec.model_file.contents import open_contents
+from imgcodec.model_file.graph_folder import export_graphs
 
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
 TINY = bytes.fromhex(INDEX["model"]["id"])
@@ -80,3 +85,21 @@ def test_a_model_that_is_damaged_is_said(ask, models, tmp_path, cut):
 def test_other_profiles_are_named(ask, models, name):
     answer, _ = ask("picture", [(GOLDEN / f"{name}.nic").read_bytes()], str(models))
     assert "profile photo" in answer["error"]
+
+
+@pytest.mark.slow
+def test_files_of_the_shipped_model_come_to_their_tokens(ask, tmp_path):
+    """And to their pixels, within a grey level, in both tunes."""
+    codec = imgcodec.load_model("photo")
+    contents = open_contents("photo")
+    export_graphs(contents, tmp_path / f"{contents.id.hex()}.nicm", force=False)
+    photo = GOLDEN.parents[1] / "examples" / "photo.png"
+    files = [
+        codec.compress(photo, quality=quality, tune=tune) for quality in (5, 50, 95) for tune in ("psnr", "visual")
+    ]
+    *answers, _ = ask("picture", files, str(tmp_path), timeout=1200)
+    for data, answer in zip(files, answers, strict=True):
+        assert answer["sha256"] == codec.read_tokens(data).sha256()
+        expected = np.asarray(codec.decompress(data), int)
+        pixels = np.frombuffer(base64.b64decode(answer["pixels"]), np.uint8).reshape(expected.shape)
+        assert np.abs(pixels - expected).max() <= 1
