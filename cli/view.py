@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import webbrowser
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Annotated
 
@@ -37,11 +38,14 @@ def view(
         sys.stdout.flush()
         if browser and not opened(address):
             say("There is no browser here to open: the page is at that address.")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:  # the way to end it
-            pass
+        wait()
+
+
+def wait() -> None:
+    """Until an interrupt, which is the way to end it."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 def named(source: str) -> str:
