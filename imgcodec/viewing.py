@@ -10,7 +10,6 @@ are installed. Nothing is sent to other machines, nor taken from them.
 import json
 import mimetypes
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from urllib.parse import quote, unquote, urlsplit
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError
 from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.find import find_model_by_id, shipped_ids
-from imgcodec.model_file.graph_folder import SUFFIX, export_graphs
+from imgcodec.model_file.graph_folder import graph_files
 from imgcodec.storage import files
 
 HOST = "127.0.0.1"
@@ -58,29 +57,27 @@ def served(picture: tuple[str, bytes] | None, port: int = 0, model: str | None =
     the port cannot be had, and as `open_contents`.
     """
     pages = {f"/{path.relative_to(folder).as_posix()}": path for folder in [page_folder()] for path in _files(folder)}
-    with tempfile.TemporaryDirectory(prefix="imgcodec-view-") as made:
-        graphs = _Graphs(Path(made), model)
-        answer = partial(_answer, pages, picture, graphs)
-        try:
-            server = _Server((HOST, port), partial(_Handler, answer))
-        except OSError as error:
-            raise CodecError(f"Port {port} cannot be had: {files.reason(error)}.") from None
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        address = f"http://{HOST}:{server.server_port}/"
-        try:
-            yield address if picture is None else f"{address}?src={quote(f'picture/{picture[0]}', safe='')}"
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+    answer = partial(_answer, pages, picture, _Graphs(model))
+    try:
+        server = _Server((HOST, port), partial(_Handler, answer))
+    except OSError as error:
+        raise CodecError(f"Port {port} cannot be had: {files.reason(error)}.") from None
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    address = f"http://{HOST}:{server.server_port}/"
+    try:
+        yield address if picture is None else f"{address}?src={quote(f'picture/{picture[0]}', safe='')}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 class _Graphs:
-    """The models as folders of graphs, made when they are asked for."""
+    """The models as files of graphs, made when they are asked for."""
 
-    def __init__(self, folder: Path, model: str | None) -> None:
-        self._folder = folder
+    def __init__(self, model: str | None) -> None:
+        self._made: dict[str, dict[str, bytes]] = {}
         self._given = open_contents(model) if model is not None else None
         self._lock = threading.Lock()
 
@@ -88,16 +85,17 @@ class _Graphs:
         """Of the model that was given, else of the shipped one."""
         return (self._given.id if self._given else shipped_ids()[DEFAULT_MODEL]).hex()
 
-    def path(self, id: str, name: str) -> Path:
-        """A file of the model with this id, which may not be there. Raises CodecError where there is no such model."""
-        folder = self._folder / f"{id}{SUFFIX}"
+    def file(self, id: str, name: str) -> bytes:
+        """A file of the model with this id. Raises CodecError where there is no such model, or no such file of it."""
         with self._lock:
-            if not folder.is_dir():
+            if id not in self._made:
                 is_given = self._given is not None and self._given.id.hex() == id
                 contents = self._given if is_given else open_contents(find_model_by_id(bytes.fromhex(id)))
                 assert contents is not None
-                export_graphs(contents, folder, force=False)
-        return folder / name
+                self._made[id] = graph_files(contents)
+        if name not in self._made[id]:
+            raise CodecError(f"The model {id} has no file {name}.")
+        return self._made[id][name]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -119,7 +117,7 @@ def _answer(
     if path == "/models/default.json":
         return json.dumps({"id": graphs.default_id()}).encode(), "application/json"
     if match := _MODEL.fullmatch(path):
-        return graphs.path(*match.groups()).read_bytes(), "application/octet-stream"
+        return graphs.file(*match.groups()), "application/octet-stream"
     raise ModelNotFoundError(f"There is no {path}.")
 
 
