@@ -2,13 +2,14 @@
 # make slow: the tests that take longer.                         Needs Python 3.11 or newer, git and make.
 # make fuzz: a million hostile files, on Linux; see docs/security.md.   make audit: known holes in what is depended on.
 # make docs: the manual as a site, in build/site.   make dist: wheel and sdist, in dist/.
+# make viewer: the page of `imgcodec view`, with Node and npm.
 # make soak: ten minutes of commands that are killed, full disks, threads; docs/security.md, too.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile  # each process imports torch
 
-.PHONY: demo test lint slow fuzz soak audit docs dist clean
+.PHONY: demo test lint slow fuzz soak audit viewer docs dist clean
 
 demo: .venv/ready
 	$(BIN)/python examples/demo.py
@@ -32,12 +33,15 @@ audit: .venv/ready
 	$(BIN)/bandit --quiet --recursive --severity-level medium imgcodec bitstream cli models
 	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
+viewer:
+	cd viewer && npm ci --ignore-scripts --no-audit --no-fund && npm run check && npm run build
+
 # Strictly: a link to nowhere is an error.
 docs: .venv/ready build/typed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
-dist: .venv/ready
+dist: .venv/ready viewer
 	rm -rf dist build/lib
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[release]'
 	$(BIN)/python -m build --no-isolation
@@ -65,4 +69,4 @@ build/typed:
 	ln -s $(CURDIR)/imgcodec/* $(CURDIR)/bitstream $(CURDIR)/cli $(CURDIR)/models $(CURDIR)/recipes $@/imgcodec
 
 clean:
-	rm -rf .venv build demo dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv build demo dist viewer/node_modules imgcodec/viewer_page .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

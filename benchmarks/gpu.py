@@ -5,7 +5,7 @@
 
 Needs `pip install 'imgcodec[bench]'`. Three things, with the model loaded and after a turn of each that does not count:
 
-    large   megapixels per second, both ways, of one photograph of 12 megapixels (put together as in `speed.py`)
+    large   megapixels per second, both ways, of one photograph of 12 megapixels (put together as in `large.py`)
     batch   the same of 64 pictures of 768 x 512, one after the other: the API has no batches of pictures, so this is
             what a server gets that does not share its GPU among threads
     exact   files written on the device and read on the CPU, and the other way round: are tokens those that were chosen?
@@ -32,8 +32,9 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from large import photograph
 from machine import describe
-from speed import photograph, timing
+from speed import timing
 
 import imgcodec
 from imgcodec.bitstream.entropy import RangeCoder, RangeDecoder, RangeEncoder

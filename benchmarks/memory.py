@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py kodak/ -o benchmarks/results/memory.json
 
-The photographs are put together as for `speed.py`. Each direction runs once, in a process of its own that is given the
+The photographs are put together as in `large.py`. Each direction runs once, in a process of its own that is given the
 pixels or the file; its peak is that of the whole process, with Python, torch and the model. `base` is a process
 that has only loaded the model, `effort` one that encodes with effort 2, for each tune: effort works tile by tile, so
 the size of the picture hardly matters.
@@ -13,8 +13,9 @@ import json
 from multiprocessing import get_context
 from pathlib import Path
 
+from large import photograph
 from machine import describe
-from speed import peak_memory_mib, photograph
+from speed import peak_memory_mib
 
 import imgcodec
 from imgcodec.cli.bench import find_files

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from large import photograph
 from machine import describe
 from numpy.typing import NDArray
-from speed import photograph
 
 from imgcodec.bitstream import container
 from imgcodec.cli.bench import find_files

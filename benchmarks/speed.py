@@ -15,7 +15,6 @@ were free.
 import argparse
 import io
 import json
-import math
 import resource
 import statistics
 import subprocess
@@ -32,6 +31,7 @@ from types import FrameType
 
 import numpy as np
 import pillow_jxl  # noqa: F401  (Pillow knows JPEG XL once it is imported)
+from large import photograph
 from machine import describe
 from PIL import Image
 
@@ -40,9 +40,7 @@ from imgcodec import bitstream
 from imgcodec.cli.bench import find_files
 from imgcodec.evaluation import peers
 from imgcodec.metrics.reference import RGBPixels, psnr
-from imgcodec.pictures import io as image
 
-ASPECT = 4 / 3
 PEERS: dict[str, dict[str, object]] = {  # Pillow's options: its defaults, but for JPEG XL, which a plugin brings
     "JPEG": {},
     "AVIF": {},
@@ -60,24 +58,6 @@ seconds = time.perf_counter() - start
 print(json.dumps({"seconds": seconds, "maxrss": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}))
 sys.exit(code)
 """
-
-
-def photograph(files: list[Path], megapixels: float) -> RGBPixels:
-    """A picture of so many megapixels (rounded down to whole rows) made of the pictures in `files`, side by side."""
-    height = int(math.sqrt(megapixels * 1e6 / ASPECT))
-    width = int(height * ASPECT)
-    canvas = np.empty((height, width, 3), np.uint8)
-    pictures = (image.load(files[number % len(files)]).pixels for number in range(1_000_000))
-    top = 0
-    while top < height:
-        left, row_height = 0, height
-        while left < width:
-            pixels = next(pictures)[: height - top, : width - left]
-            row_height = min(row_height, pixels.shape[0])
-            canvas[top : top + row_height, left : left + pixels.shape[1]] = pixels[:row_height]
-            left += pixels.shape[1]
-        top += row_height
-    return canvas
 
 
 class StageClock:

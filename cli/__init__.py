@@ -35,6 +35,7 @@ from imgcodec.cli import (
     tokenize,
     train,
     verify,
+    view,
 )
 from imgcodec.cli.options import DEBUG, Loudness, complain, explained, set_loudness
 from imgcodec.waiting import wait_passively
@@ -209,6 +210,7 @@ def group(name: str, help: str, *functions: Callable[..., None]) -> None:
 
 for function in (compress.compress, decompress.decompress, info.info, verify.verify, bench.bench, train.train):
     app.command()(guarded(function))
+app.command()(guarded(view.view))
 app.command()(guarded(tokenize.tokenize))
 app.command()(guarded(generate.generate))
 app.command()(guarded(search.search))

@@ -114,6 +114,10 @@ def test_commands_of_the_pages(folder, monkeypatch, line):
             assert invoke("compress", "pictures", "-o", "store", "--model", "semantic")[0] == 0
         case "bench":
             monkeypatch.setattr("imgcodec.evaluation.bench._TRIES", 1)
+        case "view":
+            (folder / "index.html").write_text("<!doctype html>")  # in place of the page, which needs Node to be built
+            monkeypatch.setattr("imgcodec.viewing.page_folder", lambda: folder)
+            monkeypatch.setattr("imgcodec.cli.view.wait", lambda: None)
         case "doctor":
             monkeypatch.setattr("imgcodec.doctor.SIDE", 64)
     if "--scale" in words:

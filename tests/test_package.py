@@ -139,6 +139,9 @@ def test_a_wheel_works_from_outside_the_tree(tmp_path: Path) -> None:
     assert not any(name.endswith("photo-average.safetensors") for name in names)
     for path in (ROOT / "imgcodec" / "evaluation" / "page_files").iterdir():
         assert f"imgcodec/evaluation/page_files/{path.name}" in names
+    # the viewer's page, where it is built
+    for path in (ROOT / "imgcodec" / "viewer_page").rglob("*"):
+        assert path.is_dir() or path.relative_to(ROOT).as_posix() in names
 
     subprocess.run([*pip, "install", "--no-deps", "--target", installed, wheel], check=True)
     environment = {**os.environ, "PYTHONPATH": str(installed)}

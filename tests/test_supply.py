@@ -52,6 +52,7 @@ def test_no_module_can_run_what_it_reads(path):
     allowed = {
         "speed.py": {"ctypes"},  # tells glibc's malloc two constants
         "xmp.py": {"xml"},  # expat, with document types refused: tests/pictures/test_xmp.py
+        "viewing.py": {"http", "urllib"},  # serves a page on 127.0.0.1, when it is asked to: tests/test_viewing.py
         "picsum.py": {"http", "urllib"},  # downloads pictures to train on, when it is asked to
         "workers.py": {"multiprocessing"},  # between processes of one command, which wrote it themselves
         "teacher.py": {"torch.load"},  # weights_only, of a file of an installed package
@@ -116,6 +117,7 @@ def test_weights_are_shipped_as_safetensors_only():
         path.suffix for folder in ("imgcodec", "models") for path in (ROOT / folder).rglob("*") if path.is_file()
     }
     page = {".html", ".css", ".js", ".txt"}  # of `bench --html`, and the licence of what is in it
+    page |= {".mjs", ".wasm", ".svg"}  # of `view`
     assert shipped <= {".py", ".safetensors", ".md", ".typed", ".pyc", ".json"} | page  # .json: the table of ids
 
 

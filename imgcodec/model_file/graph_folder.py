@@ -27,10 +27,17 @@ _WRITTEN = re.compile(r"model\.json|[a-z0-9-]+\.(onnx|bin)\.zz")
 
 
 def export_graphs(model: ModelContents, folder: Path, force: bool) -> int:
-    """Writes the folder, whole or not at all. Returns the bytes of its files.
+    """Writes the folder, whole or not at all. Returns the bytes of its files. Raises as `graph_files` and
+    `folders.whole_folder`."""
+    contents = graph_files(model)
+    with folders.whole_folder(folder, force, _WRITTEN) as made:
+        for name, data in contents.items():
+            files.write(made / name, data)
+    return sum(map(len, contents.values()))
 
-    Raises UnusableModelError for a model that is not of the profile photo, and as `folders.whole_folder`.
-    """
+
+def graph_files(model: ModelContents) -> dict[str, bytes]:
+    """The files of the folder, by name. Raises UnusableModelError for a model that is not of the profile photo."""
     with as_model_error(model.name):
         if model.config["profile"] != "photo":
             raise UnusableModelError(f"The model {model.name} is not of the profile photo: it has no graphs.")
@@ -68,11 +75,7 @@ def export_graphs(model: ModelContents, folder: Path, force: bool) -> int:
         },
     }
     text = (json.dumps(manifest, indent=1) + "\n").encode()
-    with folders.whole_folder(folder, force, _WRITTEN) as made:
-        files.write(made / MANIFEST, text)
-        for name, data in compressed.items():
-            files.write(made / (name + COMPRESSED), data)
-    return len(text) + sum(map(len, compressed.values()))
+    return {MANIFEST: text, **{name + COMPRESSED: data for name, data in compressed.items()}}
 
 
 def _described(graph: Graph) -> dict[str, Any]:

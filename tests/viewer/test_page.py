@@ -1,0 +1,392 @@
+"""The page of the viewer in Debian's Chromium: what people do on it. No request may leave the origin.
+
+Where there is no Chromium (`apt-get install chromium`), or no playwright, these tests are skipped.
+"""
+
+import base64
+import io
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fuzz.corpus import GOLDEN
+from fuzz.structure import Part, put_together, take_apart
+from PIL import Image, ImageCms
+
+from imgcodec import viewing
+from imgcodec.bitstream.payload import pack_bytes
+from imgcodec.pictures import cicp
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("Chromium is not installed", allow_module_level=True)
+
+INDEX = json.loads((GOLDEN / "golden.json").read_text())
+TINY = str(GOLDEN / "tiny.safetensors")
+DESK = {"viewport": {"width": 1000, "height": 700}}
+PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touch": True}
+DISPLAY_P3 = (12, 13)
+ELEMENTS = """<!doctype html><meta charset="utf-8"><link rel="icon" href="icon.svg">
+<script type="module" src="told.js"></script><script type="module" src="nic.js"></script>
+<nic-image src="odd-size.nic" alt="odd" style="width: 50px"></nic-image>
+<nic-image src="alpha.nic" alt="alpha"></nic-image>
+<nic-image src="nowhere.nic" alt="nowhere"></nic-image>
+"""
+TOLD = """for (const kind of ["load", "error"])
+  document.addEventListener(kind, ({ target }) => {
+    if (target.localName === "nic-image") document.body.dataset.told = Number(document.body.dataset.told ?? 0) + 1;
+  }, true);
+"""
+PATIENCE = 120_000  # milliseconds, on a machine that is busy
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        # Its sandbox needs what containers and root do not have; the page is our own.
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(built, tmp_path_factory):
+    """Of a page with the model of the golden files, and no file. Beside it lie ELEMENTS as elements.html, and two
+    files."""
+    folder = tmp_path_factory.mktemp("page") / "page"
+    shutil.copytree(built, folder)
+    (folder / "elements.html").write_text(ELEMENTS)
+    (folder / "told.js").write_text(TOLD)
+    for name in ("odd-size.nic", "alpha.nic"):
+        shutil.copy(GOLDEN / name, folder)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(viewing, "page_folder", lambda: folder)
+    with viewing.served(None, model=TINY) as address:
+        yield address
+    patch.undo()
+
+
+class Window:
+    """A page on a kind of screen, with what it tells and fetches."""
+
+    def __init__(self, browser, address, **screen):
+        self.told, self.fetched = [], []
+        self.page = browser.new_context(**screen).new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("console", lambda message: self.told.append(message.text))
+        self.page.on("pageerror", lambda error: self.told.append(str(error)))
+        self.page.on("request", lambda request: self.fetched.append(request.url))
+        self.page.goto(address)
+
+    def check(self, address):
+        """No message may have come but of files that are not there and of how the tests look at a canvas, and no
+        request have left the origin."""
+        assert [text for text in self.told if "404" not in text and "readback" not in text] == []
+        # a library carries its WebAssembly in an address of data, and what is saved comes from a blob
+        own = (address, "data:application/wasm", f"blob:{address}")
+        assert [url for url in self.fetched if not url.startswith(own)] == []
+        assert self.fetched
+
+
+@pytest.fixture(scope="module")
+def window(browser, address):
+    return Window(browser, address, **DESK)
+
+
+@pytest.fixture
+def page(window, address):
+    """One page for all tests, for it takes a while until the runtime is compiled."""
+    yield window.page
+    window.page.keyboard.press("Escape")  # closes the panel
+    window.check(address)
+
+
+def pick(page, name, data):
+    page.locator("#file").set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": data})
+
+
+def wait(page):
+    """Until the picture is there, or a sentence, which is returned."""
+    page.wait_for_selector("#save:not([hidden]), #fault:not([hidden])")
+    return page.locator("#fault").inner_text() if page.locator("#fault").is_visible() else ""
+
+
+def saved(page):
+    """What the button saves."""
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    return Image.open(io.BytesIO(download.value.path().read_bytes()))
+
+
+def facts(page):
+    """The panel as a dictionary."""
+    if page.locator("#panel").is_hidden():
+        page.locator("#facts").click()
+    return dict(
+        zip(page.locator("#panel dt").all_inner_texts(), page.locator("#panel dd").all_inner_texts(), strict=True)
+    )
+
+
+def shown(page):
+    """The pixels of the canvas, RGBA."""
+    text = page.evaluate(
+        """() => {
+          const canvas = document.getElementById("canvas"), context = canvas.getContext("2d");
+          const { data } = context.getImageData(0, 0, canvas.width, canvas.height, { colorSpace: "srgb" });
+          let text = "";
+          for (let at = 0; at < data.length; at += 30000)
+            text += String.fromCharCode(...data.subarray(at, at + 30000));
+          return [btoa(text), canvas.width, canvas.height];
+        }"""
+    )
+    return np.frombuffer(base64.b64decode(text[0]), np.uint8).reshape(text[2], text[1], 4).astype(int)
+
+
+def test_golden_files_come_to_their_tokens_and_pixels(page):
+    for name, entry in INDEX["files"].items():
+        pick(page, f"{name}.nic", (GOLDEN / f"{name}.nic").read_bytes())
+        page.wait_for_function("name => document.getElementById('name').textContent === name", arg=f"{name}.nic")
+        assert wait(page) == "", name
+        assert facts(page)["tokens’ SHA-256"] == entry["tokens_sha256"], name
+        expected, found = Image.open(GOLDEN / f"{name}.png"), saved(page)
+        assert found.mode == expected.mode == entry["mode"]
+        difference = np.abs(np.asarray(found, int) - np.asarray(expected, int))
+        assert difference.max() <= 1, name
+        if found.mode == "RGBA":
+            assert not difference[..., 3].any()
+        else:
+            seen = shown(page)[..., :3]
+            assert np.abs(seen - np.asarray(expected.convert("RGB"), int)).max() <= 1, name
+
+
+def test_metadata_is_shown_and_saved(page):
+    pick(page, "everything.nic", (GOLDEN / "everything.nic").read_bytes())
+    assert wait(page) == ""
+    told = facts(page)
+    assert told["ICC profile"] == "sRGB built-in"
+    assert told["density"] == "300 × 150 per inch"
+    assert told["tiles"] == "6 of 64 pixels"
+    found = saved(page)
+    expected = Image.open(GOLDEN / "everything.png")
+    assert found.info["icc_profile"]
+    assert found.info["xmp"] == b"<x:xmpmeta/>"
+    assert found.info["dpi"] == pytest.approx((300, 150), abs=0.2)
+    assert dict(found.getexif())
+    assert found.size == expected.size
+
+
+def test_profiles_are_brought_to_the_colours_of_the_page(page):
+    icc = cicp.profile(DISPLAY_P3)
+    parts = take_apart((GOLDEN / "random-tokens.nic").read_bytes())
+    *tokens, end = parts.sections
+    data = put_together(replace(parts, sections=(Part(128, 0, 0, pack_bytes(icc)), *tokens, end)))
+    pick(page, "p3.nic", data)
+    assert wait(page) == ""
+    plain = Image.open(GOLDEN / "random-tokens.png")
+    profiles = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
+    expected = np.asarray(ImageCms.profileToProfile(plain, *profiles), int)
+    seen = shown(page)[..., :3]
+    assert np.abs(seen - expected).mean() < 0.3
+    assert np.abs(seen - np.asarray(plain, int)).mean() > 1
+    assert np.abs(np.asarray(saved(page), int) - np.asarray(plain, int)).max() <= 1
+
+
+def test_a_file_is_dropped(page):
+    data = base64.b64encode((GOLDEN / "odd-size.nic").read_bytes()).decode()
+    page.evaluate(
+        """text => {
+          const files = new DataTransfer();
+          files.items.add(new File([Uint8Array.from(atob(text), letter => letter.charCodeAt(0))], "odd-size.nic"));
+          const event = kind => new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true });
+          document.getElementById("port").dispatchEvent(event("dragover"));
+          document.getElementById("port").dispatchEvent(event("drop"));
+        }""",
+        data,
+    )
+    assert wait(page) == ""
+    assert page.title().startswith("odd-size.nic")
+    assert page.locator("body.drop").count() == 0
+    assert page.locator("#status").inner_text().startswith("100 × 75, 7,500 pixels")
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"", "empty"),
+        pytest.param(b"\x89PNG\r\n\x1a\n" + bytes(60), "not a .nic file", id="png"),
+        ((GOLDEN / "odd-size.nic").read_bytes()[:-20], "cut short"),
+        ((GOLDEN / "divided-damaged.nic").read_bytes(), "damaged"),
+        pytest.param((GOLDEN / "bsq-random.nic").read_bytes(), "profile raster", id="raster"),
+    ],
+)
+def test_what_cannot_be_shown_gets_a_sentence(page, data, word):
+    pick(page, "a.nic", data)
+    sentence = wait(page)
+    assert word in sentence
+    assert sentence.endswith(".")
+    pick(page, "b.nic", (GOLDEN / "odd-size.nic").read_bytes())  # and the page goes on
+    page.wait_for_selector("#save:not([hidden])")
+    assert page.locator("#fault").is_hidden()
+
+
+def test_a_model_that_is_missing_is_named(page):
+    parts = take_apart((GOLDEN / "odd-size.nic").read_bytes())
+    pick(page, "a.nic", put_together(replace(parts, fields=parts.fields[:6] + bytes(range(8)))))
+    assert "needs the model 0001020304050607" in wait(page)
+
+
+def test_zoom_and_pan(page):
+    pick(page, "two-tiles.nic", (GOLDEN / "two-tiles.nic").read_bytes())
+    assert wait(page) == ""
+    canvas, scale = page.locator("#canvas"), page.locator("#scale")
+    assert canvas.bounding_box()["width"] == pytest.approx(1000)  # fitted
+    page.keyboard.press("1")
+    assert scale.inner_text() == "100 %"
+    assert canvas.bounding_box()["width"] == pytest.approx(1100)
+    before = canvas.bounding_box()["x"]
+    page.mouse.move(500, 350)
+    page.mouse.down()
+    page.mouse.move(470, 350)
+    page.mouse.up()
+    assert canvas.bounding_box()["x"] == pytest.approx(before - 30)
+    page.locator("#in").click()
+    page.keyboard.press("+")
+    assert scale.inner_text() == "200 %"
+    page.mouse.move(500, 350)
+    page.mouse.wheel(0, -400)
+    playwright.expect(scale).to_have_text("400 %")
+    page.keyboard.press("0")
+    assert canvas.bounding_box()["width"] == pytest.approx(1000)
+
+
+def test_panel_by_key_and_button(page):
+    pick(page, "a.nic", b"")
+    assert wait(page)
+    page.keyboard.press("i")
+    assert page.locator("#panel").is_hidden()  # there is nothing to tell
+    pick(page, "odd-size.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    assert wait(page) == ""
+    page.keyboard.press("i")
+    assert page.locator("#panel").is_visible()
+    assert page.locator("#facts").get_attribute("aria-expanded") == "true"
+    told = facts(page)
+    assert told["size"] == "100 × 75 pixels"
+    assert told["quality"] == "62.5, tune psnr"
+    assert told["model"] == "tiny"
+    rows = page.locator("#panel tr").all_inner_texts()
+    assert sum(int(row.split("\t")[1]) for row in rows) == len((GOLDEN / "odd-size.nic").read_bytes())
+    page.keyboard.press("Escape")
+    assert page.locator("#panel").is_hidden()
+
+
+def test_an_address_is_opened(browser, address):
+    window = Window(browser, f"{address}?src=nowhere.nic", **DESK)
+    assert "could not be fetched: 404" in wait(window.page)
+    window.check(address)
+
+
+def test_a_phone_in_the_dark(browser, address):
+    window = Window(browser, address, **PHONE, color_scheme="dark")
+    page = window.page
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, background.removeprefix("rgb(").removesuffix(")").split(","))) < 40
+    pick(page, "two-tiles.nic", (GOLDEN / "two-tiles.nic").read_bytes())
+    assert wait(page) == ""
+    page.locator("#facts").tap()
+    assert page.locator("#panel").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    page.locator("#in").tap()
+    assert page.locator("#canvas").bounding_box()["width"] > 360
+    window.check(address)
+
+
+def test_pictures_on_other_pages(browser, address):
+    window = Window(browser, f"{address}elements.html", **DESK)
+    page = window.page
+    page.locator("body[data-told='3']").wait_for()
+    images = page.locator("nic-image")
+    sizes = [images.nth(number).evaluate("image => [image.naturalWidth, image.naturalHeight]") for number in range(3)]
+    assert sizes == [[100, 75], [40, 30], [0, 0]]
+    assert images.nth(0).bounding_box()["width"] == 50
+    assert images.nth(0).bounding_box()["height"] == pytest.approx(37.5, abs=6)  # it stands on a line of text
+    assert page.get_by_role("img", name="alpha").count() == 1
+    assert images.nth(2).get_by_text("nowhere").is_visible()
+    assert "404" in images.nth(2).get_attribute("title")
+    window.check(address)
+
+
+def test_the_module_decodes(browser, address):
+    window = Window(browser, f"{address}elements.html", **DESK)
+    found = window.page.evaluate(
+        """async () => {
+          const { decode } = await import("./nic.js");
+          const get = async name => (await fetch(name)).arrayBuffer();
+          const { data, width, height } = await decode(await get("odd-size.nic"));
+          const damaged = await decode((await get("odd-size.nic")).slice(0, 90)).catch(error => error.message);
+          return { pixels: [...data], width, height, damaged };
+        }"""
+    )
+    pixels = np.reshape(found["pixels"], (found["height"], found["width"], 4))
+    expected = np.asarray(Image.open(GOLDEN / "odd-size.png"), int)
+    assert np.abs(pixels[..., :3] - expected).max() <= 1
+    assert (pixels[..., 3] == 255).all()
+    assert "cut short" in found["damaged"]
+    window.check(address)
+
+
+def test_a_picture_is_compressed(page, tiny_model):
+    pixels = np.asarray(Image.open(GOLDEN.parents[1] / "examples" / "photo.png").convert("RGB"))[200:330, 100:300]
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    pick(page, "part.png", png.getvalue())
+    playwright.expect(page.locator("#name")).to_have_text("part.png")
+    assert wait(page) == ""
+    sizes = []
+    for quality in ("50", "90"):
+        if quality != "50":
+            page.locator("#quality input").evaluate(
+                "(input, value) => { input.value = value; input.dispatchEvent(new Event('change')); }", quality
+            )
+            assert wait(page) == ""
+        with page.expect_download() as download:
+            page.locator("#keep").click()
+        data = download.value.path().read_bytes()
+        assert download.value.suggested_filename == "part.nic"
+        tokens = tiny_model.read_tokens(data)
+        assert (tokens.header.width, tokens.header.height, tokens.header.quality) == (200, 130, int(quality) * 256)
+        assert facts(page)["tokens’ SHA-256"] == tokens.sha256()
+        page.keyboard.press("Escape")
+        ours = tiny_model.compress(pixels, quality=int(quality))
+        assert len(data) == pytest.approx(len(ours), rel=0.02, abs=15)
+        decoded = np.asarray(tiny_model.decompress(data), int)
+        assert np.abs(np.asarray(saved(page), int) - decoded).max() <= 1
+        sizes.append(len(data))
+    assert sizes[0] < sizes[1]
+    assert f"{sizes[1]:,} bytes, of {len(png.getvalue()):,}" in page.locator("#status").inner_text()
+
+
+def test_the_original_is_beside_it(page):
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, 40:] = 255
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    pick(page, "edge.png", png.getvalue())
+    playwright.expect(page.locator("#name")).to_have_text("edge.png")
+    assert wait(page) == ""
+    original = page.locator("#original")
+    assert original.bounding_box() == page.locator("#canvas").bounding_box()
+    page.locator("#divide").focus()
+    page.keyboard.press("Home")
+    assert original.evaluate("canvas => getComputedStyle(canvas).clipPath") == "inset(0px 100% 0px 0px)"
+    page.keyboard.press("End")
+    assert original.evaluate("canvas => getComputedStyle(canvas).clipPath") == "inset(0px 0% 0px 0px)"
+    pick(page, "odd-size.nic", (GOLDEN / "odd-size.nic").read_bytes())  # and it goes with its picture
+    playwright.expect(page.locator("#name")).to_have_text("odd-size.nic")
+    assert wait(page) == ""
+    assert original.is_hidden()
+    assert page.locator("#compare").is_hidden()
+    assert page.locator("#keep").is_hidden()

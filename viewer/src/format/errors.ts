@@ -1,0 +1,15 @@
+/** Why a file is not shown, as a sentence for people. `kind`: "file" for one that is damaged, hostile or none of this
+ * format, "model" where the model that it needs is not there or cannot be used. */
+export class NicError extends Error {
+  constructor(
+    readonly kind: "file" | "model",
+    message: string,
+  ) {
+    super(message);
+    this.name = "NicError";
+  }
+}
+
+export function invalid(message: string): NicError {
+  return new NicError("file", message);
+}

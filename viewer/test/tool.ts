@@ -1,0 +1,123 @@
+/** What the tests drive under Node: `node tool.mjs COMMAND`, with one request after the other on stdin, each 4 bytes of
+ * length, little-endian, and as many of data. The answer to each is a line of JSON. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readFile } from "../src/format/container.ts";
+import { crc32c } from "../src/format/crc32c.ts";
+import { NicError } from "../src/format/errors.ts";
+import { unpackExtras } from "../src/format/extras.ts";
+import { frequencyTables, readCall, writeCall } from "../src/format/frequencyTables.ts";
+import { toHex } from "../src/format/header.ts";
+import { RangeDecoder } from "../src/format/rangeDecoder.ts";
+import { RangeEncoder } from "../src/format/rangeEncoder.ts";
+import { checkShowable, decode, toGray } from "../src/photo/decode.ts";
+import { encode } from "../src/photo/encode.ts";
+import { type Model, openAnalyser, openModel } from "../src/photo/model.ts";
+import { prepareRuntime } from "../src/photo/runtime.ts";
+import { hashedBytes } from "../src/photo/tokens.ts";
+
+declare const RUNTIME: string; // the folder of the runtime's files
+
+type Answer = (request: Uint8Array) => unknown;
+
+/** What the container says, with the checksums of its parts for the data. */
+const container: Answer = async (request) => {
+  const file = readFile(request);
+  const extras = await unpackExtras(file);
+  return {
+    header: file.header,
+    tiles: file.tiles.map((parts) => parts.map(({ first, end, data }) => [first, end, crc32c(data)])),
+    extras: Object.fromEntries(
+      Object.entries(extras).map(([name, value]) => [name, value instanceof Uint8Array ? crc32c(value) : value]),
+    ),
+    entries: file.entries.map(({ name, offset, size }) => [name, offset, size]),
+  };
+};
+
+/** Values of calls, one after the other in one stream. The request is a line of JSON, then the stream. */
+const calls: Answer = (request) => {
+  const line = request.indexOf(10);
+  const { weights, shift, tables } = JSON.parse(new TextDecoder().decode(request.subarray(0, line)));
+  const model = frequencyTables(Int32Array.from(weights.flat()), Uint8Array.from(shift));
+  const coder = new RangeDecoder(request.subarray(line + 1));
+  return tables.map((table: number[]) => Array.from(readCall(coder, model, Uint16Array.from(table))));
+};
+
+/** Tokens and pixels of a picture: with the models in the folder that the second argument names, by their ids. */
+const picture: Answer = async (request) => {
+  const file = readFile(request);
+  checkShowable(file);
+  const folder = join(process.argv[3], `${file.header.codebookId}.nicm`);
+  const model = await modelOf(folder, file.header.tune, file.header.codebookId);
+  const { width, height, isGray } = file.header;
+  const pixels = new Uint8Array(3 * width * height);
+  let sha256 = "";
+  const started = performance.now();
+  for await (const progress of decode(file, model)) {
+    if (progress.kind === "tokens") {
+      const hashed = hashedBytes(progress.tokens, model.prior.zero);
+      sha256 = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", hashed)));
+    } else if (progress.kind === "piece") {
+      const { part } = progress;
+      for (let row = 0; row < part.height; row++) {
+        const line = progress.pixels.subarray(3 * part.width * row, 3 * part.width * (row + 1));
+        pixels.set(line, 3 * ((part.top + row) * width + part.left));
+      }
+    }
+  }
+  if (isGray) toGray(pixels);
+  return { sha256, width, height, pixels: Buffer.from(pixels).toString("base64"), ms: performance.now() - started };
+};
+
+/** The file of a picture. The request is a line of JSON, then RGBA. */
+const compress: Answer = async (request) => {
+  const line = request.indexOf(10);
+  const { width, height, quality, id } = JSON.parse(new TextDecoder().decode(request.subarray(0, line)));
+  const folder = join(process.argv[3], `${id}.nicm`);
+  prepareRuntime(RUNTIME, 1);
+  const { analyser, tune } = await openAnalyser(id, fetcher(folder));
+  const pixels = { width, height, data: new Uint8ClampedArray(request.subarray(line + 1)) } as ImageData;
+  const file = await encode(pixels, quality, await modelOf(folder, tune, id), analyser, () => {});
+  return { file: Buffer.from(file).toString("base64") };
+};
+
+/** Values to the stream of one call, after the example of `calls`. The request is JSON. */
+const streams: Answer = (request) => {
+  const { weights, shift, calls } = JSON.parse(new TextDecoder().decode(request));
+  const model = frequencyTables(Int32Array.from(weights.flat()), Uint8Array.from(shift));
+  const coder = new RangeEncoder();
+  for (const [values, table] of calls) writeCall(coder, model, Uint16Array.from(table), Int32Array.from(values));
+  return Buffer.from(coder.finish()).toString("hex");
+};
+
+const fetcher = (folder: string) => async (name: string) => new Uint8Array(readFileSync(join(folder, name)));
+
+const models = new Map<string, Model>();
+
+async function modelOf(folder: string, tune: number, id: string): Promise<Model> {
+  prepareRuntime(RUNTIME, 1);
+  const key = `${folder}:${tune}`;
+  if (!models.has(key))
+    models.set(key, await openModel(id, tune, fetcher(folder)));
+  return models.get(key)!;
+}
+
+const COMMANDS: Record<string, Answer> = { container, calls, streams, picture, compress };
+
+const answer = COMMANDS[process.argv[2]];
+const input = readFileSync(0);
+for (let at = 0; at < input.length; ) {
+  const size = input.readUInt32LE(at);
+  const request = new Uint8Array(input.subarray(at + 4, at + 4 + size));
+  at += 4 + size;
+  let told: unknown;
+  try {
+    told = await answer(request);
+  } catch (error) {
+    if (!(error instanceof NicError)) throw new Error(`for ${toHex(request.subarray(0, 4096))}`, { cause: error });
+    told = { error: error.message, kind: error.kind };
+  }
+  console.log(JSON.stringify(told));
+}
+console.log(JSON.stringify({ peak: process.resourceUsage().maxRSS * 1024 }));
