@@ -24,7 +24,8 @@ from machine import describe
 from PIL import Image, ImageCms
 
 from imgcodec.bitstream import container
-from imgcodec.codec import decode_picture, encode_picture, load_codec
+from imgcodec.codec import decode_picture, load_codec
+from imgcodec.encoder import encode_picture
 from imgcodec.pictures import io as pictures
 from imgcodec.tokens import TokenCodec
 

@@ -26,7 +26,8 @@ import zstandard
 from PIL import Image
 
 from imgcodec.bitstream import container
-from imgcodec.codec import encode_picture, load_codec
+from imgcodec.codec import load_codec
+from imgcodec.encoder import encode_picture
 from imgcodec.evaluation.retrieval import QUERIES, recall, retrieval
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 from imgcodec.pictures.io import Picture

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec import codec as pipeline
-from imgcodec import parts
+from imgcodec import encoder, parts
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import LossWarning, UsageError
 from imgcodec.bitstream.header import Header, Profile
@@ -109,7 +109,7 @@ class Model:
         if lossless:
             return _compress_exactly(image, tune, level, max_pixels)
         picture = _picture(image, whole("max_pixels", max_pixels))
-        result = pipeline.encode_picture(self._codec, picture, rate, target, tune, level, exact=exact)
+        result = encoder.encode_picture(self._codec, picture, rate, target, tune, level, exact=exact)
         _warn(image, [note for note in result.notes if note not in picture.notes])
         return result.data
 
@@ -329,7 +329,7 @@ def _compress_exactly(image: ImageLike, tune: str | None, effort: int, max_pixel
     if tune is not None or effort != 1:
         raise UsageError("A lossless file has one way to be made: it takes no tune and no effort.")
     picture = _picture(image, whole("max_pixels", max_pixels), lossless=True)
-    return pipeline.encode_exact(picture).data
+    return encoder.encode_exact(picture).data
 
 
 def _cached_model(name_or_path: str | PathLike[str], device: "torch.device | str") -> Model:

@@ -20,7 +20,8 @@ from imgcodec.bitstream.header import Header, Profile, Rectangle
 from imgcodec.bitstream.limits import ROOM, Limits, check_size
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType
 from imgcodec.bitstream.token_sections import key
-from imgcodec.codec import blocks_of, decode_picture
+from imgcodec.codec import decode_picture
+from imgcodec.exact.sections import blocks_of
 from imgcodec.pictures.exact_samples import put_samples
 from imgcodec.pictures.io import Picture
 from imgcodec.pictures.parts import picture_of_region, reduced_picture, resized

@@ -13,7 +13,8 @@ import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import RETIRED_PROFILES, Profile, checksum
 from imgcodec.bitstream.sections import SectionType
-from imgcodec.codec import blocks_of, decode_picture, load_codec
+from imgcodec.codec import decode_picture, load_codec
+from imgcodec.exact.sections import blocks_of
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures import exif
 from imgcodec.profiles.photo import codec as photo

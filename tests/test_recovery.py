@@ -16,7 +16,8 @@ from imgcodec import codec as pipeline
 from imgcodec.bitstream import container
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
 from imgcodec.bitstream.token_sections import key
-from imgcodec.codec import decode_picture, detokenize, encode_picture, tokenize
+from imgcodec.codec import decode_picture, detokenize, tokenize
+from imgcodec.encoder import encode_picture
 from imgcodec.pictures import io as image
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.tokenizers.blocks import BLOCK

@@ -18,7 +18,7 @@ from statistics import fmean
 from typing import TypeVar
 
 from imgcodec.api import compress
-from imgcodec.codec import MANY_DRAWN
+from imgcodec.encoder import MANY_DRAWN
 from imgcodec.evaluation import peers
 from imgcodec.evaluation.bd import USUAL_RATES, BdRate, Range, bd_rate
 from imgcodec.evaluation.peers import Codec

@@ -10,7 +10,8 @@ import numpy as np
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.codec import decode_picture, encode_picture, load_codec
+from imgcodec.codec import decode_picture, load_codec
+from imgcodec.encoder import encode_picture
 from imgcodec.evaluation.similarity import Metric
 from imgcodec.evaluation.similarity import metrics as metrics_named
 from imgcodec.metrics.reference import RGBPixels

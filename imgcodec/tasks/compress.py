@@ -15,7 +15,7 @@ from imgcodec.storage import files, pairs
 from imgcodec.storage.pairs import Pair
 
 if TYPE_CHECKING:
-    from imgcodec.codec import EncodeResult
+    from imgcodec.encoder import EncodeResult
     from imgcodec.profiles.semantic.codec import SemanticCodec
     from imgcodec.tokens import TokenCodec
 
@@ -26,8 +26,8 @@ BPP_OF_TEXT = (
 
 @dataclass(frozen=True)
 class CompressSettings:
-    """How pictures are compressed: see `imgcodec.codec.encode_picture`. lossless: by `encode_exact`. features_model: of
-    the features that files get, or None for none. features: where the weights of these features are, of CLIP."""
+    """How pictures are compressed: see `imgcodec.encoder.encode_picture`. lossless: by `encode_exact`. features_model:
+    of the features that files get, or None for none. features: where the weights of these features are, of CLIP."""
 
     model: str = "photo"
     quality: float | None = None
@@ -148,7 +148,7 @@ class Compressor:
 
     def encode(self, picture: Picture, advance: Callable[[float], None] | None = None) -> "EncodeResult":
         """The file of a picture."""
-        from imgcodec.codec import encode_exact, encode_picture
+        from imgcodec.encoder import encode_exact, encode_picture
         from imgcodec.profiles.exact.codec import ExactCodec
 
         how = self.settings

@@ -23,7 +23,9 @@ from exact.contents import make
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import ColourMode
-from imgcodec.codec import blocks_of, encode_picture, load_codec, write_tokens
+from imgcodec.codec import load_codec, write_tokens
+from imgcodec.encoder import encode_picture
+from imgcodec.exact.sections import blocks_of
 from imgcodec.exact.tile import Method
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.exact.codec import CHANNELS, ExactCodec

@@ -10,7 +10,8 @@ from PIL import Image
 import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import LossWarning
-from imgcodec.codec import decode_picture, encode_exact
+from imgcodec.codec import decode_picture
+from imgcodec.encoder import encode_exact
 from imgcodec.pictures import io as images
 from imgcodec.pictures.deep_png import deepened
 from imgcodec.pictures.io import Picture

@@ -12,7 +12,7 @@ from PIL import Image
 from reader import exact_reader, nic_reader
 
 from imgcodec.bitstream.entropy import TOTAL
-from imgcodec.codec import encode_picture
+from imgcodec.encoder import encode_picture
 from imgcodec.exact import predicted, tile, vp8l
 from imgcodec.exact.tables import frequency_tables
 from imgcodec.pictures.io import Picture

@@ -13,7 +13,8 @@ from reader import integer_prior, nic_reader
 from two_tunes import save_two_tunes
 
 from imgcodec.bitstream import container
-from imgcodec.codec import encode_picture, load_codec, tokenize
+from imgcodec.codec import load_codec, tokenize
+from imgcodec.encoder import encode_picture
 from imgcodec.pictures.io import Picture
 
 GOLDEN = Path(__file__).parent.parent / "golden"

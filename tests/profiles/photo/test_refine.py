@@ -16,7 +16,8 @@ from imgcodec import Model
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Tune
-from imgcodec.codec import encode_picture, load_codec, tokenize
+from imgcodec.codec import load_codec, tokenize
+from imgcodec.encoder import encode_picture
 from imgcodec.metrics.reference import psnr
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.photo.codec import PhotoCodec

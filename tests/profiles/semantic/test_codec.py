@@ -13,7 +13,8 @@ from imgcodec import InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import Profile
 from imgcodec.bitstream.sections import Section, SectionType
-from imgcodec.codec import decode_picture, encode_picture, load_codec, recover_picture
+from imgcodec.codec import decode_picture, load_codec, recover_picture
+from imgcodec.encoder import encode_picture
 from imgcodec.pictures.io import Picture, load
 from imgcodec.profiles import decodable
 from imgcodec.profiles.semantic.codec import as_semantic, with_drawing, with_features

@@ -12,7 +12,7 @@ import imgcodec
 from imgcodec import LossWarning
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.codec import EncodeResult, encode_picture
+from imgcodec.encoder import EncodeResult, encode_picture
 from imgcodec.pictures.io import Picture
 
 
