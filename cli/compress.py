@@ -64,7 +64,7 @@ def compress(
         bool, typer.Option("--lossless", help="Keep every sample, of up to 16 bits, and take no quality or target.")
     ] = False,
     no_exact: Annotated[
-        bool, typer.Option("--no-exact", help="Keep no pictures of under 64 x 64 pixels exactly.")
+        bool, typer.Option("--no-exact", help="Code all by the model, also small pictures and drawings.")
     ] = False,
     strip: Strip = False,
     force: Force = False,
@@ -100,6 +100,7 @@ def compress(
     -o. Of several pictures, those whose .nic file is there and not older are left out.
     """
     from imgcodec.bitstream.header import SIGNATURE
+    from imgcodec.engines import ENGINES
     from imgcodec.model_file.find import pinned
     from imgcodec.rate_control import target_of
     from imgcodec.storage import files
@@ -107,6 +108,8 @@ def compress(
 
     if len(sources) == 2 and output is None and is_nic(sources[1]) and not is_nic(sources[0]):
         raise UsageError(f"Compress takes pictures, and here is also {sources[1]}; the output is named with -o.")
+    if engine not in (*ENGINES, RAY):
+        raise UsageError(f"There is no engine {engine!r:.100}; engines are {', '.join(ENGINES)} and {RAY}.")
     on_ray = engine == RAY
     source = sources[0]
     recursive = recursive or on_ray

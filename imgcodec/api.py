@@ -136,8 +136,9 @@ class Model:
         return pipeline.read_tokens(self._codec_of(file.header), file)
 
     def write_tokens(self, tokens: Tokens) -> bytes:
-        """A file of these tokens. Raises UsageError where they are not of this model or not of the header's shape."""
-        return pipeline.write_tokens(self._codec, _tokens(tokens))
+        """A file of these tokens, which are those of this model or of an exact file. Raises UsageError for others, and
+        where they are not of the header's shape."""
+        return pipeline.write_tokens(self._codec_of(_tokens(tokens).header), tokens)
 
     def _codec_of(self, header: Header) -> TokenCodec:
         """Exact files are of no model."""

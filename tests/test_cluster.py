@@ -116,4 +116,4 @@ def test_without_the_extra_it_says_what_to_install(pictures: Path, monkeypatch: 
     code, _, complained = invoke("compress", "in", "--engine", "ray", "-o", "out", "--model", TINY)
     assert (code, complained) == (1, "imgcodec: The engine ray needs an extra: pip install 'imgcodec[ray]'.\n")
     code, complained = invoke_silent("compress", "in", "--engine", "spark", "-o", "out")
-    assert (code, complained) == (2, "imgcodec: There is no engine 'spark', only ray.\n")
+    assert (code, complained) == (2, "imgcodec: There is no engine 'spark'; engines are auto, onnx, torch and ray.\n")

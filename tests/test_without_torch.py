@@ -68,7 +68,7 @@ def test_python(folder: Path) -> None:
 import imgcodec
 import numpy as np
 model = imgcodec.load_model({str(TINY)!r})
-data = model.compress(np.zeros((20, 30, 3), np.uint8), quality=30)
+data = model.compress(np.zeros((20, 30, 3), np.uint8), quality=30, exact=False)
 assert model.decompress(data).size == (30, 20)
 assert model.write_tokens(model.read_tokens(data)) == data
 try:

@@ -30,7 +30,7 @@ def test_every_tune_of_the_shipped_model_the_default_last():
     assert [codec.name for codec in codecs] == ["imgcodec psnr", "imgcodec visual"]
     assert codecs[-1].qualities == DEFAULT_QUALITIES
     data = codecs[-1].compress(waves(32, 32), 50)
-    assert data == imgcodec.compress(waves(32, 32), quality=50)
+    assert data == imgcodec.compress(waves(32, 32), quality=50, exact=False)
     assert [codec.name for codec in codecs_of_model("photo", "cpu", None, "psnr")] == ["imgcodec psnr"]
 
 

@@ -60,7 +60,7 @@ def test_both_readers_skip_unknown_optional_sections(model):
     assert nic_reader.read(crowded) == file
     assert container.read(crowded).sections == container.read(data).sections
     damaged = crowded.replace(b"of tomorrow", b"of tomorrov", 1)
-    critical = data[: entries[0].offset] + section(4, 0, 0, b"") + data[entries[0].offset :]
+    critical = data[: entries[0].offset] + section(5, 0, 0, b"") + data[entries[0].offset :]
     for bad in (damaged, critical):
         with pytest.raises(ValueError, match=r"wrong checksum|must be known"):
             nic_reader.read(bad)

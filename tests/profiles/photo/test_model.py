@@ -123,7 +123,7 @@ def test_no_hard_edge_takes_more_codes_than_there_are():
 def test_high_quality_is_high_at_a_hard_edge(tune):
     picture = np.zeros((128, 128, 3), np.uint8)
     picture[:, 72:] = 255
-    files = [imgcodec.compress(picture, quality=quality, tune=tune) for quality in (60, 100)]
+    files = [imgcodec.compress(picture, quality=quality, tune=tune, exact=False) for quality in (60, 100)]
     found = [psnr(picture, np.asarray(imgcodec.decompress(file))) for file in files]
     assert found[1] > max(40, found[0])
 

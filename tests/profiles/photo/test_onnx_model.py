@@ -31,7 +31,7 @@ def test_files_of_either_engine_decode_to_the_same_tokens(width, height, quality
     rng = np.random.default_rng(seed)
     picture = rng.integers(0, 256, (-(-height // 6), -(-width // 6), 3)).repeat(6, 0).repeat(6, 1)[:height, :width]
     for writer in ENGINES:
-        data = MODELS[writer].compress(picture.astype(np.uint8), quality=quality)
+        data = MODELS[writer].compress(picture.astype(np.uint8), quality=quality, exact=False)
         tokens = {engine: MODELS[engine].read_tokens(data) for engine in ENGINES}
         assert tokens["onnx"].sha256() == tokens["torch"].sha256()
         assert {MODELS[engine].write_tokens(tokens[engine]) for engine in ENGINES} == {data}
@@ -53,7 +53,7 @@ def test_torch_is_not_imported():
 import sys, imgcodec
 import numpy as np
 model = imgcodec.load_model({str(TINY)!r}, engine="onnx")
-data = model.compress(np.zeros((20, 30, 3), np.uint8), quality=30)
+data = model.compress(np.zeros((20, 30, 3), np.uint8), quality=30, exact=False)
 assert model.decompress(data).size == (30, 20)
 assert model.decompress(data, thumbnail=4).size == (4, 3)
 assert imgcodec.info(data).size == (30, 20)

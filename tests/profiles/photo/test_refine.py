@@ -108,7 +108,7 @@ def test_a_tile_is_decoded_as_in_the_whole_picture(model: Model, codec: PhotoCod
 def test_pictures_of_any_size_are_refined_and_decode(model: Model, codec: PhotoCodec, size: tuple[int, int]) -> None:
     pixels = np.tile(photograph(*size), (1, 3, 1))[: size[0], : size[1]]
     for tune in ("psnr", "visual"):
-        data = encode_picture(codec, Picture(pixels), 50, tune=tune, effort=2, verify=True).data
+        data = encode_picture(codec, Picture(pixels), 50, tune=tune, effort=2, verify=True, exact=False).data
         assert model.decompress(data).size == (size[1], size[0])
         refined, plain = model.read_tokens(data), tokenize(codec, pixels, 50, tune)
         assert refined.header == plain.header

@@ -160,7 +160,7 @@ def test_damaged_tokens_are_refused_or_shown_as_the_mean(codec):
 def with_section(codec, tiny_codec):
     pixels = pictures(1)[0]
     picture = Picture(pixels, features=codec.write_features(pixels))
-    return pixels, encode_picture(tiny_codec, picture, verify=True).data
+    return pixels, encode_picture(tiny_codec, picture, verify=True, exact=False).data
 
 
 def test_features_ride_in_photo_files(codec, tiny_codec, with_section):
@@ -169,7 +169,7 @@ def test_features_ride_in_photo_files(codec, tiny_codec, with_section):
     assert np.array_equal(codec.read_features(file), codec.levels([pixels])[0])
     entry = next(entry for entry in file.entries if entry.name == "features")
     assert entry.type == SectionType.FEATURES == 132
-    plain = encode_picture(tiny_codec, Picture(pixels)).data
+    plain = encode_picture(tiny_codec, Picture(pixels), exact=False).data
     assert entry.size == len(data) - len(plain)
     assert np.array_equal(
         decode_picture(tiny_codec, file).pixels, decode_picture(tiny_codec, container.read(plain)).pixels
@@ -186,7 +186,7 @@ def test_files_of_the_profile_without_tokens_have_no_features(codec):
 def test_files_without_features_and_with_those_of_others_are_told_apart(codec, tiny_codec, with_section):
     pixels, data = with_section
     with pytest.raises(InvalidFileError, match="no features"):
-        codec.read_features(container.read(encode_picture(tiny_codec, Picture(pixels)).data))
+        codec.read_features(container.read(encode_picture(tiny_codec, Picture(pixels), exact=False).data))
     file = container.read(data)
     other = Section(SectionType.FEATURES, 0, 0, b"another!" + b"123")
     changed = container.write(file.header, [*(s for s in file.sections if s.type != SectionType.FEATURES), other])
