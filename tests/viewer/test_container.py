@@ -35,9 +35,10 @@ def told(data: bytes) -> dict | None:
     return {
         "header": {
             "version": header.version, "width": header.width, "height": header.height,
-            "isGray": header.colour_mode == 0, "bitDepth": header.bit_depth, "profile": header.profile.name.lower(),
-            "tune": int(header.tune), "quality": header.quality, "tileSize": header.tile_size,
-            "stages": header.stage_count, "firstCalls": header.first_calls, "codebookId": header.codebook_id.hex(),
+            "isGray": header.colour_mode.is_gray, "hasAlpha": header.colour_mode.has_alpha,
+            "bitDepth": header.bit_depth, "profile": header.profile.name.lower(), "tune": int(header.tune),
+            "quality": header.quality, "tileSize": header.tile_size, "stages": header.stage_count,
+            "firstCalls": header.first_calls, "codebookId": header.codebook_id.hex(),
         },
         "tiles": [[[part.first, part.end, crc(part.data)] for part in tile.parts] for tile in file.tokens()],
         "extras": extras,
