@@ -28,6 +28,8 @@ cli.main()
     [
         ("nowhere.nic", 1, "nowhere.nic"),
         ("bsq-random.nic", 1, "decompress"),
+        ("exact-gray.nic", 1, "of exact: imgcodec decompress"),
+        ("exact-blocks.nic", 1, "parts of its picture exactly"),
         ("divided-damaged.nic", 3, "damaged"),
         ("golden.json", 3, "not a .nic file"),
         ("odd-size.nic", 4, "not installed"),

@@ -48,7 +48,8 @@ def test_the_program_reads_the_same_tokens(ask, models, compressed, tiny_model, 
     tokens = tiny_model.read_tokens(data)
     answer, _ = ask("picture", [data], str(models))
     assert answer["sha256"] == tokens.sha256()
-    ours = tiny_model.compress(pixels[..., :3], quality=quality)
+    # of the same kind: the page keeps no pixels exactly, and the program would, in small pictures
+    ours = tiny_model.compress(pixels[..., :3], quality=quality, exact=False)
     found, expected = (psnr(pixels[..., :3], np.asarray(tiny_model.decompress(each))) for each in (data, ours))
     assert found == pytest.approx(expected, abs=0.3)
     assert len(data) == pytest.approx(len(ours), rel=0.02, abs=15)

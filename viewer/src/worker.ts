@@ -106,7 +106,7 @@ function factsOf({ header, headerSize, entries }: NicFile, size: number, extras:
     size,
     headerSize,
     entries,
-    hasAlpha: extras.alpha !== undefined,
+    hasAlpha: header.hasAlpha || extras.alpha !== undefined,
     ...(extras.icc && { profile: profileName(extras.icc) || "without a name" }),
     ...(extras.density && { density: extras.density }),
   };

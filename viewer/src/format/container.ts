@@ -8,11 +8,13 @@ import { type Part, tokenParts } from "./tokenSections.ts";
 
 const END = 0;
 const TOKENS = 1;
+const EXACT = 4;
 const FIRST_OPTIONAL = 128; // sections from here on may be skipped
 const NAMES = new Map([
   [END, "end"],
   [TOKENS, "tokens"],
   [2, "alpha"],
+  [EXACT, "exact"],
   [128, "icc"],
   [129, "exif"],
   [130, "xmp"],
@@ -39,7 +41,8 @@ export interface Section {
 }
 
 /** A whole file. All checksums are right and all token sections are there. tiles: the parts of each tile's tokens, in
- * the order of their calls. extras: data of the other sections that are known. */
+ * the order of their calls. extras: data of the other sections that are known, but for exact blocks, which are only among
+ * the entries. */
 export interface NicFile {
   header: Header;
   tiles: Part[][];
@@ -59,6 +62,7 @@ export function readFile(data: Uint8Array): NicFile {
   const extras = new Map<ExtraName, Uint8Array>();
   const entries: Entry[] = [];
   let metadata = 0;
+  let lastExact = -1; // the tile of the last section of exact blocks
   for (let type = -1; type !== END; ) {
     if (entries.length === MAX_SECTIONS) throw invalid(`The file has more than ${MAX_SECTIONS} sections.`);
     const offset = cursor.offset;
@@ -82,6 +86,11 @@ export function readFile(data: Uint8Array): NicFile {
       if (tile >= tileCount(header) || content.length > largestTokenSection(header, tile))
         throw invalid(`The file is invalid: its tokens of tile ${tile} are not what they can be.`);
       tokens.push({ stage, tile, data: content });
+    } else if (type === EXACT) {
+      const isOfTile = header.profile === "photo" && stage === 0 && tile < tileCount(header);
+      if (!isOfTile || tile <= lastExact || content.length > largestTokenSection(header, tile))
+        throw invalid(`The file is invalid: its exact blocks of tile ${tile} are not where they belong.`);
+      lastExact = tile;
     } else if (type !== END && NAMES.has(type)) {
       if (stage || tile || extras.has(name as ExtraName))
         throw invalid(`The file is invalid: its ${name} section is there twice, or has a number.`);

@@ -8,14 +8,15 @@ export const MAX_CALLS = 63;
 const QUALITY_MAX = 25600;
 const RETIRED = new Set([2, 5, 6, 7]); // numbers of profiles, read as those of `raster`
 
-export const PROFILES = { 1: "photo", 3: "semantic", 4: "raster" } as const;
+export const PROFILES = { 1: "photo", 3: "semantic", 4: "raster", 9: "exact" } as const;
 export type Profile = (typeof PROFILES)[keyof typeof PROFILES];
 
 export const TUNES = ["psnr", "visual"] as const;
 
 /** What a file says of its picture before any token.
  *
- * width, height: pixels, 1 to 2^32 - 1. bitDepth: of the original's samples, 1 to 16. tune: 0 for PSNR, 1 for visual.
+ * width, height: pixels, 1 to 2^32 - 1. hasAlpha: whether alpha is one of the channels, as only the profile exact has it;
+ * in others it is a section. bitDepth: of the original's samples, 1 to 16. tune: 0 for PSNR, 1 for visual.
  * quality: 0 to 25600, units of 1/256. tileSize: pixels, 0 where the picture is one tile. firstCalls: calls in the first
  * token section of a tile, 0 in version 1. codebookId: 16 hexadecimal digits. */
 export interface Header {
@@ -23,6 +24,7 @@ export interface Header {
   width: number;
   height: number;
   isGray: boolean;
+  hasAlpha: boolean;
   bitDepth: number;
   profile: Profile;
   tune: number;
@@ -63,9 +65,11 @@ export function readHeader(cursor: Cursor): Header {
   const number = codec >> 4;
   const profile = RETIRED.has(number) ? "raster" : PROFILES[number as keyof typeof PROFILES];
   const tune = codec & 15;
-  if (mode > 1) throw invalid(`The file has colour mode ${mode}, which this page does not know.`);
+  if (mode > 3) throw invalid(`The file has colour mode ${mode}, which this page does not know.`);
   if (profile === undefined) throw invalid(`The file has profile ${number}, which this page does not know.`);
   if (tune > 1) throw invalid(`The file has tune ${tune}, which this page does not know.`);
+  if (mode > 1 && profile !== "exact")
+    throw invalid("The file is invalid: alpha is a channel in files of the profile exact alone.");
   if (width === 0 || height === 0) throw invalid("The file is invalid: its picture has no pixels.");
   if (quality > QUALITY_MAX) throw invalid(`The file is invalid: its quality is over ${QUALITY_MAX / 256}.`);
   if (version === 2 && (profile !== "photo" || stagesOrCalls < 1 || stagesOrCalls > MAX_CALLS))
@@ -74,7 +78,8 @@ export function readHeader(cursor: Cursor): Header {
     version,
     width,
     height,
-    isGray: mode === 0,
+    isGray: mode === 0 || mode === 2,
+    hasAlpha: mode > 1,
     bitDepth: (picture & 15) + 1,
     profile,
     tune,

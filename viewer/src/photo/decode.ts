@@ -10,6 +10,7 @@ import { preview, synthesise } from "./synthesis.ts";
 import { emptyTokens, type Stage } from "./tokens.ts";
 import { TileWalk } from "./walk.ts";
 
+const OTHERWISE = "imgcodec decompress makes a PNG of it.";
 const PIECE = 512; // side in pixels, a multiple of 64
 
 /** What is known of a picture so far. tokens: of both stages, zero where they are not read yet. */
@@ -19,9 +20,14 @@ export type Progress =
   | { kind: "tokens"; tokens: readonly Stage[] };
 
 /** Throws a NicError for a file that this page cannot show, before a model is looked for. */
-export function checkShowable({ header }: NicFile): void {
+export function checkShowable({ header, entries }: NicFile): void {
   if (header.profile !== "photo")
-    throw invalid(`The file has the profile ${header.profile}, and this page shows pictures of the profile photo.`);
+    throw invalid(
+      `The file has the profile ${header.profile}, and this page shows pictures of the profile photo: ${OTHERWISE}`,
+    );
+  // tokens alone would show flat squares in their place
+  if (entries.some(({ name }) => name === "exact"))
+    throw invalid(`The file holds parts of its picture exactly, which this page does not show: ${OTHERWISE}`);
   if (header.stages !== 2) throw invalid("The file is invalid: pictures of the profile photo have two stages.");
   checkTile(header);
 }

@@ -27,6 +27,7 @@ export async function encode(
     width,
     height,
     isGray: false,
+    hasAlpha: false,
     bitDepth: 8,
     profile: "photo",
     tune: model.tune,
