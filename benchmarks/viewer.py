@@ -51,10 +51,11 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=12)
     arguments = parser.parse_args()
     paths = find_files(arguments.folder)
-    files = {
-        "one picture": imgcodec.compress(paths[0]),
-        f"{arguments.megapixels:g} megapixels": imgcodec.compress(photograph(paths, arguments.megapixels)),
+    pictures = {
+        "one picture": paths[0],
+        f"{arguments.megapixels:g} megapixels": photograph(paths, arguments.megapixels),
     }
+    files = {name: imgcodec.compress(picture, exact=False) for name, picture in pictures.items()}
     report = {name: measure(data, arguments.runs) for name, data in files.items()}
     torch = median(seconds([sys.executable, "-c", "import torch"]) for _ in range(arguments.runs))
     result = {**describe(), "load": os.getloadavg()[0], "import_torch": round(torch, 2), "pages": report}
