@@ -24,6 +24,7 @@ HIGHEST, HIGH, QUICK = 19, 16, 12
 LARGE = 2**20  # bytes
 NOISY = 1 / 8  # of the size is left after the quick level
 
+PIECE = 64  # bytes of a frame that states no content, which unpack to 2 MiB at most
 BAND = 2**20  # bytes of alpha that are unpacked at once where only a part of it is wanted
 
 
@@ -37,11 +38,24 @@ def pack_bytes(data: bytes) -> bytes:
 
 def unpack_bytes(data: bytes, limit: int = DEFAULT_LIMITS.metadata_bytes) -> bytes:
     """The inverse of `pack_bytes`. Raises InvalidFileError for a damaged frame, and for more than `limit` bytes."""
-    unpacked_size(data, limit)  # the library would believe the frame and allocate what it states
+    size = unpacked_size(data, limit)  # the library would believe the frame and allocate what it states
     try:
+        if size == 0:  # where it would look no further
+            _check_empty(data)
+            return b""
         return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit, allow_extra_data=False)
     except zstandard.ZstdError:
         raise InvalidFileError("A compressed section is not a valid zstandard frame.") from None
+
+
+def _check_empty(data: bytes) -> None:
+    """Raises ZstdError for a frame that states no content and has some, is not whole, or has something behind it."""
+    stream = zstandard.ZstdDecompressor().decompressobj()
+    for start in range(0, len(data), PIECE):
+        if stream.eof or stream.decompress(data[start : start + PIECE]):
+            raise zstandard.ZstdError
+    if not stream.eof or stream.unused_data:
+        raise zstandard.ZstdError
 
 
 def unpacked_size(data: bytes, limit: int) -> int:

@@ -61,6 +61,19 @@ def test_a_frame_larger_than_allowed_is_refused_by_what_it_states():
         unpack_bytes(zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 100))
 
 
+@pytest.mark.parametrize(
+    "behind", ["010000", "010000f1", "0900004141", "0b000041", "00", "ff", "01000028b52ffd2000010000"]
+)
+def test_a_frame_that_states_no_content_has_none(behind):
+    """Its one block is empty and the last, and nothing is behind it."""
+    frame = bytes.fromhex("28b52ffd2000" + behind)
+    if behind == "010000":
+        assert unpack_bytes(frame) == b""
+        return
+    with pytest.raises(InvalidFileError, match="not a valid zstandard frame"):
+        unpack_bytes(frame)
+
+
 def test_alpha_of_another_size_is_refused():
     data = pack_alpha(np.zeros((4, 6), np.uint8))
     for width, height in ((6, 5), (6, 3)):
