@@ -4,17 +4,12 @@ Where there is no Chromium (`apt-get install chromium`), or no playwright, these
 """
 
 import io
-import shutil
 
+import chromium
 import numpy as np
 import pytest
 from evaluation.reports import HOSTILE, page_of_pictures
 from PIL import Image
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("Chromium is not installed", allow_module_level=True)
 
 DESK = {"viewport": {"width": 1000, "height": 800}}
 PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touch": True}
@@ -22,11 +17,8 @@ PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touc
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        # Its sandbox needs what containers and root do not have; the page is our own.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with chromium.running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,10 @@ import json
 import shutil
 from dataclasses import replace
 
+import chromium
 import numpy as np
 import pytest
+from chromium import playwright
 from fuzz.corpus import GOLDEN
 from fuzz.structure import Part, put_together, take_apart
 from PIL import Image, ImageCms
@@ -18,11 +20,6 @@ from PIL import Image, ImageCms
 from imgcodec import viewing
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.pictures import cicp
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright, of the extra dev, is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("Chromium is not installed", allow_module_level=True)
 
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
 TINY = str(GOLDEN / "tiny.safetensors")
@@ -45,11 +42,8 @@ PATIENCE = 120_000  # milliseconds, on a machine that is busy
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        # Its sandbox needs what containers and root do not have; the page is our own.
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    with chromium.running() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
