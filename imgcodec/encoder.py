@@ -23,7 +23,7 @@ from imgcodec.pictures.exact_samples import colour_mode_with_alpha, sample_depth
 from imgcodec.pictures.io import Picture, kept_exactly
 from imgcodec.pictures.sections import keeps, picture_sections
 from imgcodec.profiles.exact.codec import ExactCodec
-from imgcodec.profiles.photo.choice import drawn, far, flattened, share
+from imgcodec.profiles.photo.choice import drawn, far, filled, share
 from imgcodec.rate_control import RateTarget, fidelity, find_quality
 from imgcodec.tokens import TokenCodec, Tokens
 
@@ -131,9 +131,9 @@ def _encode_drawn(
     chosen = lost & candidates
     if not exact or target or not chosen.any():
         return _told(found, lost if verify else chosen)
-    flat = replace(picture, pixels=flattened(picture.pixels, chosen))
+    others = replace(picture, pixels=filled(picture.pixels, chosen))
     blocks = block_sections(tokens.header, picture.pixels, chosen)
-    mixed, _ = _encode_tokens(codec, flat, quality, None, tune, effort, verify, blocks)
+    mixed, _ = _encode_tokens(codec, others, quality, None, tune, effort, verify, blocks)
     if whole and len(whole.data) <= WORTH * len(mixed.data):
         return whole
     return _told(mixed, lost & ~chosen) if verify else mixed
