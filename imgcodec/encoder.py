@@ -57,6 +57,18 @@ class EncodeResult:
         return self.header.profile == Profile.EXACT
 
 
+@dataclass(frozen=True)
+class _Settings:
+    """How a picture is encoded: see `encode_picture`."""
+
+    quality: float | None
+    target: RateTarget | None
+    tune: str | None
+    effort: int
+    verify: bool
+    exact: bool
+
+
 def encode_picture(
     codec: TokenCodec,
     picture: Picture,
@@ -81,6 +93,7 @@ def encode_picture(
     """
     if tune is None and target and target.metric == "psnr":
         tune = Tune.PSNR.name.lower()
+    how = _Settings(quality, target, tune, effort, verify, exact)
     check_effort(codec, effort)
     codec = codec.with_gradients() if effort > 1 else codec
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
@@ -90,8 +103,8 @@ def encode_picture(
             return found
     candidates = drawn(picture.pixels) if codec.profile == Profile.PHOTO else None
     if candidates is not None and candidates.any():
-        return _encode_drawn(codec, picture, quality, target, tune, effort, verify, exact, candidates)
-    found, tokens = _encode_tokens(codec, picture, quality, target, tune, effort, verify)
+        return _encode_drawn(codec, picture, how, candidates)
+    found, tokens = _encode_tokens(codec, picture, how)
     if candidates is not None and verify:
         return _told(found, far(picture.pixels, detokenize(codec, tokens), tokens.header))
     return found
@@ -106,65 +119,49 @@ def _told(found: EncodeResult, lost: NDArray[np.bool_]) -> EncodeResult:
     return replace(found, notes=(*found.notes, note))
 
 
-def _encode_drawn(
-    codec: TokenCodec,
-    picture: Picture,
-    quality: float | None,
-    target: RateTarget | None,
-    tune: str | None,
-    effort: int,
-    verify: bool,
-    exact: bool,
-    candidates: NDArray[np.bool_],
-) -> EncodeResult:
+def _encode_drawn(codec: TokenCodec, picture: Picture, how: _Settings, candidates: NDArray[np.bool_]) -> EncodeResult:
     """The file of a picture with blocks that may be drawn: without a loss where that is worth it, else with those
     blocks exact that tokens do not show. Where that may not be, or is not looked for, their share is told."""
     whole = None
-    if exact and candidates.mean() >= MANY_DRAWN:
-        whole = encode_exact(kept_exactly(picture), verify)
-        if target and target.limits_size and target.allows(len(whole.data), picture.width * picture.height):
+    if how.exact and candidates.mean() >= MANY_DRAWN:
+        whole = encode_exact(kept_exactly(picture), how.verify)
+        pixels = picture.width * picture.height
+        if how.target and how.target.limits_size and how.target.allows(len(whole.data), pixels):
             return whole
-    found, tokens = _encode_tokens(codec, picture, quality, target, tune, effort, verify)
-    if whole and len(whole.data) <= (1 if target else WORTH) * len(found.data):
+    found, tokens = _encode_tokens(codec, picture, how)
+    if whole and len(whole.data) <= (1 if how.target else WORTH) * len(found.data):
         return whole
     lost = far(picture.pixels, detokenize(codec, tokens), tokens.header)
     chosen = lost & candidates
-    if not exact or target or not chosen.any():
-        return _told(found, lost if verify else chosen)
+    if not how.exact or how.target or not chosen.any():
+        return _told(found, lost if how.verify else chosen)
     others = replace(picture, pixels=filled(picture.pixels, chosen))
     blocks = block_sections(tokens.header, picture.pixels, chosen)
-    mixed, _ = _encode_tokens(codec, others, quality, None, tune, effort, verify, blocks)
+    mixed, _ = _encode_tokens(codec, others, how, blocks)
     if whole and len(whole.data) <= WORTH * len(mixed.data):
         return whole
-    return _told(mixed, lost & ~chosen) if verify else mixed
+    return _told(mixed, lost & ~chosen) if how.verify else mixed
 
 
 def _encode_tokens(
-    codec: TokenCodec,
-    picture: Picture,
-    quality: float | None,
-    target: RateTarget | None,
-    tune: str | None,
-    effort: int,
-    verify: bool,
-    blocks: Sequence[Section] = (),
+    codec: TokenCodec, picture: Picture, how: _Settings, blocks: Sequence[Section] = ()
 ) -> tuple[EncodeResult, Tokens]:
     """The file of a picture, and its tokens. blocks: the sections of exact ones."""
     analysis = codec.analyse(picture.pixels)
-    if target:
+    if how.target:
         analysis = list(analysis)  # one for all qualities that are tried
     extras = [*blocks, *picture_sections(picture)]
 
     def encode_at(quality: float | None) -> tuple[Tokens, bytes]:
-        header = header_of(codec, picture, quality, tune)
-        tokens, sections = codec.encode(header, analysis, picture.pixels, effort)
+        header = header_of(codec, picture, quality, how.tune)
+        tokens, sections = codec.encode(header, analysis, picture.pixels, how.effort)
         return tokens, container.write(tokens.header, [*sections, *extras])
 
-    if target is None:
-        (tokens, data), reached = encode_at(quality), None
+    if how.target is None:
+        (tokens, data), reached = encode_at(how.quality), None
     else:
-        tokens, data, reached = _meet(target, codec, picture, encode_at)
-    if verify:
+        tokens, data, reached = _meet(how.target, codec, picture, encode_at)
+    if how.verify:
         check_file(codec, data, tokens, picture)
     header = tokens.header
     known_quality = header.quality / QUALITY_UNIT if codec.has_qualities else None
