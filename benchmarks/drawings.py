@@ -45,9 +45,8 @@ def main() -> None:
         made = measure(model, image)
         pictures.append({"file": name, "webp": webp_bytes(image), "qualities": [row for row, _ in made]})
         if arguments.page:
-            strip([np.asarray(image), *made[QUALITIES.index(SHOWN)][1]], crop).save(
-                strip_path(arguments.page, name), optimize=True
-            )
+            shown = made[QUALITIES.index(SHOWN)][1]
+            strip([np.asarray(image), *shown], crop).save(strip_path(arguments.page, name), optimize=True)
     report = {**describe(), "model": model.name, "pictures": pictures}
     if arguments.output:
         arguments.output.write_text(json.dumps(report, indent=1) + "\n")
