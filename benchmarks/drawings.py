@@ -25,7 +25,7 @@ QUALITIES = (10, 50, 75, 95)
 SHOWN = 50
 CROPS = {  # left, top, width, height, and how many times larger it is shown
     "14_pixel_art_x1.png": (0, 0, 96, 72, 3),
-    "20_chessboards.png": (448, 448, 96, 72, 3),
+    "20_chessboards.png": (104, 24, 96, 72, 3),
     "03_document_text.png": (120, 120, 192, 144, 1),
 }
 
