@@ -154,15 +154,15 @@ class RangeCoder(ABC):
         if table.min() < 0 or table.max() >= len(tables.shift):
             raise UsageError(f"There are frequency tables 0 to {len(tables.shift) - 1}, and another was asked for.")
 
-        table = table.astype(np.uint16)  # which makes the sort a radix sort
-        order = np.argsort(table, kind="stable")
+        table = table.astype(np.uint8 if len(tables.shift) <= 2**8 else np.uint16)  # which makes the sort a radix sort
+        order, counts = np.argsort(table, kind="stable"), np.bincount(table, minlength=len(tables.shift))
         value = values[order]
-        shift = tables.shift.astype(np.int32)[table[order]]
+        shift = np.repeat(tables.shift.astype(np.int32), counts)
         high = value >> shift
         inside = (high >= -half) & (high <= half)
 
         symbol = np.where(inside, high + half, tables.escape).astype(np.int32)
-        symbol = self._symbols(symbol, np.bincount(table))
+        symbol = self._symbols(symbol, counts)
         low = self._bits(value, shift)
         value = ((symbol - half) << shift) + low
         escaped = np.flatnonzero(symbol == tables.escape)

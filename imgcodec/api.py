@@ -251,8 +251,9 @@ def compress(
     it; target_bpp, the same in bits per pixel; target_psnr in dB, at most 0.1 over it; target_ssimulacra2, at most 1
     over it. Models of one rate take neither. lossless: every sample is kept instead, of up to 16 bits, without a model;
     takes none of these, nor a tune or effort. exact: with models of the profile photo, pictures of under 64 x 64 pixels
-    are lossless, too, where the file is not larger than the target. tune: psnr or visual, which is the default of
-    models that have it, except with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many
+    are lossless, too, and so is what is drawn, where that is worth its bytes; with a target where the file is not
+    larger than it, or is the better one that meets it. tune: psnr or visual, which is the default of models that have
+    it, except with a target_psnr. effort: 1 to 9, more of it for better pictures in about as many
     bytes, in more time and memory; what it chooses differs between machines. model, device: as in `load_model`; the
     model is loaded once.
 

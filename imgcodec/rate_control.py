@@ -91,8 +91,8 @@ def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], flo
 
     pixels: of the picture. measure: quality -> bytes of its file, or how near what it decodes to is to the picture.
 
-    Raises CodecError for a target that no quality reaches; the message has the nearest that one does. A picture of a
-    few pixels may have no quality in between: then the nearest is given, a size from below and a fidelity from above.
+    Raises OutOfReachError for a target that no quality reaches; the message has the nearest that one does. A picture of
+    a few pixels may have no quality in between: then the nearest is given, a size from below and a fidelity from above.
     """
     if target.metric == "bpp":
         target = RateTarget("size", min(max(1, target.value * pixels / 8), 2.0**63))
@@ -101,9 +101,8 @@ def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], flo
         return search(lambda quality: math.log(measure(quality)) if of_size else measure(quality), *_window(target))[0]
     except OutOfReachError as error:
         wanted, nearest = target.text(target.value), target.text(math.exp(error.nearest) if of_size else error.nearest)
-        raise CodecError(
-            f"{wanted[0].upper()}{wanted[1:]} is out of reach for this picture: the nearest is {nearest}."
-        ) from None
+        message = f"{wanted[0].upper()}{wanted[1:]} is out of reach for this picture: the nearest is {nearest}."
+        raise OutOfReachError(error.nearest, message) from None
 
 
 def _window(target: RateTarget) -> tuple[tuple[float, float], float, int, Side]:
@@ -184,6 +183,6 @@ def _stored(quality: float) -> float:
 class OutOfReachError(CodecError):
     """No quality gives the target; `nearest` is the nearest that was seen."""
 
-    def __init__(self, nearest: float) -> None:
-        super().__init__(f"The target is out of reach: the nearest is {nearest:g}.")
+    def __init__(self, nearest: float, message: str | None = None) -> None:
+        super().__init__(message or f"The target is out of reach: the nearest is {nearest:g}.")
         self.nearest = nearest

@@ -11,9 +11,12 @@ from PIL import Image
 import imgcodec
 from imgcodec import LossWarning
 from imgcodec.bitstream import container
-from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.codec import decode_picture, load_codec
 from imgcodec.encoder import EncodeResult, encode_picture
+from imgcodec.metrics.reference import psnr
 from imgcodec.pictures.io import Picture
+from imgcodec.rate_control import RateTarget
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,56 @@ def test_photographs_are_what_they_are_without_exact_blocks(tiny_model, slide):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert tiny_model.compress(photograph, quality=40) == tiny_model.compress(photograph, quality=40, exact=False)
+
+
+@pytest.fixture(scope="module")
+def checks(slide):
+    """The slide, with blocks that take few bytes."""
+    pixels = slide.copy()
+    pixels[64:128, 64:192] = make("checks", (3, 64, 128), 255, 3).transpose(1, 2, 0)
+    return pixels
+
+
+def test_blocks_are_exact_for_a_size_where_the_file_is_nearer(tiny_codec, checks):
+    target = RateTarget("size", 500)
+    plain, found = (encode_picture(tiny_codec, Picture(checks), target=target, exact=exact) for exact in (False, True))
+    before, after = (container.read(each.data) for each in (plain, found))
+    assert "exact" not in [entry.name for entry in before.entries]
+    assert "exact" in [entry.name for entry in after.entries]
+    assert len(found.data) <= 500
+    one, other = (psnr(checks, decode_picture(tiny_codec, file).pixels) for file in (before, after))
+    assert other > one + 6
+    again = encode_picture(tiny_codec, Picture(checks), target=target, verify=True)
+    assert again.data == found.data
+    assert not again.notes
+
+
+def test_blocks_that_no_size_has_room_for_are_left_to_tokens_and_told(tiny_codec, slide):
+    target = RateTarget("size", 700)  # the blocks alone take more
+    found = encode_picture(tiny_codec, Picture(slide), target=target)
+    assert found.data == encode_picture(tiny_codec, Picture(slide), target=target, exact=False).data
+    assert len(found.data) <= 700
+    assert any("far from the original" in note for note in found.notes)
+
+
+def test_a_likeness_that_tokens_do_not_reach_is_reached_with_exact_blocks(slide):
+    codec, target = load_codec("photo"), RateTarget("psnr", 30)
+    with pytest.raises(CodecError, match="out of reach"):
+        encode_picture(codec, Picture(slide), target=target, exact=False)
+    found = encode_picture(codec, Picture(slide), target=target, verify=True)
+    file = container.read(found.data)
+    assert "exact" in [entry.name for entry in file.entries]
+    assert found.reached == pytest.approx(psnr(slide, decode_picture(codec, file).pixels), abs=0.01)
+    assert 30 <= found.reached <= 30.1
+
+
+def test_for_the_same_likeness_the_smaller_file_is_taken(slide):
+    """One block of dithering in a photograph that is mostly something else."""
+    pixels = slide.copy()
+    pixels[64:128, 128:192] = slide[:64, 128:192]
+    codec, target = load_codec("photo"), RateTarget("psnr", 20)
+    files = [encode_picture(codec, Picture(pixels), target=target, exact=exact).data for exact in (False, True)]
+    assert len(files[1]) <= len(files[0])
 
 
 def test_small_pictures_are_exact(tiny_model, slide):

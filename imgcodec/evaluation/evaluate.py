@@ -9,6 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.header import Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.codec import decode_picture, load_codec
 from imgcodec.encoder import encode_picture
@@ -17,6 +18,7 @@ from imgcodec.evaluation.similarity import metrics as metrics_named
 from imgcodec.metrics.reference import RGBPixels
 from imgcodec.pictures import io
 from imgcodec.profiles.decodable import read_decodable
+from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.profiles.semantic.codec import SemanticCodec, with_features
 from imgcodec.retrieval.store import Store, read_store
 from imgcodec.storage import files
@@ -119,7 +121,9 @@ class Evaluator:
     def decompress(self, data: bytes) -> RGBPixels:
         """The pixels of a file."""
         most = self.settings.max_pixels
-        return decode_picture(self.codec, read_decodable(data, most), max_pixels=most).pixels
+        file = read_decodable(data, most)
+        codec = ExactCodec() if file.header.profile == Profile.EXACT else self.codec  # a drawing of a store
+        return decode_picture(codec, file, max_pixels=most).pixels
 
 
 def open_evaluator(settings: EvaluateSettings) -> Evaluator:

@@ -15,7 +15,7 @@ from imgcodec.bitstream.cursor import Cursor
 from imgcodec.bitstream.entropy import RangeDecoder, RangeEncoder
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.exact import weights as fitting
-from imgcodec.exact.interpolation import Place, Plane, walk
+from imgcodec.exact.interpolation import Place, Plane, Reals, walk
 from imgcodec.exact.tables import BINS, COUNT, bins, cheapest, frequency_tables
 from imgcodec.exact.weights import Weights
 
@@ -33,13 +33,11 @@ def encode(samples: Samples) -> bytes:
     count, size = len(planes), planes[0].size
     weights = fitting.fit(planes) if size >= _FEWEST else {p: fitting.usual(p) for p in fitting.places(count)}
     recorder = _Recorder(weights, planes)
-    known = [np.zeros_like(plane) for plane in planes]
-    for plane, original in zip(known, planes, strict=True):
-        plane[0, 0] = original[0, 0]
-    walk(known, _limits(count, samples.dtype), recorder, _real(samples.dtype))
+    first = [int(plane[0, 0]) for plane in planes]
+    walk(first, planes[0].shape, _limits(count, samples.dtype), recorder, _real(samples.dtype))
     tables = [recorder.tables(channel) for channel in range(count)]
     coder = RangeEncoder(frequency_tables())
-    coder.code(np.array([plane[0, 0] for plane in planes]), np.full(count, _FIRST_TABLE))
+    coder.code(np.array(first), np.full(count, _FIRST_TABLE))
     for channel, bin, values in recorder.calls:
         coder.code(values, tables[channel][bin])
     return fitting.pack(weights, count) + b"".join(map(_pack_tables, tables)) + coder.finish()
@@ -51,14 +49,11 @@ def decode(data: bytes, shape: tuple[int, int, int], dtype: type[np.unsignedinte
     weights = fitting.unpack(cursor, shape[0])
     tables = [_unpack_tables(cursor) for _ in range(shape[0])]
     coder = RangeDecoder(frequency_tables(), cursor.take(cursor.left, "the samples"))
-    planes = [np.zeros(shape[1:], np.int32) for _ in range(shape[0])]
     limits = _limits(shape[0], dtype)
     first = coder.code(None, np.full(shape[0], _FIRST_TABLE)).tolist()
     if not all(low <= value <= high for value, (low, high) in zip(first, limits, strict=True)):
         raise InvalidFileError(_OUT_OF_RANGE)
-    for plane, value in zip(planes, first, strict=True):
-        plane[0, 0] = value
-    walk(planes, limits, _Reader(weights, tables, coder, limits), _real(dtype))
+    planes = walk(first, shape[1:], limits, _Reader(weights, tables, coder, limits), _real(dtype))
     return _samples(planes, dtype)
 
 
@@ -81,7 +76,7 @@ def _planes(samples: Samples) -> list[Plane]:
     return [green, red - green, blue - green, *alpha]
 
 
-def _samples(planes: list[Plane], dtype: type[np.unsignedinteger]) -> Samples:
+def _samples(planes: list[Reals], dtype: type[np.unsignedinteger]) -> Samples:
     if len(planes) >= 3:
         green, red, blue, *alpha = planes
         planes = [red + green, green, blue + green, *alpha]
@@ -102,9 +97,9 @@ class _Recorder:
     def weights(self, place: Place) -> NDArray[np.int8]:
         return self.fitted[place]
 
-    def code(self, place: Place, where: tuple[slice, slice], predicted: Plane, activity: Plane) -> Plane:
+    def code(self, place: Place, where: tuple[slice, slice], predicted: Reals, activity: Reals) -> Reals:
         error = self.planes[place.channel][where] - predicted
-        self.calls.append((place.channel, bins(activity).ravel(), error.ravel()))
+        self.calls.append((place.channel, bins(activity).ravel(), error.astype(np.int32).ravel()))
         return error
 
     def tables(self, channel: int) -> NDArray[np.uint8]:
@@ -127,13 +122,14 @@ class _Reader:
     def weights(self, place: Place) -> NDArray[np.int8]:
         return self.fitted[place]
 
-    def code(self, place: Place, where: tuple[slice, slice], predicted: Plane, activity: Plane) -> Plane:
+    def code(self, place: Place, where: tuple[slice, slice], predicted: Reals, activity: Reals) -> Reals:
         table = self.tables[place.channel][bins(activity)]
         error = self.coder.code(None, table.ravel()).reshape(predicted.shape)
+        found = error + predicted.astype(np.float64)  # a damaged file may have differences of 32 bits
         low, high = self.limits[place.channel]
-        if (error < low - predicted).any() or (error > high - predicted).any():
+        if found.min() < low or found.max() > high:
             raise InvalidFileError(_OUT_OF_RANGE)
-        return error
+        return error.astype(predicted.dtype)
 
 
 def _pack_tables(tables: NDArray[np.uint8]) -> bytes:

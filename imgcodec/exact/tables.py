@@ -56,13 +56,13 @@ def _cube_root(number: int) -> int:
 _THRESHOLDS = np.array(
     [_cube_root(2**number - 1) + 1 for number in range(BINS - 1)]
 )  # the least t with t^3 >= 2^number
-_SMALL = np.searchsorted(_THRESHOLDS, np.arange(2**12), side="right").astype(np.uint8)
+_SMALL = np.searchsorted(_THRESHOLDS, np.arange(2**13), side="right").astype(np.uint8)  # all there are of 8 bits
 
 
-def bins(activity: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The bin of each activity from 0, 0 to BINS - 1: how many t from the thresholds are not larger."""
+def bins(activity: NDArray[np.integer] | NDArray[np.floating]) -> NDArray[np.uint8]:
+    """The bin of each activity, a whole number from 0, 0 to BINS - 1: how many t from the thresholds are not larger."""
     if activity.size and activity.max() < len(_SMALL):
-        return _SMALL[activity]
+        return _SMALL[activity.astype(np.intp)]
     return np.searchsorted(_THRESHOLDS, activity, side="right").astype(np.uint8)
 
 

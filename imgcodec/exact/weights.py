@@ -12,11 +12,14 @@ from imgcodec.exact.interpolation import (
     GROUPS,
     LEVELS,
     UNIT,
+    Grid,
     Place,
     Plane,
+    Reals,
+    group_shape,
     groups_of,
     neighbourhoods,
-    places_of,
+    steps,
 )
 
 Weights = dict[Place, NDArray[np.int8]]
@@ -100,22 +103,30 @@ def fit(planes: Sequence[Plane]) -> Weights:
         for place in places(len(planes))
         for kind in range(CLASSES)
     }
-    none = np.zeros_like(planes[0])
-    for step, group in groups_of(planes[0].shape):
-        before: list[Plane] = []
-        for channel, plane in enumerate(planes):
-            place = Place(channel, group, min(1, step - 1))
-            samples = plane[places_of(step, group)]
-            error = np.zeros_like(samples)
-            every = max(1, samples.size // _MANY)
-            for around in neighbourhoods(plane[::step, ::step], none[::step, ::step], before, place, np.float64, every):
-                wanted = 4 * samples[around.band] - around.nearest
-                error[around.band] = (wanted + 2) >> 2
-                trust = 1 / (1.0 + around.activity)
-                for kind in range(CLASSES):
-                    here = around.kind == kind
-                    sums[place, kind].add(around.features[:, here], wanted[here].astype(np.float64), trust[here])
-            before.append(error)
+    for step in steps(*planes[0].shape):
+        size = -(-planes[0].shape[0] // step), -(-planes[0].shape[1] // step)
+        grids = [Grid(*size) for _ in planes]
+        for grid, plane in zip(grids, planes, strict=True):
+            for first in ((0, 0), *(GROUPS[group][0] for group in groups_of(*size))):
+                grid.put(first, plane[first[0] * step :: 2 * step, first[1] * step :: 2 * step].astype(np.float64))
+        for group in groups_of(*size):
+            before: list[Reals] = []
+            for channel, grid in enumerate(grids):
+                place = Place(channel, group, min(1, step - 1))
+                samples = grid.at(*GROUPS[group][0], *group_shape(group, *size))
+                error = np.zeros_like(samples)
+                every = max(1, samples.size // _MANY)
+                for around in neighbourhoods(grid, None, before, group, every):
+                    pairs, errors = np.split(around.known, [len(around.known) - channel])
+                    nearest = pairs[0] + pairs[1]
+                    wanted = 4 * samples[around.band] - nearest
+                    error[around.band] = np.floor((wanted + 2) / 4)
+                    features = np.concatenate([2 * pairs[1:] - nearest, 4 * errors])
+                    trust = 1 / (1.0 + around.activity)
+                    one, two = around.along
+                    for kind, here in enumerate((~(one | two), one, two)):
+                        sums[place, kind].add(features[:, here], wanted[here], trust[here])
+                before.append(error)
     return {
         place: np.stack([sums[place, kind].best(usual(place)[kind]) for kind in range(CLASSES)])
         for place in places(len(planes))

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from small_semantic import pictures, save
+
+from imgcodec import info
 
 
 @pytest.fixture
@@ -38,3 +41,17 @@ def test_eval_skips_what_is_no_picture_and_compares_with_what_was_coded(run, fol
     assert not report["retrieval"]
     assert "mean" in out
     assert run("eval", folder, "--model", tiny, "--json", "report.json").returncode == 1
+
+
+def test_drawings_of_a_store_need_no_model_to_be_measured(run, folder, tiny):
+    rows, columns = np.mgrid[:100, :90]
+    checks = Image.fromarray(((rows + columns) % 2 * 255).astype(np.uint8))
+    checks.save(folder / "checks.png")
+    assert run("compress", folder, "-o", "store", "--model", tiny).returncode == 0
+    assert info(Path("store/checks.nic")).lossless
+    options = ("--model", tiny, "--store", "store", "--metrics", "psnr", "--json", "report.json")
+    done, _, err = text(run("eval", folder, *options))
+    assert (done, err) == (0, "")
+    measured = json.loads(Path("report.json").read_text())["pictures"]
+    assert [p["figures"]["psnr"] for p in measured if p["name"] == "checks.png"] == [100]
+    assert len(measured) == 7

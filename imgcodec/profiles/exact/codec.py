@@ -14,6 +14,7 @@ from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.exact import tile as tiles_of_samples
 from imgcodec.pictures.modes import narrowed
 from imgcodec.profiles.exact.layout import LAYOUT
+from imgcodec.speed import keep_freed_memory
 from imgcodec.tokens import SamplingOptions, Stages, Tokens, check_one_rate, check_shapes
 
 TILE_SIZE = 2048
@@ -87,6 +88,7 @@ class ExactCodec:
         check_shapes(tokens.stages, [shape], 2 ** max(8, header.bit_depth))
 
     def write(self, tokens: Tokens) -> list[Section]:
+        keep_freed_memory()
         header, sections = tokens.header, []
         samples = tokens.stages[0].astype(_dtype(header), copy=False)
         for tile in range(header.tile_count):
@@ -106,6 +108,7 @@ class ExactCodec:
         return [samples]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
+        keep_freed_memory()
         for tile, found in zip(tiles, data, strict=True):
             rows, columns = _place(header, tile)
             shape = len(stages[0]), rows.stop - rows.start, columns.stop - columns.start

@@ -20,6 +20,8 @@ NEAR = 12  # but noise has; in a pattern as many as ALIKE are as near to the pix
 USUAL = {Tune.VISUAL: (18.6, 20.7, 23.8, 28.2, 34.1), Tune.PSNR: (18.5, 21.2, 26.0, 32.1, 36.0)}
 MARGIN = 6.0  # dB below that, a block is far from the original
 
+FADE = 24  # pixels inside an exact block in which what tokens show there goes over to its mean colour
+
 
 def drawn(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The blocks (rows, columns) of pixels (H, W, 3) that may be drawn."""
@@ -75,13 +77,33 @@ def far(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8], header: Header) -
     return found
 
 
-def flattened(pixels: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Pixels (H, W, 3) with the mean colour in place of each chosen block."""
+def filled(pixels: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) with something in place of the chosen blocks that disturbs what is beside them least: at their
+    borders what lies beyond, further inside more and more of the block's mean colour."""
     found = pixels.copy()
     for row, column in np.argwhere(chosen).tolist():
-        block = found[SIDE * row : SIDE * (row + 1), SIDE * column : SIDE * (column + 1)]
-        block[:] = np.rint(block.mean((0, 1)))
+        top, left = SIDE * row, SIDE * column
+        block = found[top : top + SIDE, left : left + SIDE]
+        height, width = block.shape[:2]
+        inside = np.rint(pixels[top : top + SIDE, left : left + SIDE].mean((0, 1)))
+        mixed, most = np.broadcast_to(inside, block.shape), np.zeros((height, width, 1))
+        down, across = np.arange(height)[:, None, None], np.arange(width)[:, None]
+        for y, x, depth in ((-1, 0, down), (1, 0, height - 1 - down), (0, -1, across), (0, 1, width - 1 - across)):
+            if not _is_decoded(chosen, row + y, column + x):
+                continue
+            line = top - 1 if y < 0 else top + height, left - 1 if x < 0 else left + width
+            beyond = pixels[line[0], left : left + width] if y else pixels[top : top + height, line[1], None]
+            share = np.clip(1 - depth / FADE, 0, None)
+            mixed = np.where(share > most, inside + share * (beyond - inside), mixed)
+            most = np.maximum(most, share)
+        block[:] = np.rint(mixed)
     return found
+
+
+def _is_decoded(chosen: NDArray[np.bool_], row: int, column: int) -> bool:
+    """Whether there is a block, and it is not chosen."""
+    rows, columns = chosen.shape
+    return 0 <= row < rows and 0 <= column < columns and not chosen[row, column]
 
 
 def share(chosen: NDArray[np.bool_], size: tuple[int, int]) -> float:

@@ -10,7 +10,8 @@ from PIL import Image
 from small_file import HEADER
 
 from imgcodec.bitstream.header import Tune
-from imgcodec.profiles.photo.choice import MARGIN, USUAL, drawn, far, flattened, share
+from imgcodec.exact.blocks import enlarged
+from imgcodec.profiles.photo.choice import MARGIN, USUAL, drawn, far, filled, share
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +31,26 @@ def test_blocks_of_drawings_are_found_in_a_photograph(photograph, content):
     expected = np.zeros((3, 4), bool)
     expected[1, 2] = True
     np.testing.assert_array_equal(drawn(pixels), expected)
-    flat = flattened(pixels, expected)
-    assert (flat[64:128, 128:192] == flat[64, 128]).all()
-    assert (
-        flat[~np.repeat(np.repeat(expected, 64, 0), 64, 1)] == pixels[~np.repeat(np.repeat(expected, 64, 0), 64, 1)]
-    ).all()
     assert share(expected, pixels.shape[:2]) == pytest.approx(1 / 12)
+
+
+def test_what_fills_blocks_goes_on_from_what_is_beside_them(photograph):
+    """So that tokens have no edge at their borders, which would show beside them."""
+    pixels = photograph[:190, :256].copy()
+    chosen = np.zeros((3, 4), bool)
+    chosen[0, 1] = chosen[1, 1:3] = True
+    inside = enlarged(chosen, pixels.shape[:2])
+    pixels[inside] = 255 - pixels[inside]
+    found = filled(pixels, chosen)
+    assert (found[~inside] == pixels[~inside]).all()
+    np.testing.assert_array_equal(found[70:120, 64], pixels[70:120, 63])  # as on the left of block (1, 1)
+    np.testing.assert_array_equal(found[127, 70:180], pixels[128, 70:180])  # as below
+    np.testing.assert_array_equal(found[64, 140:190], pixels[63, 140:190])  # as above block (1, 2)
+    for row, column in ((0, 1), (1, 1), (1, 2)):
+        block = pixels[64 * row : 64 * (row + 1), 64 * column : 64 * (column + 1)]
+        assert (found[64 * row + 32, 64 * column + 32] == np.rint(block.mean((0, 1)))).all()
+    assert (found[:30, 100] == found[0, 100]).all()  # beyond the picture there is nothing to go on from
+    assert (filled(pixels, np.ones((3, 4), bool))[:64, :64] == np.rint(pixels[:64, :64].mean((0, 1)))).all()
 
 
 def test_noise_is_not_drawn_and_a_pattern_of_many_colours_is(photograph):
