@@ -68,8 +68,8 @@ def checked(source: str, model: str | None) -> bytes:
     header = file.header
     if header.profile not in (Profile.PHOTO, Profile.EXACT):
         raise CodecError(
-            f"The page shows pictures of the profiles photo and exact, and this one is of {header.profile.name.lower()}: "
-            "imgcodec decompress makes a PNG of it."
+            "The page shows pictures of the profiles photo and exact, and this one is of "
+            f"{header.profile.name.lower()}: imgcodec decompress makes a PNG of it."
         )
     if model is None and header.profile == Profile.PHOTO:
         find_model_by_id(header.codebook_id)

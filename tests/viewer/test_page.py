@@ -264,6 +264,22 @@ def test_a_model_that_is_missing_is_named(page):
     assert "needs the model 0001020304050607" in wait(page)
 
 
+def test_a_browser_that_computes_other_integers_is_told(browser, address):
+    def with_another_answer(route):
+        manifest = route.fetch().json()
+        manifest["known_answer"]["sha256"] = "00" * 32
+        route.fulfill(json=manifest)
+
+    window = Window(browser, address, **DESK)
+    window.page.context.route("**/model.json", with_another_answer)
+    for _ in range(2):
+        pick(window.page, "a.nic", (GOLDEN / "odd-size.nic").read_bytes())
+        assert "computes the model tiny differently" in wait(window.page)
+    pick(window.page, "b.nic", (GOLDEN / "exact-gray.nic").read_bytes())  # which has no model
+    assert wait(window.page) == ""
+    window.check(address)
+
+
 def test_zoom_and_pan(page):
     pick(page, "two-tiles.nic", (GOLDEN / "two-tiles.nic").read_bytes())
     assert wait(page) == ""

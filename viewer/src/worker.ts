@@ -8,6 +8,7 @@ import { type Extras, unpackExtras } from "./format/extras.ts";
 import { type Rectangle, toHex } from "./format/header.ts";
 import { decode } from "./photo/decode.ts";
 import { encode } from "./photo/encode.ts";
+import { prove } from "./photo/knownAnswer.ts";
 import { type Fetcher, type Model, openAnalyser, openModel } from "./photo/model.ts";
 import { prepareRuntime } from "./photo/runtime.ts";
 import { hashedBytes } from "./photo/tokens.ts";
@@ -22,6 +23,7 @@ const FOLDER = new URL(".", self.location.href);
 const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
 const models = new Map<string, Model>(); // by id and tune
 const analysers: Record<string, ReturnType<typeof openAnalyser>> = {};
+const proofs = new Map<string, Promise<void>>(); // of each model, that this browser computes it as it must
 const stopped = new Set<number>();
 let last: { raster: () => Raster; extras: Extras } | undefined;
 let queue: Promise<void> = Promise.resolve();
@@ -57,6 +59,7 @@ async function write(pixels: ImageData, quality: number, tell: Tell, isStopped: 
   const id = await writersModel();
   const { analyser, tune } = await (analysers[id] ??= openAnalyser(id, fetcher(id)));
   const model = await modelOf(id, tune, () => {});
+  await proven(model);
   const file = await encode(pixels, quality, model, analyser, (share) => {
     if (isStopped()) throw new Error("stopped");
     tell({ kind: "encoding", share });
@@ -103,6 +106,7 @@ async function showPhoto(file: NicFile, extras: Extras, tell: Tell, isStopped: (
       const small = put(emptyRaster({ ...file.header, width, height }, undefined), whole, pixels);
       const image = await drawable(small, extras.icc);
       tell({ kind: "preview", image }, [image instanceof ImageData ? image.data.buffer : image]);
+      await proven(model); // behind the preview, which needs less of the model
     } else {
       await tellPiece(progress.part, put(raster, progress.part, progress.pixels), extras, tell);
     }
@@ -140,6 +144,12 @@ async function modelOf(id: string, tune: number, advance: (share: number) => voi
   const model = await openModel(id, tune, fetcher(id), advance);
   models.set(key, model);
   return model;
+}
+
+/** Throws a NicError for a model that this browser computes wrongly. */
+function proven({ id, name, prior, known }: Model): Promise<void> {
+  if (!proofs.has(id)) proofs.set(id, prove(name, prior, known));
+  return proofs.get(id)!;
 }
 
 function fetcher(id: string): Fetcher {

@@ -16,7 +16,9 @@ import { RangeDecoder } from "../src/format/rangeDecoder.ts";
 import { RangeEncoder } from "../src/format/rangeEncoder.ts";
 import { decode, toGray } from "../src/photo/decode.ts";
 import { encode } from "../src/photo/encode.ts";
+import { prove } from "../src/photo/knownAnswer.ts";
 import { type Model, openAnalyser, openModel } from "../src/photo/model.ts";
+import type { Net } from "../src/photo/net.ts";
 import { prepareRuntime } from "../src/photo/runtime.ts";
 import { hashedBytes } from "../src/photo/tokens.ts";
 import { encodePng } from "../src/picture/png.ts";
@@ -109,6 +111,27 @@ const compress: Answer = async (request) => {
   return { file: Buffer.from(file).toString("base64") };
 };
 
+/** Whether the model of an id is computed as it must be. The request is JSON: the id, and of which net, if of any, an engine
+ * adds 1 to the last number of the parameters, or of the first output. */
+const proof: Answer = async (request) => {
+  const { id, wrong } = JSON.parse(new TextDecoder().decode(request));
+  const { name, prior, known } = await modelOf(join(process.argv[3], `${id}.nicm`), 0, id);
+  const steps = prior.steps.map((net, number) => (number === wrong ? falsified(net) : net));
+  const layers = wrong === "layers" ? falsified(known.layers) : known.layers;
+  await prove(name, { ...prior, steps }, { ...known, layers });
+  return {};
+};
+
+const falsified = (net: Net): Net => ({
+  ...net,
+  async run(given) {
+    const found = await net.run(given);
+    const { data } = found.parameters ?? Object.values(found)[0];
+    data[data.length - 1] += 1;
+    return found;
+  },
+});
+
 /** Values to the stream of one call, after the example of `calls`. The request is JSON. */
 const streams: Answer = (request) => {
   const { weights, shift, calls } = JSON.parse(new TextDecoder().decode(request));
@@ -134,7 +157,7 @@ async function modelOf(folder: string, tune: number, id: string): Promise<Model>
   return models.get(key)!;
 }
 
-const COMMANDS: Record<string, Answer> = { container, calls, streams, tile, picture, compress };
+const COMMANDS: Record<string, Answer> = { container, calls, streams, tile, picture, proof, compress };
 
 const answer = COMMANDS[process.argv[2]];
 const input = readFileSync(0);
