@@ -51,7 +51,8 @@ const calls: Answer = (request) => {
   return tables.map((table: number[]) => Array.from(readCall(coder, model, Uint16Array.from(table))));
 };
 
-/** Tokens and pixels of a picture: with the models in the folder that the second argument names, by their ids. */
+/** Tokens and pixels of a picture: with the models in the folder that the second argument names, by their ids, in as many
+ * threads as the third says, or one. */
 const picture: Answer = async (request) => {
   const file = readFile(request);
   checkShowable(file);
@@ -61,10 +62,12 @@ const picture: Answer = async (request) => {
   const { width, height, isGray } = file.header;
   const pixels = new Uint8Array(3 * width * height);
   let tokens = "";
+  let count = 0;
   const started = performance.now();
   for await (const progress of decode(file, model)) {
     if (progress.kind === "tokens") {
       tokens = await sha256(hashedBytes(progress.tokens, model.prior.zero));
+      count = progress.tokens.reduce((sum, stage) => sum + stage.data.length, 0);
     } else if (progress.kind === "piece") {
       const { part } = progress;
       for (let row = 0; row < part.height; row++) {
@@ -74,7 +77,7 @@ const picture: Answer = async (request) => {
     }
   }
   if (isGray) toGray(pixels);
-  return { sha256: tokens, width, height, pixels: Buffer.from(pixels).toString("base64"), ms: performance.now() - started };
+  return { sha256: tokens, count, width, height, pixels: Buffer.from(pixels).toString("base64"), ms: performance.now() - started };
 };
 
 /** Samples and pixels of a picture of the profile exact, and the PNG that is saved of it. */
@@ -150,7 +153,7 @@ const fetcher = (folder: string) => async (name: string) => new Uint8Array(readF
 const models = new Map<string, Model>();
 
 async function modelOf(folder: string, tune: number, id: string): Promise<Model> {
-  prepareRuntime(RUNTIME, 1);
+  prepareRuntime(RUNTIME, Number(process.argv[4] ?? 1));
   const key = `${folder}:${tune}`;
   if (!models.has(key))
     models.set(key, await openModel(id, tune, fetcher(folder)));
@@ -174,7 +177,8 @@ for (let at = 0; at < input.length; ) {
   }
   console.log(JSON.stringify(told));
 }
-console.log(JSON.stringify({ peak: peakMemory() }));
+// the runtime's threads would wait for more
+process.stdout.write(`${JSON.stringify({ peak: peakMemory() })}\n`, () => process.exit());
 
 /** Bytes. Linux counts the memory of whoever started this process in its maxRSS, so that comes second. */
 function peakMemory(): number {

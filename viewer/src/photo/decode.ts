@@ -11,7 +11,7 @@ import { preview, synthesise } from "./synthesis.ts";
 import { emptyTokens, type Stage } from "./tokens.ts";
 import { TileWalk } from "./walk.ts";
 
-const PIECE = 512; // side in pixels, a multiple of 64
+const PIECE = 768; // side in pixels, a multiple of 64: the larger, the less is computed twice in margins
 
 /** What is known of a picture so far. tokens: of both stages, zero where they are not read yet. */
 export type Progress =
