@@ -198,7 +198,9 @@ def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, 
                 other_bytes.append(f"{file} under {reader}")
             difference = max(difference, found["largest_difference"])
     names = list(next(iter(written.values()))["files"])
-    versions = {name: len({w["files"][name]["sha256"] for w in written.values()}) for name in names}
+    versions = {
+        name: len({w["files"][name]["sha256"] for w in written.values() if name in w["files"]}) for name in names
+    }
     return {
         "settings": {name: answer["under"] for name, answer in written.items()},
         "files_written": sum(len(answer["files"]) for answer in written.values()),
