@@ -3,6 +3,8 @@
     python benchmarks/exactness.py kodak/ --model photo -o benchmarks/results/exactness.json
     python benchmarks/exactness.py kodak/ --model photo --torch 2.6.0 --python /elsewhere/bin/python -o ...
     python benchmarks/exactness.py kodak/ --model photo --onnxruntime 1.20.1 --few -o ...
+    node viewer/build.mjs /tmp/page --tests
+    python benchmarks/exactness.py kodak/ --model photo --page /tmp/page -o ...
 
 A setting is a Python interpreter, a device, a number of threads, an engine, and of PyTorch the instruction sets that it
 and oneDNN may use, of ONNX Runtime how far it may change graphs. Each runs in processes of its own, first to write,
@@ -18,12 +20,16 @@ Encoders may choose other tokens (what is left of them is float); so there can b
 `--onnxruntime VERSION` puts that version before the installed one. `--few` leaves out what PyTorch has between its
 oldest and its newest instruction sets. ONNX Runtime cannot be told which instructions to use: `--emulate CPU` runs it
 in QEMU, on one that has others.
+`--page FOLDER` compares with one setting of PyTorch the decoder of the browser's page, under Node, in one thread and in
+two: WebAssembly with its SIMD instructions. It reads files and writes none.
 CUDA is among the settings where there is one. The exit code is 1 if anything but pixels within one grey level differs.
 """
 
 import argparse
+import base64
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -62,6 +68,64 @@ class Setting:
         result = subprocess.run(command, env={**os.environ, **self.environment}, stdout=subprocess.PIPE, check=True)
         answer: dict[str, Any] = json.loads(result.stdout)
         return answer
+
+
+@dataclass(frozen=True)
+class Page(Setting):
+    """The decoder of the page, in a folder that `node viewer/build.mjs FOLDER --tests` made, under Node."""
+
+    folder: Path = Path()
+    threads: int = 1
+
+    def run(self, *arguments: str | Path) -> dict[str, Any]:
+        """What it reads; it writes nothing."""
+        what, *models = arguments
+        if what == "write":
+            return {"under": self._under(), "files": {}}
+        at = models.index("--from")
+        return {"under": self._under(), "files": self._read(list(map(str, models[:at])), Path(models[at + 1]))}
+
+    def _under(self) -> dict[str, Any]:
+        node = subprocess.run(["node", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        packages = json.loads((ROOT / "viewer" / "package.json").read_text())["dependencies"]
+        return {"node": node, "onnxruntime-web": packages["onnxruntime-web"], "threads": self.threads, "device": "wasm"}
+
+    def _read(self, models: Sequence[str], folder: Path) -> dict[str, Any]:
+        import numpy as np
+        from PIL import Image
+
+        from imgcodec.model_file.contents import open_contents
+        from imgcodec.model_file.graph_folder import export_graphs
+
+        files: dict[str, Any] = {}
+        with tempfile.TemporaryDirectory() as graphs:
+            for contents in map(open_contents, models):
+                if contents.config["profile"] != "photo":
+                    continue
+                export_graphs(contents, Path(graphs) / f"{contents.id.hex()}.nicm", force=False)
+                paths = sorted(folder.glob(f"*/{contents.name}/*.nic"))
+                for path, found in zip(paths, self._pictures(paths, graphs), strict=True):
+                    expected = np.asarray(Image.open(path.with_suffix(".png"))).astype(int)
+                    pixels = np.frombuffer(base64.b64decode(found["pixels"]), np.uint8).reshape(expected.shape)
+                    files[path.relative_to(folder).as_posix()] = {
+                        "tokens": found["sha256"],
+                        "token_count": found["count"],
+                        "same_bytes": None,  # it is not asked to write them
+                        "largest_difference": int(np.abs(pixels - expected).max()),
+                    }
+        return files
+
+    def _pictures(self, paths: Sequence[Path], graphs: str) -> list[dict[str, Any]]:
+        """What the page's decoder says of each file, all in one process."""
+        given = b"".join(struct.pack("<I", path.stat().st_size) + path.read_bytes() for path in paths)
+        command = ["node", str(self.folder / "tool.mjs"), "picture", graphs, str(self.threads)]
+        told = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True).stdout
+        return [json.loads(line) for line in told.splitlines()][:-1]
+
+
+def page_settings(folder: Path) -> list[Setting]:
+    """In one thread, and in two."""
+    return [Page(f"page-{threads}threads", folder=folder.resolve(), threads=threads) for threads in (1, 2)]
 
 
 def cpu(capability: str = "", onednn: str = "", threads: int = 1, python: str = sys.executable) -> Setting:
@@ -130,11 +194,13 @@ def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, 
             compared += found["token_count"]
             if found["tokens"] != written[writer]["files"][name]["tokens"]:
                 wrong_tokens.append(f"{file} under {reader}")
-            if not found["same_bytes"]:
+            if found["same_bytes"] is False:
                 other_bytes.append(f"{file} under {reader}")
             difference = max(difference, found["largest_difference"])
     names = list(next(iter(written.values()))["files"])
-    versions = {name: len({w["files"][name]["sha256"] for w in written.values()}) for name in names}
+    versions = {
+        name: len({w["files"][name]["sha256"] for w in written.values() if name in w["files"]}) for name in names
+    }
     return {
         "settings": {name: answer["under"] for name, answer in written.items()},
         "files_written": sum(len(answer["files"]) for answer in written.values()),
@@ -312,13 +378,16 @@ def matrix(arguments: argparse.Namespace) -> int:
         for version in arguments.torch:
             pythons[f"torch{version}-"] = environment_with(version, arguments.index, folder / f"torch-{version}")
         settings = []
-        for prefix, python in pythons.items():
+        for prefix, python in pythons.items() if arguments.page is None else ():
             of_python = few_cpu_settings(capability, python) if arguments.few else every_cpu_setting(capability, python)
             if has_cuda(python):
                 of_python.append(Setting("cuda", {}, python, "cuda"))
             settings += [replace(s, name=prefix + s.name) for s in of_python]
         folders = [folder_with(version, folder / version) for version in arguments.onnxruntime]
-        settings += every_onnx_setting(folders, arguments.emulate)
+        if arguments.page is None:
+            settings += every_onnx_setting(folders, arguments.emulate)
+        else:
+            settings += [cpu(), *page_settings(arguments.page)]
         result = measure(settings, models, arguments.pictures, folder / "files")
     report = {
         **describe(), "models": arguments.model, "left_out": left_out(capability), "exact": is_exact(result), **result
@@ -342,6 +411,7 @@ def main() -> int:
         parser.add_argument(
             "--emulate", action="append", default=[], help="a processor of qemu-x86_64, such as Haswell"
         )
+        parser.add_argument("--page", type=Path, help="a built folder of the page, with its tests")
         parser.add_argument("--few", action="store_true", help="of PyTorch only the oldest and the newest instructions")
         parser.add_argument("--index", default=INDEX, help="where pip gets torch")
         parser.add_argument("-o", "--output", type=Path)

@@ -28,7 +28,7 @@ def view(
 ) -> None:
     """Show a picture in the browser, which decodes it: on this machine alone, until it is interrupted (Ctrl-C).
 
-    The address of the page is printed on stdout. Only pictures of the profile photo are shown, without exact blocks.
+    The address of the page is printed on stdout. Pictures of the profiles photo and exact are shown.
     """
     from imgcodec.viewing import served
 
@@ -55,11 +55,10 @@ def named(source: str) -> str:
 
 def checked(source: str, model: str | None) -> bytes:
     """The bytes of a file that the page can show. Raises InvalidFileError for a damaged one, ModelNotFoundError where
-    its model is not there, CodecError where it is of another profile or has exact blocks."""
+    its model is not there, CodecError where it is of a profile that the page does not show."""
     from imgcodec.bitstream import container
     from imgcodec.bitstream.header import Profile
     from imgcodec.bitstream.limits import Limits
-    from imgcodec.bitstream.sections import SectionType
     from imgcodec.model_file.find import find_model_by_id
     from imgcodec.storage import files
 
@@ -67,17 +66,12 @@ def checked(source: str, model: str | None) -> bytes:
     data = files.read(source, limits.file_bytes)
     file = container.read(data, limits)
     header = file.header
-    if header.profile != Profile.PHOTO:
+    if header.profile not in (Profile.PHOTO, Profile.EXACT):
         raise CodecError(
-            f"The page shows pictures of the profile photo, and this one is of {header.profile.name.lower()}: "
-            "imgcodec decompress makes a PNG of it."
+            "The page shows pictures of the profiles photo and exact, and this one is of "
+            f"{header.profile.name.lower()}: imgcodec decompress makes a PNG of it."
         )
-    if any(section.type == SectionType.EXACT for section in file.sections):
-        raise CodecError(
-            "The file holds parts of its picture exactly, which the page does not show: "
-            "imgcodec decompress makes a PNG of it."
-        )
-    if model is None:
+    if model is None and header.profile == Profile.PHOTO:
         find_model_by_id(header.codebook_id)
     return data
 

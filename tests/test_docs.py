@@ -118,9 +118,6 @@ def test_commands_of_the_pages(folder, monkeypatch, line):
             (folder / "index.html").write_text("<!doctype html>")  # in place of the page, which needs Node to be built
             monkeypatch.setattr("imgcodec.viewing.page_folder", lambda: folder)
             monkeypatch.setattr("imgcodec.cli.view.wait", lambda: None)
-            # without noise, which is kept exactly, as the page does not show it
-            photograph = Image.open(ROOT / "examples" / "photo.png").crop((250, 130, 538, 354))
-            (folder / "photo.nic").write_bytes(imgcodec.compress(photograph))
         case "doctor":
             monkeypatch.setattr("imgcodec.doctor.SIDE", 64)
     if "--scale" in words:

@@ -30,6 +30,7 @@ if (process.argv.includes("--tests"))
     ...shared,
     entryPoints: ["test/tool.ts"],
     platform: "node",
+    alias: { "onnxruntime-web/wasm": "onnxruntime-web" }, // which for Node loads its files for threads from there, too
     define: { RUNTIME: JSON.stringify(new URL(`${RUNTIME}/`, import.meta.url).href) },
     outExtension: { ".js": ".mjs" },
   });

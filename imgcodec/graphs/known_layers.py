@@ -14,12 +14,10 @@ from imgcodec.priors.integer.answer_inputs import TILE_SIDE, attention_input, de
 from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
 
 
-def layers_graph(
-    config: PhotoPriorConfig, fractions: Mapping[str, Any], tensors: Mapping[str, StoredTensor]
-) -> tuple[Graph, dict[str, NDArray[np.float32]]]:
-    """A graph with an input and an output for one layer of each kind and shape, and its inputs. Outputs are in the
-    order of the test."""
-    graph, feeds = Graph("layers"), dict[str, NDArray[np.float32]]()
+def layers_graph(config: PhotoPriorConfig, fractions: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> Graph:
+    """A graph with an output for one layer of each kind and shape, in the order of the test. What goes into the layers
+    is part of it, so that it has no inputs."""
+    graph = Graph("layers")
     layers = Layers(graph, tensors, fractions)
     window = config.windows[0]
     coarse = -(-TILE_SIDE // window) * window
@@ -31,9 +29,7 @@ def layers_graph(
         if layer.kind == "rows" or kind in done:
             continue
         done.add(kind)
-        numbers = _input(layer, config, fractions, tensors, height, width)
-        x = graph.input(f"x{len(done)}", "float32", numbers.shape)
-        feeds[x] = numbers
+        x = _constant(graph, _input(layer, config, fractions, tensors, height, width))
         match layer.kind:
             case "linear":
                 y = layers.linear(layer.name, x, layer.positive)
@@ -43,7 +39,13 @@ def layers_graph(
                 inside = graph.constant(np.ones((height, width), np.float32))
                 y = layers.attend(layer.name, x, inside, layer.window, config.heads)
         graph.output(f"y{len(done)}", graph.cast(y, "int32"), "int32", [1, "channels", height, width])
-    return graph, feeds
+    return graph
+
+
+def _constant(graph: Graph, numbers: NDArray[np.float32]) -> str:
+    """Numbers as float32, which a graph has in 16 bits where they are whole, as they mostly are."""
+    whole = numbers.astype(np.int16)
+    return graph.cast(graph.constant(whole), "float32") if np.array_equal(whole, numbers) else graph.constant(numbers)
 
 
 def _input(

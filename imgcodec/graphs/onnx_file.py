@@ -24,7 +24,7 @@ SMALL = 4096
 """Numbers of a constant that is compared with others."""
 
 TYPES = {
-    "float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
+    "float32": 1, "uint8": 2, "int8": 3, "int16": 5, "int32": 6, "int64": 7, "bool": 9, "float16": 10, "float64": 11,
     "bfloat16": 16,
 }  # fmt: skip
 """Types of tensors and their numbers in ONNX."""

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from imgcodec.bitstream.errors import UnusableModelError
+from imgcodec.graphs.known_layers import layers_graph
 from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.prior import step_count, step_graph
 from imgcodec.graphs.transforms import transform_graphs
 from imgcodec.model_file.contents import ModelContents
 from imgcodec.model_file.untrusted import as_model_error, checked_config
+from imgcodec.priors.integer.answer_inputs import QUALITY
 from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.storage import files, folders
 from imgcodec.tokenizers.rvq_config import STRIDES, RVQConfig
@@ -46,11 +48,12 @@ def graph_files(model: ModelContents) -> dict[str, bytes]:
         fractions = model.config["fractions"]
         steps = [step_graph(prior, fractions, model.tensors, number) for number in range(step_count(prior))]
         transforms = transform_graphs(tokenizer, model.tensors)
+        layers = layers_graph(prior, fractions, model.tensors)
         tables = [model.tensors[name] for name in ("tables.weights", "tables.shift")]
     count, symbols = tables[0].shape
-    contents = {f"{graph.name}.onnx": graph.to_bytes() for graph in (*transforms, *steps)}
+    contents = {f"{graph.name}.onnx": graph.to_bytes() for graph in (*transforms, *steps, layers)}
     contents["tables.bin"] = bytes(tables[0].data + tables[1].data)
-    compressed = {name: zlib.compress(data, 9) for name, data in contents.items()}
+    compressed = {name: zlib.compress(data) for name, data in contents.items()}
     manifest = {
         "format": FORMAT,
         "name": model.name,
@@ -63,6 +66,7 @@ def graph_files(model: ModelContents) -> dict[str, bytes]:
         "tables": {"file": "tables.bin", "count": count, "symbols": symbols},
         "transforms": [_described(graph) for graph in transforms],
         "steps": [{**step, **_described(graph)} for step, graph in zip(_steps(prior.slices), steps, strict=True)],
+        "known_answer": {"sha256": model.answer, "quality": QUALITY, **_described(layers)},
         "halo": {"analysis": tokenizer.analysis_halo, "synthesis": tokenizer.synthesis_halo},
         "files": {
             name: {

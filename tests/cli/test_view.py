@@ -27,9 +27,7 @@ cli.main()
     ("name", "code", "word"),
     [
         ("nowhere.nic", 1, "nowhere.nic"),
-        ("bsq-random.nic", 1, "decompress"),
-        ("exact-gray.nic", 1, "of exact: imgcodec decompress"),
-        ("exact-blocks.nic", 1, "parts of its picture exactly"),
+        ("bsq-random.nic", 1, "of raster: imgcodec decompress"),
         ("divided-damaged.nic", 3, "damaged"),
         ("golden.json", 3, "not a .nic file"),
         ("odd-size.nic", 4, "not installed"),
@@ -84,6 +82,11 @@ def test_a_browser_is_opened_where_there_are_windows(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     assert view.opened("http://127.0.0.1/")
     assert opened == ["http://127.0.0.1/"]
+
+
+def test_exact_files_are_shown_without_a_model():
+    path = GOLDEN / "exact-alpha.nic"
+    assert view.checked(str(path), None) == path.read_bytes()
 
 
 def test_names():

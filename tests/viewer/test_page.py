@@ -17,10 +17,12 @@ from fuzz.corpus import GOLDEN
 from fuzz.structure import Part, put_together, take_apart
 from PIL import Image, ImageCms
 
+import imgcodec
 from imgcodec import viewing
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.pictures import cicp
 
+EXACT = json.loads((GOLDEN / "exact.json").read_text())["files"]
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
 TINY = str(GOLDEN / "tiny.safetensors")
 DESK = {"viewport": {"width": 1000, "height": 700}}
@@ -158,6 +160,33 @@ def test_golden_files_come_to_their_tokens_and_pixels(page):
             assert np.abs(seen - np.asarray(expected.convert("RGB"), int)).max() <= 1, name
 
 
+@pytest.mark.parametrize("name", ["drawing", "tiles", "alpha", "12-bits", "16-bits", "one-bit"])
+def test_exact_pixels_are_those_of_the_program(page, name):
+    data = (GOLDEN / f"exact-{name}.nic").read_bytes()
+    pick(page, f"{name}.nic", data)
+    assert wait(page) == ""
+    assert facts(page)["tokens’ SHA-256"] == EXACT[f"exact-{name}"]["samples_sha256"]
+    expected, found = imgcodec.decompress(data), saved(page)
+    if imgcodec.info(data).bit_depth <= 8:
+        assert found.mode == expected.mode
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    seen, wanted = shown(page), np.asarray(expected.convert("RGBA"), int)
+    np.testing.assert_array_equal(seen[..., 3], wanted[..., 3])
+    opaque = wanted[..., 3] == 255  # a canvas multiplies others with their alpha
+    np.testing.assert_array_equal(seen[opaque], wanted[opaque])
+
+
+def test_exact_blocks_are_shown(page, tiny_model):
+    data = (GOLDEN / "exact-blocks.nic").read_bytes()
+    pick(page, "blocks.nic", data)
+    assert wait(page) == ""
+    expected = np.asarray(tiny_model.decompress(data), int)
+    found = np.asarray(saved(page), int)
+    assert np.abs(found - expected).max() <= 1
+    np.testing.assert_array_equal(found[64:128, :64], expected[64:128, :64])
+    np.testing.assert_array_equal(shown(page)[..., :3], found)
+
+
 def test_metadata_is_shown_and_saved(page):
     pick(page, "everything.nic", (GOLDEN / "everything.nic").read_bytes())
     assert wait(page) == ""
@@ -216,8 +245,7 @@ def test_a_file_is_dropped(page):
         ((GOLDEN / "odd-size.nic").read_bytes()[:-20], "cut short"),
         ((GOLDEN / "divided-damaged.nic").read_bytes(), "damaged"),
         pytest.param((GOLDEN / "bsq-random.nic").read_bytes(), "profile raster", id="raster"),
-        pytest.param((GOLDEN / "exact-tiles.nic").read_bytes(), "profile exact", id="exact"),
-        pytest.param((GOLDEN / "exact-blocks.nic").read_bytes(), "parts of its picture exactly", id="blocks"),
+        pytest.param((GOLDEN / "semantic-random.nic").read_bytes(), "profile semantic", id="semantic"),
     ],
 )
 def test_what_cannot_be_shown_gets_a_sentence(page, data, word):
@@ -234,6 +262,22 @@ def test_a_model_that_is_missing_is_named(page):
     parts = take_apart((GOLDEN / "odd-size.nic").read_bytes())
     pick(page, "a.nic", put_together(replace(parts, fields=parts.fields[:6] + bytes(range(8)))))
     assert "needs the model 0001020304050607" in wait(page)
+
+
+def test_a_browser_that_computes_other_integers_is_told(browser, address):
+    def with_another_answer(route):
+        manifest = route.fetch().json()
+        manifest["known_answer"]["sha256"] = "00" * 32
+        route.fulfill(json=manifest)
+
+    window = Window(browser, address, **DESK)
+    window.page.context.route("**/model.json", with_another_answer)
+    for _ in range(2):
+        pick(window.page, "a.nic", (GOLDEN / "odd-size.nic").read_bytes())
+        assert "computes the model tiny differently" in wait(window.page)
+    pick(window.page, "b.nic", (GOLDEN / "exact-gray.nic").read_bytes())  # which has no model
+    assert wait(window.page) == ""
+    window.check(address)
 
 
 def test_zoom_and_pan(page):

@@ -23,7 +23,8 @@ export type Request =
   | { job: number; kind: "stop" };
 
 /** A job tells facts, then of its model (how much of it is there, 0 to 1), a preview of few pixels, pieces as they
- * are ready, and last that it is done, with the SHA-256 of the tokens; or at any time that it failed. One that encodes
+ * are ready, and last that it is done, with the SHA-256 of the tokens; or at any time that it failed. Exact files have no
+ * model and no preview. One that encodes
  * tells first how much of that is done, 0 to 1, and the file; then it is decoded as any other. */
 export type Told =
   | { kind: "encoding"; share: number }
@@ -32,7 +33,7 @@ export type Told =
   | { kind: "model"; share: number }
   | { kind: "preview"; image: Drawable }
   | { kind: "piece"; left: number; top: number; image: Drawable }
-  | { kind: "done"; tokens: string; model: string; seconds: number; threads: number }
+  | { kind: "done"; tokens: string; model?: string; seconds: number; threads: number }
   | { kind: "saved"; png: Blob }
   | { kind: "failed"; fault: "file" | "model" | "page"; message: string };
 

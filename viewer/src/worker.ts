@@ -1,12 +1,14 @@
 /** Decodes and encodes pictures beside the page, one after the other, so that the page never waits. */
 
+import { emptySamples, readSamples, shownPart, wholeRaster } from "./exact/samples.ts";
 import type { NicFile } from "./format/container.ts";
 import { readFile } from "./format/container.ts";
 import { NicError } from "./format/errors.ts";
 import { type Extras, unpackExtras } from "./format/extras.ts";
-import { toHex } from "./format/header.ts";
-import { checkShowable, decode } from "./photo/decode.ts";
+import { type Rectangle, toHex } from "./format/header.ts";
+import { decode } from "./photo/decode.ts";
 import { encode } from "./photo/encode.ts";
+import { prove } from "./photo/knownAnswer.ts";
 import { type Fetcher, type Model, openAnalyser, openModel } from "./photo/model.ts";
 import { prepareRuntime } from "./photo/runtime.ts";
 import { hashedBytes } from "./photo/tokens.ts";
@@ -14,14 +16,16 @@ import { drawable, profileName } from "./picture/colours.ts";
 import { encodePng, type Raster } from "./picture/png.ts";
 import { emptyRaster, put } from "./picture/raster.ts";
 import type { Answer, Facts, Request, Told } from "./protocol.ts";
+import { checkShowable } from "./showable.ts";
 
 const MOST_THREADS = 4;
 const FOLDER = new URL(".", self.location.href);
 const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
 const models = new Map<string, Model>(); // by id and tune
 const analysers: Record<string, ReturnType<typeof openAnalyser>> = {};
+const proofs = new Map<string, Promise<void>>(); // of each model, that this browser computes it as it must
 const stopped = new Set<number>();
-let last: { raster: Raster; extras: Extras } | undefined;
+let last: { raster: () => Raster; extras: Extras } | undefined;
 let queue: Promise<void> = Promise.resolve();
 
 type Tell = (told: Told, moved?: Transferable[]) => void;
@@ -41,7 +45,7 @@ async function serve(request: Request): Promise<void> {
     if (isStopped()) return;
     if (request.kind === "decode") await show(request.data, tell, isStopped);
     else if (request.kind === "encode") await write(request.pixels, request.quality, tell, isStopped);
-    else if (last) tell({ kind: "saved", png: await encodePng(last.raster, last.extras) });
+    else if (last) tell({ kind: "saved", png: await encodePng(last.raster(), last.extras) });
   } catch (error) {
     if (isStopped()) return;
     const fault = error instanceof NicError ? error.kind : "page";
@@ -55,6 +59,7 @@ async function write(pixels: ImageData, quality: number, tell: Tell, isStopped: 
   const id = await writersModel();
   const { analyser, tune } = await (analysers[id] ??= openAnalyser(id, fetcher(id)));
   const model = await modelOf(id, tune, () => {});
+  await proven(model);
   const file = await encode(pixels, quality, model, analyser, (share) => {
     if (isStopped()) throw new Error("stopped");
     tell({ kind: "encoding", share });
@@ -63,17 +68,30 @@ async function write(pixels: ImageData, quality: number, tell: Tell, isStopped: 
   await show(file, tell, isStopped);
 }
 
-async function show(
-  data: Uint8Array,
-  tell: Tell,
-  isStopped: () => boolean,
-): Promise<void> {
-  const started = performance.now();
+async function show(data: Uint8Array, tell: Tell, isStopped: () => boolean): Promise<void> {
   last = undefined;
   const file = readFile(data);
   const extras = await unpackExtras(file);
   tell({ kind: "facts", facts: factsOf(file, data.length, extras) });
   checkShowable(file);
+  if (file.header.profile === "exact") await showExact(file, extras, tell, isStopped);
+  else await showPhoto(file, extras, tell, isStopped);
+}
+
+async function showExact(file: NicFile, extras: Extras, tell: Tell, isStopped: () => boolean): Promise<void> {
+  const started = performance.now();
+  const samples = emptySamples(file.header);
+  for (const part of readSamples(file, samples)) {
+    await tellPiece(part, shownPart(samples, part), extras, tell);
+    await new Promise((resolve) => setTimeout(resolve)); // in which it may be stopped
+    if (isStopped()) return;
+  }
+  last = { raster: () => wholeRaster(samples), extras };
+  tell({ kind: "done", tokens: await sha256(samples.hashed), seconds: (performance.now() - started) / 1000, threads: 1 });
+}
+
+async function showPhoto(file: NicFile, extras: Extras, tell: Tell, isStopped: () => boolean): Promise<void> {
+  const started = performance.now();
   const model = await modelOf(file.header.codebookId, file.header.tune, (share) => tell({ kind: "model", share }));
 
   const raster = emptyRaster(file.header, extras.alpha);
@@ -81,23 +99,30 @@ async function show(
   for await (const progress of decode(file, model)) {
     if (isStopped()) return;
     if (progress.kind === "tokens") {
-      const hashed = hashedBytes(progress.tokens, model.prior.zero);
-      // there is none where the page came over a network without encryption
-      tokens = crypto.subtle ? toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", hashed))) : "";
+      tokens = await sha256(hashedBytes(progress.tokens, model.prior.zero));
     } else if (progress.kind === "preview") {
       const { width, height, pixels } = progress;
       const whole = { left: 0, top: 0, width, height };
       const small = put(emptyRaster({ ...file.header, width, height }, undefined), whole, pixels);
       const image = await drawable(small, extras.icc);
       tell({ kind: "preview", image }, [image instanceof ImageData ? image.data.buffer : image]);
+      await proven(model); // behind the preview, which needs less of the model
     } else {
-      const { left, top } = progress.part;
-      const image = await drawable(put(raster, progress.part, progress.pixels), extras.icc);
-      tell({ kind: "piece", left, top, image }, [image instanceof ImageData ? image.data.buffer : image]);
+      await tellPiece(progress.part, put(raster, progress.part, progress.pixels), extras, tell);
     }
   }
-  last = { raster, extras };
+  last = { raster: () => raster, extras };
   tell({ kind: "done", tokens, model: model.name, seconds: (performance.now() - started) / 1000, threads });
+}
+
+async function tellPiece({ left, top }: Rectangle, piece: Raster, extras: Extras, tell: Tell): Promise<void> {
+  const image = await drawable(piece, extras.icc);
+  tell({ kind: "piece", left, top, image }, [image instanceof ImageData ? image.data.buffer : image]);
+}
+
+/** In hexadecimal; empty where the page came over a network without encryption, for there is none then. */
+async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string> {
+  return crypto.subtle ? toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", data))) : "";
 }
 
 function factsOf({ header, headerSize, entries }: NicFile, size: number, extras: Extras): Facts {
@@ -119,6 +144,12 @@ async function modelOf(id: string, tune: number, advance: (share: number) => voi
   const model = await openModel(id, tune, fetcher(id), advance);
   models.set(key, model);
   return model;
+}
+
+/** Throws a NicError for a model that this browser computes wrongly. */
+function proven({ id, name, prior, known }: Model): Promise<void> {
+  if (!proofs.has(id)) proofs.set(id, prove(name, prior, known));
+  return proofs.get(id)!;
 }
 
 function fetcher(id: string): Fetcher {

@@ -4,7 +4,9 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readFile } from "../src/format/container.ts";
+import { emptySamples, readSamples, shownPart, wholeRaster } from "../src/exact/samples.ts";
+import { readTile } from "../src/exact/tile.ts";
+import { type NicFile, readFile } from "../src/format/container.ts";
 import { crc32c } from "../src/format/crc32c.ts";
 import { NicError } from "../src/format/errors.ts";
 import { unpackExtras } from "../src/format/extras.ts";
@@ -12,11 +14,15 @@ import { frequencyTables, readCall, writeCall } from "../src/format/frequencyTab
 import { toHex } from "../src/format/header.ts";
 import { RangeDecoder } from "../src/format/rangeDecoder.ts";
 import { RangeEncoder } from "../src/format/rangeEncoder.ts";
-import { checkShowable, decode, toGray } from "../src/photo/decode.ts";
+import { decode, toGray } from "../src/photo/decode.ts";
 import { encode } from "../src/photo/encode.ts";
+import { prove } from "../src/photo/knownAnswer.ts";
 import { type Model, openAnalyser, openModel } from "../src/photo/model.ts";
+import type { Net } from "../src/photo/net.ts";
 import { prepareRuntime } from "../src/photo/runtime.ts";
 import { hashedBytes } from "../src/photo/tokens.ts";
+import { encodePng } from "../src/picture/png.ts";
+import { checkShowable } from "../src/showable.ts";
 
 declare const RUNTIME: string; // the folder of the runtime's files
 
@@ -45,20 +51,23 @@ const calls: Answer = (request) => {
   return tables.map((table: number[]) => Array.from(readCall(coder, model, Uint16Array.from(table))));
 };
 
-/** Tokens and pixels of a picture: with the models in the folder that the second argument names, by their ids. */
+/** Tokens and pixels of a picture: with the models in the folder that the second argument names, by their ids, in as many
+ * threads as the third says, or one. */
 const picture: Answer = async (request) => {
   const file = readFile(request);
   checkShowable(file);
+  if (file.header.profile === "exact") return exactPicture(file);
   const folder = join(process.argv[3], `${file.header.codebookId}.nicm`);
   const model = await modelOf(folder, file.header.tune, file.header.codebookId);
   const { width, height, isGray } = file.header;
   const pixels = new Uint8Array(3 * width * height);
-  let sha256 = "";
+  let tokens = "";
+  let count = 0;
   const started = performance.now();
   for await (const progress of decode(file, model)) {
     if (progress.kind === "tokens") {
-      const hashed = hashedBytes(progress.tokens, model.prior.zero);
-      sha256 = toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", hashed)));
+      tokens = await sha256(hashedBytes(progress.tokens, model.prior.zero));
+      count = progress.tokens.reduce((sum, stage) => sum + stage.data.length, 0);
     } else if (progress.kind === "piece") {
       const { part } = progress;
       for (let row = 0; row < part.height; row++) {
@@ -68,7 +77,29 @@ const picture: Answer = async (request) => {
     }
   }
   if (isGray) toGray(pixels);
-  return { sha256, width, height, pixels: Buffer.from(pixels).toString("base64"), ms: performance.now() - started };
+  return { sha256: tokens, count, width, height, pixels: Buffer.from(pixels).toString("base64"), ms: performance.now() - started };
+};
+
+/** Samples and pixels of a picture of the profile exact, and the PNG that is saved of it. */
+async function exactPicture(file: NicFile): Promise<unknown> {
+  const samples = emptySamples(file.header);
+  const started = performance.now();
+  for (const part of readSamples(file, samples)) void part;
+  const ms = performance.now() - started;
+  const { width, height, channels } = samples;
+  const { data } = shownPart(samples, { left: 0, top: 0, width, height });
+  const png = await encodePng(wholeRaster(samples), {});
+  return {
+    sha256: await sha256(samples.hashed), width, height, channels, pixels: Buffer.from(data).toString("base64"),
+    png: Buffer.from(await png.arrayBuffer()).toString("base64"), ms,
+  };
+}
+
+/** The samples of a tile. The request is a line of JSON, then the data of the tile. */
+const tile: Answer = (request) => {
+  const line = request.indexOf(10);
+  const { channels, width, height, depth } = JSON.parse(new TextDecoder().decode(request.subarray(0, line)));
+  return readTile(request.subarray(line + 1), channels, width, height, depth).map((plane) => Array.from(plane));
 };
 
 /** The file of a picture. The request is a line of JSON, then RGBA. */
@@ -83,6 +114,27 @@ const compress: Answer = async (request) => {
   return { file: Buffer.from(file).toString("base64") };
 };
 
+/** Whether the model of an id is computed as it must be. The request is JSON: the id, and of which net, if of any, an engine
+ * adds 1 to the last number of the parameters, or of the first output. */
+const proof: Answer = async (request) => {
+  const { id, wrong } = JSON.parse(new TextDecoder().decode(request));
+  const { name, prior, known } = await modelOf(join(process.argv[3], `${id}.nicm`), 0, id);
+  const steps = prior.steps.map((net, number) => (number === wrong ? falsified(net) : net));
+  const layers = wrong === "layers" ? falsified(known.layers) : known.layers;
+  await prove(name, { ...prior, steps }, { ...known, layers });
+  return {};
+};
+
+const falsified = (net: Net): Net => ({
+  ...net,
+  async run(given) {
+    const found = await net.run(given);
+    const { data } = found.parameters ?? Object.values(found)[0];
+    data[data.length - 1] += 1;
+    return found;
+  },
+});
+
 /** Values to the stream of one call, after the example of `calls`. The request is JSON. */
 const streams: Answer = (request) => {
   const { weights, shift, calls } = JSON.parse(new TextDecoder().decode(request));
@@ -92,19 +144,23 @@ const streams: Answer = (request) => {
   return Buffer.from(coder.finish()).toString("hex");
 };
 
+async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
+}
+
 const fetcher = (folder: string) => async (name: string) => new Uint8Array(readFileSync(join(folder, name)));
 
 const models = new Map<string, Model>();
 
 async function modelOf(folder: string, tune: number, id: string): Promise<Model> {
-  prepareRuntime(RUNTIME, 1);
+  prepareRuntime(RUNTIME, Number(process.argv[4] ?? 1));
   const key = `${folder}:${tune}`;
   if (!models.has(key))
     models.set(key, await openModel(id, tune, fetcher(folder)));
   return models.get(key)!;
 }
 
-const COMMANDS: Record<string, Answer> = { container, calls, streams, picture, compress };
+const COMMANDS: Record<string, Answer> = { container, calls, streams, tile, picture, proof, compress };
 
 const answer = COMMANDS[process.argv[2]];
 const input = readFileSync(0);
@@ -121,7 +177,8 @@ for (let at = 0; at < input.length; ) {
   }
   console.log(JSON.stringify(told));
 }
-console.log(JSON.stringify({ peak: peakMemory() }));
+// the runtime's threads would wait for more
+process.stdout.write(`${JSON.stringify({ peak: peakMemory() })}\n`, () => process.exit());
 
 /** Bytes. Linux counts the memory of whoever started this process in its maxRSS, so that comes second. */
 function peakMemory(): number {

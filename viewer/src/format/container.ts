@@ -41,11 +41,12 @@ export interface Section {
 }
 
 /** A whole file. All checksums are right and all token sections are there. tiles: the parts of each tile's tokens, in
- * the order of their calls. extras: data of the other sections that are known, but for exact blocks, which are only among
- * the entries. */
+ * the order of their calls. blocks: data of exact blocks, by their tiles. extras: data of the other sections that are
+ * known. */
 export interface NicFile {
   header: Header;
   tiles: Part[][];
+  blocks: Map<number, Uint8Array>;
   extras: Map<ExtraName, Uint8Array>;
   entries: Entry[];
   headerSize: number;
@@ -59,6 +60,7 @@ export function readFile(data: Uint8Array): NicFile {
   const headerSize = cursor.offset;
   checkSize(header);
   const tokens: Section[] = [];
+  const blocks = new Map<number, Uint8Array>();
   const extras = new Map<ExtraName, Uint8Array>();
   const entries: Entry[] = [];
   let metadata = 0;
@@ -91,6 +93,7 @@ export function readFile(data: Uint8Array): NicFile {
       if (!isOfTile || tile <= lastExact || content.length > largestTokenSection(header, tile))
         throw invalid(`The file is invalid: its exact blocks of tile ${tile} are not where they belong.`);
       lastExact = tile;
+      blocks.set(tile, content);
     } else if (type !== END && NAMES.has(type)) {
       if (stage || tile || extras.has(name as ExtraName))
         throw invalid(`The file is invalid: its ${name} section is there twice, or has a number.`);
@@ -98,5 +101,5 @@ export function readFile(data: Uint8Array): NicFile {
     }
   }
   if (cursor.left) throw invalid("The file goes on after its end section.");
-  return { header, tiles: tokenParts(header, tokens), extras, entries, headerSize };
+  return { header, tiles: tokenParts(header, tokens), blocks, extras, entries, headerSize };
 }

@@ -8,7 +8,7 @@ import { type Header, tileCount, tileRectangle } from "./header.ts";
 export const MAX_PIXELS = 2 ** 26;
 export const MAX_SECTIONS = 2 ** 16;
 export const MAX_METADATA = 2 ** 24; // bytes of ICC, EXIF and XMP together, and of each when it is unpacked
-const MAX_TILE = 2 ** 22; // pixels, rounded up to windows of the prior
+const MAX_TILE = 2 ** 22; // pixels, rounded up to windows of the prior, or to blocks
 const TOKEN_BYTES = 16; // per pixel
 
 /** Bytes of a file. */
@@ -29,6 +29,13 @@ export function checkSize(header: Header): void {
 export function checkTile(header: Header): void {
   const { width, height } = tileRectangle(header, 0);
   if (roundedArea(width, height, 256) > MAX_TILE)
+    throw invalid(`The picture has tiles of ${width} × ${height} pixels, which is over the limit.`);
+}
+
+/** Throws a NicError for tiles that are too large to be read exactly at once. */
+export function checkExactTile(header: Header): void {
+  const { width, height } = tileRectangle(header, 0);
+  if (roundedArea(width, height, 64) > MAX_TILE)
     throw invalid(`The picture has tiles of ${width} × ${height} pixels, which is over the limit.`);
 }
 

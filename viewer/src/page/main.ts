@@ -143,17 +143,16 @@ function show(told: Told): void {
     // which clears it: what was compressed in another quality stays until there is more
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     port.setAttribute("aria-label", `${opened}, ${width} by ${height} pixels`);
-    status.textContent = "Loading the model …";
+    status.textContent = told.facts.header.profile === "exact" ? "Decoding …" : "Loading the model …";
   } else if (told.kind === "model") {
     if (!compressed) progress.value = 0.2 * told.share;
   } else if (told.kind === "preview") {
     drawPreview(canvas, told.image);
-    canvas.hidden = false;
-    zoomTools.hidden = false;
-    if (!compressed) stage.fit();
+    reveal();
     status.textContent = "Decoding …";
   } else if (told.kind === "piece") {
     drawPiece(canvas, told.left, told.top, told.image);
+    reveal();
     drawn += told.image.width * told.image.height;
     const before = compressed ? 0.6 : 0.2;
     progress.value = before + ((1 - before) * drawn) / pixels;
@@ -168,6 +167,14 @@ function show(told: Told): void {
   } else if (told.kind === "failed") {
     fail(told.message);
   }
+}
+
+/** Shows the canvas, when the first of its picture is on it. */
+function reveal(): void {
+  if (!canvas.hidden) return;
+  canvas.hidden = false;
+  zoomTools.hidden = false;
+  stage.fit();
 }
 
 async function save(): Promise<void> {

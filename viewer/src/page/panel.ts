@@ -15,8 +15,9 @@ export function showFacts(panel: HTMLElement, facts: Facts): void {
 }
 
 /** Adds what is known when the picture is decoded. */
-export function showDone(panel: HTMLElement, model: string, tokens: string, took: string): void {
-  const rows: Row[] = [["model", model], ["took", took]];
+export function showDone(panel: HTMLElement, model: string | undefined, tokens: string, took: string): void {
+  const rows: Row[] = [["took", took]];
+  if (model) rows.unshift(["model", model]);
   if (tokens) rows.push(["tokens’ SHA-256", tokens]);
   panel.append(heading("Decoded"), list(rows));
 }
@@ -37,7 +38,7 @@ function fileRows({ header }: Facts): Row[] {
   const { version, profile, quality, tune, codebookId, tileSize } = header;
   const rows: Row[] = [["format", `version ${version}, profile ${profile}`]];
   if (profile === "photo") rows.push(["quality", `${quality / 256}, tune ${TUNES[tune]}`]);
-  rows.push(["codebook id", codebookId]);
+  if (profile !== "exact") rows.push(["codebook id", codebookId]);
   rows.push(["tiles", tileSize ? `${tileCount(header)} of ${tileSize} pixels` : "one"]);
   return rows;
 }

@@ -4,14 +4,14 @@ import type { NicFile } from "../format/container.ts";
 import { invalid } from "../format/errors.ts";
 import { type Header, type Rectangle, tileCount, tileRectangle } from "../format/header.ts";
 import { checkTile } from "../format/limits.ts";
+import { type Blocks, layOver, readBlocks } from "../exact/blocks.ts";
 import { CallReader } from "./callReader.ts";
 import type { Model } from "./model.ts";
 import { preview, synthesise } from "./synthesis.ts";
 import { emptyTokens, type Stage } from "./tokens.ts";
 import { TileWalk } from "./walk.ts";
 
-const OTHERWISE = "imgcodec decompress makes a PNG of it.";
-const PIECE = 512; // side in pixels, a multiple of 64
+const PIECE = 768; // side in pixels, a multiple of 64: the larger, the less is computed twice in margins
 
 /** What is known of a picture so far. tokens: of both stages, zero where they are not read yet. */
 export type Progress =
@@ -19,21 +19,15 @@ export type Progress =
   | { kind: "piece"; part: Rectangle; pixels: Uint8Array }
   | { kind: "tokens"; tokens: readonly Stage[] };
 
-/** Throws a NicError for a file that this page cannot show, before a model is looked for. */
-export function checkShowable({ header, entries }: NicFile): void {
-  if (header.profile !== "photo")
-    throw invalid(
-      `The file has the profile ${header.profile}, and this page shows pictures of the profile photo: ${OTHERWISE}`,
-    );
-  // tokens alone would show flat squares in their place
-  if (entries.some(({ name }) => name === "exact"))
-    throw invalid(`The file holds parts of its picture exactly, which this page does not show: ${OTHERWISE}`);
+/** Throws a NicError for a file that has not what the profile `photo` is made of, before a model is looked for. */
+export function checkPhoto({ header }: NicFile): void {
   if (header.stages !== 2) throw invalid("The file is invalid: pictures of the profile photo have two stages.");
   checkTile(header);
 }
 
-/** A preview of the whole picture, then its pieces, RGB, each when all tokens that it depends on are read; and all of the
- * tokens after the last of them are read. Throws a NicError for tokens that no encoder writes. */
+/** A preview of the whole picture, then its pieces, RGB, each when all tokens that it depends on are read, with the exact
+ * blocks of its tiles; and all of the tokens after the last of them are read. Throws a NicError for tokens and blocks that
+ * no encoder writes. */
 export async function* decode(file: NicFile, model: Model): AsyncGenerator<Progress> {
   const { header } = file;
   const tokens = emptyTokens(header, model.groups);
@@ -45,13 +39,19 @@ export async function* decode(file: NicFile, model: Model): AsyncGenerator<Progr
   yield { kind: "preview", width: columns, height: rows, pixels: await preview(model.transform, header, tokens) };
 
   const done = new Set<number>();
+  const exact: Blocks[] = [];
   let pieces = piecesOf(header, model.transform.halo);
   for (const [tile, walk] of walks.entries()) {
     await walk.code(1, tokens[1]);
     done.add(tile);
+    const blocks = file.blocks.get(tile);
+    if (blocks) exact.push(readBlocks(blocks, tileRectangle(header, tile), header.isGray));
     if (done.size === walks.length) yield { kind: "tokens", tokens };
-    for (const { part } of pieces.filter(({ tiles }) => tiles.every((needed) => done.has(needed))))
-      yield { kind: "piece", part, pixels: await synthesise(model.transform, header, tokens, part) };
+    for (const { part } of pieces.filter(({ tiles }) => tiles.every((needed) => done.has(needed)))) {
+      const pixels = await synthesise(model.transform, header, tokens, part);
+      for (const blocks of exact) layOver(pixels, part, blocks);
+      yield { kind: "piece", part, pixels };
+    }
     pieces = pieces.filter(({ tiles }) => !tiles.every((needed) => done.has(needed)));
   }
 }

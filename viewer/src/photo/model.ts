@@ -4,6 +4,7 @@ import { NicError } from "../format/errors.ts";
 import { frequencyTables, type FrequencyTables } from "../format/frequencyTables.ts";
 import { TUNES } from "../format/header.ts";
 import type { Analyser } from "./analysis.ts";
+import type { KnownAnswer } from "./knownAnswer.ts";
 import type { Net } from "./net.ts";
 import { openNet } from "./runtime.ts";
 import type { Transform } from "./synthesis.ts";
@@ -22,6 +23,7 @@ export interface Model {
   groups: readonly number[];
   prior: Prior;
   transform: Transform;
+  known: KnownAnswer;
 }
 
 /** Gets the model of this codebook id, as far as decoding needs it. advance: is told the share of it that is there, 0
@@ -33,14 +35,14 @@ export async function openModel(
   advance: (share: number) => void = () => {},
 ): Promise<Model> {
   const manifest = await readManifest(id, fetch);
-  const { prior, tokenizer, tables } = manifest;
+  const { prior, tokenizer, tables, known_answer: known } = manifest;
   if (tune >= prior.tunes) throw new NicError("file", `The file has tune ${TUNES[tune]}, which its model does not have.`);
   const zero = Math.floor(tokenizer.codes / 2);
   try {
     const frequencies = readTables(tables, await unpack(manifest, tables.file, fetch));
-    const transforms = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
-    const nets = await openNets(manifest, [...manifest.steps.map(({ file }) => file), ...transforms], fetch, advance);
-    const [dequantization, synthesis] = nets.splice(-2);
+    const others = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`, known.file];
+    const nets = await openNets(manifest, [...manifest.steps.map(({ file }) => file), ...others], fetch, advance);
+    const [dequantization, synthesis, layers] = nets.splice(-3);
     return {
       id,
       name: manifest.name,
@@ -48,6 +50,7 @@ export async function openModel(
       groups: tokenizer.channels,
       prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: frequencies },
       transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo: manifest.halo.synthesis },
+      known: { sha256: known.sha256, quality: known.quality, layers, outputs: Object.keys(known.outputs) },
     };
   } catch (error) {
     throw damaged(id, error);
@@ -68,12 +71,12 @@ export async function openAnalyser(id: string, fetch: Fetcher): Promise<{ analys
 }
 
 function openNets(
-  { steps, transforms, files }: Manifest,
+  { steps, transforms, known_answer: known, files }: Manifest,
   names: readonly string[],
   fetch: Fetcher,
   advance: (share: number) => void = () => {},
 ): Promise<Net[]> {
-  const graphs = [...steps, ...transforms];
+  const graphs = [...steps, ...transforms, known];
   let read = 0;
   return Promise.all(
     names.map(async (name) => {
@@ -99,6 +102,7 @@ interface Manifest {
   tables: Tables;
   steps: Graph[];
   transforms: Graph[];
+  known_answer: Graph & { sha256: string; quality: number };
   halo: { analysis: number; synthesis: number };
   files: Record<string, { file: string; bytes: number }>;
 }
@@ -106,6 +110,7 @@ interface Manifest {
 interface Graph {
   file: string;
   inputs: Record<string, unknown>;
+  outputs: Record<string, unknown>;
 }
 
 interface Tables {

@@ -44,12 +44,42 @@ export interface CallCoder {
   code(call: Call): Int32Array;
 }
 
+/** The steps of a prior over one tile, in their order. */
+export class Steps {
+  readonly inside: readonly Tensor[]; // of each stage: 1 at positions that belong to the tile
+  private known: Tensors; // what earlier steps gave, and the tokens that were coded last
+
+  /** coarse: positions of stage 0. quality: of the header, with its tune. */
+  constructor(
+    private readonly prior: Prior,
+    coarse: Rectangle,
+    quality: number,
+  ) {
+    this.inside = insideMaps(coarse, prior.window);
+    this.known = { quality: float32(Float32Array.of(quality)) };
+  }
+
+  /** The parameters of half a slice. */
+  async run(stage: number, slice: number, parity: number): Promise<Tensor> {
+    const before = stage === 0 ? 0 : this.prior.slices[0].length;
+    const net = this.prior.steps[2 * (before + slice) + parity];
+    // the first step of stage 1 begins in the resolution of stage 0
+    const inside = this.inside[stage === 1 && slice > 0 ? 1 : 0];
+    const found = await net.run(pick({ ...this.known, inside }, net.inputs));
+    this.known = { ...this.known, ...found, ...(found.next_state && { state: found.next_state }) };
+    return found.parameters;
+  }
+
+  /** Takes the tokens whose parameters came last: int32 (groups, rows, columns). */
+  give(tokens: Tensor): void {
+    this.known.tokens = tokens;
+  }
+}
+
 /** Codes the tokens of one tile, one stage after the other. */
 export class TileWalk {
-  private readonly inside: Tensor[];
-  private readonly quality: Tensor;
+  private readonly steps: Steps;
   private called = 0;
-  private known: Tensors = {}; // what earlier steps gave, and the tokens that were coded last
 
   constructor(
     private readonly prior: Prior,
@@ -57,30 +87,22 @@ export class TileWalk {
     private readonly tile: number,
     private readonly coder: CallCoder,
   ) {
-    this.inside = insideMaps(tilePositions(header, tile, 0), prior.window);
-    this.quality = float32(Float32Array.of(header.quality + header.tune * TUNE_UNITS));
+    this.steps = new Steps(prior, tilePositions(header, tile, 0), header.quality + header.tune * TUNE_UNITS);
   }
 
   /** Codes a stage, 0 and then 1; its tokens are put into those of the picture. Throws a NicError for tokens that no
    * encoder writes. */
   async code(stage: number, tokens: Stage): Promise<void> {
-    const before = stage === 0 ? 0 : this.prior.slices[0].length;
-    const size = this.inside[stage].dims;
+    const size = this.steps.inside[stage].dims;
     let first = 0;
     for (const [slice, groups] of this.prior.slices[stage].entries()) {
       for (const parity of [0, 1]) {
         if (this.called >= this.coder.calls) return;
-        const net = this.prior.steps[2 * (before + slice) + parity];
-        // the first step of stage 1 begins in the resolution of stage 0
-        const inside = this.inside[stage === 1 && slice > 0 ? 1 : 0];
-        const given: Tensors = { ...this.known, inside, quality: this.quality };
-        const found = await net.run(pick(given, net.inputs));
-        this.known = { ...this.known, ...found, ...(found.next_state && { state: found.next_state }) };
-        const parameters = found.parameters.data as Int32Array;
+        const parameters = (await this.steps.run(stage, slice, parity)).data as Int32Array;
         const plane = new Int32Array(groups * size[0] * (size[1] / 2));
         const half = { stage, first, groups, parity, columns: size[1] / 2, rows: size[0] };
         this.codeHalf(parameters, plane, half, tokens);
-        this.known.tokens = int32(plane, groups, size[0], size[1] / 2);
+        this.steps.give(int32(plane, groups, size[0], size[1] / 2));
       }
       first += groups;
     }

@@ -7,11 +7,13 @@ const COLOUR_TYPES = [0, 4, 2, 6]; // gray, gray with alpha, RGB, RGBA
 const FULL_BLOCK = 65535; // bytes of a block of deflate that is not compressed
 const PAETH = 4;
 
-/** Pixels of 1 to 4 channels: gray, gray and alpha, RGB, RGBA; 8 bits each. */
+/** Pixels of 1 to 4 channels: gray, gray and alpha, RGB, RGBA. depth: bits of each; of 16 the more significant byte comes
+ * first. */
 export interface Raster {
   width: number;
   height: number;
   channels: number;
+  depth: 8 | 16;
   data: Uint8Array;
 }
 
@@ -27,7 +29,7 @@ export async function encodePng(raster: Raster, extras: Extras): Promise<Blob> {
   return new Blob([SIGNATURE, ...chunks, chunk("IDAT", data), chunk("IEND")], { type: "image/png" });
 }
 
-/** The same at once: nothing is compressed, and of the metadata it has the ICC profile alone. */
+/** The same at once, of 8 bits: nothing is compressed, and of the metadata it has the ICC profile alone. */
 export async function quickPng(raster: Raster, icc: Uint8Array): Promise<Blob> {
   const { width, height, channels, data } = raster;
   const line = width * channels;
@@ -39,8 +41,8 @@ export async function quickPng(raster: Raster, icc: Uint8Array): Promise<Blob> {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-function header({ width, height, channels }: Raster): Bytes {
-  return chunk("IHDR", integer(width), integer(height), Uint8Array.of(8, COLOUR_TYPES[channels - 1], 0, 0, 0));
+function header({ width, height, channels, depth }: Raster): Bytes {
+  return chunk("IHDR", integer(width), integer(height), Uint8Array.of(depth, COLOUR_TYPES[channels - 1], 0, 0, 0));
 }
 
 async function profile(icc: Uint8Array): Promise<Bytes> {
@@ -49,15 +51,16 @@ async function profile(icc: Uint8Array): Promise<Bytes> {
 }
 
 /** Rows with the Paeth filter, each behind the number of it. */
-function filtered({ width, height, channels, data }: Raster): Bytes {
-  const line = width * channels;
+function filtered({ width, height, channels, depth, data }: Raster): Bytes {
+  const pixel = (channels * depth) / 8; // bytes
+  const line = width * pixel;
   const rows = new Uint8Array(height * (line + 1));
   for (let row = 0, to = 0; row < height; row++) {
     rows[to++] = PAETH;
     for (let i = 0, at = row * line; i < line; i++, at++) {
-      const left = i < channels ? 0 : data[at - channels];
+      const left = i < pixel ? 0 : data[at - pixel];
       const above = row === 0 ? 0 : data[at - line];
-      const corner = i < channels || row === 0 ? 0 : data[at - line - channels];
+      const corner = i < pixel || row === 0 ? 0 : data[at - line - pixel];
       rows[to++] = data[at] - paeth(left, above, corner); // modulo 256
     }
   }

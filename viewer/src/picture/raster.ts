@@ -8,7 +8,7 @@ export function emptyRaster({ width, height, isGray }: Header, alpha: Uint8Array
   const channels = (isGray ? 1 : 3) + (alpha ? 1 : 0);
   const data = new Uint8Array(width * height * channels);
   if (alpha) for (let i = 0; i < alpha.length; i++) data[(i + 1) * channels - 1] = alpha[i];
-  return { width, height, channels, data };
+  return { width, height, channels, depth: 8, data };
 }
 
 /** Puts RGB pixels of a part of the picture into its raster, and returns that part of the raster. */
@@ -29,5 +29,5 @@ export function put(raster: Raster, part: Rectangle, pixels: Uint8Array): Raster
     }
     piece.set(raster.data.subarray(line, to), row * part.width * channels);
   }
-  return { width: part.width, height: part.height, channels, data: piece };
+  return { width: part.width, height: part.height, channels, depth: 8, data: piece };
 }

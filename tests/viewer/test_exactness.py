@@ -1,0 +1,36 @@
+"""The page's decoder as a setting of `benchmarks/exactness.py`."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+from fuzz.corpus import GOLDEN
+from made_pictures import PHOTOGRAPH
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def exactness():
+    """The benchmark, as a module."""
+    spec = importlib.util.spec_from_file_location("exactness", ROOT / "benchmarks" / "exactness.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["exactness"] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_reads_the_same_tokens_in_one_thread_and_two(exactness, built, tmp_path, monkeypatch):
+    monkeypatch.setattr(exactness, "QUALITIES", (90.0,))
+    (tmp_path / "pictures").mkdir()
+    Image.open(PHOTOGRAPH).convert("RGB").crop((400, 250, 521, 351)).save(tmp_path / "pictures" / "odd.png")
+    settings = [exactness.cpu(), *exactness.page_settings(built)]
+    model = str(GOLDEN / "tiny.safetensors")
+    result = exactness.measure(settings, [model], tmp_path / "pictures", tmp_path / "files")
+    assert exactness.is_exact(result)
+    assert (result["files_written"], result["files_read"]) == (1, 3)
+    stages = [2 * 2 * 4, 7 * 8 * 6]  # rows, columns and groups of the tiny model
+    assert result["tokens_compared"] == 3 * sum(stages)
+    assert [result["settings"][setting.name]["threads"] for setting in settings] == [1, 1, 2]
