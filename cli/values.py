@@ -47,8 +47,8 @@ class Group(_Quick, typer.core.TyperGroup):
 
 
 def value_of(parameter: Any, annotation: Any, usual: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
-    """The value of a parameter, an option or argument of typer. annotation: its type, and the limits of a number. usual:
-    reads what is not plain, and raises for what is wrong."""
+    """The value of a parameter, an option or argument of typer. annotation: its type, and the limits of a number.
+    usual: reads what is not plain, and raises for what is wrong."""
     if parameter.callback is not None and value is not None:
         return usual(ctx, value)
     if value is None and not parameter.required:

@@ -11,7 +11,6 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES, ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import TileTokens
-from imgcodec.exact import tile as tiles_of_samples
 from imgcodec.pictures.modes import narrowed
 from imgcodec.profiles.exact.layout import LAYOUT
 from imgcodec.tokens import SamplingOptions, Stages, Tokens, check_one_rate, check_shapes
@@ -87,6 +86,8 @@ class ExactCodec:
         check_shapes(tokens.stages, [shape], 2 ** max(8, header.bit_depth))
 
     def write(self, tokens: Tokens) -> list[Section]:
+        from imgcodec.exact import tile as tiles_of_samples  # which no file of a model needs
+
         header, sections = tokens.header, []
         samples = tokens.stages[0].astype(_dtype(header), copy=False)
         for tile in range(header.tile_count):
@@ -106,6 +107,8 @@ class ExactCodec:
         return [samples]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
+        from imgcodec.exact import tile as tiles_of_samples
+
         for tile, found in zip(tiles, data, strict=True):
             rows, columns = _place(header, tile)
             shape = len(stages[0]), rows.stop - rows.start, columns.stop - columns.start
