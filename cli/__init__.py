@@ -10,6 +10,7 @@ import gc
 import io
 import os
 import sys
+import threading
 import warnings
 from typing import NoReturn
 
@@ -67,9 +68,10 @@ def main() -> None:
 
 
 def end(code: int) -> NoReturn:
-    """Ends the process, where an engine was used at once: it would take 0.4 s to free what the system frees anyway."""
-    # training has logs and processes to close
-    if not {"torch", "onnxruntime"} & sys.modules.keys() or "imgcodec.training.loop" in sys.modules:
+    """Ends the process, at once where an engine was used or is being loaded: it would take 0.4 s to free what the
+    system frees anyway."""
+    is_light = not {"torch", "onnxruntime"} & sys.modules.keys() and threading.active_count() == 1
+    if is_light or "imgcodec.training.loop" in sys.modules:  # training has logs and processes to close
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):

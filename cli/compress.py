@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -145,10 +146,10 @@ def compress(
     files.check_output(output, force)
     if files.is_same(source, output):
         raise UsageError(f"{output} is the input; name another output with -o.")
+    opening = ThreadPoolExecutor(1).submit(open_compressor, settings)  # while the picture is read
     picture = settings.load(source)
     with sharing(f"Compressing {Path(source).name}", is_known=settings.target is None) as advance:
-        compressor = open_compressor(settings)
-        made = compressor.compress(picture, Pair(source, output, replace=force), advance)
+        made = opening.result().compress(picture, Pair(source, output, replace=force), advance)
     for line in made.lines:
         say(line)
     if as_json:

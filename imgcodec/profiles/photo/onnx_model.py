@@ -4,10 +4,10 @@ Its graphs are made of the model file when it is loaded (`imgcodec.graphs`). Tho
 at first, because the optimizers of ONNX Runtime take longer than they save in a picture of a megapixel.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,12 +112,17 @@ def _padded(tokens: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """Tokenizer, prior and frequency tables that belong together: see `imgcodec.profiles.photo.nets.PhotoNets`."""
+    """Tokenizer, prior and frequency tables that belong together: see `imgcodec.profiles.photo.nets.PhotoNets`.
+
+    passed: waits for the known-answer tests, and raises UnusableModelError where this machine's arithmetic fails them.
+    untested: the walk, for those who do not wait.
+    """
 
     contents: ModelContents
     transforms: OnnxTransforms
-    walk: OnnxWalk
+    untested: OnnxWalk
     tables: FrequencyTables
+    passed: Callable[[], None]
 
     @property
     def name(self) -> str:
@@ -129,7 +134,14 @@ class OnnxModel:
 
     @property
     def prior_config(self) -> PhotoPriorConfig:
-        return self.walk.config
+        return self.untested.config
+
+    @property
+    def walk(self) -> OnnxWalk:
+        """See `PhotoNets`. Every token goes through it, in files and out of them, so nothing is coded before the tests
+        have passed."""
+        self.passed()
+        return self.untested
 
     def in_torch(self) -> "PhotoModel":
         """Raises UsageError where there is no PyTorch."""
@@ -151,6 +163,13 @@ class OnnxModel:
 def build_onnx_model(contents: ModelContents) -> OnnxModel:
     """The model of a file. Raises UnusableModelError if it is no sound model of this profile, or if this machine's
     arithmetic fails the known-answer tests."""
+    model = begin_onnx_model(contents)
+    model.passed()
+    return model
+
+
+def begin_onnx_model(contents: ModelContents) -> OnnxModel:
+    """As `build_onnx_model`, but the known-answer tests still run, in threads, while the caller goes on."""
     config, tensors = contents.config, contents.tensors
     with as_model_error(contents.name):
         if config["profile"] != "photo":
@@ -167,15 +186,21 @@ def build_onnx_model(contents: ModelContents) -> OnnxModel:
         if prior.tunes != 1 + tokenizer.visual:
             raise ValueError("tokenizer and prior have different tunes")
     transforms, walk = OnnxTransforms(tokenizer, tensors), OnnxWalk(prior, config["fractions"], tensors)
-    with ThreadPoolExecutor(1) as beside:  # the parts of the test that take longest, at the same time
-        layers = beside.submit(_layers, prior, config["fractions"], tensors)
-        picture = transforms.known_picture() if contents.picture else None
-        answer = answer_of([*walk.known_parameters(), *layers.result()])
-    if answer != contents.answer or (picture is not None and not is_same(picture, contents.picture or "")):
-        raise UnusableModelError(
-            f"This machine computes {contents.name} differently from the one that made it: nothing can be coded safely."
-        )
-    return OnnxModel(contents, transforms, walk, tables)
+    threads = ThreadPoolExecutor(2)
+    parameters = threads.submit(walk.known_parameters)
+    layers = threads.submit(_layers, prior, config["fractions"], tensors)
+    picture = threads.submit(transforms.known_picture) if contents.picture else None
+    threads.shutdown(wait=False)
+
+    def pass_tests() -> None:
+        is_right = answer_of([*parameters.result(), *layers.result()]) == contents.answer
+        if not is_right or (picture is not None and not is_same(picture.result(), contents.picture or "")):
+            raise UnusableModelError(
+                f"This machine computes {contents.name} differently from the one that made it: nothing can be coded "
+                "safely."
+            )
+
+    return OnnxModel(contents, transforms, walk, tables, cache(pass_tests))
 
 
 def _layers(
