@@ -43,7 +43,7 @@ class Graph:
         self.inputs: dict[str, tuple[str, list[int | str]]] = {}
         self.outputs: dict[str, tuple[str, list[int | str]]] = {}
         self._nodes: list[bytes] = []
-        self._initializers: list[bytes] = []
+        self._initializers: list[tuple[bytes, bytes, bytes | bytearray]] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._count = 0
 
@@ -92,18 +92,17 @@ class Graph:
         return outputs
 
     def to_bytes(self) -> bytes:
-        """The graph as a model file of ONNX."""
-        graph = b"".join(
-            [
-                *(_field(1, node) for node in self._nodes),
-                _field(2, self.name.encode()),
-                *(_field(5, tensor) for tensor in self._initializers),
-                *(_field(11, _value_info(name, *of)) for name, of in self.inputs.items()),
-                *(_field(12, _value_info(name, *of)) for name, of in self.outputs.items()),
-            ]
-        )
+        """The graph as a model file of ONNX. It has some megabytes of weights, which are copied once."""
+        graph = [
+            *(_field(1, node) for node in self._nodes),
+            _field(2, self.name.encode()),
+            *(part for tensor in self._initializers for part in (_head(5, sum(map(len, tensor))), *tensor)),
+            *(_field(11, _value_info(name, *of)) for name, of in self.inputs.items()),
+            *(_field(12, _value_info(name, *of)) for name, of in self.outputs.items()),
+        ]
         opset = _field(1, b"") + _number(2, OPSET)
-        return _number(1, IR_VERSION) + _field(2, PRODUCER.encode()) + _field(7, graph) + _field(8, opset)
+        producer = _number(1, IR_VERSION) + _field(2, PRODUCER.encode())
+        return b"".join([producer, _head(7, sum(map(len, graph))), *graph, _field(8, opset)])
 
     def _node(
         self,
@@ -126,7 +125,8 @@ class Graph:
     def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray) -> str:
         name = self._new_name()
         sizes = b"".join(_number(1, size) for size in shape)
-        self._initializers.append(sizes + _number(2, TYPES[type]) + _field(8, name.encode()) + _field(9, data))
+        facts = sizes + _number(2, TYPES[type]) + _field(8, name.encode())
+        self._initializers.append((facts, _head(9, len(data)), data))
         return name
 
     def _new_name(self) -> str:
@@ -150,9 +150,14 @@ def _value_info(name: str, type: str, shape: Shape) -> bytes:
 
 def _field(number: int, data: bytes | bytearray) -> bytes:
     """A field of bytes: a string or a message."""
-    if len(data) < 128:
-        return bytes((number << 3 | 2, len(data))) + data
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
+    return _head(number, len(data)) + data
+
+
+def _head(number: int, length: int) -> bytes:
+    """What stands before so many bytes of a field."""
+    if length < 128:
+        return bytes((number << 3 | 2, length))
+    return _varint(number << 3 | 2) + _varint(length)
 
 
 def _number(number: int, value: int) -> bytes:
