@@ -10,7 +10,12 @@ The format is protobuf messages (https://onnx.ai/onnx/repo-docs/IR.html): fields
 or a length and bytes. The numbers of the fields are those of `onnx.proto`.
 """
 
+import struct
+import sys
 from collections.abc import Sequence
+from functools import cache, lru_cache
+from math import prod
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +65,8 @@ class Graph:
     def constant(self, numbers: NDArray[np.generic] | np.generic) -> str:
         """Numbers of a type in `TYPES`; a few that are the same are there once."""
         array = np.asarray(numbers)
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        key = array.dtype.name, array.shape, little.tobytes()
-        if array.size > SMALL:
-            return self._initializer(*key)
-        if key not in self._constants:
-            self._constants[key] = self._initializer(*key)
-        return self._constants[key]
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False) if sys.byteorder == "big" else array
+        return self._constant(_name(array.dtype), array.shape, little.tobytes())
 
     def stored(self, tensor: StoredTensor) -> str:
         """A tensor of a model file, as float32: the graph has it as it is stored, and converts it."""
@@ -79,7 +79,7 @@ class Graph:
 
     def shape(self, *sizes: int) -> str:
         """A constant for the operators that take a shape, axes or places."""
-        return self.constant(np.array(sizes, np.int64))
+        return self._constant("int64", (len(sizes),), struct.pack(f"<{len(sizes)}q", *sizes))
 
     def add(self, operator: str, *inputs: str, **attributes: int | str | Sequence[int]) -> str:
         """The one output of a new node."""
@@ -114,18 +114,26 @@ class Graph:
         self._nodes.append(
             b"".join(
                 [
-                    *(_field(1, name.encode()) for name in inputs),
-                    *(_field(2, name.encode()) for name in outputs),
-                    _field(4, operator.encode()),
+                    *(_text(1, name) for name in inputs),
+                    *(_text(2, name) for name in outputs),
+                    _text(4, operator),
                     *(_field(5, _attribute(name, value)) for name, value in attributes.items()),
                 ]
             )
         )
 
+    def _constant(self, *key: Unpack[tuple[str, tuple[int, ...], bytes]]) -> str:
+        """type, shape, data."""
+        if prod(key[1]) > SMALL:
+            return self._initializer(*key)
+        if key not in self._constants:
+            self._constants[key] = self._initializer(*key)
+        return self._constants[key]
+
     def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray) -> str:
         name = self._new_name()
         sizes = b"".join(_number(1, size) for size in shape)
-        facts = sizes + _number(2, TYPES[type]) + _field(8, name.encode())
+        facts = sizes + _number(2, TYPES[type]) + _text(8, name)
         self._initializers.append((facts, _head(9, len(data)), data))
         return name
 
@@ -160,6 +168,19 @@ def _head(number: int, length: int) -> bytes:
     return _varint(number << 3 | 2) + _varint(length)
 
 
+@lru_cache(maxsize=4096)
+def _text(number: int, text: str) -> bytes:
+    """A field of text: graphs have the same names."""
+    return _field(number, text.encode())
+
+
+@cache
+def _name(dtype: np.dtype[np.generic]) -> str:
+    """The name of a type; NumPy puts it together each time."""
+    return dtype.name
+
+
+@lru_cache(maxsize=4096)
 def _number(number: int, value: int) -> bytes:
     """A field of an integer; negative ones are those of 64 bits in two's complement."""
     return _varint(number << 3) + _varint(value % 2**64)
