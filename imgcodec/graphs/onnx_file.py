@@ -15,7 +15,6 @@ import sys
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from math import prod
-from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,9 +121,9 @@ class Graph:
             )
         )
 
-    def _constant(self, *key: Unpack[tuple[str, tuple[int, ...], bytes]]) -> str:
-        """type, shape, data."""
-        if prod(key[1]) > SMALL:
+    def _constant(self, type: str, shape: tuple[int, ...], data: bytes) -> str:
+        key = type, shape, data
+        if prod(shape) > SMALL:
             return self._initializer(*key)
         if key not in self._constants:
             self._constants[key] = self._initializer(*key)

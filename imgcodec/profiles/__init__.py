@@ -1,9 +1,11 @@
 """The profiles of files, a folder each. A new one is a number in the header, a folder here and a row of `PROFILES`."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgcodec.bitstream.errors import UnusableModelError
+from imgcodec.bitstream.errors import UnusableModelError, UsageError
 from imgcodec.bitstream.header import Profile, profile_named
 from imgcodec.engines import chosen_engine
 from imgcodec.profiles.exact import layout as exact
@@ -32,7 +34,7 @@ def _photo_graphs(contents: "ModelContents") -> "tuple[TokenCodec, Callable[[], 
     from imgcodec.profiles.photo.onnx_model import begin_onnx_model
 
     model = begin_onnx_model(contents)
-    return PhotoCodec(model), model.passed
+    return PhotoCodec(model), model.check
 
 
 def _raster(contents: "ModelContents", device: "torch.device") -> "TokenCodec":
@@ -91,6 +93,15 @@ def load_codec(contents: "ModelContents", device: "torch.device | str", engine: 
     codec, pass_tests = begin_codec(contents, device, engine)
     pass_tests()
     return codec
+
+
+def import_graphs(device: "torch.device | str", engine: str) -> None:
+    """Imports what computes models with graphs, where these are not for PyTorch: while a file is read, which is mostly
+    one of them."""
+    with suppress(UsageError):
+        if chosen_engine(engine, device, has_graphs=True) == "onnx":
+            for module in ("imgcodec.profiles.photo.codec", "imgcodec.profiles.photo.onnx_model", "onnxruntime"):
+                import_module(module)
 
 
 def begin_codec(
