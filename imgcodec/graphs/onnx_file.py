@@ -47,7 +47,7 @@ class Graph:
         self.inputs: dict[str, tuple[str, list[int | str]]] = {}
         self.outputs: dict[str, tuple[str, list[int | str]]] = {}
         self._nodes: list[bytes] = []
-        self._initializers: list[tuple[bytes, bytes, bytes | bytearray]] = []
+        self._initializers: list[tuple[bytes, bytes, bytes | bytearray | memoryview]] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._count = 0
 
@@ -129,7 +129,7 @@ class Graph:
             self._constants[key] = self._initializer(*key)
         return self._constants[key]
 
-    def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray) -> str:
+    def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray | memoryview) -> str:
         name = self._new_name()
         sizes = b"".join(_number(1, size) for size in shape)
         facts = sizes + _number(2, TYPES[type]) + _text(8, name)
