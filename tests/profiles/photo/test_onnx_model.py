@@ -170,7 +170,9 @@ def test_a_tune_is_tested_before_it_is_used():
     model = begin_onnx_model(replace(contents, picture="AAAA" + contents.picture[4:]))  # wrong in the first tune alone
     config = model.transforms.config
     latent, levels = np.zeros((1, config.channels[1], 4, 4), np.float32), config.levels
-    coarse, fine = (np.full((count, side, side), config.zero, np.int16) for count, side in zip(config.channels, (1, 4)))
+    coarse, fine = (
+        np.full((count, side, side), config.zero, np.int16) for count, side in zip(config.channels, (1, 4), strict=True)
+    )
     whole = slice(None), slice(None)
     model.transforms.quantize(latent, levels, True)
     model.transforms.synthesise(coarse, fine, levels, whole)
