@@ -67,7 +67,7 @@ class Session:
         options.intra_op_num_threads = thread_count()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as `imgcodec.waiting` says of OpenMP
         options.enable_cpu_mem_arena = False  # each session would keep the most that it ever took
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors are raised, and need not be printed besides
         if not self._is_optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         graph = self._make()
