@@ -1,5 +1,5 @@
-"""What a command takes with each engine, from start to end, beside `import torch` in the same rounds; and what a loaded
-model takes.
+"""What a command takes with each engine, from start to end, beside imports in the same rounds; and what a loaded model
+takes.
 
     python benchmarks/engines.py kodak/ -o benchmarks/results/engines.json
 
@@ -23,6 +23,10 @@ from machine import describe
 from imgcodec.cli.bench import find_files
 
 ENGINES = ("onnx", "torch")
+IMPORTS = ("torch", "onnxruntime, numpy, PIL")
+"""The second is what no command with ONNX Runtime can be faster than."""
+# Modules are compiled once, as they are where a package is installed, also where Python was told not to keep that.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 SCRIPT = str(Path(sys.executable).with_name("imgcodec"))
 
 # What a loaded model takes: seconds of the clock and of the processor for each picture, all of them once before.
@@ -51,7 +55,7 @@ print(json.dumps({"compress": timed(model.compress, pixels), "decompress": timed
 def measured(command: list[str]) -> tuple[float, float]:
     """Seconds of the clock and of the processor that a command takes."""
     before, start = os.times(), time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     seconds, after = time.perf_counter() - start, os.times()
     used = after.children_user + after.children_system - before.children_user - before.children_system
     return seconds, used
@@ -66,11 +70,11 @@ def commands(pictures: list[Path], rounds: int, folder: Path) -> dict[str, dict[
     """Medians by command and engine."""
     files = [folder / f"{number}.nic" for number in range(len(pictures))]
     for picture, file in zip(pictures, files, strict=True):
-        subprocess.run([SCRIPT, "compress", picture, "-o", file, "--quiet"], check=True)
+        subprocess.run([SCRIPT, "compress", picture, "-o", file, "--quiet"], check=True, env=ENVIRONMENT)
     seen: dict[str, list[tuple[float, float]]] = {}
     for turn in range(rounds):
         picture, file = pictures[turn % len(pictures)], files[turn % len(files)]
-        lines = {"import torch": [sys.executable, "-c", "import torch"]}
+        lines = {f"import {what}": [sys.executable, "-c", f"import {what}"] for what in IMPORTS}
         for engine in ENGINES:
             for what, source, made in (("compress", picture, "out.nic"), ("decompress", file, "out.ppm")):
                 line = [SCRIPT, what, str(source), "-fo", str(folder / made), "--engine", engine, "--quiet"]

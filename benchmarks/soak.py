@@ -48,6 +48,7 @@ from PIL import Image
 
 import imgcodec
 from imgcodec import cli
+from imgcodec.cli.commands import make_app
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "tiny.safetensors"
 PROCESSES, PICTURES, ROUND_TRIPS = 8, 200, 10_000  # in ten minutes
@@ -104,7 +105,9 @@ def main() -> int:
     arguments = parser.parse_args()
     model, share = arguments.model.resolve(), arguments.minutes / 10
     cases = make_cases(imgcodec.load_model(model), arguments.seed)
-    cli.app(["verify", str(GOLDEN.with_name("gray.nic"))], standalone_mode=False)  # its imports, for all forks
+    make_app(["verify"])(
+        ["verify", str(GOLDEN.with_name("gray.nic"))], standalone_mode=False
+    )  # its imports, for all forks
     report: dict[str, Any] = {**describe(), "minutes": arguments.minutes, "model": model.name, "seed": arguments.seed}
     for name, part in (
         ("commands", lambda: killed_commands(cases, model, max(1, round(PICTURES * share)), arguments.seed)),

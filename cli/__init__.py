@@ -1,4 +1,4 @@
-"""The command line, one file a command. Here they are registered, and errors become a sentence and an exit code.
+"""The command line, one file a command. Here it begins and ends; `imgcodec.cli.commands` has the table of commands.
 
 Exit codes: 0 done, 1 failure, 2 usage, 3 unreadable input, 4 model missing or damaged, 130 interrupted, 141 nobody
 reads the output. Nothing here may import torch, or `imgcodec --help` waits for it: commands import what they need when
@@ -6,46 +6,21 @@ they run.
 """
 
 import contextlib
-import functools
 import gc
-import inspect
 import io
 import os
 import sys
+import threading
 import warnings
-from collections.abc import Callable
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import NoReturn
 
 import typer
 
-import imgcodec
-from imgcodec.bitstream.errors import CodecError, UsageError
-from imgcodec.cli import (
-    bench,
-    compress,
-    data,
-    decompress,
-    doctor,
-    evaluate,
-    generate,
-    info,
-    memory,
-    models,
-    search,
-    tokenize,
-    train,
-    verify,
-    view,
-)
-from imgcodec.cli.options import DEBUG, Loudness, complain, explained, set_loudness
+from imgcodec.cli.commands import command_paths, make_app, mute
+from imgcodec.cli.options import complain
 from imgcodec.waiting import wait_passively
 
-Parameters = ParamSpec("Parameters")
-
 INTERRUPTED = 130
-
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors, and show no progress.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more: a line for each file.")]
 
 
 def main() -> None:
@@ -66,7 +41,7 @@ def main() -> None:
     # What Pillow warns of is told as a note on the picture, where it matters.
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
-        code = app(prog_name="imgcodec", standalone_mode=False)
+        code = make_app(sys.argv[1:])(prog_name="imgcodec", standalone_mode=False)
     except (BrokenPipeError, SystemExit):  # the latter is what typer makes of the former
         mute()
         code = 141
@@ -86,138 +61,19 @@ def main() -> None:
         else:
             from imgcodec.cli.usage import usage_sentence
 
-            complain(usage_sentence(error, sys.argv[1:], commands()))
+            complain(usage_sentence(error, sys.argv[1:], command_paths()))
     if code == INTERRUPTED:
         complain("Interrupted.")
     end(code if isinstance(code, int) else 0)
 
 
-def commands() -> set[str]:
-    """All commands: `imgcodec data`, `imgcodec data pack` ..."""
-    root = typer.main.get_command(app)
-    groups = getattr(root, "commands", {})
-    inner = {
-        f"imgcodec {name} {command}" for name, group in groups.items() for command in getattr(group, "commands", ())
-    }
-    return {f"imgcodec {name}" for name in groups} | inner
-
-
 def end(code: int) -> NoReturn:
-    """Ends the process, where an engine was used at once: it would take 0.4 s to free what the system frees anyway."""
-    # training has logs and processes to close
-    if not {"torch", "onnxruntime"} & sys.modules.keys() or "imgcodec.training.loop" in sys.modules:
+    """Ends the process, at once where an engine was used or is being loaded: it would take 0.4 s to free what the
+    system frees anyway."""
+    is_light = not {"torch", "onnxruntime"} & sys.modules.keys() and threading.active_count() == 1
+    if is_light or "imgcodec.training.loop" in sys.modules:  # training has logs and processes to close
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
     os._exit(code)
-
-
-def guarded(command: Callable[Parameters, None]) -> Callable[..., None]:
-    """The same command, in which no exception but typer's own and an interrupt gets out; with the options that all
-    commands have."""
-
-    @functools.wraps(command)
-    def run(*args: Any, quiet: bool = False, verbose: bool = False, **kwargs: Any) -> None:
-        try:
-            set_loudness(Loudness.QUIET if quiet else Loudness.VERBOSE if verbose else Loudness.USUAL)
-            if quiet and verbose:
-                raise UsageError("Give one of --quiet and --verbose, not both.")
-            command(*args, **kwargs)
-            flush()
-        except (typer.Exit, typer.Abort):
-            raise
-        except BrokenPipeError:
-            mute()
-            raise typer.Exit(141) from None
-        except Exception as error:
-            if os.environ.get(DEBUG):
-                raise
-            if memory.is_short(error):
-                mute()
-                fail(memory.needs(), 1)
-            if isinstance(error, CodecError):
-                try:
-                    flush()
-                except OSError:  # it is what failed
-                    mute()
-                fail(str(error), error.exit_code)
-            if isinstance(error, OSError):
-                mute()
-            fail(explained(error), 1)
-        except BaseException as error:
-            if memory.is_short(error):
-                fail(memory.needs(), 1)
-            raise
-
-    signature = inspect.signature(command, eval_str=True)
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
-        for name, kind in (("quiet", Quiet), ("verbose", Verbose))
-    ]
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
-    return run
-
-
-def fail(message: str, exit_code: int) -> NoReturn:
-    """One line on stderr, and out."""
-    complain(message)
-    raise typer.Exit(exit_code)
-
-
-def flush() -> None:
-    if sys.stdout is not None:
-        sys.stdout.flush()
-
-
-def mute() -> None:
-    """Points stdout to nowhere: what could not be written would be tried again, and complained about, at exit."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"imgcodec {imgcodec.__version__}")
-        raise typer.Exit
-
-
-app = typer.Typer(
-    help="A neural image codec: pictures to small .nic files and back.",
-    no_args_is_help=True,
-    rich_markup_mode=None,  # plain help needs no rich, which takes as long to import as all the rest
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", "-V", callback=print_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """A neural image codec: pictures to small .nic files and back."""
-
-
-def group(name: str, help: str, *functions: Callable[..., None]) -> None:
-    """Commands under a common name, as `imgcodec data pack`."""
-    commands = typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None)
-    for function in functions:
-        commands.command(function.__name__.partition("_")[0])(guarded(function))
-    app.add_typer(commands, name=name)
-
-
-for function in (compress.compress, decompress.decompress, info.info, verify.verify, bench.bench, train.train):
-    app.command()(guarded(function))
-app.command()(guarded(view.view))
-app.command()(guarded(tokenize.tokenize))
-app.command()(guarded(generate.generate))
-app.command()(guarded(search.search))
-app.command("eval")(guarded(evaluate.evaluate))
-app.command()(guarded(doctor.doctor))
-group("data", "Get photographs, and pack them into shards.", data.picsum, data.pack)
-group(
-    "models", "The models that are installed, and how they are made and given to others.",
-    models.list_models, models.show, models.verify, models.export, models.recipe,
-)  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -29,9 +30,7 @@ from imgcodec.cli.options import (
 from imgcodec.cli.progress import sharing
 from imgcodec.cli.store import compress_to_store
 from imgcodec.cli.targets import TargetBpp, TargetPsnr, TargetSize, TargetSsimulacra2, parse_size
-from imgcodec.cluster import working_through_on_ray
 from imgcodec.storage.pairs import Pair, is_nic, is_picture, nic_beside
-from imgcodec.workers import working_through
 
 RAY = "ray"
 SUFFIX = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,9}")  # not what a date has behind its point
@@ -132,8 +131,10 @@ def compress(
         return
     if has_many:
         open_task = partial(open_repeatable if on_ray else open_compressor, settings)
-        working = working_through
+        working = None
         if on_ray:
+            from imgcodec.cluster import working_through_on_ray
+
             working = partial(working_through_on_ray, gpus=1 if device.startswith("cuda") else 0)
         make_many(
             sources, recursive, output, nic_beside, is_picture, SIGNATURE, open_task, jobs, force, as_json,
@@ -145,10 +146,10 @@ def compress(
     files.check_output(output, force)
     if files.is_same(source, output):
         raise UsageError(f"{output} is the input; name another output with -o.")
+    opening = ThreadPoolExecutor(1).submit(open_compressor, settings)  # while the picture is read
     picture = settings.load(source)
     with sharing(f"Compressing {Path(source).name}", is_known=settings.target is None) as advance:
-        compressor = open_compressor(settings)
-        made = compressor.compress(picture, Pair(source, output, replace=force), advance)
+        made = opening.result().compress(picture, Pair(source, output, replace=force), advance)
     for line in made.lines:
         say(line)
     if as_json:

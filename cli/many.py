@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import typer
 
@@ -14,7 +14,9 @@ from imgcodec.cli.options import DEBUG, complain, detail, explained, leave, say,
 from imgcodec.cli.progress import tallying
 from imgcodec.storage import files, folders, pairs, remote
 from imgcodec.storage.pairs import Pair
-from imgcodec.workers import Outcome, working_through
+
+if TYPE_CHECKING:
+    from imgcodec.workers import Outcome
 
 
 class Made(Protocol):
@@ -73,14 +75,16 @@ def make_many(
     force: bool,
     as_json: bool,
     what: str,
-    working: Callable[..., AbstractContextManager[Iterator[Outcome[Pair, AnyMade]]]] = working_through,
+    working: "Callable[..., AbstractContextManager[Iterator[Outcome[Pair, AnyMade]]]] | None" = None,
 ) -> None:
     """Makes an output of every input, beside it or in the folder `output`. What is done already is left out.
 
     beside, is_wanted: see `pairs.pair` and `pairs.inputs`. kind: the first bytes of outputs. what: for the bar.
-    working: who runs the task, as `working_through` does. Exits with 1 if there were failures. Raises UsageError
-    before anything is written where outputs would collide.
+    working: who runs the task, as `working_through` does, or None for that. Exits with 1 if there were failures. Raises
+    UsageError before anything is written where outputs would collide.
     """
+    from imgcodec.workers import working_through
+
     if output == files.STANDARD:
         raise UsageError("Several files do not go to stdout; name a folder with -o.")
     if output is not None and not is_folder(output) and (pairs.is_nic(output) or pairs.is_picture(output)):
@@ -101,7 +105,7 @@ def make_many(
     made = 0
     with (
         tallying(what, len(sizes), sum(sizes.values())) as tally,
-        working(open_task, todo.todo, jobs) as outcomes,
+        (working or working_through)(open_task, todo.todo, jobs) as outcomes,
     ):
         for outcome in outcomes:
             result = outcome.result
@@ -160,6 +164,8 @@ def inspect_many(
 ) -> None:
     """Calls `show` with every .nic file and what the task found of it, or the error that there was; errors are listed
     at the end. Exits with the code of the worst of them."""
+    from imgcodec.workers import working_through
+
     names = [item.source for item in pairs.inputs(sources, True, pairs.is_nic, say)] if recursive else list(sources)
     if jobs > 1 and files.STANDARD in names:
         raise UsageError("Standard input is read by one process alone: leave -j out.")

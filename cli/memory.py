@@ -3,13 +3,16 @@
 import re
 import sys
 
+if sys.platform != "win32":
+    import resource  # at once: when memory is short, nothing can be imported
+
 MEBIBYTE = 2**20
 WORDS = re.compile(
     r"allocate memory|bad_alloc|out of memory|not enough memory|failed to map segment|start new thread|MemoryError"
     r"|unable to mmap|pthread_create|allocate [\d.]+ \w+ for an array",
     re.IGNORECASE,
 )
-"""What PyTorch, NumPy, safetensors and the loader of libraries say."""
+"""What PyTorch, ONNX Runtime, NumPy, safetensors and the loader of libraries say."""
 
 
 def is_short(error: BaseException | None) -> bool:
@@ -21,7 +24,8 @@ def is_short(error: BaseException | None) -> bool:
             return True
         if type(error).__name__ == "PanicException" and "pointer is null" in str(error):  # Rust's, in safetensors
             return True
-        if isinstance(error, RuntimeError | OSError | ImportError) and WORDS.search(str(error)):
+        of_engine = type(error).__module__.startswith("onnxruntime")  # whose errors are plain Exceptions
+        if (isinstance(error, RuntimeError | OSError | ImportError) or of_engine) and WORDS.search(str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -41,7 +45,5 @@ def _limit() -> int | None:
     """The process's limit on addresses in MiB."""
     if sys.platform == "win32":
         return None
-    import resource
-
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     return None if limit == resource.RLIM_INFINITY else limit // MEBIBYTE

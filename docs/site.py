@@ -43,5 +43,5 @@ def outside(link: str) -> str:
 
 def commands() -> str:
     """The reference of all commands, as typer makes it of their code."""
-    line = [sys.executable, "-m", "typer", "imgcodec.cli", "utils", "docs", "--name", "imgcodec"]
+    line = [sys.executable, "-m", "typer", "imgcodec.cli.all_commands", "utils", "docs", "--name", "imgcodec"]
     return subprocess.run(line, cwd=ROOT / "docs", check=True, capture_output=True, text=True).stdout

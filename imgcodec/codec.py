@@ -23,6 +23,8 @@ what `photo` has for each arrow:
 Those of the profile `raster` are in profiles/raster, tokenizers and priors/raster.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -59,9 +61,25 @@ MOST_EFFORT = 9
 def load_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", engine: str = "auto") -> TokenCodec:
     """A model at work. device, engine: as in `imgcodec.load_model`. Raises ModelNotFoundError, UsageError for a device
     or an engine that is not there, UnusableModelError for a damaged model."""
-    contents = open_contents(name_or_path)
+    codec, check = _begin(name_or_path, device, engine)
+    check()
+    return codec
+
+
+def begin_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", engine: str = "auto") -> TokenCodec:
+    """As `load_codec`, but known-answer tests may still run, and what is to be done before tokens can be done
+    meanwhile. Where a test fails, what depends on it raises UnusableModelError."""
+    return _begin(name_or_path, device, engine)[0]
+
+
+def _begin(
+    name_or_path: str | Path, device: "torch.device | str", engine: str
+) -> tuple[TokenCodec, Callable[[], None]]:
     keep_freed_memory()
-    return profiles.load_codec(contents, device, engine)
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(open_contents, name_or_path)
+        profiles.import_graphs(device, engine)
+        return profiles.begin_codec(reading.result(), device, engine)
 
 
 def cached_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", engine: str = "auto") -> TokenCodec:

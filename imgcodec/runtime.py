@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,15 +40,25 @@ class Session:
         than it saves in a small picture."""
         self._make, self._is_optimized = make, is_optimized
         self._made: tuple[int, InferenceSession, list[str], list[str]] | None = None
+        self._lock = os.getpid(), Lock()
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The outputs of the graph. feeds: its inputs by name; others are not looked at."""
         if self._made is None or self._made[0] != os.getpid():
-            _left_behind.append(self._made)
-            self._made = self._open()
+            self._make_ready()
+        assert self._made is not None
         _, session, inputs, outputs = self._made
         found = session.run(None, {name: feeds[name] for name in inputs})
         return dict(zip(outputs, found, strict=True))
+
+    def _make_ready(self) -> None:
+        """Once, whoever asks first: a known-answer test, or a picture."""
+        if self._lock[0] != os.getpid():  # in a forked child, where that of the parent may be taken for ever
+            self._lock = os.getpid(), Lock()
+        with self._lock[1]:
+            if self._made is None or self._made[0] != os.getpid():
+                _left_behind.append(self._made)
+                self._made = self._open()
 
     def _open(self) -> "tuple[int, InferenceSession, list[str], list[str]]":
         import onnxruntime
@@ -56,7 +67,7 @@ class Session:
         options.intra_op_num_threads = thread_count()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as `imgcodec.waiting` says of OpenMP
         options.enable_cpu_mem_arena = False  # each session would keep the most that it ever took
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # its errors are raised, and need not be printed besides
         if not self._is_optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         graph = self._make()

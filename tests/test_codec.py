@@ -33,7 +33,7 @@ def photograph():
 def installed(tmp_path, monkeypatch):
     """The tiny model as the only installed one, under the name `photo`."""
     shutil.copy(TINY, tmp_path / "photo.safetensors")
-    monkeypatch.setattr("imgcodec.model_file.find.resources.files", lambda _: tmp_path)
+    monkeypatch.setattr("imgcodec.model_file.find._folder", lambda: tmp_path)
     return tmp_path
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import Rectangle
-from imgcodec.exact import tile
 
 SIDE = 64  # pixels of a block; those in the last column and row of a picture may be smaller
 
@@ -61,6 +60,8 @@ def write(pixels: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> bytes:
     top, left, bottom, right = _rectangle(chosen, pixels.shape[:2])
     inside = np.where(enlarged(chosen, pixels.shape[:2])[..., None], pixels, 0)[top:bottom, left:right]
     bits = np.packbits(chosen.ravel(), bitorder="little").tobytes()
+    from imgcodec.exact import tile  # which hardly any picture needs
+
     return bits + tile.encode(np.ascontiguousarray(inside.transpose(2, 0, 1)).astype(np.uint8))
 
 
@@ -74,6 +75,8 @@ def read(data: bytes, place: Rectangle, channels: int) -> Blocks:
         raise InvalidFileError("The exact blocks are damaged: they do not say which they are.")
     chosen = bits[: rows * columns].reshape(rows, columns)
     top, left, bottom, right = _rectangle(chosen, size)
+    from imgcodec.exact import tile
+
     samples = tile.decode(data[count:], (channels, bottom - top, right - left), 8).transpose(1, 2, 0)
     pixels = np.broadcast_to(samples, (*samples.shape[:2], 3)).astype(np.uint8)
     return Blocks(place.top + top, place.left + left, pixels, enlarged(chosen, size)[top:bottom, left:right])

@@ -10,7 +10,11 @@ The format is protobuf messages (https://onnx.ai/onnx/repo-docs/IR.html): fields
 or a length and bytes. The numbers of the fields are those of `onnx.proto`.
 """
 
+import struct
+import sys
 from collections.abc import Sequence
+from functools import cache, lru_cache
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +47,7 @@ class Graph:
         self.inputs: dict[str, tuple[str, list[int | str]]] = {}
         self.outputs: dict[str, tuple[str, list[int | str]]] = {}
         self._nodes: list[bytes] = []
-        self._initializers: list[bytes] = []
+        self._initializers: list[tuple[bytes, bytes, bytes | bytearray | memoryview]] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._count = 0
 
@@ -60,13 +64,8 @@ class Graph:
     def constant(self, numbers: NDArray[np.generic] | np.generic) -> str:
         """Numbers of a type in `TYPES`; a few that are the same are there once."""
         array = np.asarray(numbers)
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        key = array.dtype.name, array.shape, little.tobytes()
-        if array.size > SMALL:
-            return self._initializer(*key)
-        if key not in self._constants:
-            self._constants[key] = self._initializer(*key)
-        return self._constants[key]
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False) if sys.byteorder == "big" else array
+        return self._constant(_name(array.dtype), array.shape, little.tobytes())
 
     def stored(self, tensor: StoredTensor) -> str:
         """A tensor of a model file, as float32: the graph has it as it is stored, and converts it."""
@@ -79,7 +78,7 @@ class Graph:
 
     def shape(self, *sizes: int) -> str:
         """A constant for the operators that take a shape, axes or places."""
-        return self.constant(np.array(sizes, np.int64))
+        return self._constant("int64", (len(sizes),), struct.pack(f"<{len(sizes)}q", *sizes))
 
     def add(self, operator: str, *inputs: str, **attributes: int | str | Sequence[int]) -> str:
         """The one output of a new node."""
@@ -92,18 +91,17 @@ class Graph:
         return outputs
 
     def to_bytes(self) -> bytes:
-        """The graph as a model file of ONNX."""
-        graph = b"".join(
-            [
-                *(_field(1, node) for node in self._nodes),
-                _field(2, self.name.encode()),
-                *(_field(5, tensor) for tensor in self._initializers),
-                *(_field(11, _value_info(name, *of)) for name, of in self.inputs.items()),
-                *(_field(12, _value_info(name, *of)) for name, of in self.outputs.items()),
-            ]
-        )
+        """The graph as a model file of ONNX. It has some megabytes of weights, which are copied once."""
+        graph = [
+            *(_field(1, node) for node in self._nodes),
+            _field(2, self.name.encode()),
+            *(part for tensor in self._initializers for part in (_head(5, sum(map(len, tensor))), *tensor)),
+            *(_field(11, _value_info(name, *of)) for name, of in self.inputs.items()),
+            *(_field(12, _value_info(name, *of)) for name, of in self.outputs.items()),
+        ]
         opset = _field(1, b"") + _number(2, OPSET)
-        return _number(1, IR_VERSION) + _field(2, PRODUCER.encode()) + _field(7, graph) + _field(8, opset)
+        producer = _number(1, IR_VERSION) + _field(2, PRODUCER.encode())
+        return b"".join([producer, _head(7, sum(map(len, graph))), *graph, _field(8, opset)])
 
     def _node(
         self,
@@ -115,18 +113,27 @@ class Graph:
         self._nodes.append(
             b"".join(
                 [
-                    *(_field(1, name.encode()) for name in inputs),
-                    *(_field(2, name.encode()) for name in outputs),
-                    _field(4, operator.encode()),
+                    *(_text(1, name) for name in inputs),
+                    *(_text(2, name) for name in outputs),
+                    _text(4, operator),
                     *(_field(5, _attribute(name, value)) for name, value in attributes.items()),
                 ]
             )
         )
 
-    def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray) -> str:
+    def _constant(self, type: str, shape: tuple[int, ...], data: bytes) -> str:
+        key = type, shape, data
+        if prod(shape) > SMALL:
+            return self._initializer(*key)
+        if key not in self._constants:
+            self._constants[key] = self._initializer(*key)
+        return self._constants[key]
+
+    def _initializer(self, type: str, shape: tuple[int, ...], data: bytes | bytearray | memoryview) -> str:
         name = self._new_name()
         sizes = b"".join(_number(1, size) for size in shape)
-        self._initializers.append(sizes + _number(2, TYPES[type]) + _field(8, name.encode()) + _field(9, data))
+        facts = sizes + _number(2, TYPES[type]) + _text(8, name)
+        self._initializers.append((facts, _head(9, len(data)), data))
         return name
 
     def _new_name(self) -> str:
@@ -150,11 +157,29 @@ def _value_info(name: str, type: str, shape: Shape) -> bytes:
 
 def _field(number: int, data: bytes | bytearray) -> bytes:
     """A field of bytes: a string or a message."""
-    if len(data) < 128:
-        return bytes((number << 3 | 2, len(data))) + data
-    return _varint(number << 3 | 2) + _varint(len(data)) + data
+    return _head(number, len(data)) + data
 
 
+def _head(number: int, length: int) -> bytes:
+    """What stands before so many bytes of a field."""
+    if length < 128:
+        return bytes((number << 3 | 2, length))
+    return _varint(number << 3 | 2) + _varint(length)
+
+
+@lru_cache(maxsize=4096)
+def _text(number: int, text: str) -> bytes:
+    """A field of text: graphs have the same names."""
+    return _field(number, text.encode())
+
+
+@cache
+def _name(dtype: np.dtype[np.generic]) -> str:
+    """The name of a type; NumPy puts it together each time."""
+    return dtype.name
+
+
+@lru_cache(maxsize=4096)
 def _number(number: int, value: int) -> bytes:
     """A field of an integer; negative ones are those of 64 bits in two's complement."""
     return _varint(number << 3) + _varint(value % 2**64)

@@ -16,7 +16,7 @@ class StoredTensor:
 
     type: str
     shape: tuple[int, ...]
-    data: bytes | bytearray
+    data: bytes | bytearray | memoryview
 
     def numpy(self) -> NDArray[np.generic]:
         """The numbers; bfloat16 as float32, which holds all of them."""

@@ -5,12 +5,12 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, deserialize, safe_open
 
+from imgcodec import models
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError, UnusableModelError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
 from imgcodec.model_file import hub
@@ -138,4 +138,4 @@ def digest_of_contents(config: str, tensors: Iterable[tuple[str, str, tuple[int,
 
 
 def _folder() -> Path:
-    return Path(str(resources.files("imgcodec.models")))
+    return Path(models.__path__[0])

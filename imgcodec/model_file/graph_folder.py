@@ -52,7 +52,7 @@ def graph_files(model: ModelContents) -> dict[str, bytes]:
         tables = [model.tensors[name] for name in ("tables.weights", "tables.shift")]
     count, symbols = tables[0].shape
     contents = {f"{graph.name}.onnx": graph.to_bytes() for graph in (*transforms, *steps, layers)}
-    contents["tables.bin"] = bytes(tables[0].data + tables[1].data)
+    contents["tables.bin"] = b"".join(table.data for table in tables)
     compressed = {name: zlib.compress(data) for name, data in contents.items()}
     manifest = {
         "format": FORMAT,

@@ -11,6 +11,7 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,9 @@ from imgcodec.pictures.modes import Pixels
 from imgcodec.pictures.pillow_limit import without_pillow_limit
 from imgcodec.storage import files
 
-Image.init()
 # Formats to read: those that are told by their first bytes and need no other program (EPS would start one).
-_READ = tuple(
-    name
-    for name in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "QOI")
-    if name in Image.OPEN  # Pillow can be built without some of them
-)
+_READ = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "AVIF", "JPEG2000", "QOI")
+_FREQUENT = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}  # and what their files begin with
 # Formats to write, by the suffix of the name.
 _WRITTEN = {
     ".png": "PNG",
@@ -131,10 +128,25 @@ def _reduced(bits: int) -> str:
 def is_image(data: bytes) -> bool:
     """Whether bytes are an image file of a kind that can be read, as far as its beginning tells."""
     try:
-        with Image.open(io.BytesIO(data), formats=_READ):
+        with Image.open(io.BytesIO(data), formats=_formats(data)):
             return True
     except Exception:  # whatever Pillow raises
         return False
+
+
+def _formats(data: bytes) -> tuple[str, ...]:
+    """The formats that an image file can have, by its beginning."""
+    for beginning, name in _FREQUENT.items():
+        if data.startswith(beginning):
+            return (name,)
+    return _all_formats()
+
+
+@cache
+def _all_formats() -> tuple[str, ...]:
+    """Pillow imports some fifty modules for all that it knows, which takes longer than to read a small picture."""
+    Image.init()
+    return tuple(name for name in _READ if name in Image.OPEN)  # Pillow can be built without some of them
 
 
 def format_of(path: str | Path) -> str:
@@ -319,7 +331,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     with without_pillow_limit():
         wide = wide_tiff.preferred_layout(data)
         try:
-            image = Image.open(io.BytesIO(png.without_metadata(data)), formats=_READ)
+            image = Image.open(io.BytesIO(png.without_metadata(data)), formats=_formats(data))
         except UnidentifiedImageError:
             wide = wide_tiff.layout(data)
             if wide is None:

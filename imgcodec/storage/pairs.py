@@ -6,7 +6,6 @@ a.png  photos/ ──► inputs ──► pairs ──► collisions are refused
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -206,6 +205,8 @@ def _asked(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]:
     """The answers to all names. Services take a while for each, so several are asked at once."""
     if not any(map(remote.is_remote, names)):
         return [ask(name) for name in names]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
         return list(pool.map(ask, names))
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
@@ -134,6 +133,8 @@ def _time(value: object) -> datetime | None:
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, str):
+        from email.utils import parsedate_to_datetime  # rooms of `email` that no other file needs
+
         try:
             return datetime.fromisoformat(value)
         except ValueError:

@@ -6,7 +6,6 @@ names.
 """
 
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ FILE, FOLDER = ".imgcodec-{}.tmp", ".imgcodec-{}.dir"
 
 def new_path(folder: Path, kind: str) -> Path:
     """A path in the folder at which there is nothing yet. kind: FILE or FOLDER."""
-    return folder / kind.format(secrets.token_hex(6))
+    return folder / kind.format(os.urandom(6).hex())
 
 
 def keep(descriptor: int, path: Path) -> bool:

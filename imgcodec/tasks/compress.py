@@ -189,13 +189,13 @@ def _again(compressor: Compressor, item: Pair) -> Compressed:
 def load_codecs(settings: CompressSettings) -> "tuple[TokenCodec, SemanticCodec | None]":
     """The codec of the files, and that of their features; None where they have none. Raises UsageError for features
     beside features, and for `--features` without any."""
-    from imgcodec.codec import load_codec
+    from imgcodec.codec import begin_codec, load_codec
     from imgcodec.profiles.exact.codec import ExactCodec
 
     features, device, engine = settings.features, settings.device, settings.engine
     if settings.effort > 1 and engine == "auto":
         engine = "torch"  # which takes the gradients that more effort needs
-    codec: TokenCodec = ExactCodec() if settings.lossless else load_codec(settings.model, device, engine)
+    codec: TokenCodec = ExactCodec() if settings.lossless else begin_codec(settings.model, device, engine)
     if codec.profile != Profile.SEMANTIC and settings.features_model is None:
         if features is not None:
             raise UsageError("--features goes with --with-features, or with a model of the profile semantic.")

@@ -32,14 +32,14 @@ class Models:
 
     def of(self, header: Header) -> "TokenCodec":
         """The model that decodes a file. Raises ModelNotFoundError where it is not installed."""
-        from imgcodec.codec import codec_of, load_codec
+        from imgcodec.codec import begin_codec, codec_of
         from imgcodec.model_file.find import find_model_by_id
 
         if header.profile == Profile.EXACT:
             return codec_of(header)
         id = header.codebook_id
         if id not in self.loaded:
-            self.loaded[id] = load_codec(self.name or find_model_by_id(id), self.device, self.engine)
+            self.loaded[id] = begin_codec(self.name or find_model_by_id(id), self.device, self.engine)
         return self.loaded[id]
 
 

@@ -150,7 +150,7 @@ main()
 @pytest.mark.parametrize(
     "module",
     [
-        *("imgcodec.cli", "typer", "imgcodec.cli.train", "numpy", "PIL.Image"),
+        *("imgcodec.cli", "typer", "imgcodec.cli.compress", "numpy", "PIL.Image"),
         *("onnxruntime", "torch", "torch.nn", "safetensors"),
     ],
 )

@@ -13,7 +13,7 @@ from imgcodec.cli import memory
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems limit no addresses")
 @pytest.mark.parametrize("mebibytes", [150, 400])
 def test_too_little_memory_is_one_sentence(tmp_path: Path, mebibytes: int) -> None:
-    Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
+    Image.effect_noise((200, 200), 50).convert("RGB").save(tmp_path / "a.png")
     script = Path(sys.executable).with_name("imgcodec")
     line = f"ulimit -v {1024 * mebibytes}; exec {script} compress a.png"
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, check=False)

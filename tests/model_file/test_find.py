@@ -26,7 +26,7 @@ def test_missing_models_are_refused():
 
 
 def test_a_model_is_found_by_name_and_by_id(tmp_path, monkeypatch):
-    monkeypatch.setattr(find.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(find, "_folder", lambda: tmp_path)
     shutil.copy(TINY, tmp_path / "small.safetensors")
     assert find_model("small") == tmp_path / "small.safetensors"
     assert find_model_by_id(bytes.fromhex(GOLDEN_ID)) == tmp_path / "small.safetensors"

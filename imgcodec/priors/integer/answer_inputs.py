@@ -56,8 +56,8 @@ def linear_input(weight: NDArray[Any], positive: bool, fraction: int | None, hei
         largest = [constants.MAX_OPERAND * signs, -constants.MAX_OPERAND * signs]
     rows = np.concatenate([*largest, noise((len(weight), weight.shape[1]), positive)])
     order = np.arange(height * width) * 7919 % len(rows)  # a prime: all rows, or some of each
-    operands = rows[order].reshape(1, height, width, -1).transpose(0, 3, 1, 2)
-    return operands if fraction is None else operands * np.float32(unit(fraction))
+    operands = np.ascontiguousarray(rows[order].T).reshape(1, -1, height, width)
+    return operands if fraction is None else np.multiply(operands, np.float32(unit(fraction)), out=operands)
 
 
 def depthwise_input(weight: NDArray[Any], fraction: int, height: int, width: int) -> Float32s:

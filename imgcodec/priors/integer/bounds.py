@@ -31,10 +31,11 @@ def product_bound(weight: Numbers, bias: Numbers, shift: Numbers, largest: int) 
     weights, biases, shifts = (_integers(numbers) for numbers in (weight, bias, shift))
     if weights is None or biases is None or shifts is None:
         raise BoundError("weights, biases and shifts must be integers")
-    if np.abs(weights).max() > MAX_OPERAND or np.abs(shifts).max() > MAX_SHIFT:
+    magnitudes = np.abs(weights).reshape(len(weights), -1)
+    if magnitudes.max() > MAX_OPERAND or np.abs(shifts).max() > MAX_SHIFT:
         raise BoundError("a weight or a shift is out of range")
-    sums = np.abs(weights).reshape(len(weights), -1).sum(1) * largest + np.abs(biases)
-    outputs = sums * np.exp2(-shifts)
+    sums = magnitudes.sum(1, dtype=np.float64) * largest + np.abs(biases).astype(np.float64)
+    outputs = sums * np.exp2(-shifts.astype(np.float64))
     if sums.max() >= LIMIT or outputs.max() >= LIMIT:
         raise BoundError(f"sums of up to {sums.max():.0f} are not exact in float32")
     return math.ceil(outputs.max())
@@ -72,7 +73,9 @@ def check_total(total: float) -> None:
         raise BoundError(f"sums of up to {total:.0f} between layers are not exact in float32")
 
 
-def _integers(numbers: Numbers) -> NDArray[np.float64] | None:
-    """Numbers in float64; None where they are not all integers."""
+def _integers(numbers: Numbers) -> NDArray[np.float64] | NDArray[np.int16] | None:
+    """Numbers in float64, small ones in int16, where magnitudes can be taken; None where they are not all integers."""
+    if numbers.dtype in (np.int8, np.uint8):
+        return numbers.astype(np.int16)
     values = numbers.astype(np.float64)
     return values if np.isfinite(values).all() and (values == np.rint(values)).all() else None

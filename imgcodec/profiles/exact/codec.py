@@ -11,7 +11,6 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES, ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import TileTokens
-from imgcodec.exact import tile as tiles_of_samples
 from imgcodec.pictures.modes import narrowed
 from imgcodec.profiles.exact.layout import LAYOUT
 from imgcodec.speed import keep_freed_memory
@@ -88,6 +87,8 @@ class ExactCodec:
         check_shapes(tokens.stages, [shape], 2 ** max(8, header.bit_depth))
 
     def write(self, tokens: Tokens) -> list[Section]:
+        from imgcodec.exact import tile as tiles_of_samples  # which no file of a model needs
+
         keep_freed_memory()
         header, sections = tokens.header, []
         samples = tokens.stages[0].astype(_dtype(header), copy=False)
@@ -108,6 +109,8 @@ class ExactCodec:
         return [samples]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
+        from imgcodec.exact import tile as tiles_of_samples
+
         keep_freed_memory()
         for tile, found in zip(tiles, data, strict=True):
             rows, columns = _place(header, tile)

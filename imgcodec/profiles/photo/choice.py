@@ -52,10 +52,17 @@ def _edges(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _is_plain(block: NDArray[np.uint8]) -> bool:
     colours = block.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
-    if len(np.unique(colours[::4, ::4])) <= FEW_COLOURS and len(np.unique(colours)) <= FEW_COLOURS:
+    if _count(colours[::4, ::4]) <= FEW_COLOURS and _count(colours) <= FEW_COLOURS:
         return True
     here = colours[1:, 1:]
     return bool(((here == colours[1:, :-1]) | (here == colours[:-1, 1:])).mean() >= ALIKE)
+
+
+def _count(values: NDArray[np.uint32]) -> int:
+    """How many different ones there are; `np.unique` would import masked arrays, for as long as it takes to look at a
+    whole picture."""
+    ordered = np.sort(values, axis=None)
+    return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
 
 
 def _alternates(block: NDArray[np.uint8]) -> bool:

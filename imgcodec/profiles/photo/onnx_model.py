@@ -4,10 +4,10 @@ Its graphs are made of the model file when it is loaded (`imgcodec.graphs`). Tho
 at first, because the optimizers of ONNX Runtime take longer than they save in a picture of a megapixel.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from imgcodec.priors.integer.answer_inputs import QUALITY, PhotoTokens, answer_o
 from imgcodec.priors.photo.coding import SliceCoder
 from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
 from imgcodec.priors.photo.tables import SCALES, UNIT
-from imgcodec.profiles.photo.onnx_transforms import OnnxTransforms
+from imgcodec.profiles.photo.onnx_transforms import OnnxTransforms, TestedTransforms
 from imgcodec.runtime import Session, number
 from imgcodec.tokenizers.known_inputs import is_same
 from imgcodec.tokenizers.rvq_config import RVQConfig
@@ -112,12 +112,16 @@ def _padded(tokens: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """Tokenizer, prior and frequency tables that belong together: see `imgcodec.profiles.photo.nets.PhotoNets`."""
+    """Tokenizer, prior and frequency tables that belong together: see `imgcodec.profiles.photo.nets.PhotoNets`.
+
+    untested: the prior. check_integers: waits for its known-answer test. Both are for `walk`.
+    """
 
     contents: ModelContents
-    transforms: OnnxTransforms
-    walk: OnnxWalk
+    transforms: TestedTransforms
+    untested: OnnxWalk
     tables: FrequencyTables
+    check_integers: Callable[[], None]
 
     @property
     def name(self) -> str:
@@ -129,7 +133,19 @@ class OnnxModel:
 
     @property
     def prior_config(self) -> PhotoPriorConfig:
-        return self.walk.config
+        return self.untested.config
+
+    @property
+    def walk(self) -> OnnxWalk:
+        """See `PhotoNets`. Raises UnusableModelError where this machine's integers are others."""
+        self.check_integers()
+        return self.untested
+
+    def check(self) -> None:
+        """Waits for all known-answer tests. Raises UnusableModelError where this machine's arithmetic fails them."""
+        self.check_integers()
+        for tune in range(self.transforms.transforms.tune_count):
+            self.transforms.check(tune)
 
     def in_torch(self) -> "PhotoModel":
         """Raises UsageError where there is no PyTorch."""
@@ -151,6 +167,14 @@ class OnnxModel:
 def build_onnx_model(contents: ModelContents) -> OnnxModel:
     """The model of a file. Raises UnusableModelError if it is no sound model of this profile, or if this machine's
     arithmetic fails the known-answer tests."""
+    model = begin_onnx_model(contents)
+    model.check()
+    return model
+
+
+def begin_onnx_model(contents: ModelContents) -> OnnxModel:
+    """As `build_onnx_model`, but the known-answer tests run in threads while the caller goes on. Tokens and pixels wait
+    for them: no token is coded before all integers are right, and no tune is used before its picture is."""
     config, tensors = contents.config, contents.tensors
     with as_model_error(contents.name):
         if config["profile"] != "photo":
@@ -167,15 +191,33 @@ def build_onnx_model(contents: ModelContents) -> OnnxModel:
         if prior.tunes != 1 + tokenizer.visual:
             raise ValueError("tokenizer and prior have different tunes")
     transforms, walk = OnnxTransforms(tokenizer, tensors), OnnxWalk(prior, config["fractions"], tensors)
-    with ThreadPoolExecutor(1) as beside:  # the parts of the test that take longest, at the same time
-        layers = beside.submit(_layers, prior, config["fractions"], tensors)
-        picture = transforms.known_picture() if contents.picture else None
-        answer = answer_of([*walk.known_parameters(), *layers.result()])
-    if answer != contents.answer or (picture is not None and not is_same(picture, contents.picture or "")):
-        raise UnusableModelError(
-            f"This machine computes {contents.name} differently from the one that made it: nothing can be coded safely."
-        )
-    return OnnxModel(contents, transforms, walk, tables)
+    usual_tune = transforms.tune_count - 1
+    threads = ThreadPoolExecutor(2)
+    parameters = threads.submit(walk.known_parameters)
+    layers = threads.submit(_layers, prior, config["fractions"], tensors)
+    usual_picture = threads.submit(transforms.known_picture, usual_tune) if contents.picture else None
+    threads.shutdown(wait=False)
+
+    @cache
+    def check_integers() -> None:
+        if answer_of([*parameters.result(), *layers.result()]) != contents.answer:
+            raise _different(contents)
+
+    @cache
+    def check_tune(tune: int) -> None:
+        if not contents.picture or usual_picture is None:  # the first models have none
+            return
+        picture = usual_picture.result() if tune == usual_tune else transforms.known_picture(tune)
+        if not is_same(picture, contents.picture, tune, transforms.tune_count):
+            raise _different(contents)
+
+    return OnnxModel(contents, TestedTransforms(transforms, check_tune), walk, tables, check_integers)
+
+
+def _different(contents: ModelContents) -> UnusableModelError:
+    return UnusableModelError(
+        f"This machine computes {contents.name} differently from the one that made it: nothing can be coded safely."
+    )
 
 
 def _layers(

@@ -1,6 +1,7 @@
 """The transforms of a `photo` model in ONNX Runtime: see `imgcodec.profiles.photo.nets.Transforms`. Knows no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -65,23 +66,25 @@ class OnnxTransforms:
 
     def _linear(self, level: float, kind: str) -> Float32s:
         """Weight or bias of the linear path of a synthesis."""
-        stored = self._tensors[f"tokenizer.{self._names[self._tune(level)]}.linear.{kind}"]
+        stored = self._tensors[f"tokenizer.{self._names[self.tune_of(level)]}.linear.{kind}"]
         return stored.numpy().astype(np.float32)
 
-    def known_picture(self) -> NDArray[np.uint8]:
-        """See `imgcodec.tokenizers.known_picture`."""
+    @property
+    def tune_count(self) -> int:
+        return len(self._names)
+
+    def known_picture(self, tune: int) -> NDArray[np.uint8]:
+        """What `imgcodec.tokenizers.known_picture` has of a tune, by its number."""
         shown = []
-        for tune in range(len(self._names)):
-            for place, level in enumerate(known_levels(self.config.levels)):
-                coarse, fine = (
-                    self.config.zero
-                    + sparse_tokens((LEVELS, groups, STRIDES[0] // stride, STRIDES[0] // stride))[place]
-                    for groups, stride in zip(self.config.channels, STRIDES, strict=True)
-                )
-                of_tune = level + tune * self.config.levels
-                latent = self.latent(noisy_pixels(LEVELS, STRIDES[0])[place : place + 1])
-                latent = latent + self._latent_of(coarse, fine, of_tune)
-                shown.append(_samples(middle(self.pixels(latent, of_tune))))
+        for place, level in enumerate(known_levels(self.config.levels)):
+            coarse, fine = (
+                self.config.zero + sparse_tokens((LEVELS, groups, STRIDES[0] // stride, STRIDES[0] // stride))[place]
+                for groups, stride in zip(self.config.channels, STRIDES, strict=True)
+            )
+            of_tune = level + tune * self.config.levels
+            latent = self.latent(noisy_pixels(LEVELS, STRIDES[0])[place : place + 1])
+            latent = latent + self._latent_of(coarse, fine, of_tune)
+            shown.append(_samples(middle(self.pixels(latent, of_tune))))
         return np.stack(shown)
 
     def latent(self, pixels: Float32s) -> Float32s:
@@ -90,15 +93,52 @@ class OnnxTransforms:
 
     def pixels(self, latent: Float32s, level: float) -> Float32s:
         """Latent -> pixels, not clamped."""
-        found = self._syntheses[self._tune(level)]({"latent": latent, "level": number(level % self.config.levels)})
+        found = self._syntheses[self.tune_of(level)]({"latent": latent, "level": number(level % self.config.levels)})
         return found["pixels"]
 
     def _latent_of(self, coarse: NDArray[Any], fine: NDArray[Any], level: float) -> Float32s:
         feeds = {"coarse": coarse.astype(np.int32), "fine": fine.astype(np.int32), "level": number(level)}
         return self._dequantization(feeds)["latent"]
 
-    def _tune(self, level: float) -> int:
+    def tune_of(self, level: float) -> int:
+        """The number of the tune that a level is of."""
         return int(self.config.visual and level >= self.config.levels)
+
+
+@dataclass(frozen=True)
+class TestedTransforms:
+    """The same transforms, of which each tune is tested before it is used, and the analysis with it. check: takes the
+    number of a tune, and raises UnusableModelError where this machine computes it differently."""
+
+    transforms: OnnxTransforms
+    check: Callable[[int], None]
+
+    @property
+    def config(self) -> RVQConfig:
+        return self.transforms.config
+
+    def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Float32s:
+        """See `OnnxTransforms`."""
+        return self.transforms.analyse(pixels, shown)
+
+    def quantize(self, latent: Float32s, level: float, masked: bool) -> tuple[Float32s, Float32s, Float32s | None]:
+        """See `Transforms`."""
+        self.check(self.transforms.tune_of(level))
+        return self.transforms.quantize(latent, level, masked)
+
+    def synthesise(
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
+    ) -> NDArray[np.uint8]:
+        """See `Transforms`."""
+        self.check(self.transforms.tune_of(level))
+        return self.transforms.synthesise(coarse, fine, level, shown)
+
+    def reduced(
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int
+    ) -> NDArray[np.uint8]:
+        """See `Transforms`."""
+        self.check(self.transforms.tune_of(level))
+        return self.transforms.reduced(coarse, fine, level, reduction)
 
 
 def _samples(pixels: Float32s) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from imgcodec.graphs.integers import Layers
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.model_file.contents import open_contents
 from imgcodec.profiles.photo import onnx_model
-from imgcodec.profiles.photo.onnx_model import OnnxModel, build_onnx_model
+from imgcodec.profiles.photo.onnx_model import OnnxModel, begin_onnx_model, build_onnx_model
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 TINY = GOLDEN / "tiny.safetensors"
@@ -153,3 +153,34 @@ def test_other_pixels_are_noticed(monkeypatch):
     wrong = replace(contents, picture="AAAA" + contents.picture[4:])
     with pytest.raises(UnusableModelError, match="This machine computes photo differently"):
         build_onnx_model(wrong)
+
+
+def test_nothing_is_coded_before_the_integers_are_right():
+    contents = open_contents(TINY)
+    model = begin_onnx_model(replace(contents, answer="0" * 64))
+    model.transforms.quantize(np.zeros((1, model.transforms.config.channels[1], 4, 4), np.float32), 0, False)
+    for _ in range(2):  # and not the second time either
+        with pytest.raises(UnusableModelError, match="This machine computes tiny differently"):
+            _ = model.walk
+    assert begin_onnx_model(contents).walk is not None
+
+
+def test_a_tune_is_tested_before_it_is_used():
+    contents = open_contents("photo")
+    model = begin_onnx_model(replace(contents, picture="AAAA" + contents.picture[4:]))  # wrong in the first tune alone
+    config = model.transforms.config
+    latent, levels = np.zeros((1, config.channels[1], 4, 4), np.float32), config.levels
+    coarse, fine = (
+        np.full((count, side, side), config.zero, np.int16) for count, side in zip(config.channels, (1, 4), strict=True)
+    )
+    whole = slice(None), slice(None)
+    model.transforms.quantize(latent, levels, True)
+    model.transforms.synthesise(coarse, fine, levels, whole)
+    for use in (
+        lambda: model.transforms.quantize(latent, 0, True),
+        lambda: model.transforms.synthesise(coarse, fine, 0, whole),
+        lambda: model.transforms.reduced(coarse, fine, 0, 8),
+        model.check,
+    ):
+        with pytest.raises(UnusableModelError, match="This machine computes photo differently"):
+            use()
