@@ -3,10 +3,8 @@
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from numbers import Real
 from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +12,18 @@ from PIL import Image
 
 from imgcodec import codec as pipeline
 from imgcodec import encoder, parts
+from imgcodec.arguments import (
+    checked_tokens,
+    described,
+    is_dense,
+    is_tensor,
+    model_name,
+    number,
+    pair,
+    pixels_of,
+    region_numbers,
+    tokens_of_codes,
+)
 from imgcodec.bitstream.container import Container, Salvage
 from imgcodec.bitstream.errors import LossWarning, UsageError
 from imgcodec.bitstream.header import Header, Profile
@@ -29,7 +39,6 @@ from imgcodec.tokens import SamplingOptions, TokenCodec, Tokens
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
-    from typing_extensions import TypeIs
 
 ImageLike: TypeAlias = Union[FileLike, Image.Image, NDArray[np.uint8], "Tensor"]
 """A path, the bytes of an image file, a binary file object, a PIL image of any mode, samples uint8 (H, W), (H, W, 1),
@@ -95,7 +104,7 @@ class Model:
     ) -> bytes:
         """See `imgcodec.compress`."""
         numbers = [
-            None if value is None else _number(name, value)
+            None if value is None else number(name, value)
             for name, value in (
                 ("quality", quality),
                 ("target size", target_size),
@@ -138,7 +147,7 @@ class Model:
     def write_tokens(self, tokens: Tokens) -> bytes:
         """A file of these tokens, which are those of this model or of an exact file. Raises UsageError for others, and
         where they are not of the header's shape."""
-        return pipeline.write_tokens(self._codec_of(_tokens(tokens).header), tokens)
+        return pipeline.write_tokens(self._codec_of(checked_tokens(tokens).header), tokens)
 
     def _codec_of(self, header: Header) -> TokenCodec:
         """Exact files are of no model."""
@@ -151,10 +160,10 @@ class Model:
         file has, so pictures are rounded to 8 bits, and their meaning depends on quality and tune. Raises UsageError
         for other tensors, and as `compress`.
         """
-        rate = None if quality is None else _number("quality", quality)
+        rate = None if quality is None else number("quality", quality)
         import torch
 
-        found = [pipeline.tokenize(self._codec, pixels, rate, tune).stages for pixels in _pixels(x)]
+        found = [pipeline.tokenize(self._codec, pixels, rate, tune).stages for pixels in pixels_of(x)]
         stages = [torch.from_numpy(np.stack(stage)).to(x.device, torch.int64) for stage in zip(*found, strict=True)]
         return stages if self._codec.is_grouped else [stage[:, 0] for stage in stages]
 
@@ -175,8 +184,8 @@ class Model:
         """
         import torch
 
-        rate = None if quality is None else _number("quality", quality)
-        tokens = _tokens_of_codes(self._codec, codes, rate, tune, shape)
+        rate = None if quality is None else number("quality", quality)
+        tokens = tokens_of_codes(self._codec, codes, rate, tune, shape)
         pixels = [pipeline.detokenize(self._codec, t, whole("scale", scale)) for t in tokens]
         return torch.from_numpy(np.stack(pixels)).to(codes[0].device).permute(0, 3, 1, 2).float() / 255
 
@@ -204,9 +213,9 @@ class Model:
         start = None if prefix is None else _picture(prefix, DEFAULT_LIMITS.pixels).pixels
         rows = None if prefix_rows is None else whole("number of rows of a prefix", prefix_rows)
         sampling = SamplingOptions(
-            _number("temperature", temperature), whole("top_k", top_k), whole("seed", seed), start, rows
+            number("temperature", temperature), whole("top_k", top_k), whole("seed", seed), start, rows
         )
-        width, height = _pair("size", size)
+        width, height = pair("size", size)
         drawn = self._codec.generate(whole("count", count), (width, height), sampling)
         return [torch.from_numpy(np.concatenate(s)).long() for s in zip(*(t.stages for t in drawn), strict=True)]
 
@@ -223,7 +232,7 @@ def load_model(
 
     Raises ModelNotFoundError, UsageError for a device and an engine that are not there, CodecError for a damaged model.
     """
-    return Model(pipeline.load_codec(_name(name_or_path), device, engine))
+    return Model(pipeline.load_codec(model_name(name_or_path), device, engine))
 
 
 def compress(
@@ -324,7 +333,7 @@ def read_tokens(data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> T
 
 def write_tokens(tokens: Tokens) -> bytes:
     """The .nic file of these tokens. Raises UsageError for tokens that cannot be stored, ModelNotFoundError."""
-    return pipeline.write_tokens(pipeline.codec_of(_tokens(tokens).header), tokens)
+    return pipeline.write_tokens(pipeline.codec_of(checked_tokens(tokens).header), tokens)
 
 
 def _compress_exactly(image: ImageLike, tune: str | None, effort: int, max_pixels: int) -> bytes:
@@ -335,7 +344,7 @@ def _compress_exactly(image: ImageLike, tune: str | None, effort: int, max_pixel
 
 
 def _cached_model(name_or_path: str | PathLike[str], device: "torch.device | str") -> Model:
-    return Model(pipeline.cached_codec(_name(name_or_path), device))
+    return Model(pipeline.cached_codec(model_name(name_or_path), device))
 
 
 def _decompressed(
@@ -358,7 +367,7 @@ def _decompressed(
     most = whole("max_pixels", max_pixels)
     with opened(data, Limits(pixels=most).file_bytes) as slices:
         header = header_of(slices)
-        place = None if region is None else region_of(header, *_region(region))
+        place = None if region is None else region_of(header, *region_numbers(region))
         side = None if thumbnail is None else whole("thumbnail's side", thumbnail)
         codec = codec_of(header)
         if place is not None:
@@ -382,11 +391,11 @@ def _salvaged(data: FileLike, max_pixels: int) -> Salvage:
 
 def _picture(image: ImageLike, max_pixels: int, lossless: bool = False) -> Picture:
     """The picture of whatever stands for one; what is lost on the way is warned of. lossless: see `io.kept_exactly`."""
-    if _is_tensor(image):
+    if is_tensor(image):
         import torch
 
-        if not _is_dense(image) or image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
-            raise UsageError(f"A picture as a tensor is uint8 of the shape (3, H, W), not {_described(image)}.")
+        if not is_dense(image) or image.dtype != torch.uint8 or image.dim() != 3 or image.shape[0] != 3:
+            raise UsageError(f"A picture as a tensor is uint8 of the shape (3, H, W), not {described(image)}.")
         check_size(image.shape[2], image.shape[1], max_pixels)  # before an expanded tensor is made whole
         picture = images.load(image.permute(1, 2, 0).contiguous().cpu().numpy(), max_pixels)
     else:
@@ -408,109 +417,3 @@ def _depth_of_caller() -> int:
     while sys._getframe(depth).f_globals.get("__name__", "").startswith("imgcodec."):
         depth += 1
     return depth
-
-
-def _pixels(x: "Tensor") -> NDArray[np.uint8]:
-    """Pictures (B, 3, H, W) in 0..1 -> uint8 (B, H, W, 3)."""
-    import torch
-
-    real = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-    if not _is_dense(x) or x.dtype not in real or x.dim() != 4 or x.shape[1] != 3 or not x.numel():
-        raise UsageError(f"Pictures to encode are a tensor of real numbers (B, 3, H, W), not {_described(x)}.")
-    check_size(x.shape[3], x.shape[2], DEFAULT_LIMITS.pixels // len(x))
-    x = x.detach()
-    if not bool((x >= 0).all() and (x <= 1).all()):
-        raise UsageError("Pictures to encode have samples in 0..1, and here are others.")
-    return x.mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
-def _is_dense(x: Any) -> bool:
-    """Whether something is a tensor that holds its samples one by one."""
-    if not _is_tensor(x):
-        return False
-    import torch
-
-    return x.layout == torch.strided and not (x.is_nested or x.is_meta or x.is_quantized)
-
-
-def _is_tensor(x: object) -> "TypeIs[Tensor]":
-    """Whether something is a tensor; no torch is imported to find out, for where there is none there are no tensors."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(x, torch.Tensor)
-
-
-def _described(x: Any) -> str:
-    """A tensor in an error message."""
-    return f"{x.dtype} {tuple(x.shape)}" if _is_dense(x) else f"another kind of {type(x).__name__}"
-
-
-def _tokens_of_codes(
-    codec: TokenCodec,
-    codes: "Sequence[Tensor]",
-    quality: float | None,
-    tune: str | None,
-    shape: tuple[int, int] | None,
-) -> list[Tokens]:
-    """Codes of several pictures -> the tokens of each. Raises UsageError for codes that do not fit this model."""
-    dimensions = 4 if codec.is_grouped else 3
-    if (
-        not isinstance(codes, Sequence)
-        or not 1 <= len(codes) <= codec.stage_count
-        or not all(_is_dense(c) and c.dim() == dimensions and c.numel() for c in codes)
-        or any(c.is_floating_point() or c.shape[0] != codes[0].shape[0] for c in codes)
-    ):
-        kind = "(B, groups, h, w)" if codec.is_grouped else "(B, h, w)"
-        raise UsageError(
-            f"Codes are a list of integer tensors {kind}, one for each of 1 to {codec.stage_count} stages."
-        )
-    given = [c.detach().cpu().numpy() for c in codes]
-    stride = codec.strides[len(codes) - 1]
-    height, width = (stride * n for n in given[-1].shape[-2:]) if shape is None else _pair("shape", shape)
-    check_size(width, height, DEFAULT_LIMITS.pixels)
-    header = codec.header((width, height), quality, pipeline.tune_of(codec, tune))
-    empty = codec.empty(header)
-    tokens = []
-    for index in range(len(given[0])):
-        stages = [c[index] if codec.is_grouped else c[index : index + 1] for c in given]
-        codec.check(Tokens(header, [*stages, *empty[len(stages) :]]))
-        tokens.append(Tokens(header, [s.astype(e.dtype) for s, e in zip(stages, empty, strict=False)]))
-    return tokens
-
-
-def _number(name: str, value: Any) -> float:
-    """Raises UsageError for anything but a real number."""
-    if (isinstance(value, np.ndarray) or _is_tensor(value)) and value.ndim == 0:
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real):  # np.bool_ is no Real
-        raise UsageError(f"The {name} is a number, not {value!r:.40}.")
-    try:
-        return float(value)
-    except OverflowError:
-        raise UsageError(f"The {name} is too large a number.") from None
-
-
-def _pair(name: str, value: Any) -> tuple[int, int]:
-    if not isinstance(value, Sequence | np.ndarray) or len(value) != 2:
-        raise UsageError(f"The {name} is two whole numbers, not {value!r:.40}.")
-    first, second = (whole(f"{name}'s side", side) for side in value)
-    return first, second
-
-
-def _region(value: Any) -> tuple[int, int, int, int]:
-    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str) or len(value) != 4:
-        raise UsageError(f"A region is four whole numbers, x, y, width and height, not {value!r:.60}.")
-    x, y, width, height = (whole("region's number", number) for number in value)
-    return x, y, width, height
-
-
-def _name(name_or_path: Any) -> str | Path:
-    if not isinstance(name_or_path, str | PathLike):
-        raise UsageError(f"A model is a name or a path, not {name_or_path!r:.40}.")
-    return name_or_path if isinstance(name_or_path, str) else Path(name_or_path)
-
-
-def _tokens(tokens: Any) -> Tokens:
-    is_sound = isinstance(tokens, Tokens) and isinstance(tokens.header, Header) and isinstance(tokens.stages, list)
-    if not is_sound:
-        raise UsageError(f"Tokens are those that `read_tokens` gives, not {type(tokens).__name__}.")
-    return tokens
