@@ -82,5 +82,5 @@ function costsOf({ cumulative, symbols, shift }: FrequencyTables): Float32Array 
 /** The bits that equal a squared error of one step, for a slice of a stage of `total` groups. Tokens are context for all
  * that follow: the earlier a slice comes, the nearer its tokens should be to the truth. */
 function sliceWeight(first: number, groups: number, total: number): number {
-  return 4 * ((first + groups / 2) / total) ** -0.8;
+  return 6 * ((first + groups / 2) / total) ** -0.8;
 }
