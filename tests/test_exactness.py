@@ -132,7 +132,7 @@ def test_what_was_left_out_is_said_and_recorded(exactness, tmp_path, monkeypatch
     output = tmp_path / "exactness.json"
     arguments = Namespace(
         model=[TINY], python=[], torch=[], onnxruntime=[], emulate=[], few=False, index="", pictures=tmp_path,
-        output=output,
+        output=output, page=None,
     )  # fmt: skip
     assert exactness.matrix(arguments) == 0
     assert [setting.name for setting in run if "avx512" in setting.name] == []
