@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from imgcodec.dataset import TokenDataset
     from imgcodec.file_info import FileInfo, SectionInfo, info
+    from imgcodec.profiles.semantic.drawing import DrawingOptions
     from imgcodec.recovery import Recovery
     from imgcodec.storage.files import FileLike
     from imgcodec.storage.token_shards import read_shards
@@ -57,6 +58,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CodecError",
+    "DrawingOptions",
     "FileInfo",
     "FileLike",
     "ImageLike",
@@ -81,6 +83,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "DrawingOptions": "profiles.semantic.drawing",
     "FileInfo": "file_info",
     "FileLike": "storage.files",
     "Recovery": "recovery",

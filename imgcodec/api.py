@@ -13,6 +13,7 @@ from PIL import Image
 from imgcodec import codec as pipeline
 from imgcodec import encoder, parts
 from imgcodec.arguments import (
+    checked_drawing,
     checked_tokens,
     described,
     is_dense,
@@ -31,6 +32,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, whole
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
+from imgcodec.profiles.semantic.drawing import DrawingOptions, at_size
 from imgcodec.rate_control import target_of
 from imgcodec.recovery import Recovery
 from imgcodec.storage.files import FileLike, contents, opened
@@ -129,10 +131,11 @@ class Model:
         scale: int = 1,
         region: Sequence[int] | None = None,
         thumbnail: int | None = None,
+        drawing: DrawingOptions | None = None,
         max_pixels: int = DEFAULT_LIMITS.pixels,
     ) -> Image.Image:
         """See `imgcodec.decompress`; raises ModelNotFoundError for a file of another model."""
-        return _decompressed(data, self._codec_of, scale, region, thumbnail, max_pixels)
+        return _decompressed(data, self._codec_of, scale, region, thumbnail, drawing, max_pixels)
 
     def recover(self, data: FileLike, *, max_pixels: int = DEFAULT_LIMITS.pixels) -> Recovery:
         """See `imgcodec.recover`; raises ModelNotFoundError for a file of another model."""
@@ -292,6 +295,7 @@ def decompress(
     scale: int = 1,
     region: Sequence[int] | None = None,
     thumbnail: int | None = None,
+    drawing: DrawingOptions | None = None,
     device: "torch.device | str" = "cpu",
     max_pixels: int = DEFAULT_LIMITS.pixels,
 ) -> Image.Image:
@@ -303,13 +307,15 @@ def decompress(
     the longer side, if the picture has more; it comes with colour profile and alpha and no other metadata, and of the
     profile photo from a fraction of the tokens, where it is at most an eighth of the picture's size. Of a file object
     that can seek (and of a path), no more is read for these than the sections that are needed and the frames of the
-    others, and only what is read is checked for damage.
+    others, and only what is read is checked for damage. drawing: how the picture of a file of the profile semantic is
+    drawn, in how many steps, from which seed, at which size.
 
     Raises InvalidFileError, also for more than `max_pixels`, ModelNotFoundError where the model of the file is not
-    installed, and UsageError for a scale that it does not have, and for a region that is not inside the picture.
+    installed, and UsageError for a scale that it does not have, for a region that is not inside the picture, and for a
+    drawing of a picture that is not drawn.
     """
     return _decompressed(
-        data, lambda header: pipeline.codec_of(header, device=device), scale, region, thumbnail, max_pixels
+        data, lambda header: pipeline.codec_of(header, device=device), scale, region, thumbnail, drawing, max_pixels
     )
 
 
@@ -353,13 +359,21 @@ def _decompressed(
     scale: int,
     region: Sequence[int] | None,
     thumbnail: int | None,
+    drawing: DrawingOptions | None,
     max_pixels: int,
 ) -> Image.Image:
     """codec_of: gives the codec of a file."""
     if region is None and thumbnail is None:
         file = _opened(data, max_pixels)
+        how = None if drawing is None else checked_drawing(drawing, file.header)
         codec = codec_of(file.header)
+        if how is not None:
+            from imgcodec.profiles.semantic.codec import with_drawing  # takes torch
+
+            codec, file = with_drawing(codec, how), file if how.size is None else at_size(file, how.size)
         return images.to_pil(pipeline.decode_picture(codec, file, whole("scale", scale), max_pixels))
+    if drawing is not None:
+        raise UsageError("A picture is drawn whole: say its size, instead of a region or a thumbnail.")
     if region is not None and thumbnail is not None:
         raise UsageError("A region is shown at its own size: there is no thumbnail of it.")
     if scale != 1:

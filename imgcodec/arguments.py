@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.errors import UsageError
-from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size, whole
 from imgcodec.codec import tune_of
+from imgcodec.profiles.semantic.drawing import DrawingOptions
 from imgcodec.tokens import TokenCodec, Tokens
 
 if TYPE_CHECKING:
@@ -118,6 +119,15 @@ def model_name(name_or_path: Any) -> str | Path:
     if not isinstance(name_or_path, str | PathLike):
         raise UsageError(f"A model is a name or a path, not {name_or_path!r:.40}.")
     return name_or_path if isinstance(name_or_path, str) else Path(name_or_path)
+
+
+def checked_drawing(drawing: Any, header: Header) -> DrawingOptions:
+    """How the picture of a file is drawn. Raises UsageError for files whose pictures are not drawn."""
+    if not isinstance(drawing, DrawingOptions):
+        raise UsageError(f"How a picture is drawn is said by `DrawingOptions`, not by {type(drawing).__name__}.")
+    if header.profile != Profile.SEMANTIC:
+        raise UsageError("Only pictures of the profile semantic are drawn, and this file is of another one.")
+    return drawing
 
 
 def checked_tokens(tokens: Any) -> Tokens:

@@ -264,6 +264,15 @@ def test_gradients_are_not_asked_for(tiny_model, photograph):
     assert not tiny_model.decode(codes).requires_grad
 
 
+def test_pictures_are_drawn_as_they_are_asked_for(semantic_path, photograph, tmp_path):
+    model = imgcodec.load_model(semantic_path)
+    data = model.compress(photograph)
+    one, again, other = (model.decompress(data, drawing=imgcodec.DrawingOptions(steps=2, seed=s)) for s in (1, 1, 2))
+    assert one.tobytes() == again.tobytes() != other.tobytes()
+    assert model.decompress(data, drawing=imgcodec.DrawingOptions(steps=1, size=128)).size == (128, 88)
+    assert model.decompress(data, drawing=imgcodec.DrawingOptions(steps=1)).size == (70, 48)
+
+
 def test_the_parts_are_plain_modules(model, photograph):
     assert isinstance(model.tokenizer, torch.nn.Module)
     assert isinstance(model.prior, torch.nn.Module)

@@ -154,6 +154,16 @@ def test_names_that_no_file_can_have_are_no_models(name: str) -> None:
         imgcodec.load_model(name)
 
 
+def test_drawings_of_what_is_not_drawn_are_refused(tiny_model) -> None:
+    options = imgcodec.DrawingOptions(steps=1)
+    with pytest.raises(UsageError, match="Only pictures of the profile semantic are drawn"):
+        tiny_model.decompress(NIC, drawing=options)
+    with pytest.raises(UsageError, match="said by `DrawingOptions`, not by dict"):
+        tiny_model.decompress(NIC, drawing={"steps": 1})
+    with pytest.raises(UsageError, match="drawn whole"):
+        tiny_model.decompress(NIC, drawing=options, thumbnail=64)
+
+
 def test_tensors_without_samples_are_refused() -> None:
     model = imgcodec.load_model()
     for strange in (torch.zeros(1, 3, 16, 16).to_sparse(), torch.zeros(1, 3, 16, 16, device="meta")):

@@ -19,7 +19,7 @@ from imgcodec.model_file.model import open_model
 from imgcodec.pictures import exif
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.profiles.semantic.codec import with_drawing
-from imgcodec.profiles.semantic.drawing import Drawing
+from imgcodec.profiles.semantic.drawing import DrawingOptions
 
 GOLDEN = Path(__file__).parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
@@ -186,7 +186,7 @@ def test_files_with_a_retired_profile_number_decode(raster_models, number):
 
 @pytest.fixture(scope="module")
 def semantic_codec():
-    return with_drawing(load_codec(GOLDEN / SEMANTIC["model"]["file"]), Drawing(steps=5))
+    return with_drawing(load_codec(GOLDEN / SEMANTIC["model"]["file"]), DrawingOptions(steps=5))
 
 
 def test_the_semantic_model_is_the_frozen_one(semantic_codec):

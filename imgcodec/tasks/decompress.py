@@ -11,7 +11,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.pictures import io, sections
 from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
-from imgcodec.profiles.semantic.drawing import Drawing, at_size
+from imgcodec.profiles.semantic.drawing import DrawingOptions, at_size
 from imgcodec.storage import files, pairs
 from imgcodec.storage.pairs import Pair
 from imgcodec.tasks.reading import Models, named, read_nic
@@ -36,7 +36,7 @@ WHOLE = Part()
 @dataclass(frozen=True)
 class DecompressSettings:
     """How files are decompressed. model: None for that which a file names. drawing: what is asked of a drawn picture,
-    by the names of `Drawing`."""
+    by the names of `DrawingOptions`."""
 
     model: str | None = None
     scale: int = 1
@@ -56,7 +56,7 @@ class OpenedFile:
 
     file: Container
     salvage: Salvage | None
-    drawing: Drawing
+    drawing: DrawingOptions
 
     @property
     def is_drawn(self) -> bool:
@@ -107,7 +107,7 @@ def open_file(source: str, settings: DecompressSettings) -> OpenedFile:
     if settings.drawing and file.header.profile != Profile.SEMANTIC:
         asked = next(iter(settings.drawing))
         raise UsageError(f"--{asked} is for files of the profile semantic, whose pictures are drawn.")
-    drawing = Drawing(**settings.drawing)
+    drawing = DrawingOptions(**settings.drawing)
     if drawing.size is not None:
         file = at_size(file, drawing.size)
     return OpenedFile(file, salvage, drawing)

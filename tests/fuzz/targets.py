@@ -124,9 +124,9 @@ def semantic_codec() -> "SemanticCodec":
     """The frozen model of the golden files with vectors, drawing in one step."""
     from imgcodec.codec import load_codec
     from imgcodec.profiles.semantic.codec import with_drawing
-    from imgcodec.profiles.semantic.drawing import Drawing
+    from imgcodec.profiles.semantic.drawing import DrawingOptions
 
-    return with_drawing(load_codec(SEMANTIC), Drawing(steps=1))
+    return with_drawing(load_codec(SEMANTIC), DrawingOptions(steps=1))
 
 
 TARGETS = {"container": read_container, "decoder": decode}

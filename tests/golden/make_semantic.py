@@ -25,7 +25,7 @@ from imgcodec.codec import decode_picture, load_codec
 from imgcodec.encoder import encode_picture
 from imgcodec.pictures.io import Picture, to_pil
 from imgcodec.profiles.semantic.codec import SemanticCodec, as_semantic, with_drawing
-from imgcodec.profiles.semantic.drawing import Drawing
+from imgcodec.profiles.semantic.drawing import DrawingOptions
 
 MODEL = "semantic.safetensors"
 STEPS = 5
@@ -35,7 +35,7 @@ INDEX = FOLDER / "semantic.json"
 def main() -> None:
     if not (FOLDER / MODEL).exists():
         save_small_model(FOLDER / MODEL)
-    codec = with_drawing(as_semantic(load_codec(FOLDER / MODEL), "This"), Drawing(steps=STEPS))
+    codec = with_drawing(as_semantic(load_codec(FOLDER / MODEL), "This"), DrawingOptions(steps=STEPS))
     tiny = load_codec(FOLDER / "tiny.safetensors")
     pixels = np.asarray(make_picture((300, 200, 100, 75), "RGB"))
     index = json.loads(INDEX.read_text()) if INDEX.exists() else {"files": {}}

@@ -15,7 +15,7 @@ from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.pictures.square import as_square, resized
 from imgcodec.priors.channel import LEVELS, ZERO, ChannelPrior
 from imgcodec.priors.integer.exact import exact_arithmetic
-from imgcodec.profiles.semantic.drawing import Drawing
+from imgcodec.profiles.semantic.drawing import DrawingOptions
 from imgcodec.profiles.semantic.layout import LAYOUT
 from imgcodec.profiles.semantic.model import SemanticModel
 from imgcodec.tokenizers.clip import ClipEncoder, parse_features
@@ -42,7 +42,7 @@ class SemanticCodec:
     """See `imgcodec.tokens.TokenCodec`. drawing: how pictures are drawn."""
 
     semantic: SemanticModel
-    drawing: Drawing = field(default_factory=Drawing)
+    drawing: DrawingOptions = field(default_factory=DrawingOptions)
 
     @property
     def name(self) -> str:
@@ -256,6 +256,6 @@ def with_features(codec: SemanticCodec, features: str | None) -> SemanticCodec:
     return codec
 
 
-def with_drawing(codec: TokenCodec, drawing: Drawing) -> SemanticCodec:
+def with_drawing(codec: TokenCodec, drawing: DrawingOptions) -> SemanticCodec:
     """The codec, drawing as it is told. Raises UsageError for a codec that draws nothing."""
     return replace(as_semantic(codec, "Drawing in steps, from a seed, with guidance or at a size"), drawing=drawing)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from numbers import Real
 
 from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Header
+from imgcodec.bitstream.limits import whole
 from imgcodec.bitstream.sections import SectionType
 
 LARGEST_SIZE = 2**14  # pixels of the longer side of a drawn picture
@@ -13,14 +15,14 @@ SIZE_UNIT = 64
 
 
 @dataclass(frozen=True)
-class Drawing:
+class DrawingOptions:
     """How a picture is drawn from a vector.
 
     steps: of the diffusion, more for better pictures. eta: 0 adds no noise on the way, 1 as much as DDPM. guidance: how
     much more the vector counts than it was trained for. seed: another one draws another picture. size: pixels of its
-    longer side; None for the size of the original. progress: called after each step.
+    longer side, a multiple of 64; None for the size of the original. progress: called after each step.
 
-    Raises UsageError for numbers out of range.
+    Raises UsageError for numbers out of range and for what is no number.
     """
 
     steps: int = 50
@@ -31,6 +33,11 @@ class Drawing:
     progress: Callable[[], None] = field(default=lambda: None, compare=False)
 
     def __post_init__(self) -> None:
+        for name, value in (("number of steps", self.steps), ("seed", self.seed), ("size", self.size or 0)):
+            whole(name, value)
+        for name, real in (("eta", self.eta), ("guidance", self.guidance)):
+            if isinstance(real, bool) or not isinstance(real, Real):
+                raise UsageError(f"The {name} is a number, not {real!r:.40}.")
         if self.steps < 1:
             raise UsageError(f"A picture is drawn in 1 step or more, not in {self.steps}.")
         if not 0 <= self.eta <= 1:

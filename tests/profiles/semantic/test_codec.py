@@ -18,7 +18,7 @@ from imgcodec.encoder import encode_picture
 from imgcodec.pictures.io import Picture, load
 from imgcodec.profiles import decodable
 from imgcodec.profiles.semantic.codec import as_semantic, with_drawing, with_features
-from imgcodec.profiles.semantic.drawing import Drawing, at_size, drawn_size
+from imgcodec.profiles.semantic.drawing import DrawingOptions, at_size, drawn_size
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def model(semantic_path):
 
 
 def fast(codec, **options):
-    return with_drawing(codec, Drawing(**{"steps": 3, **options}))
+    return with_drawing(codec, DrawingOptions(**{"steps": 3, **options}))
 
 
 @pytest.mark.parametrize("size", [(48, 48), (1, 1), (300, 7), (65, 200)])
@@ -207,7 +207,7 @@ def test_sections_of_impossible_sizes_are_refused(with_section, size):
 
 def test_other_models_draw_nothing(tiny_codec, codec):
     with pytest.raises(UsageError, match="profile semantic"):
-        with_drawing(tiny_codec, Drawing())
+        with_drawing(tiny_codec, DrawingOptions())
     with pytest.raises(UsageError, match="A search takes a model"):
         as_semantic(tiny_codec, "A search")
     with pytest.raises(UsageError, match="encoder of its own"):

@@ -4,7 +4,7 @@ import pytest
 
 from imgcodec import UsageError
 from imgcodec.codec import load_codec
-from imgcodec.profiles.semantic.drawing import Drawing, drawn_size
+from imgcodec.profiles.semantic.drawing import DrawingOptions, drawn_size
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,16 @@ from imgcodec.profiles.semantic.drawing import Drawing, drawn_size
         ({"seed": -1}, "seed"),
         ({"size": 100}, "multiple of 64"),
         ({"size": 2**15}, "multiple of 64"),
+        ({"steps": 2.5}, "number of steps is a whole number"),
+        ({"seed": "7"}, "seed is a whole number"),
+        ({"size": True}, "size is a whole number"),
+        ({"eta": "0"}, "eta is a number"),
+        ({"guidance": None}, "guidance is a number"),
     ],
 )
 def test_impossible_drawings_are_refused(options, words):
     with pytest.raises(UsageError, match=words):
-        Drawing(**options)
+        DrawingOptions(**options)
 
 
 @pytest.mark.parametrize(

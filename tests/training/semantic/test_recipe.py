@@ -16,7 +16,7 @@ from imgcodec.api import Model
 from imgcodec.codec import load_codec
 from imgcodec.priors.channel import ChannelPrior
 from imgcodec.profiles.semantic.codec import with_drawing
-from imgcodec.profiles.semantic.drawing import Drawing
+from imgcodec.profiles.semantic.drawing import DrawingOptions
 from imgcodec.profiles.semantic.model import build_tokenizer, semantic_model_contents
 from imgcodec.training.recipe import read_recipe, train
 from imgcodec.training.semantic.objective import SemanticData, SemanticLoss
@@ -46,7 +46,7 @@ def trained(folder, tmp_path_factory) -> Path:
 
 
 def test_a_recipe_becomes_a_model_that_compresses_and_draws(trained):
-    codec = with_drawing(load_codec(trained), Drawing(steps=3))
+    codec = with_drawing(load_codec(trained), DrawingOptions(steps=3))
     model = Model(codec)
     pixels = pictures(1, seed=5)[0]
     data = model.compress(pixels)
