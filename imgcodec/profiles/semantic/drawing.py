@@ -35,7 +35,8 @@ class DrawingOptions:
     def __post_init__(self) -> None:
         for name, value in (("number of steps", self.steps), ("seed", self.seed), ("size", self.size or 0)):
             whole(name, value)
-        for name, real in (("eta", self.eta), ("guidance", self.guidance)):
+        reals: tuple[tuple[str, object], ...] = (("eta", self.eta), ("guidance", self.guidance))
+        for name, real in reals:
             if isinstance(real, bool) or not isinstance(real, Real):
                 raise UsageError(f"The {name} is a number, not {real!r:.40}.")
         if self.steps < 1:
