@@ -94,3 +94,23 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_child_of_a_program_that_has_computed_with_two_threads() -> None:
     line = [sys.executable, "-c", COMPUTES_BEFORE_IT_FORKS, TINY, str(PATIENCE)]
     assert subprocess.run(line, check=False).returncode == 0
+
+
+COMPUTES_WITHOUT_TORCH = """
+import os, sys
+import numpy as np
+import imgcodec
+
+data = imgcodec.compress(np.full((128, 192, 3), 99, np.uint8))
+assert "torch" not in sys.modules
+child = os.fork()
+if not child:
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_child_of_a_program_without_torch_says_nothing() -> None:
+    pytest.importorskip("onnxruntime")
+    done = subprocess.run([sys.executable, "-c", COMPUTES_WITHOUT_TORCH], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
