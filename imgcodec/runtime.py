@@ -1,6 +1,5 @@
 """ONNX Runtime: graphs that run on the CPU. It is imported when the first graph runs, and later than this."""
 
-import ctypes
 import os
 from collections.abc import Callable, Mapping
 from threading import Lock
@@ -90,8 +89,8 @@ def _compute_alone() -> None:
     child ends: they would wait for threads that it has not."""
     global _forked
     _forked = True
-    for session in _open_sessions:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+    kept = np.empty(1, object)  # Python does not look for rings in arrays: one that holds itself stays
+    kept[0] = kept, *_open_sessions
     _open_sessions.clear()
 
 
