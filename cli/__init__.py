@@ -42,9 +42,12 @@ def main() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\b")
     try:
         code = make_app(sys.argv[1:])(prog_name="imgcodec", standalone_mode=False)
-    except (BrokenPipeError, SystemExit):  # the latter is what typer makes of the former
-        mute()
-        code = 141
+    except (BrokenPipeError, SystemExit) as error:
+        code = error.code if isinstance(error, SystemExit) else 141  # what completion leaves with
+        if isinstance(error.__context__, BrokenPipeError):  # typer makes a SystemExit of it
+            code = 141
+        if code == 141:
+            mute()
     except OSError as error:  # help and version are printed outside of the guarded commands
         mute()
         complain(f"{error.strerror or error}.")

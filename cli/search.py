@@ -42,9 +42,9 @@ def search(
         raise UsageError("A search takes either a picture or --text.")
 
     from imgcodec.retrieval.index import find_features_id, read_index
+    from imgcodec.storage.folders import require_folder
 
-    if not store.is_dir():
-        raise UsageError(f"{store} is not a folder.")
+    require_folder(store)
     with working(f"Searching {store.name}"):
         from imgcodec.codec import load_codec
         from imgcodec.model_file.find import find_model_by_id

@@ -43,7 +43,8 @@ def _what(error: Any, command: str) -> str:
             if error.option_name == "--format":  # nearest to --force, which nobody means by it
                 by_suffix = "; the format is that of the output's suffix" if "--scale" in _options(error) else ""
                 return f"{command} has no option --format{by_suffix}."
-            return f"{command} has no option {error.option_name}{_meant(error.possibilities or [])}"
+            begun = [name for name in _options(error) if name.startswith(error.option_name)]
+            return f"{command} has no option {error.option_name}{_meant(begun or error.possibilities or [])}"
         case "MissingParameter":
             return f"{command} needs {_name(error.param)}{_explained(error.param)}."
         case "BadOptionUsage" if "requires an argument" in message:

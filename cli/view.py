@@ -61,11 +61,12 @@ def checked(source: str, model: str | None) -> bytes:
     from imgcodec.bitstream.limits import Limits
     from imgcodec.model_file.find import find_model_by_id
     from imgcodec.storage import files
+    from imgcodec.tasks import reading
 
     limits = Limits(pixels=MAX_PIXELS)
     data = files.read(source, limits.file_bytes)
-    file = container.read(data, limits)
-    header = file.header
+    with reading.named(files.name_of(source), data):
+        header = container.read(data, limits).header
     if header.profile not in (Profile.PHOTO, Profile.EXACT):
         raise CodecError(
             "The page shows pictures of the profiles photo and exact, and this one is of "

@@ -1,9 +1,10 @@
-"""ONNX Runtime: graphs that run on the CPU. It is imported when the first graph runs."""
+"""ONNX Runtime: graphs that run on the CPU. It is imported when the first graph runs, and later than this."""
 
 import os
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,12 @@ from imgcodec.graphs.onnx_file import Graph
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+# Release 1.32 collects on Linux what is run with it, for its maker, in the user's cache folder and by a thread that a
+# forked child waits for when it ends.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 _forked = False
-_left_behind: list[object] = []
-"""Sessions of a parent process. They would wait for threads that a forked child has not, when they are freed."""
+_open_sessions: "WeakSet[InferenceSession]" = WeakSet()
 
 
 def thread_count() -> int:
@@ -57,7 +61,6 @@ class Session:
             self._lock = os.getpid(), Lock()
         with self._lock[1]:
             if self._made is None or self._made[0] != os.getpid():
-                _left_behind.append(self._made)
                 self._made = self._open()
 
     def _open(self) -> "tuple[int, InferenceSession, list[str], list[str]]":
@@ -72,6 +75,7 @@ class Session:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         graph = self._make()
         session = onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])
+        _open_sessions.add(session)
         return os.getpid(), session, list(graph.inputs), list(graph.outputs)
 
 
@@ -81,8 +85,13 @@ def number(value: float) -> NDArray[np.float32]:
 
 
 def _compute_alone() -> None:
+    """In a forked child: sessions have one thread from now on. Those of the parent are never freed, also not when the
+    child ends: they would wait for threads that it has not."""
     global _forked
     _forked = True
+    kept = np.empty(1, object)  # Python does not look for rings in arrays: one that holds itself stays
+    kept[0] = kept, *_open_sessions
+    _open_sessions.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -21,7 +21,7 @@ def compute_alone() -> None:
     GNU's OpenMP keeps its threads from one computation to the next. A child has none of them, and would wait for them
     for ever. `torch.set_num_threads` can be called again in a child whose parent has not computed before it forked.
     """
-    if "imgcodec.codec" in sys.modules:  # else nothing here has computed
+    if "imgcodec.codec" in sys.modules and "torch" in sys.modules:  # else nothing here has computed with OpenMP
         sys.modules["torch"].set_num_threads(1)
 
 

@@ -94,3 +94,28 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_child_of_a_program_that_has_computed_with_two_threads() -> None:
     line = [sys.executable, "-c", COMPUTES_BEFORE_IT_FORKS, TINY, str(PATIENCE)]
     assert subprocess.run(line, check=False).returncode == 0
+
+
+COMPUTES_WITHOUT_TORCH = """
+import os, signal, sys
+import numpy as np
+import imgcodec
+
+pixels = np.full((128, 192, 3), 99, np.uint8)
+data = imgcodec.compress(pixels)
+assert "torch" not in sys.modules
+child = os.fork()
+if not child:
+    signal.alarm(int(sys.argv[1]))
+    sys.exit(sys.argv[2] == "compress" and imgcodec.compress(pixels) != data)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("work", ["compress", "nothing"])
+def test_child_of_a_program_without_torch_ends_as_usual_and_says_nothing(work: str) -> None:
+    pytest.importorskip("onnxruntime")
+    line = [sys.executable, "-c", COMPUTES_WITHOUT_TORCH, str(PATIENCE), work]
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}  # sessions of one thread have none to wait for
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -73,3 +75,11 @@ def test_threads_are_as_many_as_the_user_says(monkeypatch):
 def test_a_number_has_no_dimensions():
     assert number(2.5).shape == ()
     assert number(2.5).dtype == np.float32
+
+
+def test_nothing_is_sent_unless_the_user_says_so():
+    code = "import os; from imgcodec import runtime; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    unset = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    for environment, wanted in ((unset, "1"), (unset | {"ORT_DISABLE_TELEMETRY": "0"}, "0")):
+        line = [sys.executable, "-c", code]
+        assert subprocess.run(line, env=environment, capture_output=True, check=True, text=True).stdout == f"{wanted}\n"

@@ -35,8 +35,7 @@ def files_below(folder: Path, complain: Callable[[str], None]) -> list[tuple[str
             raise CodecError(f"{folder} cannot be read: {reason(error)}.")
         complain(f"Skipped {error.filename}: {reason(error)}.")
 
-    if not folder.is_dir():
-        raise CodecError(f"{folder} is not a folder." if folder.exists() else f"There is no folder {folder}.")
+    require_folder(folder)
     for parent, folders, names in os.walk(folder, onerror=failed):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
@@ -86,6 +85,12 @@ def split(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[st
         parts[name] = shuffled[reached:end]
         reached = end
     return parts
+
+
+def require_folder(folder: Path) -> None:
+    """Raises CodecError where there is no such folder."""
+    if not folder.is_dir():
+        raise CodecError(f"{folder} is not a folder." if folder.exists() else f"There is no folder {folder}.")
 
 
 def make_folder(folder: Path) -> None:

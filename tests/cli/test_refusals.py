@@ -151,6 +151,20 @@ def test_usage(run, folder, arguments) -> None:
     assert b"Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "asked", "code", "words"),
+    [
+        ([], {"_IMGCODEC_COMPLETE": "complete_bash", "COMP_WORDS": "imgcodec comp", "COMP_CWORD": "1"}, 0, b"compress"),
+        ([], {"_IMGCODEC_COMPLETE": "source_bash"}, 0, b"complete -o default"),
+        ([], {"_IMGCODEC_COMPLETE": "source_nushell"}, 1, b"not supported"),
+    ],
+)
+def test_what_a_shell_asks_for_is_a_success_where_there_is_an_answer(arguments, asked, code, words) -> None:
+    result = subprocess.run([SCRIPT, *arguments], env=os.environ | asked, capture_output=True, check=False)
+    assert result.returncode == code
+    assert words in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize("arguments", [["info", "given.nic"], ["--help"], ["compress", "--help"]])
 def test_reader_that_goes_away(nic, folder, arguments) -> None:
     read, write = os.pipe()

@@ -39,6 +39,8 @@ MISTAKES = [
     ("models shw", 2, "imgcodec models has no command 'shw'; did you mean show?"),
     ("--verison", 2, "imgcodec has no option --verison; did you mean --version?"),
     ("compress a.png --qualty 5", 2, "did you mean --quality or --quiet? See imgcodec compress --help"),
+    ("compress a.png --target-b 5", 2, "has no option --target-b; did you mean --target-bpp?"),
+    ("compress a.png --tu psnr", 2, "has no option --tu; did you mean --tune?"),
     ("info a.nic -q", 2, "imgcodec info has no option -q. See imgcodec info --help"),
     ("compress", 2, "imgcodec compress needs INPUT (an image file, or a folder of them; - is stdin). See imgcodec"),
     ("verify", 2, "imgcodec verify needs FILES..."),

@@ -29,7 +29,8 @@ cli.main()
         ("nowhere.nic", 1, "nowhere.nic"),
         ("bsq-random.nic", 1, "of raster: imgcodec decompress"),
         ("divided-damaged.nic", 3, "damaged"),
-        ("golden.json", 3, "not a .nic file"),
+        ("golden.json", 3, "golden.json: The file is not a .nic file"),
+        ("../../examples/photo.png", 3, "photo.png is a picture, not a .nic file"),
         ("odd-size.nic", 4, "not installed"),
     ],
 )
