@@ -9,6 +9,7 @@ import contextlib
 import gc
 import io
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -66,6 +67,7 @@ def main() -> None:
 
             complain(usage_sentence(error, sys.argv[1:], command_paths()))
     if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C finds nothing left to stop
         complain("Interrupted.")
     end(code if isinstance(code, int) else 0)
 

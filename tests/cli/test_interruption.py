@@ -163,3 +163,27 @@ def test_interrupt_while_a_module_is_imported(tmp_path: Path, module: str) -> No
     assert signal.getsignal(signal.SIGINT) == ignored
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"imgcodec: Interrupted.\n")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+TWICE = """
+import os, signal, sys
+import imgcodec.cli
+
+def interrupt(*_, **__):
+    os.kill(os.getpid(), signal.SIGINT)
+
+def tell_and_interrupt(message):
+    os.write(2, f"imgcodec: {message}\\n".encode())
+    interrupt()
+
+imgcodec.cli.make_app = lambda words: interrupt
+imgcodec.cli.complain = tell_and_interrupt
+from imgcodec.__main__ import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal can be sent there to oneself alone")
+def test_a_second_interrupt_is_not_told() -> None:
+    done = subprocess.run([sys.executable, "-c", TWICE], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"imgcodec: Interrupted.\n")
