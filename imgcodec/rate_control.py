@@ -94,13 +94,17 @@ def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], flo
     Raises OutOfReachError for a target that no quality reaches; the message has the nearest that one does. A picture of
     a few pixels may have no quality in between: then the nearest is given, a size from below and a fidelity from above.
     """
+    asked = target
     if target.metric == "bpp":
         target = RateTarget("size", min(max(1, target.value * pixels / 8), 2.0**63))
     of_size = target.metric == "size"
     try:
         return search(lambda quality: math.log(measure(quality)) if of_size else measure(quality), *_window(target))[0]
     except OutOfReachError as error:
-        wanted, nearest = target.text(target.value), target.text(math.exp(error.nearest) if of_size else error.nearest)
+        nearest_figure = math.exp(error.nearest) if of_size else error.nearest
+        if asked.metric == "bpp":
+            nearest_figure *= 8 / pixels
+        wanted, nearest = asked.text(asked.value), asked.text(nearest_figure)
         message = f"{wanted[0].upper()}{wanted[1:]} is out of reach for this picture: the nearest is {nearest}."
         raise OutOfReachError(error.nearest, message) from None
 

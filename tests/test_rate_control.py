@@ -115,6 +115,13 @@ def test_target_out_of_reach_is_refused(tiny_codec, photograph, target):
         encode_picture(tiny_codec, photograph, target=target)
 
 
+def test_a_target_out_of_reach_is_told_in_its_own_unit(tiny_codec, photograph):
+    with pytest.raises(
+        CodecError, match=r"^0\.001 bits per pixel is out of .* the nearest is 0\.\d+ bits per pixel\.$"
+    ):
+        encode_picture(tiny_codec, photograph, target=RateTarget("bpp", 0.001))
+
+
 @pytest.mark.parametrize(
     ("metric", "value"),
     [("size", 0.5), ("bpp", 0), ("bpp", -1), *((metric, value) for metric in METRICS for value in (np.nan, np.inf))],
