@@ -1,7 +1,9 @@
 """What all tests share: patience on busy machines, and a small model."""
 
+import importlib.util
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,15 @@ def saved(tmp_path):
         return str(path)
 
     return save
+
+
+@pytest.fixture(scope="module")
+def exactness():
+    """The benchmark of that name, as a module."""
+    spec = importlib.util.spec_from_file_location(
+        "exactness", Path(__file__).parents[1] / "benchmarks" / "exactness.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["exactness"] = module  # dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module

@@ -4,10 +4,8 @@ PyTorch and oneDNN choose their kernels by the processor; the environment makes 
 done under each setting, and the same over versions of PyTorch and on a GPU, is in `benchmarks/exactness.py`.
 """
 
-import importlib.util
 import json
 import os
-import sys
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -23,16 +21,6 @@ ROOT = Path(__file__).parent.parent
 TINY = str(ROOT / "tests" / "golden" / "tiny.safetensors")
 BSQ = str(ROOT / "tests" / "golden" / "bsq.safetensors")
 MODELS = [TINY, BSQ, *(name for name in installed_models() if name == "photo")]
-
-
-@pytest.fixture(scope="module")
-def exactness():
-    """The benchmark, as a module."""
-    spec = importlib.util.spec_from_file_location("exactness", ROOT / "benchmarks" / "exactness.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["exactness"] = module  # dataclasses look for it there
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

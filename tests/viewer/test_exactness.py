@@ -1,25 +1,12 @@
 """The page's decoder as a setting of `benchmarks/exactness.py`."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
-import pytest
 from fuzz.corpus import GOLDEN
 from made_pictures import PHOTOGRAPH
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def exactness():
-    """The benchmark, as a module."""
-    spec = importlib.util.spec_from_file_location("exactness", ROOT / "benchmarks" / "exactness.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["exactness"] = module  # dataclasses look for it there
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_page_reads_the_same_tokens_in_one_thread_and_two(exactness, built, tmp_path, monkeypatch):
