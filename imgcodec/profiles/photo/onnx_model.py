@@ -164,17 +164,12 @@ class OnnxModel:
             return build_photo_model(ModelFile.of(self.contents), "cpu")
 
 
-def build_onnx_model(contents: ModelContents) -> OnnxModel:
-    """The model of a file. Raises UnusableModelError if it is no sound model of this profile, or if this machine's
-    arithmetic fails the known-answer tests."""
-    model = begin_onnx_model(contents)
-    model.check()
-    return model
-
-
 def begin_onnx_model(contents: ModelContents) -> OnnxModel:
-    """As `build_onnx_model`, but the known-answer tests run in threads while the caller goes on. Tokens and pixels wait
-    for them: no token is coded before all integers are right, and no tune is used before its picture is."""
+    """The model of a file, whose known-answer tests run in threads while the caller goes on. Tokens and pixels wait
+    for them: no token is coded before all integers are right, and no tune is used before its picture is.
+
+    Raises UnusableModelError if it is no sound model of this profile; where a test fails, what waits for it does.
+    """
     config, tensors = contents.config, contents.tensors
     with as_model_error(contents.name):
         if config["profile"] != "photo":

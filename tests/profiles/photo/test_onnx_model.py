@@ -17,7 +17,7 @@ from imgcodec.graphs.integers import Layers
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.model_file.contents import open_contents
 from imgcodec.profiles.photo import onnx_model
-from imgcodec.profiles.photo.onnx_model import OnnxModel, begin_onnx_model, build_onnx_model
+from imgcodec.profiles.photo.onnx_model import OnnxModel, begin_onnx_model
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 TINY = GOLDEN / "tiny.safetensors"
@@ -84,8 +84,15 @@ def seen(walk, size):
     return steps
 
 
+def built_model(contents) -> OnnxModel:
+    """The model of a file, behind all its known-answer tests."""
+    model = begin_onnx_model(contents)
+    model.check()
+    return model
+
+
 def test_graphs_are_optimized_after_a_while_and_stay_the_same(monkeypatch):
-    walk = build_onnx_model(open_contents(TINY)).walk
+    walk = built_model(open_contents(TINY)).walk
     assert [session._made is None for session in walk._steps + walk._optimized] == [False] * 8 + [True] * 8
     plain = seen(walk, (4, 4))
     monkeypatch.setattr(onnx_model, "WORTH_OPTIMIZING", 20)
@@ -95,10 +102,10 @@ def test_graphs_are_optimized_after_a_while_and_stay_the_same(monkeypatch):
 
 
 def test_an_optimizer_that_changes_an_integer_is_not_used(monkeypatch):
-    walk = build_onnx_model(open_contents(TINY)).walk
+    walk = built_model(open_contents(TINY)).walk
     monkeypatch.setattr(onnx_model, "WORTH_OPTIMIZING", 0)
     plain, right = seen(walk, (4, 4)), walk._optimized[3]
-    walk = build_onnx_model(open_contents(TINY)).walk
+    walk = built_model(open_contents(TINY)).walk
 
     def wrong(feeds):
         found = right(feeds)
@@ -126,12 +133,12 @@ def test_an_optimizer_that_changes_an_integer_is_not_used(monkeypatch):
 )
 def test_changed_numbers_are_noticed(name, place, change):
     contents = open_contents(TINY)
-    assert isinstance(build_onnx_model(contents), OnnxModel)
+    assert isinstance(built_model(contents), OnnxModel)
     numbers = np.array(contents.tensors[name].numpy())
     numbers.flat[place] += change if numbers.flat[place] <= 0 else -change
     contents.tensors[name] = StoredTensor(contents.tensors[name].type, numbers.shape, numbers.tobytes())
     with pytest.raises(UnusableModelError, match="This machine computes tiny differently"):
-        build_onnx_model(contents)
+        built_model(contents)
 
 
 @pytest.mark.parametrize("layer", ["linear", "depthwise", "attend", "curve"])
@@ -145,14 +152,14 @@ def test_a_layer_that_loses_a_bit_is_noticed(monkeypatch, layer):
 
     monkeypatch.setattr(Layers, layer, wrong)
     with pytest.raises(UnusableModelError, match="This machine computes tiny differently"):
-        build_onnx_model(open_contents(TINY))
+        built_model(open_contents(TINY))
 
 
 def test_other_pixels_are_noticed(monkeypatch):
     contents = open_contents("photo")
     wrong = replace(contents, picture="AAAA" + contents.picture[4:])
     with pytest.raises(UnusableModelError, match="This machine computes photo differently"):
-        build_onnx_model(wrong)
+        built_model(wrong)
 
 
 def test_nothing_is_coded_before_the_integers_are_right():
