@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from imgcodec.model_file.torch_tensors import checked
 from imgcodec.priors.integer import exact
+from imgcodec.priors.integer.bounds import check_fractions
 from imgcodec.priors.integer.exact_causal import ExactCausalAttention, ExactDense, ExactEmbedding
 from imgcodec.priors.integer.trainable import Attention, Depthwise, LevelTable, Linear, TokenCurve
 from imgcodec.priors.integer.trainable_causal import CausalAttention, Dense, Embedding, Gate
@@ -34,13 +35,20 @@ def exact_prior(prior: AnyPrior, fractions: Mapping[str, Any], tensors: Mapping[
         outputs = layer.bias.shape
         return take(f"{name}.weight", layer.weight.shape), take(f"{name}.bias", outputs), take(f"{name}.shift", outputs)
 
-    def linear(name: str, layer: Linear) -> exact.ExactLinear:
+    def unit(name: str, layer: Linear | Dense) -> int | None:
         if layer.operand is None:
-            return exact.ExactLinear(*product(name, layer), None, False)
-        return exact.ExactLinear(*product(name, layer), fractions[name], layer.operand.positive)
+            return None
+        fraction: int = fractions[name]
+        check_fractions(fraction)  # without a unit no operand would be rounded, and no bound would hold
+        return fraction
+
+    def linear(name: str, layer: Linear) -> exact.ExactLinear:
+        positive = layer.operand is not None and layer.operand.positive
+        return exact.ExactLinear(*product(name, layer), unit(name, layer), positive)
 
     def dense(name: str, layer: Dense) -> ExactDense:
-        return ExactDense(*product(name, layer), fractions[name], layer.operand is not None and layer.operand.positive)
+        positive = layer.operand is not None and layer.operand.positive
+        return ExactDense(*product(name, layer), unit(name, layer), positive)
 
     def convert(module: nn.Module, prefix: str) -> None:
         for child_name, child in module.named_children():

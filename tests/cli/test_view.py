@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from in_process import invoke_silent
 
+from imgcodec import viewing
 from imgcodec.cli import view
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -40,7 +41,9 @@ def test_what_cannot_be_shown_is_refused(name, code, word):
     assert word in told
 
 
-def test_a_model_that_is_none_is_refused():
+def test_a_model_that_is_none_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    monkeypatch.setattr(viewing, "page_folder", lambda: tmp_path)
     found, told = invoke_silent("view", GOLDEN / "odd-size.nic", "--model", GOLDEN / "golden.json")
     assert found == 4
     assert "not a model file" in told
