@@ -37,11 +37,11 @@ def reduced_precision(device: "torch.device") -> "torch.autocast":
     """
     import torch
 
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cpu" and _bfloat16_is_native())
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cpu" and bfloat16_is_native())
 
 
 @cache
-def _bfloat16_is_native() -> bool:
+def bfloat16_is_native() -> bool:
     """Whether bfloat16 convolutions are fast here, and allowed: an environment variable may have told oneDNN to use
     older instructions than the processor has."""
     import torch

@@ -13,10 +13,10 @@ from imgcodec import speed
 @pytest.fixture(autouse=True)
 def _asked_anew():
     """Both answers are remembered for the whole process."""
-    for function in (speed.keep_freed_memory, speed._bfloat16_is_native):
+    for function in (speed.keep_freed_memory, speed.bfloat16_is_native):
         function.cache_clear()
     yield
-    for function in (speed.keep_freed_memory, speed._bfloat16_is_native):
+    for function in (speed.keep_freed_memory, speed.bfloat16_is_native):
         function.cache_clear()
 
 
@@ -27,23 +27,23 @@ def convolved() -> torch.dtype:
 
 @pytest.mark.parametrize(("native", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_convolutions_are_in_bfloat16_where_the_processor_has_it(monkeypatch, native, dtype):
-    monkeypatch.setattr(speed, "_bfloat16_is_native", lambda: native)
+    monkeypatch.setattr(speed, "bfloat16_is_native", lambda: native)
     assert convolved() == dtype
     assert torch.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3)).dtype == torch.float32  # outside of it
 
 
 @pytest.mark.filterwarnings("ignore:User provided device_type")
 def test_other_devices_keep_their_precision(monkeypatch):
-    monkeypatch.setattr(speed, "_bfloat16_is_native", lambda: True)
+    monkeypatch.setattr(speed, "bfloat16_is_native", lambda: True)
     assert not speed.reduced_precision(torch.device("cuda"))._enabled
 
 
 def test_a_processor_or_a_torch_without_it_says_so(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
-    assert not speed._bfloat16_is_native()
-    speed._bfloat16_is_native.cache_clear()
+    assert not speed.bfloat16_is_native()
+    speed.bfloat16_is_native.cache_clear()
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
-    assert not speed._bfloat16_is_native()
+    assert not speed.bfloat16_is_native()
 
 
 def test_a_processor_that_was_told_not_to_use_it_says_so(monkeypatch):
@@ -52,7 +52,7 @@ def test_a_processor_that_was_told_not_to_use_it_says_so(monkeypatch):
 
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     monkeypatch.setattr(torch, "conv2d", refused)
-    assert not speed._bfloat16_is_native()
+    assert not speed.bfloat16_is_native()
 
 
 def test_glibc_is_told_once_and_others_are_told_nothing(monkeypatch):

@@ -25,6 +25,7 @@ from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
 from imgcodec.training.optimizer import MAX_BASIS
 from imgcodec.training.photo.visual import visual_shift
+from imgcodec.training.precision import mixed_precision
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ class PhotoObjective(nn.Module):
     def forward(self, progress: float, pixels: Tensor, level: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         pixels = pixels.float().div_(255)
         tokenizer, trains = self.model.tokenizer, self.phase.trains
-        with torch.autocast(pixels.device.type, torch.bfloat16):
+        with mixed_precision(pixels.device):
             if trains == "visual":
                 return visual_loss(pixels, decode_visually(self.model, pixels, level))
             linear = progress < self.phase.linear_until
@@ -317,7 +318,7 @@ def validate(model: PhotoNetworks, data: PhotoData, linear_analysis: bool = Fals
         for number, picture in enumerate(data.development):
             level = torch.full((1,), float(index), device=data.device)
             x = torch.from_numpy(np.array(picture)).to(data.device).permute(2, 0, 1)[None].float().div(255)
-            with torch.autocast(x.device.type, torch.bfloat16):
+            with mixed_precision(x.device):
                 latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
                 bits, tokens = bits_and_tokens(prior, tokenizer.ste_residuals(latent.float(), level), level)
                 decoded = tokenizer.synthesis(tokenizer.dequantize_lattice(tokens, level), level).float()

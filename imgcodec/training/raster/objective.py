@@ -27,6 +27,7 @@ from imgcodec.tokenizers.quantizers import VectorQuantizer
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
+from imgcodec.training.precision import mixed_precision
 
 SLOW = ("linear", "quantizer", "digits", "unfold")
 """Parts of a tokenizer that are initialised from data and need small steps; the nets beside them start at zero."""
@@ -111,7 +112,7 @@ class TokenizerObjective(nn.Module):
 
     def forward(self, progress: float, pixels: Tensor, scale: int) -> tuple[Tensor, dict[str, Tensor]]:
         pixels, weights = to_unit(pixels), self.weights
-        with torch.autocast(pixels.device.type, torch.bfloat16, self.mixed):
+        with mixed_precision(pixels.device, self.mixed):
             decoded, parts = self.tokenizer(pixels)
         error = (decoded.float() - pixels).square().mean()
         loss = weights.mse * error + weights.vq * parts.vq + weights.commit * parts.commit
@@ -124,7 +125,7 @@ class TokenizerObjective(nn.Module):
             loss = loss + weights.ms_ssim * (1 - similarity)
             figures["ms_ssim"] = similarity
         if scale > 1:
-            with torch.autocast(pixels.device.type, torch.bfloat16, self.mixed):
+            with mixed_precision(pixels.device, self.mixed):
                 with torch.no_grad():  # the encoder learns at scale 1 only
                     tokens = self.tokenizer.encode(F.avg_pool2d(pixels, scale))
                 larger = self.tokenizer.decode(tokens, scale)
@@ -140,7 +141,7 @@ class PriorObjective(nn.Module):
         self.prior, self.mixed = prior, mixed
 
     def forward(self, progress: float, *tokens: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast(tokens[0].device.type, torch.bfloat16, self.mixed):
+        with mixed_precision(tokens[0].device, self.mixed):
             bits = cross_entropy_bits(self.prior, tokens)
         stages = torch.stack([b.mean() for b in bits]) / TILE**2
         return stages.sum(), {"loss": stages.sum(), **{f"bpp{i}": b for i, b in enumerate(stages)}}

@@ -23,6 +23,7 @@ from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.training import distributed
 from imgcodec.training.loop import Phase, Report, Run, run_phase
+from imgcodec.training.precision import mixed_precision
 from imgcodec.training.semantic.teacher import DIM
 from imgcodec.training.semantic.views import Views, as_tensor, augmented
 
@@ -99,7 +100,7 @@ class SemanticObjective(nn.Module):
         weights, encoder = self.loss, self.networks.tokenizer.encoder
         figures: dict[str, Tensor] = {}
         loss = pixels.new_zeros(())
-        with torch.autocast(pixels.device.type, torch.bfloat16, self.mixed):
+        with mixed_precision(pixels.device, self.mixed):
             if self.trains == "decoder":
                 with torch.no_grad():
                     quantizer = self.networks.tokenizer.quantizer

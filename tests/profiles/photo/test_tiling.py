@@ -39,7 +39,7 @@ def transforms(tokenizer):
 @pytest.fixture(autouse=True)
 def exact_enough(monkeypatch):
     """Pieces are compared with the whole in float32 on any processor."""
-    monkeypatch.setattr(speed, "_bfloat16_is_native", lambda: False)
+    monkeypatch.setattr(speed, "bfloat16_is_native", lambda: False)
 
 
 def picture(height, width):
