@@ -22,6 +22,15 @@ settings.register_profile(
 settings.load_profile("imgcodec")
 
 
+@pytest.fixture(autouse=True)
+def _interrupts_stay_possible():
+    """A test that left SIGINT ignored would make others wait for ever, far from it."""
+    yield
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    if sys.platform != "win32":
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 @pytest.fixture(scope="session")
 def tiny_model():
     """The frozen model of the golden files, loaded."""

@@ -1,5 +1,6 @@
 """Command lines in this process: a second faster than real ones, which `script` of tests/cli/conftest.py starts."""
 
+import signal
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,7 @@ from imgcodec import cli
 def call(*arguments: object, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """What `imgcodec ARGUMENTS` with `input` on stdin leaves: exit code, stdout and stderr."""
     words = ["imgcodec", *map(str, arguments)]
+    usual = signal.getsignal(signal.SIGINT)
     with (
         CliRunner().isolation(input) as (stdout, stderr, _),
         warnings.catch_warnings(),
@@ -23,6 +25,8 @@ def call(*arguments: object, input: bytes = b"") -> subprocess.CompletedProcess[
             cli.main()
         except SystemExit as left:
             code = left.code
+        finally:
+            signal.signal(signal.SIGINT, usual)  # a command that was interrupted ignores it from then on
         sys.stdout.flush()
         sys.stderr.flush()
         return subprocess.CompletedProcess(words, int(code), stdout.getvalue(), stderr.getvalue())
