@@ -7,7 +7,9 @@
     payload.py     the data of the sections that hold no tokens
     sections.py    the kinds of sections, a row of a table each
     token_sections.py  what token sections hold, and which are missing
+    frames.py      the frame of a section
     container.py   the file as a whole: header, sections, checksums, limits
+    salvage.py     what is still whole of a damaged file
     entropy.py     the range coder: integers to bytes and back under frozen frequency tables
 
 The specification is `docs/format.md`.

@@ -25,10 +25,11 @@ from imgcodec.arguments import (
     region_numbers,
     tokens_of_codes,
 )
-from imgcodec.bitstream.container import Container, Salvage
+from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import LossWarning, UsageError
 from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, whole
+from imgcodec.bitstream.salvage import Salvage
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable

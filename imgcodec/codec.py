@@ -35,10 +35,11 @@ from numpy.typing import NDArray
 
 from imgcodec import profiles
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import Container, Salvage
+from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import Header, Profile, Tune
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.bitstream.salvage import Salvage
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType, unpacks
 from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.exact.sections import blocks_of

@@ -13,9 +13,9 @@ from typing import cast
 
 import numpy as np
 
-from imgcodec.bitstream.container import Entry
 from imgcodec.bitstream.cursor import Slices
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.frames import Entry
 from imgcodec.bitstream.header import Header, Profile, Rectangle
 from imgcodec.bitstream.limits import ROOM, Limits, check_size
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, SectionType

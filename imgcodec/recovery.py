@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from imgcodec.bitstream.container import Salvage
+from imgcodec.bitstream.salvage import Salvage
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 

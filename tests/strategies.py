@@ -6,9 +6,19 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from small_file import END, raw_section
 
 from imgcodec.bitstream.entropy import FrequencyTables
-from imgcodec.bitstream.header import MAX_CALLS, ColourMode, Header, Profile, Tune
+from imgcodec.bitstream.header import (
+    MAX_CALLS,
+    SIGNATURE,
+    ColourMode,
+    Header,
+    Profile,
+    Tune,
+    checksum,
+    write_header,
+)
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import Part, key, token_section
 
@@ -95,3 +105,25 @@ def calls(draw: st.DrawFn, tables: FrequencyTables) -> list[tuple[NDArray[np.int
     table = st.integers(0, len(tables.shift) - 1)
     drawn = draw(st.lists(st.lists(st.tuples(value, table), max_size=30), max_size=3))
     return [(np.array([v for v, _ in call], np.int32), np.array([t for _, t in call], np.int64)) for call in drawn]
+
+
+@st.composite
+def hostile_files(draw: st.DrawFn) -> bytes:
+    """Files whose checksums are all right and whose fields say anything."""
+    sides = st.sampled_from([b"\0", b"\1", b"\x80\0", b"\xac\2", b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\x1f"])
+    body = (
+        SIGNATURE
+        + draw(st.sampled_from([b"\1", b"\2"]))
+        + draw(sides)
+        + draw(sides)
+        + draw(st.binary(min_size=6, max_size=6))
+        + bytes(8)
+    )
+    if draw(st.integers(0, 3)):
+        body = write_header(draw(headers(side=600, stages=2)))[:-4]
+    kind = st.sampled_from([1, 1, 1, 2, 128, 129, 130, 131, 132, 255, draw(st.integers(0, 255))])
+    number = st.sampled_from([0, 0, 0, 0, 1, 2])
+    stage = st.one_of(number, st.sampled_from([0, 1, 2, 3, 63, 65, 66, 67, 127, 128, 129, 130, 131, 191, 192]))
+    data = st.one_of(st.binary(max_size=4), st.sampled_from([b"\2", b"\3", b"\4", b"\x3f"]))
+    sections = draw(st.lists(st.builds(raw_section, kind, stage, number, data), max_size=4))
+    return body + checksum(body) + b"".join(sections) + draw(st.sampled_from([END, END, END, b"", END + b"\0"]))

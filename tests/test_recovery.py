@@ -14,6 +14,7 @@ import imgcodec
 from imgcodec import InvalidFileError, Tokens
 from imgcodec import codec as pipeline
 from imgcodec.bitstream import container
+from imgcodec.bitstream.frames import write_section
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
 from imgcodec.bitstream.token_sections import key
 from imgcodec.codec import decode_picture, detokenize, tokenize
@@ -203,7 +204,7 @@ def test_many_tiles_are_named_in_few_words(tiny_model, tiled):
     whole, _ = tiled
     file = container.read(whole)
     kept = [s for s in file.sections if s.type != SectionType.TOKENS or (s.stage < 64 and s.tile in (1, 2, 5))]
-    data = whole[: file.header_size] + b"".join(container._write_section(s) for s in kept)
+    data = whole[: file.header_size] + b"".join(write_section(s) for s in kept)
     notes = tiny_model.recover(data).notes
     assert notes[0] == "it is cut short: 0 of its 6 tiles are whole"
     assert notes[1] == "its tiles 1-2, 5 are shown coarsely, for finer tokens are lost"

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from imgcodec.bitstream import container
-from imgcodec.bitstream.container import Container, Entry, Salvage
+from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.cursor import Cursor, Slices
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.frames import Entry
 from imgcodec.bitstream.header import Header, Rectangle, read_header
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.bitstream.salvage import Salvage, salvage
 from imgcodec.bitstream.sections import PICTURE_SECTIONS
 from imgcodec.profiles import PROFILES
 
@@ -21,8 +23,8 @@ def read_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Cont
 
 
 def salvage_decodable(data: bytes, max_pixels: int = DEFAULT_LIMITS.pixels) -> Salvage:
-    """`container.salvage` and `check_header`: what begins the recovery of a file that is damaged or cut."""
-    found = container.salvage(data, Limits(pixels=max_pixels))
+    """`salvage` and `check_header`: what begins the recovery of a file that is damaged or cut."""
+    found = salvage(data, Limits(pixels=max_pixels))
     check_header(found.file.header)
     return found
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from imgcodec.bitstream.container import Container, Salvage
+from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.bitstream.salvage import Salvage
 from imgcodec.pictures import io, sections
 from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable

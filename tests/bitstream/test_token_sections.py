@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from small_file import END, HEADER, raw_section, refusal
 from strategies import headers, token_sections
 
-from imgcodec.bitstream.container import read, salvage, write
+from imgcodec.bitstream.container import read, write
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Profile, write_header
+from imgcodec.bitstream.salvage import salvage
 from imgcodec.bitstream.token_sections import (
     Part,
     TileTokens,

@@ -15,6 +15,7 @@ from fuzz.structure import mend
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
 from imgcodec.bitstream.header import Profile
+from imgcodec.bitstream.salvage import salvage
 from imgcodec.profiles.decodable import check_decodable, read_decodable, salvage_decodable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def read_container(data: bytes) -> bool:
 def _read(data: bytes) -> bool:
     found = None
     with suppress(InvalidFileError):
-        found = container.salvage(data)
+        found = salvage(data)
     try:
         file = container.read(data)
     except InvalidFileError:
@@ -94,9 +95,9 @@ def _recover(data: bytes) -> None:
     from imgcodec.codec import recover_picture
 
     try:
-        salvage = salvage_decodable(data, MAX_PIXELS)
-        is_exact = salvage.file.header.profile == Profile.EXACT
-        found = recover_picture(exact_codec() if is_exact else tiny_codec(), salvage)
+        whole = salvage_decodable(data, MAX_PIXELS)
+        is_exact = whole.file.header.profile == Profile.EXACT
+        found = recover_picture(exact_codec() if is_exact else tiny_codec(), whole)
     except (InvalidFileError, ModelNotFoundError):
         return
     header = found.found.file.header

@@ -12,6 +12,7 @@ import imgcodec
 from imgcodec import InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import Profile
+from imgcodec.bitstream.salvage import salvage
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.codec import decode_picture, load_codec, recover_picture
 from imgcodec.encoder import encode_picture
@@ -145,10 +146,10 @@ def test_guidance_and_progress(codec):
 
 def test_damaged_tokens_are_refused_or_shown_as_the_mean(codec):
     file = container.read(encode_picture(codec, Picture(pictures(1)[0])).data)
-    found = container.salvage(container.write(file.header, file.sections)[:-8])
+    found = salvage(container.write(file.header, file.sections)[:-8])
     assert not recover_picture(fast(codec), found).is_damaged
     with pytest.raises(InvalidFileError, match="nothing of the picture"):
-        recover_picture(fast(codec), container.salvage(container.write(file.header, file.sections)[:40]))
+        recover_picture(fast(codec), salvage(container.write(file.header, file.sections)[:40]))
     (mean,) = codec.empty(file.header)
     assert np.array_equal(codec.vectors(mean.reshape(1, -1))[0], codec.tokenizer.quantizer.offset.numpy())
 
