@@ -318,6 +318,12 @@ class PhotoCodec:
         size, level = (header.height, header.width), level_of(self._config, header)
         return synthesise(self.photo.transforms, tokens.stages, size, level, advance)
 
+    def synthesise_blocks(self, tokens: Tokens, blocks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """As `synthesise`, of these blocks (`imgcodec.exact.blocks`) alone; others may stay black."""
+        header = tokens.header
+        size, level = (header.height, header.width), level_of(self._config, header)
+        return synthesise(self.photo.transforms, tokens.stages, size, level, wanted=blocks)
+
     def with_gradients(self) -> "PhotoCodec":
         """See `TokenCodec`."""
         photo = self.photo.in_torch()
