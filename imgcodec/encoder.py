@@ -96,7 +96,7 @@ def encode_picture(
         tune = Tune.PSNR.name.lower()
     how = _Settings(quality, target, tune, effort, verify, exact)
     check_effort(codec, effort)
-    codec = codec.with_gradients() if effort > 1 else codec
+    codec = codec.with_gradients() if effort > 1 else codec.for_size(picture.width, picture.height)
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
     if exact and codec.profile == Profile.PHOTO and max(picture.width, picture.height) < SMALL_SIDE:
         found = encode_exact(kept_exactly(picture), verify)
