@@ -6,6 +6,7 @@
 Knows no torch.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -80,7 +81,7 @@ class PhotoNets(Protocol):
         """The same model in PyTorch, for what takes gradients. Raises UsageError where that is not installed."""
 
 
-def reach(shown: Crop, latent: tuple[int, int], halo: int) -> tuple[Crop, Crop]:
+def reach(shown: Crop, latent: Sequence[int], halo: int) -> tuple[Crop, Crop]:
     """What of a latent of so many (rows, columns) these pixels depend on, and their place in the pixels of that. halo:
     latents beyond a border that matter inside it."""
     near, place = [], []
