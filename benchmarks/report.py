@@ -2,7 +2,7 @@
 
     python benchmarks/report.py
 
-Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,memory,integers,exactness,export}.json and replaces what stands
+Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,speed-avx2,memory,integers,exactness,export}.json and replaces what stands
 between `<!-- figures -->` and `<!-- end of figures -->` in README.md, docs/comparison.md and models/photo.md. So no figure
 there is typed by hand. `peers.json` has the points of codecs that `rd.py` does not run, measured on the same pictures with
 the same metrics (docs/comparison.md says how), in the form that `rd.py plot --points` takes.
@@ -22,9 +22,9 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 def main() -> None:
     results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in (
-        "rd", "rd_effort", "peers", "coding", "speed", "memory", "integers", "exactness", "export"
+        "rd", "rd_effort", "peers", "coding", "speed", "speed-avx2", "memory", "integers", "exactness", "export"
     )}  # fmt: skip
-    fast = [*speed(results["speed"]), *memory(results["memory"])]
+    fast = [*speed([results["speed"], results["speed-avx2"]]), *memory(results["memory"])]
     replace(ROOT / "README.md", summary(results["rd"], results["rd_effort"]))
     compared = [*peers(results["rd"], results["rd_effort"]), *elsewhere(results["rd"], results["peers"])]
     replace(ROOT / "docs" / "comparison.md", [*compared, *fast, *exactness(results["exactness"])])
@@ -126,23 +126,43 @@ def elsewhere(rd: dict[str, Any], points: dict[str, Any]) -> list[str]:
     ]
 
 
-def speed(result: dict[str, Any]) -> list[str]:
-    """Megapixels a second beside the peers of the same run, memory, where the time goes, whole commands."""
-    ours, commands = result["imgcodec"], result["commands"]
-    rows, shares = [], {}
+def speed(results: list[dict[str, Any]]) -> list[str]:
+    """Megapixels a second beside the peers of the same run, where the time goes, whole commands; a row for each codec and
+    machine."""
     titles = {"imgcodec": NAMES["imgcodec visual"], "jpeg": "JPEG", "avif": "AVIF", "jxl": "JPEG XL"}
-    for name in titles:
-        codec = result[name]
-        both = [number(codec[direction]["mp_per_second"], 1) for direction in ("encode", "decode")]
-        rows.append([titles[name], number(codec["bpp"]), *both])
-    for direction in ("encode", "decode"):
-        largest = list(ours[direction]["share_by_file"].items())[:5]
-        shares[direction] = ", ".join(f"`{file}` {share:.0%}" for file, share in largest)
+    rows, notes = [], []
+    for result in results:
+        instructions = instruction_set(result)
+        for name, title in titles.items():
+            codec = result[name]
+            both = [number(codec[direction]["mp_per_second"], 1) for direction in ("encode", "decode")]
+            alone = [number(codec[direction].get("mp_per_processor_second"), 2) for direction in ("encode", "decode")]
+            rows.append([title, instructions, number(codec["bpp"]), *both, *alone])
+        notes += where_it_goes(result, instructions)
     return [
-        f"Speed on a photograph of {result['width']} x {result['height']}, model loaded, {result['machine']['cores']} cores",
-        f"({result['machine']['processor']}), in megapixels a second (`benchmarks/speed.py`):",
+        "Speed on a large photograph, model loaded, in megapixels a second of the clock, all cores working, and",
+        "in megapixels for each second that one core works (`benchmarks/speed.py`); compare rows of one machine:",
         "",
-        *table(["codec", "bpp", "encode", "decode"], rows),
+        *table(["codec", "instructions", "bpp", "encode", "decode", "encode, a core", "decode, a core"], rows),
+        *notes,
+    ]
+
+
+def instruction_set(result: dict[str, Any]) -> str:
+    """What PyTorch calls it, as it is written."""
+    return result["machine"]["torch_cpu_capability"].replace("AVX512", "AVX-512")
+
+
+def where_it_goes(result: dict[str, Any], instructions: str) -> list[str]:
+    """A paragraph about the machine, the stages and whole commands."""
+    machine, commands, shares = result["machine"], result["commands"], {}
+    for direction in ("encode", "decode"):
+        largest = list(result["imgcodec"][direction]["share_by_file"].items())[:4]
+        shares[direction] = ", ".join(f"`{file}` {share:.0%}" for file, share in largest)
+    load = result.get("load_average", 0)
+    busy = f", while other work kept it busy (a load of {load:.0f} before)" if load > 1 else ""
+    return [
+        f"{instructions}: {machine['processor']}, {machine['cores']} cores, on {result['date']}{busy}; {result['width']} x {result['height']} pixels.",
         f"Encoding goes to {shares['encode']};",
         f"decoding to {shares['decode']}.",
         f"A whole command on a 768 x 512 picture takes {commands['compress']['seconds']:.2f} s (compress) and",

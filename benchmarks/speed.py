@@ -8,13 +8,14 @@ it. Each direction of ours runs in a process of its own, with the model loaded a
 its peak memory is that process's, with Python, torch and the model. Then the commands are timed whole, from their start
 to their end, on the first picture of the folder.
 
-A machine that is doing something else gives other figures: the file says how many cores there were, not whether they
-were free.
+A machine that is doing something else gives other figures. So the file has the load, and beside the seconds of the
+clock those of the processor, all threads together, which other work moves less.
 """
 
 import argparse
 import io
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -169,14 +170,20 @@ def measure_peer(format: str, pixels: RGBPixels, arguments: argparse.Namespace) 
 
 
 def timing(work: Callable[[], object], pixels: RGBPixels, repeat: int) -> dict[str, object]:
-    """Seconds of each turn, and megapixels per second by their median."""
-    seconds = []
+    """Seconds of each turn, of the clock and of the processor, and megapixels per second by their medians."""
+    seconds, processor = [], []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         work()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.perf_counter() - start[0])
+        processor.append(time.process_time() - start[1])
     megapixels = pixels.shape[0] * pixels.shape[1] / 1e6
-    return {"seconds": seconds, "mp_per_second": megapixels / statistics.median(seconds)}
+    return {
+        "seconds": seconds,
+        "mp_per_second": megapixels / statistics.median(seconds),
+        "processor_seconds": processor,
+        "mp_per_processor_second": megapixels / statistics.median(processor),
+    }
 
 
 def peak_memory_mib() -> float:
@@ -241,6 +248,7 @@ def main() -> None:
     pixels = photograph(files, arguments.megapixels)
     result: dict[str, object] = {
         **describe(),
+        "load_average": os.getloadavg()[0],
         "model": arguments.model,
         "device": arguments.device,
         "width": pixels.shape[1],

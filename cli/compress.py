@@ -86,7 +86,7 @@ def compress(
         str,
         typer.Option(
             metavar="auto|onnx|torch|ray",
-            help="What computes: ONNX Runtime or PyTorch; auto takes the faster to start. "
+            help="What computes: ONNX Runtime or PyTorch; auto takes what is faster. "
             "ray: a Ray cluster, with -j actors; folders as with -r.",
         ),
     ] = "auto",

@@ -18,9 +18,7 @@ Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an existing 
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
 Engine = Annotated[
     str,
-    typer.Option(
-        metavar="auto|onnx|torch", help="What computes: ONNX Runtime or PyTorch; auto takes the faster to start."
-    ),
+    typer.Option(metavar="auto|onnx|torch", help="What computes: ONNX Runtime or PyTorch; auto takes what is faster."),
 ]
 Strip = Annotated[
     bool, typer.Option("--strip", help="Leave out what is not needed to show the picture: EXIF, XMP, DPI.")

@@ -8,6 +8,7 @@ picture ─┬─ small, or asked for ──────────────
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from imgcodec.pictures.io import Picture, kept_exactly
 from imgcodec.pictures.sections import keeps, picture_sections
 from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.profiles.photo.choice import drawn, far, filled, share
+from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.rate_control import OutOfReachError, RateTarget, fidelity, find_quality
 from imgcodec.tokens import TokenCodec, Tokens
 
@@ -94,7 +96,7 @@ def encode_picture(
         tune = Tune.PSNR.name.lower()
     how = _Settings(quality, target, tune, effort, verify, exact)
     check_effort(codec, effort)
-    codec = codec.with_gradients() if effort > 1 else codec
+    codec = codec.with_gradients() if effort > 1 else codec.for_size(picture.width, picture.height)
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
     if exact and codec.profile == Profile.PHOTO and max(picture.width, picture.height) < SMALL_SIDE:
         found = encode_exact(kept_exactly(picture), verify)
@@ -138,8 +140,9 @@ def _encode_drawn(codec: TokenCodec, picture: Picture, how: _Settings, candidate
     worth = 1 if how.target else WORTH
     if whole and len(whole.data) <= worth * len(found.data):
         return whole
-    decoded = detokenize(codec, tokens)
-    lost = far(picture.pixels, decoded, tokens.header)
+    looked_at = None if how.target or how.verify else candidates  # they ask for all of the picture
+    decoded = detokenize(codec, tokens) if looked_at is None else _blocks(codec, tokens, looked_at)
+    lost = far(picture.pixels, decoded, tokens.header, looked_at)
     chosen = lost & candidates
     without = _told(found, lost if how.verify else chosen)
     if not how.exact or not chosen.any():
@@ -164,8 +167,13 @@ def _encode_nearer(
     """The file that meets a target with the blocks exact that tokens do not show at their best; None where there are no
     such blocks. Raises OutOfReachError where it does not meet it either."""
     _, tokens = _encode_tokens(codec, picture, replace(how, quality=100.0, target=None, verify=False))
-    chosen = far(picture.pixels, detokenize(codec, tokens), tokens.header) & candidates
+    chosen = far(picture.pixels, _blocks(codec, tokens, candidates), tokens.header, candidates)
     return _encode_tokens(codec, picture, how, chosen)[0] if chosen.any() else None
+
+
+def _blocks(codec: TokenCodec, tokens: Tokens, blocks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """What tokens of the profile photo decode to in these blocks."""
+    return cast(PhotoCodec, codec).synthesise_blocks(tokens, blocks)
 
 
 def _is_better(

@@ -49,6 +49,11 @@ def test_blocks_of_a_photograph_are_exact_and_the_rest_is_not(tiny_model, slide,
     assert np.abs(small[8:16, 8:24] - means).max() <= 1
 
 
+def test_blocks_are_looked_at_without_the_rest_of_the_picture(tiny_codec, slide, of_slide, monkeypatch):
+    monkeypatch.setattr("imgcodec.encoder.detokenize", None)
+    assert encode_picture(tiny_codec, Picture(slide), 50).data == of_slide.data
+
+
 def test_a_drawing_is_exact_where_that_is_hardly_larger(tiny_model):
     pixels = np.ascontiguousarray(make("checks", (3, 100, 90), 255, 3).astype(np.uint8).transpose(1, 2, 0))
     data = tiny_model.compress(pixels, quality=10)

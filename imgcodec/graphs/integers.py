@@ -1,11 +1,11 @@
 """The integer layers of the `photo` prior as nodes of a graph: `imgcodec.priors.integer.exact`, operator by operator.
 
 Integers travel in float32, and why that is exact is said there and in `docs/numerics.md`. What an optimizer may do to a
-graph keeps it exact: the one scale factor is a power of two, so a product that is folded into the weights before it has
-the same digits, and sums may be added up in any order. Numbers are (1, channels, rows, columns).
+graph keeps it exact: sums may be added up in any order, and the one scale factor is a power of two, which is in the
+weights here already. Numbers are (1, channels, rows, columns).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,13 +29,23 @@ class Layers:
         """`ExactLinear`; without a fraction the input is an operand already."""
         if name in self.fractions:
             x = self.operand(x, self.fractions[name], positive)
-        return self._product(name, x)
+        graph = self.graph
+        outputs, inputs = self._tensor(f"{name}.weight").shape[:2]
+        # no 1x1 convolution: ONNX Runtime would change its layout, in which a matrix product takes half as long again
+        flat = graph.add("Reshape", x, graph.shape(inputs, -1))
+        products = graph.add(
+            "Gemm", self._in_units(name, "weight", (outputs, inputs)), flat, self._in_units(name, "bias", (outputs, 1))
+        )
+        shape = self._concat(graph.shape(1, outputs), graph.add("Shape", x, start=2))
+        return graph.add("Reshape", graph.add("Round", products), shape)
 
     def depthwise(self, name: str, x: str) -> str:
         """`ExactDepthwise`."""
         x = self.operand(x, self.fractions[name])
         channels, _, side, _ = self._tensor(f"{name}.weight").shape
-        return self._product(name, x, group=channels, pads=[side // 2] * 4)
+        weight = self._in_units(name, "weight", (channels, 1, side, side))
+        bias = self._in_units(name, "bias", (channels,))
+        return self.graph.add("Round", self.graph.add("Conv", x, weight, bias, group=channels, pads=[side // 2] * 4))
 
     def attention(self, name: str, x: str, inside: str, window: int, heads: int) -> str:
         """`ExactAttention`. inside: (rows, columns)."""
@@ -111,9 +121,7 @@ class Layers:
         """`ExactTokenCurve`."""
         graph = self.graph
         size = graph.add("Min", graph.add("Abs", tokens), graph.constant(np.float32(len(constants.CURVE) - 1)))
-        entry = graph.add(
-            "Gather", graph.constant(np.array(constants.CURVE, np.float32)), graph.cast(size, "int32"), axis=0
-        )
+        entry = graph.lookup(graph.constant(np.array(constants.CURVE, np.float32)), graph.cast(size, "int32"))
         curve = graph.add("Mul", entry, graph.add("Sign", tokens))
         if planes == 1:
             return curve
@@ -127,13 +135,13 @@ class Layers:
         rounded = self.graph.add("Round", self._scaled(x, fraction - constants.FRACTION))
         return self.graph.add("Clip", rounded, low, high)
 
-    def _product(self, name: str, x: str, **attributes: int | Sequence[int]) -> str:
-        """A convolution with bias, and its requantization: one shift per output."""
+    def _in_units(self, name: str, part: str, shape: tuple[int, ...]) -> str:
+        """Weight or bias of a product, with the one shift of each output in it, which moves no digit: what is left of
+        the requantization is to round."""
+        stored, shift = self._tensor(f"{name}.{part}"), self._tensor(f"{name}.shift").numpy().astype(np.float32)
+        factor = np.exp2(-shift).reshape(-1, *[1] * (len(shape) - 1))
         graph = self.graph
-        bias = graph.stored(self._tensor(f"{name}.bias"))
-        sums = graph.add("Conv", x, graph.stored(self._tensor(f"{name}.weight")), bias, **attributes)
-        shift = self._tensor(f"{name}.shift").numpy().astype(np.float32)
-        return graph.add("Round", graph.add("Mul", sums, graph.constant(np.exp2(-shift)[None, :, None, None])))
+        return graph.add("Mul", graph.stored(StoredTensor(stored.type, shape, stored.data)), graph.constant(factor))
 
     def _scaled(self, x: str, exponent: int) -> str:
         """Times a power of two."""
@@ -160,7 +168,7 @@ class Layers:
         graph = self.graph
         last = graph.constant(np.float32(len(constants.EXPONENTIALS) - 1))
         entry = graph.cast(graph.add("Min", below_max, last), "int32")
-        return graph.add("Gather", graph.constant(np.array(constants.EXPONENTIALS, np.float32)), entry, axis=0)
+        return graph.lookup(graph.constant(np.array(constants.EXPONENTIALS, np.float32)), entry)
 
     def _windows_across(self, inside: str, window: int) -> tuple[str, str]:
         """How many windows there are, down and across, each a shape of one number."""

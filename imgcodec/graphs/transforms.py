@@ -191,7 +191,7 @@ class _Net:
             last = books.shape[0] - 1
             group = np.minimum(np.arange(self.config.channels[stage]), last) * books.shape[1]
             tokens = graph.add("Add", tokens, graph.constant(group.astype(np.int32)[None, :, None, None]))
-        return graph.add("Gather", flat, tokens, axis=0)
+        return graph.lookup(flat, tokens)
 
     def nearest(self, stage: int, scaled: str) -> str:
         """`ResidualVQ._nearest`: int32."""

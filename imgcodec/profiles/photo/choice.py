@@ -71,16 +71,18 @@ def _alternates(block: NDArray[np.uint8]) -> bool:
     return any((np.abs(step) < NEAR).mean() >= ALIKE for step in steps)
 
 
-def far(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8], header: Header) -> NDArray[np.bool_]:
-    """The blocks that are far from the original (H, W, 3): MARGIN below what photographs have at this quality."""
+def far(
+    pixels: NDArray[np.uint8], decoded: NDArray[np.uint8], header: Header, among: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """The blocks that are far from the original (H, W, 3): MARGIN below what photographs have at this quality. among:
+    those that are looked at, None for all."""
     rows, columns = grid(*pixels.shape[:2])
     floor = float(np.interp(header.quality / QUALITY_UNIT, (0, 25, 50, 75, 100), USUAL[header.tune])) - MARGIN
     most = 255.0**2 / 10 ** (floor / 10)
     found = np.zeros((rows, columns), bool)
-    for row in range(rows):
-        for column in range(columns):
-            place = slice(SIDE * row, SIDE * (row + 1)), slice(SIDE * column, SIDE * (column + 1))
-            found[row, column] = np.square(pixels[place].astype(np.int32) - decoded[place]).mean() > most
+    for row, column in np.argwhere(np.ones_like(found) if among is None else among).tolist():
+        place = slice(SIDE * row, SIDE * (row + 1)), slice(SIDE * column, SIDE * (column + 1))
+        found[row, column] = np.square(pixels[place].astype(np.int32) - decoded[place]).mean() > most
     return found
 
 

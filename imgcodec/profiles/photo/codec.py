@@ -15,6 +15,7 @@ from imgcodec.bitstream.header import MAX_CALLS, QUALITY_UNIT, ColourMode, Heade
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
+from imgcodec.engines import torch_repays
 from imgcodec.priors.integer.constants import TUNE_UNITS
 from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
 from imgcodec.priors.photo.rdoq import RDOQuantizer, may_be_worth, round_values
@@ -69,9 +70,11 @@ Recorded = tuple[int, list[Call]]
 
 @dataclass(frozen=True)
 class PhotoCodec:
-    """See `imgcodec.tokens.TokenCodec`. advance: see `watched`."""
+    """See `imgcodec.tokens.TokenCodec`. is_auto: whether the engine may change with the size of a picture. advance: see
+    `watched`."""
 
     photo: PhotoNets
+    is_auto: bool = False
     advance: Callable[[float], None] = field(default=lambda share: None, compare=False)
 
     @property
@@ -318,10 +321,20 @@ class PhotoCodec:
         size, level = (header.height, header.width), level_of(self._config, header)
         return synthesise(self.photo.transforms, tokens.stages, size, level, advance)
 
+    def synthesise_blocks(self, tokens: Tokens, blocks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """As `synthesise`, of these blocks (`imgcodec.exact.blocks`) alone; others may stay black."""
+        header = tokens.header
+        size, level = (header.height, header.width), level_of(self._config, header)
+        return synthesise(self.photo.transforms, tokens.stages, size, level, wanted=blocks)
+
     def with_gradients(self) -> "PhotoCodec":
         """See `TokenCodec`."""
         photo = self.photo.in_torch()
         return self if photo is self.photo else replace(self, photo=photo)
+
+    def for_size(self, width: int, height: int) -> "PhotoCodec":
+        """See `TokenCodec`."""
+        return self.with_gradients() if self.is_auto and torch_repays(width * height) else self
 
     def watched(self, advance: Callable[[float], None]) -> "PhotoCodec":
         """Pieces and tiles are told; with more effort, tiles that were improved, for all else takes little then."""

@@ -6,6 +6,7 @@
 Knows no torch.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.header import QUALITY_MAX, Header
 from imgcodec.priors.photo.coding import Walk
 from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq_config import RVQConfig
 
 if TYPE_CHECKING:
@@ -77,6 +79,18 @@ class PhotoNets(Protocol):
 
     def in_torch(self) -> "PhotoModel":
         """The same model in PyTorch, for what takes gradients. Raises UsageError where that is not installed."""
+
+
+def reach(shown: Crop, latent: Sequence[int], halo: int) -> tuple[Crop, Crop]:
+    """What of a latent of so many (rows, columns) these pixels depend on, and their place in the pixels of that. halo:
+    latents beyond a border that matter inside it."""
+    near, place = [], []
+    for part, length in zip(shown, latent, strict=True):
+        first, end, _ = part.indices(length * BLOCK)
+        start = max(0, first // BLOCK - halo)
+        near.append(slice(start, -(-end // BLOCK) + halo))
+        place.append(slice(first - start * BLOCK, end - start * BLOCK))
+    return (near[0], near[1]), (place[0], place[1])
 
 
 def level_of(config: RVQConfig, header: Header) -> float:

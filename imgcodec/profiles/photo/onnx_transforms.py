@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.graphs.transforms import analysis, dequantization, quantization, synthesis
-from imgcodec.profiles.photo.nets import Crop
+from imgcodec.profiles.photo.nets import Crop, reach
 from imgcodec.runtime import Session, number
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.known_inputs import LEVELS, known_levels, middle, noisy_pixels, sparse_tokens
@@ -44,7 +44,9 @@ class OnnxTransforms:
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
     ) -> NDArray[np.uint8]:
         """See `Transforms`."""
-        return _samples(self.pixels(self._latent_of(coarse, fine, level), level)[:, :, *shown])
+        latent = self._latent_of(coarse, fine, level)
+        near, place = reach(shown, latent.shape[2:], self.config.synthesis_halo)
+        return _samples(self.pixels(np.ascontiguousarray(latent[:, :, *near]), level)[:, :, *place])
 
     def reduced(
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int

@@ -1,11 +1,12 @@
-"""Transforms over pictures of any size, in pieces that fit into the processor's cache, without seams.
+"""Transforms over pictures of any size, in pieces, without seams.
 
 A piece is computed with a margin as wide as its receptive field, and the margin is cut off: the result is that of the
-whole picture at once, up to float rounding.
+whole picture at once, up to float rounding. So small pieces compute much twice, and large ones take memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from imgcodec.profiles.photo.nets import Crop, Transforms
 from imgcodec.tokenizers.blocks import BLOCK
-from imgcodec.tokenizers.rvq_config import POOL, STRIDES
+from imgcodec.tokenizers.rvq_config import STRIDES
 
-PIECE = 8 * STRIDES[0]
-"""Side of a piece in pixels, a multiple of all strides."""
+Place = tuple[int, int, int, int]
+"""(top, left, bottom, right), in pixels, multiples of the coarsest stride."""
+
+PIECE = 16 * STRIDES[0]
+"""The longest side of a piece in pixels, a multiple of all strides."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,20 @@ def synthesise(
     size: tuple[int, int],
     level: float,
     advance: Callable[[float], None] = lambda share: None,
+    wanted: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """Tokens of all stages, or of the first -> pixels uint8 (H, W, 3); size: (H, W). advance: called after each piece,
-    with its share of all."""
+    with its share of all. wanted: the squares (rows, columns) of `STRIDES[0]` pixels that are needed, None for all;
+    others may stay black."""
     height, width = size
-    pixels = np.empty((height, width, 3), np.uint8)
+    pixels = np.empty((height, width, 3), np.uint8) if wanted is None else np.zeros((height, width, 3), np.uint8)
     stages = _both(transforms, tokens, size)
-    margin = -(-transforms.config.synthesis_halo // POOL) * STRIDES[0]  # a multiple of every stride
-    for top, left, bottom, right in _pieces(height, width):
+    halo = transforms.config.synthesis_halo * BLOCK
+    margin = -(-halo // STRIDES[0]) * STRIDES[0]  # of tokens; the transform leaves out what is too far
+    pieces = list(_pieces(height, width))
+    if wanted is not None:
+        pieces = [part for piece in pieces for part in _parts_with(wanted, piece, halo)]
+    for top, left, bottom, right in pieces:
         y0, x0 = max(0, top - margin), max(0, left - margin)
         y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
         coarse, fine = (
@@ -96,13 +106,13 @@ def synthesise(
         region = pixels[top:bottom, left:right]
         shown = _crop(top - y0, left - x0, region.shape[0], region.shape[1])
         region[:] = transforms.synthesise(coarse, fine, level, shown)
-        advance(1 / piece_count(height, width))
+        advance(1 / len(pieces))
     return pixels
 
 
 def piece_count(height: int, width: int) -> int:
     """How many pieces a picture has."""
-    return -(-height // PIECE) * -(-width // PIECE)
+    return sum(1 for _ in _pieces(height, width))
 
 
 def synthesise_reduced(
@@ -136,11 +146,47 @@ def _padded(transforms: Transforms, stage: NDArray[np.int16], size: tuple[int, i
     return np.pad(stage, short, constant_values=transforms.config.zero)
 
 
-def _pieces(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
-    """(top, left, bottom, right), in pixels, of pieces that cover the picture padded to the coarsest stride."""
-    for top in range(0, height, PIECE):
-        for left in range(0, width, PIECE):
-            yield top, left, min(top + PIECE, _up(height)), min(left + PIECE, _up(width))
+def _pieces(height: int, width: int) -> Iterator[Place]:
+    """Pieces that cover the picture padded to the coarsest stride, as few as there can be, and about equal."""
+    rows, columns = _cuts(_up(height)), _cuts(_up(width))
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
+            yield top, left, bottom, right
+
+
+def _cuts(length: int) -> list[int]:
+    """Where a side is cut, at multiples of the coarsest stride, with both ends."""
+    count, units = -(-length // PIECE), length // STRIDES[0]
+    return [-(-units * part // count) * STRIDES[0] for part in range(count + 1)]
+
+
+def _parts_with(wanted: NDArray[np.bool_], piece: Place, halo: int) -> list[Place]:
+    """Rectangles that cover what is wanted of a piece, and with their margins are as little as cutting in halves
+    finds."""
+    top, left, bottom, right = (end // STRIDES[0] for end in piece)
+    rows, columns = np.nonzero(wanted[top:bottom, left:right])
+    if not rows.size:
+        return []
+    top, bottom = top + int(rows.min()), top + int(rows.max()) + 1
+    left, right = left + int(columns.min()), left + int(columns.max()) + 1
+    box = (top * STRIDES[0], left * STRIDES[0], bottom * STRIDES[0], right * STRIDES[0])
+    if wanted[top:bottom, left:right].all():
+        return [box]
+    halves: tuple[Place, Place]  # across the longer side
+    if bottom - top > right - left:
+        middle = (top + bottom) // 2 * STRIDES[0]
+        halves = (*box[:2], middle, box[3]), (middle, *box[1:])
+    else:
+        middle = (left + right) // 2 * STRIDES[0]
+        halves = (*box[:3], middle), (box[0], middle, *box[2:])
+    parts = [part for half in halves for part in _parts_with(wanted, half, halo)]
+    return min([box], parts, key=lambda places: sum(_cost(place, halo) for place in places))
+
+
+def _cost(place: Place, halo: int) -> int:
+    """The pixels of a rectangle and of its margins."""
+    top, left, bottom, right = place
+    return (bottom - top + 2 * halo) * (right - left + 2 * halo)
 
 
 def _up(length: int) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo.masking import importance
-from imgcodec.profiles.photo.nets import Crop
+from imgcodec.profiles.photo.nets import Crop, reach
 from imgcodec.speed import reduced_precision
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq import ResidualVQ
@@ -49,10 +49,12 @@ class TorchTransforms:
     ) -> NDArray[np.uint8]:
         """See `Transforms`."""
         with exact_arithmetic():
-            latent = self._latent(coarse, fine, level).contiguous(memory_format=torch.channels_last)
+            latent = self._latent(coarse, fine, level)
+            near, place = reach(shown, latent.shape[2:], self.config.synthesis_halo)
+            latent = latent[:, :, *near].contiguous(memory_format=torch.channels_last)
             with reduced_precision(self.device):
                 decoded = self._synthesis(level)(latent, self._levels(level % self.config.levels))
-            return _samples(decoded[:, :, *shown])
+            return _samples(decoded[:, :, *place])
 
     def reduced(
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int

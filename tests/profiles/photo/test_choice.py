@@ -86,3 +86,5 @@ def test_far_is_so_many_decibels_below_what_is_usual(quality, tune):
     decoded[:, :64] += np.uint8(np.floor(error))
     decoded[:, 64:] += np.uint8(np.ceil(error + 0.001))
     assert far(pixels, decoded, header).tolist() == [[False, True]]
+    assert far(pixels, decoded, header, np.array([[True, False]])).tolist() == [[False, False]]
+    assert far(pixels, decoded, header, np.array([[False, True]])).tolist() == [[False, True]]

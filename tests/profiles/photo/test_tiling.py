@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from imgcodec import speed
-from imgcodec.profiles.photo.tiling import PIECE, analyse, quantize_latent, synthesise
+from imgcodec.profiles.photo.tiling import PIECE, analyse, piece_count, quantize_latent, synthesise
 from imgcodec.profiles.photo.torch_transforms import TorchTransforms
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import RVQConfig
@@ -54,7 +54,7 @@ def up(length):
     return -(-length // 64) * 64
 
 
-@pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, 2 * PIECE + 90)])
+@pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, PIECE + 90)])
 def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, transforms, size):
     height, width = size
     pixels = picture(height, width)
@@ -70,7 +70,7 @@ def test_analysis_in_pieces_is_that_of_the_whole(tokenizer, transforms, size):
         assert np.mean(error > 0.01) < 0.002
 
 
-@pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, 2 * PIECE + 90)])
+@pytest.mark.parametrize("size", [(1, 1), (17, 130), (PIECE, PIECE), (PIECE + 1, 70), (600, PIECE + 90)])
 @pytest.mark.parametrize("stages", [1, 2])
 def test_synthesis_in_pieces_is_that_of_the_whole(tokenizer, transforms, size, stages):
     height, width = size
@@ -90,3 +90,37 @@ def test_synthesis_in_pieces_is_that_of_the_whole(tokenizer, transforms, size, s
     assert pixels.shape == (height, width, 3)
     assert np.abs(pixels - expected).max() <= 1
     assert expected.std() > 5
+
+
+def test_pieces_are_few_and_about_equal():
+    sizes = {(1, 1): 1, (PIECE, PIECE): 1, (PIECE + 1, PIECE): 2, (3000, 4000): 12}
+    assert {size: piece_count(*size) for size in sizes} == sizes
+
+
+def test_what_is_wanted_is_as_of_the_whole_and_costs_less(tokenizer, transforms, monkeypatch):
+    size, rng = (700, PIECE + 330), np.random.default_rng(5)
+    zero = tokenizer.config.codes // 2
+    tokens = [
+        rng.integers(zero - 3, zero + 4, (groups, -(-size[0] // stride), -(-size[1] // stride))).astype(np.int16)
+        for groups, stride in zip(tokenizer.config.channels, (64, 16), strict=True)
+    ]
+    whole = synthesise(transforms, tokens, size, LEVEL).astype(int)
+    computed = []
+
+    def counting(self, coarse, fine, level, shown, of=TorchTransforms.synthesise):
+        pixels = of(self, coarse, fine, level, shown)
+        computed.append(pixels.shape[0] * pixels.shape[1])
+        return pixels
+
+    monkeypatch.setattr(TorchTransforms, "synthesise", counting)
+    wanted = np.zeros((11, 22), bool)
+    assert not synthesise(transforms, tokens, size, LEVEL, wanted=wanted).any()
+    assert not computed
+    wanted[[0, 0, 4, 10, 10], [0, 1, 12, 3, 21]] = True
+    found = synthesise(transforms, tokens, size, LEVEL, wanted=wanted).astype(int)
+    for row, column in np.argwhere(wanted):
+        block = slice(64 * row, 64 * row + 64), slice(64 * column, 64 * column + 64)
+        assert np.abs(found[block] - whole[block]).max() <= 1
+        assert whole[block].std() > 5
+    assert sum(computed) < size[0] * size[1] / 8
+    assert np.abs(synthesise(transforms, tokens, size, LEVEL, wanted=np.ones_like(wanted)) - whole).max() <= 1
