@@ -27,7 +27,7 @@ HANGING = 3600  # by the clock, which runs on while a busy machine stands still
 MEMORY = {
     "container": 128,
     "decoder": 1024,
-    "exact": 512,
+    "exact": 1024,
 }  # MiB resident, of which Python alone takes 50, and with torch 290
 ADDRESSES = 16  # times that; threads and libraries reserve what they never touch
 LONGEST = 4000  # bytes of an input: exact blocks take 2000; the four largest seeds, exact files, are cut

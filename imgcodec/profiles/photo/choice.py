@@ -90,8 +90,8 @@ def far(pixels: NDArray[np.uint8], decoded: NDArray[np.uint8], header: Header) -
 
 
 def share_of_tokens(stages: Stages, zero: Stages, chosen: NDArray[np.bool_]) -> float:
-    """About which part of the bits of tokens is that of the chosen blocks: 0 to a fifth more than they have. zero: the
-    tokens of an empty picture."""
+    """About which part of the bits of tokens is that of the chosen blocks: mostly up to a third more than they have.
+    zero: the tokens of an empty picture."""
     inside = total = 0.0
     for tokens, empty, stride in zip(stages, zero, STRIDES, strict=True):
         bits = np.log2(1 + np.abs(tokens.astype(np.int32) - empty), dtype=np.float32).sum(0)
