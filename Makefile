@@ -24,6 +24,7 @@ fuzz: .venv/ready
 	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python tests/fuzz/run.py container --runs 1000000
 	$(BIN)/python tests/fuzz/run.py decoder --runs 50000
+	$(BIN)/python tests/fuzz/run.py exact --runs 100000
 
 soak: .venv/ready
 	$(BIN)/python benchmarks/soak.py

@@ -58,7 +58,8 @@ def pictures(folders: list[Path], screens: bool) -> Iterator[tuple[str, str, Ima
             try:
                 with Image.open(path) as opened:
                     opened.load()
-                    yield folder.name, path.name, opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+                    shown = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+                    yield folder.name, path.name, Image.fromarray(np.asarray(shown))  # not turned by its EXIF
             except (OSError, SyntaxError) as error:
                 print(f"{path}: {error}", file=sys.stderr)
     for seed in range(COUNT if screens else 0):

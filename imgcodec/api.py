@@ -271,7 +271,7 @@ def compress(
     model is loaded once.
 
     Raises UsageError for arguments out of range or of another type and for what the model does not have, CodecError for
-    a target that no quality reaches, InvalidFileError for an image that cannot be read or has more than `max_pixels`.
+    a target that no file meets, InvalidFileError for an image that cannot be read or has more than `max_pixels`.
     """
     if lossless:
         target_of(quality, target_size, target_bpp, target_psnr, target_ssimulacra2, lossless)

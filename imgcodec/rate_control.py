@@ -23,8 +23,10 @@ from imgcodec.bitstream.header import QUALITY_UNIT
 SIZE_MARGIN = 0.02
 PSNR_MARGIN = 0.1
 SSIMULACRA2_MARGIN = 1.0
+BEST_SSIMULACRA2 = 100  # of a picture and itself
 TRIES_FOR_SIZE = 14
 SYNTHESES = 6
+FIRST_QUALITY = 50.0
 
 
 Metric = Literal["size", "bpp", "psnr", "ssimulacra2"]
@@ -36,7 +38,8 @@ class RateTarget:
     """What a file is to reach. Make one with `target_of`.
 
     size: bytes of the whole file, at most the value and at most 2 % under it; bpp: the same in bits per pixel. psnr:
-    at least the value, and at most 0.1 dB over it. ssimulacra2: at least the value, and at most 1 point over it.
+    at least the value, and at most 0.1 dB over it. ssimulacra2: at least the value, and at most 1 point over it. Where
+    a part of the picture or all of it is exact, a file may be smaller or nearer than that.
     """
 
     metric: Metric
@@ -52,6 +55,10 @@ class RateTarget:
         if self.metric == "bpp":
             return 8 * size <= self.value * pixels
         return self.metric != "size" or size <= self.value
+
+    def is_met_exactly(self, size: int, pixels: int) -> bool:
+        """Whether a file that loses nothing, of so many bytes, of a picture of so many pixels, is what is asked for."""
+        return self.allows(size, pixels) and (self.metric != "ssimulacra2" or self.value <= BEST_SSIMULACRA2)
 
     def text(self, figure: float) -> str:
         """A figure of this metric in words."""
@@ -86,10 +93,13 @@ def target_of(
     return targets[0] if targets else None
 
 
-def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], float]) -> float:
+def find_quality(
+    target: RateTarget, pixels: int, measure: Callable[[float], float], first: float = FIRST_QUALITY
+) -> float:
     """The quality whose file meets the target.
 
     pixels: of the picture. measure: quality -> bytes of its file, or how near what it decodes to is to the picture.
+    first: the quality that is tried first.
 
     Raises OutOfReachError for a target that no quality reaches; the message has the nearest that one does. A picture of
     a few pixels may have no quality in between: then the nearest is given, a size from below and a fidelity from above.
@@ -99,14 +109,16 @@ def find_quality(target: RateTarget, pixels: int, measure: Callable[[float], flo
         target = RateTarget("size", min(max(1, target.value * pixels / 8), 2.0**63))
     of_size = target.metric == "size"
     try:
-        return search(lambda quality: math.log(measure(quality)) if of_size else measure(quality), *_window(target))[0]
+        return search(
+            lambda quality: math.log(measure(quality)) if of_size else measure(quality), *_window(target), first
+        )[0]
     except OutOfReachError as error:
         nearest_figure = math.exp(error.nearest) if of_size else error.nearest
         if asked.metric == "bpp":
             nearest_figure *= 8 / pixels
         wanted, nearest = asked.text(asked.value), asked.text(nearest_figure)
         message = f"{wanted[0].upper()}{wanted[1:]} is out of reach for this picture: the nearest is {nearest}."
-        raise OutOfReachError(error.nearest, message) from None
+        raise OutOfReachError(nearest_figure, message) from None
 
 
 def _window(target: RateTarget) -> tuple[tuple[float, float], float, int, Side]:
@@ -140,17 +152,22 @@ def fidelity(target: RateTarget, pixels: NDArray[np.uint8]) -> Callable[[NDArray
 
 
 def search(
-    measure: Callable[[float], float], window: tuple[float, float], slope: float, tries: int, side: Side
+    measure: Callable[[float], float],
+    window: tuple[float, float],
+    slope: float,
+    tries: int,
+    side: Side,
+    first: float = FIRST_QUALITY,
 ) -> tuple[float, float]:
     """A quality, a multiple of 1/256, at which `measure`, which rises with it, lies in the window; and what it was.
 
-    slope: of `measure` by quality, a first guess. Where no quality of so many tries hits the window, the nearest one,
-    on this side of it: below its upper end or above its lower one. Raises OutOfReachError if even quality 0 is over the
-    window, or quality 100 under it.
+    slope: of `measure` by quality, a first guess. first: the quality that is tried first. Where no quality of so many
+    tries hits the window, the nearest one, on this side of it: below its upper end or above its lower one. Raises
+    OutOfReachError if even quality 0 is over the window, or quality 100 under it.
     """
     low, high = window
     aim, seen = (low + high) / 2, dict[float, float]()
-    quality, width = 50.0, math.inf
+    quality, width = first, math.inf
     for _ in range(tries):
         value = seen[quality] = measure(quality)
         if low <= value <= high:
@@ -185,7 +202,7 @@ def _stored(quality: float) -> float:
 
 
 class OutOfReachError(CodecError):
-    """No quality gives the target; `nearest` is the nearest that was seen."""
+    """No quality gives the target; `nearest` is the nearest figure that was seen, in the unit of the target."""
 
     def __init__(self, nearest: float, message: str | None = None) -> None:
         super().__init__(message or f"The target is out of reach: the nearest is {nearest:g}.")

@@ -4,6 +4,7 @@ icons, charts. For the tests and for `benchmarks/lossless.py`."""
 from random import Random
 
 import numpy as np
+from made_pictures import PHOTOGRAPH
 from PIL import Image, ImageDraw, ImageFont
 
 COUNT = 30
@@ -130,4 +131,16 @@ def _toolbar(random: Random, width: int, height: int) -> Image.Image:
         x = 10 + number * 36
         draw.rectangle((x, 30, x + 30, 60), outline=(120, 120, 120), fill=(235, 235, 235))
         draw.ellipse((x + 6, 36, x + 24, 54), fill=_colour(random), outline="black")
+    return image
+
+
+def slide() -> Image.Image:
+    """640 x 400 pixels of small text, with a photograph in it."""
+    random = Random(1)
+    image = Image.new("RGB", (640, 400), "white")
+    draw = ImageDraw.Draw(image)
+    for y in range(6, 396, 13):
+        draw.text((8, y), _sentence(random, 16), fill="black", font=ImageFont.load_default(10))
+    with Image.open(PHOTOGRAPH) as photograph:
+        image.paste(photograph.convert("RGB").crop((200, 100, 440, 340)), (352, 80))
     return image

@@ -4,19 +4,27 @@ import warnings
 
 import numpy as np
 import pytest
+from drawn_screens import slide as drawn_slide
 from exact.contents import make
 from made_pictures import PHOTOGRAPH
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import imgcodec
 from imgcodec import LossWarning
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.codec import decode_picture, load_codec
-from imgcodec.encoder import EncodeResult, encode_picture
+from imgcodec.encoder import MANY_DRAWN, EncodeResult, encode_picture
+from imgcodec.exact.blocks import enlarged
 from imgcodec.metrics.reference import psnr
 from imgcodec.pictures.io import Picture
+from imgcodec.profiles.photo.choice import drawn
 from imgcodec.rate_control import RateTarget
+
+
+@pytest.fixture(scope="module")
+def photo_codec():
+    return load_codec("photo")
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +113,8 @@ def test_blocks_that_no_size_has_room_for_are_left_to_tokens_and_told(tiny_codec
     assert any("far from the original" in note for note in found.notes)
 
 
-def test_a_likeness_that_tokens_do_not_reach_is_reached_with_exact_blocks(slide):
-    codec, target = load_codec("photo"), RateTarget("psnr", 30)
+def test_a_likeness_that_tokens_do_not_reach_is_reached_with_exact_blocks(photo_codec, slide):
+    codec, target = photo_codec, RateTarget("psnr", 30)
     with pytest.raises(CodecError, match="out of reach"):
         encode_picture(codec, Picture(slide), target=target, exact=False)
     found = encode_picture(codec, Picture(slide), target=target, verify=True)
@@ -116,13 +124,74 @@ def test_a_likeness_that_tokens_do_not_reach_is_reached_with_exact_blocks(slide)
     assert 30 <= found.reached <= 30.1
 
 
-def test_for_the_same_likeness_the_smaller_file_is_taken(slide):
+def test_for_the_same_likeness_the_smaller_file_is_taken(photo_codec, slide):
     """One block of dithering in a photograph that is mostly something else."""
     pixels = slide.copy()
     pixels[64:128, 128:192] = slide[:64, 128:192]
-    codec, target = load_codec("photo"), RateTarget("psnr", 20)
+    codec, target = photo_codec, RateTarget("psnr", 20)
     files = [encode_picture(codec, Picture(pixels), target=target, exact=exact).data for exact in (False, True)]
     assert len(files[1]) <= len(files[0])
+
+
+@pytest.fixture(scope="module")
+def page():
+    """Small text with a photograph in it."""
+    return np.asarray(drawn_slide())
+
+
+@pytest.fixture(scope="module")
+def pages(photo_codec, page):
+    """The files at quality 75, by whether blocks may be exact, and what they decode to."""
+    found = [encode_picture(photo_codec, Picture(page), 75, exact=exact) for exact in (False, True)]
+    return found, [decode_picture(photo_codec, container.read(each.data)).pixels for each in found]
+
+
+def test_text_in_a_picture_is_exact_where_that_is_smaller(page, pages):
+    (plain, found), (_, shown) = pages
+    assert not found.is_exact
+    assert len(found.data) < 0.6 * len(plain.data)
+    is_drawn = enlarged(drawn(page), page.shape[:2])
+    assert is_drawn.mean() > 0.7
+    np.testing.assert_array_equal(shown[is_drawn], page[is_drawn])
+    assert (shown != page).any()
+
+
+def test_it_is_no_worse_beside_the_text(page, pages):
+    beside = ~enlarged(drawn(page), page.shape[:2])
+    errors = [np.square(shown[beside].astype(int) - page[beside]).mean() for shown in pages[1]]
+    assert errors[1] < 1.05 * errors[0]
+
+
+def test_text_is_left_to_tokens_where_they_take_fewer_bytes(photo_codec, page):
+    paper = Image.new("RGB", (200, 200), "white")
+    ImageDraw.Draw(paper).text((20, 80), "a word", fill="black")
+    pixels = np.concatenate([np.asarray(paper), page[100:300, 360:560]], axis=1)
+    assert 0 < drawn(pixels).mean() < MANY_DRAWN
+    files = [encode_picture(photo_codec, Picture(pixels), 0, exact=exact) for exact in (False, True)]
+    assert files[0].data == files[1].data
+
+
+@pytest.mark.parametrize(
+    ("target", "share"),
+    [
+        pytest.param(RateTarget("ssimulacra2", 60), 0.6, marks=pytest.mark.slow),
+        (RateTarget("psnr", 20), 0.95),
+    ],
+)
+def test_a_target_takes_fewer_bytes_with_exact_text(photo_codec, page, target, share):
+    """For 20 dB the text alone, at the lowest quality, is smaller than tokens, and nearer than was asked for."""
+    plain, found = (encode_picture(photo_codec, Picture(page), target=target, exact=exact) for exact in (False, True))
+    assert len(found.data) < share * len(plain.data)
+    assert found.reached >= target.value
+    if target.metric == "psnr":
+        assert found.quality == 0
+
+
+def test_a_target_that_tokens_do_not_reach_is_reached(photo_codec, page):
+    target = RateTarget("psnr", 60)
+    with pytest.raises(CodecError, match="out of reach"):
+        encode_picture(photo_codec, Picture(page), target=target, exact=False)
+    assert encode_picture(photo_codec, Picture(page), target=target).is_exact
 
 
 def test_small_pictures_are_exact(tiny_model, slide):

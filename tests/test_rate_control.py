@@ -40,6 +40,12 @@ def test_search_hits_any_curve_that_rises(bend, low, span, where, guess):
         assert quality == 0 or measure(quality - 1 / 256) < target
 
 
+def test_search_begins_where_it_is_told():
+    tried = []
+    search(lambda q: tried.append(q) or q, (30.0, 31.0), 1.0, tries=30, side="above", first=28.5)
+    assert tried[0] == 28.5
+
+
 def test_search_stays_below_where_it_cannot_hit():
     quality, value = search(lambda q: float(q > 31.3), (0.5, 0.6), 0.01, tries=30, side="below")
     assert (value, 31.29 < quality <= 31.3) == (0.0, True)
@@ -111,6 +117,17 @@ def test_targets_are_met(tiny_codec, photograph, ends, metric, where):
 
 @pytest.mark.parametrize("target", [RateTarget("size", 10), RateTarget("size", 1e9), RateTarget("psnr", 90)])
 def test_target_out_of_reach_is_refused(tiny_codec, photograph, target):
+    with pytest.raises(CodecError, match=r"out of reach for this picture: the nearest is .*\.$"):
+        encode_picture(tiny_codec, photograph, target=target, exact=False)
+
+
+@pytest.mark.parametrize("target", [RateTarget("size", 1e9), RateTarget("bpp", 99), RateTarget("psnr", 90)])
+def test_what_no_quality_reaches_is_reached_without_a_loss(tiny_codec, photograph, target):
+    assert encode_picture(tiny_codec, photograph, target=target).is_exact
+
+
+@pytest.mark.parametrize("target", [RateTarget("size", 10), RateTarget("ssimulacra2", 101), RateTarget("psnr", 1)])
+def test_what_no_file_is_is_refused(tiny_codec, photograph, target):
     with pytest.raises(CodecError, match=r"out of reach for this picture: the nearest is .*\.$"):
         encode_picture(tiny_codec, photograph, target=target)
 

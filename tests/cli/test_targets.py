@@ -14,10 +14,13 @@ def test_target_instead_of_quality(run, tiny, photo, tmp_path) -> None:
     assert f"{size} bytes" in made.stderr.decode()
     assert run("compress", photo, "--target-size", "0.15KiB", "--model", tiny, "-o", "size.nic").returncode == 0
     assert 150 <= (tmp_path / "size.nic").stat().st_size <= 153
-    refused = run("compress", photo, "--target-psnr", "99", "--model", tiny)
+    refused = run("compress", photo, "--target-psnr", "99", "--no-exact", "--model", tiny)
     assert refused.returncode == 1
     assert b"99.00 dB is out of reach for this picture: the nearest is " in refused.stderr
     assert not (tmp_path / "photo.nic").exists()
+    exact = run("compress", photo, "--target-psnr", "99", "--model", tiny)
+    assert exact.returncode == 0
+    assert b", lossless" in exact.stderr
 
 
 @pytest.mark.parametrize(

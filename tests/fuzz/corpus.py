@@ -2,12 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
+import numpy as np
+from exact.contents import CONTENTS, make
 from fuzz.structure import EXIF, XMP, Part, Parts, put_together, take_apart
+from fuzz.targets import DEPTHS
 
 from imgcodec.bitstream.cursor import varint
 from imgcodec.bitstream.payload import pack_bytes
+from imgcodec.exact import blocks, predicted, vp8l
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TILE, STAGES, CODEC = 4, 5, 1  # positions in `Parts.fields`
@@ -31,6 +36,25 @@ def seeds() -> Iterator[tuple[str, bytes]]:
     for number in OTHER_PROFILES:
         yield f"profile-{number}", put_together(_field(plain, CODEC, number << 4))
     yield "no-stages", put_together(replace(_field(plain, STAGES, 0), sections=plain.sections[-1:]))
+
+
+def exact_seeds() -> Iterator[tuple[str, bytes]]:
+    """For the target of exact pixels: samples of all kinds, channels and depths, and blocks, each by both methods. They
+    lie in the middle half of their range, or one changed byte would put hundreds of them out of it."""
+    for number, (content, shape) in enumerate(product(CONTENTS, ((1, 9, 130), (2, 40, 31), (3, 33, 40), (4, 12, 20)))):
+        for at, depth in enumerate(DEPTHS):
+            whole = 2 ** max(8, depth)
+            samples = whole // 4 + make(content, shape, whole // 2 - 1, number)
+            samples = samples.astype(np.uint8 if depth <= 8 else np.uint16)
+            kind = shape[0] - 1 + 4 * at
+            rules = bytes([shape[1] - 1, shape[2] - 1, kind, 1])
+            yield f"{content}-{shape[0]}-{depth}", rules + b"\1" + predicted.encode(samples)
+            if depth == 8:
+                yield f"{content}-{shape[0]}-drawn", rules + b"\0" + vp8l.encode(samples)
+    for content in CONTENTS:
+        pixels = make(content, (3, 130, 70), 255, 1).astype(np.uint8).transpose(1, 2, 0)
+        chosen = np.array([[True, False], [False, True], [False, False]])
+        yield f"{content}-blocks", bytes([129, 69, 2 + 4 + 16, 1]) + blocks.write(pixels, chosen)
 
 
 def _with(parts: Parts, *sections: Part) -> Parts:

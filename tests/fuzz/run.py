@@ -2,6 +2,7 @@
 
     python tests/fuzz/run.py container --runs 1000000
     python tests/fuzz/run.py decoder --runs 50000
+    python tests/fuzz/run.py exact --runs 100000
 
 Stops at the first exception, at an input that takes over 10 seconds of the processor, and at memory over the limit, and
 leaves the input in `build/fuzz/`. It becomes a test of its own in `tests/`, named for what it shows. What was found
@@ -23,7 +24,11 @@ import atheris
 ROOT = Path(__file__).parents[2]
 SECONDS = 10  # of the processor, for an input
 HANGING = 3600  # by the clock, which runs on while a busy machine stands still
-MEMORY = {"container": 128, "decoder": 1024}  # MiB resident, of which Python alone takes 50, and with torch 290
+MEMORY = {
+    "container": 128,
+    "decoder": 1024,
+    "exact": 1024,
+}  # MiB resident, of which Python alone takes 50, and with torch 290
 ADDRESSES = 16  # times that; threads and libraries reserve what they never touch
 LONGEST = 4000  # bytes of an input: exact blocks take 2000; the four largest seeds, exact files, are cut
 
@@ -36,8 +41,8 @@ def main() -> None:
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT / "tests"))
     with atheris.instrument_imports(include=["imgcodec"]):
-        from fuzz.corpus import seeds
-        from fuzz.structure import mutate
+        from fuzz.corpus import exact_seeds, seeds
+        from fuzz.structure import mutate, mutate_exact
         from fuzz.targets import TARGETS, tiny_codec
 
         if arguments.target == "decoder":
@@ -45,7 +50,8 @@ def main() -> None:
 
     folder = ROOT / "build" / "fuzz" / arguments.target
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds():
+    is_exact = arguments.target == "exact"
+    for name, data in exact_seeds() if is_exact else seeds():
         (folder / name).write_bytes(data)
     limit = MEMORY[arguments.target] * 2**20 * ADDRESSES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -54,7 +60,8 @@ def main() -> None:
 
     def mutated(data: bytes, longest: int, seed: int) -> bytes:
         random = Random(seed)
-        return (mutate(data, random) if random.random() < 0.8 else atheris.Mutate(data, longest))[:longest]
+        changed = mutate_exact if is_exact else mutate
+        return (changed(data, random) if random.random() < 0.8 else atheris.Mutate(data, longest))[:longest]
 
     options = {
         "runs": arguments.runs, "seed": arguments.seed, "timeout": HANGING, "rss_limit_mb": MEMORY[arguments.target],

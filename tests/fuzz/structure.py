@@ -231,6 +231,20 @@ CHANGES = (_new_size, _new_field, _new_tiles, _new_section, _new_extras, _moved_
 DEEP = (_new_quality, _new_tiles, _new_extras, _new_data, _new_data)  # after which most files still decode
 
 
+def mutate_exact(data: bytes, random: Random) -> bytes:
+    """A relative of the data of exact pixels: bytes changed, most of them near its begin, where sizes, masks, weights
+    and tables are; or cut, or lengthened."""
+    changed = bytearray(data)
+    for _ in range(random.randint(1, 4) if data else 0):
+        at = random.randrange(min(len(changed), random.choice((8, 200, len(changed), len(changed)))))
+        changed[at] = random.choice((0, 1, 255, changed[at] ^ 1 << random.randrange(8), random.randrange(256)))
+    if random.random() < 0.2:
+        del changed[random.randint(0, len(changed)) :]
+    if random.random() < 0.1:
+        changed += random.randbytes(random.choice((1, 4, 40)))
+    return bytes(changed)
+
+
 def _damaged(data: bytes, random: Random) -> bytes:
     changed = bytearray(data)
     for _ in range(random.randint(1, 4) if data else 0):

@@ -10,18 +10,22 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from fuzz.structure import mend
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
-from imgcodec.bitstream.header import Profile
+from imgcodec.bitstream.header import Profile, Rectangle
 from imgcodec.bitstream.salvage import salvage
+from imgcodec.exact import blocks, tile
 from imgcodec.profiles.decodable import check_decodable, read_decodable, salvage_decodable
 
 if TYPE_CHECKING:
     from imgcodec.profiles.semantic.codec import SemanticCodec
     from imgcodec.tokens import TokenCodec
 
+DEPTHS = (1, 8, 12, 16)
+RULES = 4  # bytes before the data of `read_exact`
 GOLDEN = Path(__file__).parents[1] / "golden"
 TINY, SEMANTIC = GOLDEN / "tiny.safetensors", GOLDEN / "semantic.safetensors"
 MAX_PIXELS = 2**16  # a picture at the real limit takes minutes, which would be no hang
@@ -91,6 +95,40 @@ def decode(data: bytes) -> bool:
     return True
 
 
+def read_exact(data: bytes) -> bool:
+    """The data of a section of exact pixels, or of exact blocks. Four bytes before it say the sides of the tile, 1 to
+    130; its channels, depth and which of both it is; and whether what it decodes to is written again."""
+    if len(data) < RULES:
+        return False
+    height, width, kind, again = 1 + data[0] % 130, 1 + data[1] % 130, data[2], data[3]
+    channels, depth, is_blocks = 1 + kind % 4, DEPTHS[kind // 4 % 4], kind // 16 % 2
+    try:
+        if is_blocks:
+            return _read_blocks(data[RULES:], Rectangle(0, 0, width, height), 1 if channels < 3 else 3)
+        found = tile.decode(data[RULES:], (channels, height, width), depth)
+    except InvalidFileError:
+        return False
+    assert found.shape == (channels, height, width)
+    assert found.dtype == (np.uint8 if depth <= 8 else np.uint16)
+    assert depth <= 8 or found.max() < 2**depth
+    if again % 8 == 0:
+        np.testing.assert_array_equal(tile.decode(tile.encode(found), found.shape, depth), found)
+    return True
+
+
+def _read_blocks(data: bytes, place: Rectangle, channels: int) -> bool:
+    found = blocks.read(data, place, channels)
+    canvas = np.zeros((place.height, place.width, 3), np.uint8)
+    found.put_into(canvas)
+    height, width = found.is_there.shape
+    assert found.pixels.shape == (height, width, 3)
+    assert found.is_there.any()
+    assert (canvas[found.top : found.top + height, found.left : found.left + width][~found.is_there] == 0).all()
+    small = found.reduced(8)
+    assert small.pixels.shape[:2] == small.is_there.shape == (-(-height // 8), -(-width // 8))
+    return True
+
+
 def _recover(data: bytes) -> None:
     from imgcodec.codec import recover_picture
 
@@ -130,4 +168,4 @@ def semantic_codec() -> "SemanticCodec":
     return with_drawing(load_codec(SEMANTIC), DrawingOptions(steps=1))
 
 
-TARGETS = {"container": read_container, "decoder": decode}
+TARGETS = {"container": read_container, "decoder": decode, "exact": read_exact}

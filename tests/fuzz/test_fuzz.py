@@ -4,12 +4,13 @@ from random import Random
 
 import pytest
 from fuzz import structure
-from fuzz.corpus import OTHER_PROFILES, seeds
-from fuzz.targets import TARGETS, decode, read_container
+from fuzz.corpus import OTHER_PROFILES, exact_seeds, seeds
+from fuzz.targets import TARGETS, decode, read_container, read_exact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SEEDS = dict(seeds())
+EXACT_SEEDS = dict(exact_seeds())
 
 
 def relatives() -> st.SearchStrategy[bytes]:
@@ -34,6 +35,18 @@ def test_the_container_reader_keeps_its_promises(data):
 @given(relatives())
 def test_the_whole_decoder_keeps_its_promises(data):
     decode(data)
+
+
+@settings(max_examples=200)
+@given(st.builds(structure.mutate_exact, st.sampled_from(list(EXACT_SEEDS.values())), st.randoms()))
+def test_exact_pixels_of_any_bytes_are_samples_or_one_error(data):
+    read_exact(data)
+
+
+def test_seeds_of_exact_pixels_decode_and_some_of_their_relatives_do():
+    assert all(map(read_exact, EXACT_SEEDS.values()))
+    random, seeds = Random(1), list(EXACT_SEEDS.values())
+    assert sum(read_exact(structure.mutate_exact(random.choice(seeds), random)) for _ in range(200)) > 20
 
 
 @pytest.mark.parametrize("name", SEEDS)

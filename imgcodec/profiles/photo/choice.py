@@ -1,14 +1,17 @@
-"""Which blocks of a picture tokens cannot show: text, charts, pixel art, dithering.
+"""Which blocks of a picture are better exact than as tokens: text, charts, pixel art, dithering.
 
-A cheap test finds blocks that may be drawn; those of them that decode to much less than photographs do at this quality
-are chosen. So nothing is chosen in photographs.
+A cheap test finds blocks that may be drawn. Those of them that decode to much less than photographs do at this quality
+are chosen, or all of them where they may take fewer bytes exact. So nothing is chosen in photographs.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+from zstandard import ZstdCompressor
 
 from imgcodec.bitstream.header import QUALITY_UNIT, Header, Tune
 from imgcodec.exact.blocks import SIDE, enlarged, grid
+from imgcodec.tokenizers.rvq_config import STRIDES
+from imgcodec.tokens import Stages
 
 FEW_COLOURS = 64  # in a block of 4096 pixels
 ALIKE = 0.5  # share of pixels that are the one on their left or above
@@ -19,6 +22,8 @@ NEAR = 12  # but noise has; in a pattern as many as ALIKE are as near to the pix
 # By quality 0, 25, 50, 75, 100: PSNR in dB that 95 of 100 blocks of the development pictures reach.
 USUAL = {Tune.VISUAL: (18.6, 20.7, 23.8, 28.2, 34.1), Tune.PSNR: (18.5, 21.2, 26.0, 32.1, 36.0)}
 MARGIN = 6.0  # dB below that, a block is far from the original
+
+PACKED = 4  # zstandard at its fastest takes 1.1 to 3.9 times the bytes of exact blocks, and 5.6 of repeating letters
 
 FADE = 24  # pixels inside an exact block in which what tokens show there goes over to its mean colour
 
@@ -84,6 +89,28 @@ def far(
         place = slice(SIDE * row, SIDE * (row + 1)), slice(SIDE * column, SIDE * (column + 1))
         found[row, column] = np.square(pixels[place].astype(np.int32) - decoded[place]).mean() > most
     return found
+
+
+def share_of_tokens(stages: Stages, zero: Stages, chosen: NDArray[np.bool_]) -> float:
+    """About which part of the bits of tokens is that of the chosen blocks: mostly up to a third more than they have.
+    zero: the tokens of an empty picture."""
+    inside = total = 0.0
+    for tokens, empty, stride in zip(stages, zero, STRIDES, strict=True):
+        bits = np.log2(1 + np.abs(tokens.astype(np.int32) - empty), dtype=np.float32).sum(0)
+        side = SIDE // stride
+        places = chosen.repeat(side, axis=0).repeat(side, axis=1)
+        inside += float(bits[places[: bits.shape[0], : bits.shape[1]]].sum())
+        total += float(bits.sum())
+    return inside / total if total else 0.0
+
+
+def least_bytes(pixels: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> float:
+    """About the fewest bytes that the chosen blocks of pixels (H, W, 3) may take exact, in a hundredth of the time that
+    it takes to know."""
+    pack, size = ZstdCompressor(level=1).compress, 0
+    for row, column in np.argwhere(chosen).tolist():
+        size += len(pack(pixels[SIDE * row : SIDE * (row + 1), SIDE * column : SIDE * (column + 1)].tobytes()))
+    return size / PACKED
 
 
 def filled(pixels: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -10,8 +10,8 @@ from PIL import Image
 from small_file import HEADER
 
 from imgcodec.bitstream.header import Tune
-from imgcodec.exact.blocks import enlarged
-from imgcodec.profiles.photo.choice import MARGIN, USUAL, drawn, far, filled, share
+from imgcodec.exact.blocks import enlarged, write
+from imgcodec.profiles.photo.choice import MARGIN, USUAL, drawn, far, filled, least_bytes, share, share_of_tokens
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +88,26 @@ def test_far_is_so_many_decibels_below_what_is_usual(quality, tune):
     assert far(pixels, decoded, header).tolist() == [[False, True]]
     assert far(pixels, decoded, header, np.array([[True, False]])).tolist() == [[False, False]]
     assert far(pixels, decoded, header, np.array([[False, True]])).tolist() == [[False, True]]
+
+
+def test_the_share_of_tokens_is_that_of_the_blocks_that_have_them(tiny_codec):
+    header = tiny_codec.header((200, 130), 50, None)
+    zero = tiny_codec.empty(header)
+    stages = [stage.copy() for stage in zero]
+    stages[0][:, 0, 0] += 3
+    stages[1][:, 4:8, 12:13] -= 3  # of the last block of the second row, which is not whole
+    chosen = np.zeros((3, 4), bool)
+    assert share_of_tokens(stages, zero, chosen) == 0
+    chosen[1, 3] = True
+    assert 0.1 < share_of_tokens(stages, zero, chosen) < 0.9
+    chosen[0, 0] = True
+    assert share_of_tokens(stages, zero, chosen) == pytest.approx(1)
+    assert share_of_tokens(zero, zero, chosen) == 0
+
+
+@pytest.mark.parametrize("content", ["noise", "smooth", "two values"])
+def test_the_least_bytes_are_fewer_than_exact_blocks_take(content):
+    pixels = make(content, (3, 130, 130), 255, 1).astype(np.uint8).transpose(1, 2, 0)
+    chosen = np.array([[True, False, True], [True, True, False], [False, False, True]])
+    size = len(write(pixels, chosen))
+    assert size / 5 < least_bytes(pixels, chosen) < size
