@@ -288,9 +288,24 @@ def _encode_nearer(
                 mixed = _encode_tokens(codec, picture, how, candidates, blocks)
     if mixed and not (is_met and len(whole.data) <= mixed.size):
         return mixed.told(mixed.far) if how.verify else mixed.found
-    if not is_met:
+    if is_met:
+        return whole
+    if is_too_much or not target.limits_size:
         raise error
-    return whole
+    return _encode_best(codec, picture, how, candidates)
+
+
+def _encode_best(codec: TokenCodec, picture: Picture, how: _Settings, candidates: NDArray[np.bool_]) -> EncodeResult:
+    """The nearest file for a size that is more than tokens take and less than the picture takes without a loss."""
+    assert how.target
+    best = replace(how, quality=100.0, target=None)
+    if candidates.any():
+        blocks = _blocks(codec, picture, how, candidates)
+        mixed = _encode_tokens(codec, picture, best, candidates, blocks)
+        if how.target.allows(mixed.size, picture.width * picture.height):
+            return replace(mixed.found, reached=float(mixed.size))
+    plain = _encode_tokens(codec, picture, best, candidates)
+    return replace(plain.found, reached=float(plain.size))
 
 
 def _with_blocks(decoded: NDArray[np.uint8], pixels: NDArray[np.uint8], blocks: _Blocks | None) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from imgcodec import CodecError, UsageError
 from imgcodec.bitstream import container
 from imgcodec.codec import decode_picture
-from imgcodec.encoder import encode_picture
+from imgcodec.encoder import encode_exact, encode_picture
 from imgcodec.metrics import reference
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 from imgcodec.pictures.io import Picture
@@ -124,6 +124,13 @@ def test_target_out_of_reach_is_refused(tiny_codec, photograph, target):
 @pytest.mark.parametrize("target", [RateTarget("size", 1e9), RateTarget("bpp", 99), RateTarget("psnr", 90)])
 def test_what_no_quality_reaches_is_reached_without_a_loss(tiny_codec, photograph, target):
     assert encode_picture(tiny_codec, photograph, target=target).is_exact
+
+
+def test_between_the_best_tokens_and_no_loss_the_best_tokens_are_taken(tiny_codec, photograph):
+    best, whole = (encode_picture(tiny_codec, photograph, 100, exact=False).data, encode_exact(photograph).data)
+    for size in (round(1.1 * len(best)), len(whole) - 1):
+        found = encode_picture(tiny_codec, photograph, target=RateTarget("size", size))
+        assert (found.data, found.reached) == (best, len(best))
 
 
 @pytest.mark.parametrize("target", [RateTarget("size", 10), RateTarget("ssimulacra2", 101), RateTarget("psnr", 1)])
