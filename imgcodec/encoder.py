@@ -25,7 +25,7 @@ from imgcodec.exact.blocks import enlarged
 from imgcodec.exact.sections import block_sections
 from imgcodec.pictures.exact_samples import colour_mode_with_alpha, sample_depth, samples_of
 from imgcodec.pictures.io import Picture, kept_exactly
-from imgcodec.pictures.sections import keeps, picture_sections
+from imgcodec.pictures.sections import keeps, make_gray, picture_sections
 from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.profiles.photo.choice import drawn, far, filled, least_bytes, share, share_of_tokens
 from imgcodec.profiles.photo.codec import PhotoCodec
@@ -157,7 +157,10 @@ class _Mixed:
     @cached_property
     def shown(self) -> NDArray[np.uint8]:
         """What the file decodes to."""
-        return _with_blocks(detokenize(self.codec, self.tokens), self.picture.pixels, self.blocks)
+        decoded = detokenize(self.codec, self.tokens)
+        if self.picture.gray:
+            make_gray(decoded)
+        return _with_blocks(decoded, self.picture.pixels, self.blocks)
 
     @cached_property
     def far(self) -> NDArray[np.bool_]:

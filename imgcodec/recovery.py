@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from imgcodec.bitstream.salvage import Salvage
+from imgcodec.bitstream.sections import SectionType
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
 
@@ -37,6 +38,11 @@ class Recovery:
         return not self.found.has_end
 
     @property
+    def lacks_blocks(self) -> bool:
+        """The file ends in the midst of exact blocks."""
+        return self.is_cut and bool(self.found.gaps) and self.found.gaps[-1].type == SectionType.EXACT
+
+    @property
     def is_damaged(self) -> bool:
         """More is wrong than that the file is cut."""
         return bool(self.found.damage or self.unreadable or self.left_out)
@@ -48,11 +54,12 @@ class Recovery:
         if self.is_cut:
             tiles = self.found.tokens()
             whole = sum(tile.is_whole for tile in tiles)
-            notes.append(
-                f"it is cut short: {whole} of its {len(tiles)} tiles are whole"
-                if whole < len(tiles)
-                else "it is cut short, but behind all of its tokens"
-            )
+            if whole < len(tiles):
+                notes.append(f"it is cut short: {whole} of its {len(tiles)} tiles are whole")
+            elif self.lacks_blocks:
+                notes.append("it is cut short behind its tokens, and its exact blocks are lost from there on")
+            else:
+                notes.append("it is cut short, but behind all of its tokens")
         for gap in self.found.damage:
             place = f"{gap.size} bytes from byte {gap.offset} on ({gap.name})"
             notes.append(f"it has {place} that are out of place" if gap.is_misplaced else f"it is damaged in {place}")

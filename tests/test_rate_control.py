@@ -1,5 +1,7 @@
 """Targets: the search by itself, and real files of the small model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -124,6 +126,14 @@ def test_target_out_of_reach_is_refused(tiny_codec, photograph, target):
 @pytest.mark.parametrize("target", [RateTarget("size", 1e9), RateTarget("bpp", 99), RateTarget("psnr", 90)])
 def test_what_no_quality_reaches_is_reached_without_a_loss(tiny_codec, photograph, target):
     assert encode_picture(tiny_codec, photograph, target=target).is_exact
+
+
+def test_a_gray_picture_is_measured_as_it_is_shown(tiny_codec, photograph):
+    gray = replace(photograph, pixels=photograph.pixels[..., 1:2].repeat(3, 2), gray=True)
+    found = encode_picture(tiny_codec, gray, target=RateTarget("psnr", 26), exact=False)
+    back = decode_picture(tiny_codec, container.read(found.data)).pixels
+    assert found.reached == pytest.approx(reference.psnr(gray.pixels, back))
+    assert 26 <= found.reached <= 26.1
 
 
 def test_between_the_best_tokens_and_no_loss_the_best_tokens_are_taken(tiny_codec, photograph):

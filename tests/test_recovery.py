@@ -299,6 +299,14 @@ def test_a_file_that_lacks_only_its_end_says_so(tiny_model, tiled):
     assert np.array_equal(found.picture.pixels, expected.pixels)
 
 
+def test_a_file_that_is_cut_in_its_exact_blocks_says_so(tiny_model):
+    whole = (GOLDEN / "exact-blocks.nic").read_bytes()
+    entry = next(entry for entry in container.read(whole).entries if entry.name == "exact")
+    for length in (entry.offset + 1, entry.offset + entry.size - 1):
+        found = tiny_model.recover(whole[:length])
+        assert found.notes == ["it is cut short behind its tokens, and its exact blocks are lost from there on"]
+
+
 def test_a_file_of_which_no_tile_is_left_is_refused_like_an_empty_one(tiny_model):
     data = bytearray((GOLDEN / "odd-size.nic").read_bytes())
     first = container.read(bytes(data)).entries[0]

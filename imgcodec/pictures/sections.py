@@ -57,13 +57,18 @@ def apply_sections(pixels: Pixels, file: Container, scale: int = 1) -> Picture:
     fields = unpack_fields(file.sections, header)
     gray = header.colour_mode.is_gray
     if gray:
-        for row in pixels:  # row by row: floats take four times the memory
-            row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
+        make_gray(pixels)
     if "alpha" in fields and scale > 1:
         size = header.width * scale, header.height * scale
         fields["alpha"] = np.asarray(Image.fromarray(fields["alpha"]).resize(size, Image.Resampling.BICUBIC))
     fields.setdefault("density", exif_density(fields.get("exif")))
     return Picture(pixels, gray=gray, **fields)
+
+
+def make_gray(pixels: Pixels) -> None:
+    """Makes the three channels of decoded pixels (H, W, 3) equal."""
+    for row in pixels:  # row by row: floats take four times the memory
+        row[:] = np.rint(row @ np.array(_LUMA, np.float32))[:, None]
 
 
 def _same(kept: Any, wanted: Any) -> bool:

@@ -7,6 +7,7 @@ from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.sections import unpack_fields
+from imgcodec.exact.sections import blocks_of
 from imgcodec.file_info import FileInfo, describe
 from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import check_decodable
@@ -38,6 +39,8 @@ class Verifier:
             check_decodable(file)
             codec = self.models.of(file.header)
             unpack_fields(file.sections, file.header)
+            for _ in blocks_of(file):
+                pass  # decoded is checked
             tokens = _tokens_sha256(file, codec)
         return Verified(file.size, tokens)
 
@@ -70,7 +73,7 @@ class Describer:
 
 
 def open_verifier(model: str | None, decode: bool) -> Verifier:
-    """decode: also tokens, alpha and metadata. model: of all files; None for that which each names."""
+    """decode: also tokens, exact blocks, alpha and metadata. model: of all files; None for that which each names."""
     return Verifier(Models(model) if decode else None)
 
 

@@ -37,11 +37,17 @@ def test_verify_as_json(tiny, two_tiles) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "junk"), [(SectionType.TOKENS, b"\xff" * 40), (SectionType.ALPHA, b"junk"), (SectionType.ALPHA, b"")]
+    ("name", "kind", "junk"),
+    [
+        ("alpha", SectionType.TOKENS, b"\xff" * 40),
+        ("alpha", SectionType.ALPHA, b"junk"),
+        ("alpha", SectionType.ALPHA, b""),
+        ("exact-blocks", SectionType.EXACT, b"junk"),
+    ],
 )
-def test_verify_decodes_only_when_asked(tiny, tmp_path, kind, junk) -> None:
+def test_verify_decodes_only_when_asked(tiny, tmp_path, name, kind, junk) -> None:
     """Right checksums over what nobody can decode."""
-    file = container.read((GOLDEN / "alpha.nic").read_bytes())
+    file = container.read((GOLDEN / f"{name}.nic").read_bytes())
     sections = [Section(s.type, s.stage, s.tile, junk if s.type == kind else s.data) for s in file.sections]
     path = tmp_path / "junk.nic"
     path.write_bytes(container.write(file.header, sections))
