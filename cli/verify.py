@@ -14,7 +14,7 @@ def verify(
     sources: Annotated[list[str], typer.Argument(metavar="FILES...", help=".nic files; - is stdin.")],
     recursive: Recursive = False,
     jobs: Jobs = 1,
-    decode: Annotated[bool, typer.Option("--decode", help="Decode what is inside: tokens, exact blocks, alpha.")] = False,
+    decode: Annotated[bool, typer.Option("--decode", help="Decode tokens, exact blocks and the rest, too.")] = False,
     as_json: Json = False,
     model: FileModel = None,
 ) -> None:

