@@ -1,12 +1,9 @@
 """Too little memory, in a sentence that tells how much there has to be."""
 
 import re
-import sys
 
-if sys.platform != "win32":
-    import resource  # at once: when memory is short, nothing can be imported
+from imgcodec.addresses import limit
 
-MEBIBYTE = 2**20
 WORDS = re.compile(
     r"allocate memory|bad_alloc|out of memory|not enough memory|failed to map segment|start new thread|MemoryError"
     r"|unable to mmap|pthread_create|allocate [\d.]+ \w+ for an array",
@@ -33,17 +30,9 @@ def is_short(error: BaseException | None) -> bool:
 
 def needs() -> str:
     """What a command needs (`benchmarks/memory.py`; addresses, which `ulimit -v` limits, are more than memory)."""
-    limit = _limit()
-    may = "" if limit is None else f" (this process may have {limit} MiB)"
+    most = limit()
+    may = "" if most is None else f" (this process may have {most} MiB)"
     return (
         f"There is too little memory{may}: a command needs about 900 MiB and 10 bytes for each pixel, "
         "and up to 2000 MiB more for more effort."
     )
-
-
-def _limit() -> int | None:
-    """The process's limit on addresses in MiB."""
-    if sys.platform == "win32":
-        return None
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return None if limit == resource.RLIM_INFINITY else limit // MEBIBYTE

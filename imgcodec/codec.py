@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec import profiles
+from imgcodec.addresses import check_addresses
 from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
@@ -76,6 +77,7 @@ def begin_codec(name_or_path: str | Path, device: "torch.device | str" = "cpu", 
 def _begin(
     name_or_path: str | Path, device: "torch.device | str", engine: str
 ) -> tuple[TokenCodec, Callable[[], None]]:
+    check_addresses()
     keep_freed_memory()
     with ThreadPoolExecutor(1) as beside:
         reading = beside.submit(open_contents, name_or_path)
