@@ -33,6 +33,6 @@ def needs() -> str:
     most = limit()
     may = "" if most is None else f" (this process may have {most} MiB)"
     return (
-        f"There is too little memory{may}: a command needs about 900 MiB and 10 bytes for each pixel, "
-        "and up to 2000 MiB more for more effort."
+        f"There is too little memory{may}: a command needs about 900 MiB, 1500 of addresses, and 10 bytes for "
+        "each pixel, and up to 2000 MiB more for more effort."
     )
