@@ -4,7 +4,6 @@ import os
 import shlex
 import sys
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +40,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in the output folder.")] = False,
     device: Device = "cpu",
 ) -> None:
-    """Train a model. Needs imgcodec[train]; Ctrl-C saves a checkpoint and leaves, and --resume goes on from there.
+    """Train a model. Ctrl-C saves a checkpoint and leaves, and --resume goes on from there.
 
     Figures go to the folder log/ of the output, for TensorBoard; where that is not installed, as lines of JSON.
 
@@ -52,8 +51,6 @@ def train(
     for source in [*data, *([validation] if validation else [])]:
         if not source.exists():
             raise CodecError(f"There is no file or folder {source}.")
-    if find_spec("pytorch_optimizer") is None:
-        raise CodecError("Training needs the extra: pip install 'imgcodec[train]'.")
     with working("Starting"):
         from imgcodec.training.log import console
         from imgcodec.training.loop import TrainingInterrupted

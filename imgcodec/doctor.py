@@ -27,7 +27,7 @@ from imgcodec.model_file import inventory
 from imgcodec.model_file.find import installed_models
 
 PURPOSES = {
-    "train": "to train models: the optimizer SOAP, TensorBoard, the teacher of the profile semantic",
+    "train": "to train models: the teacher of the profile semantic, TensorBoard for figures",
     "clip": "to keep CLIP features in files, and to measure with them",
     "search": "to search large stores with Faiss",
     "eval": "to measure SSIM and LPIPS with imgcodec eval",

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from imgcodec.training.soap import SOAP
+
 if TYPE_CHECKING:
     from imgcodec.training.loop import Phase
-
-MAX_BASIS = 600
-"""SOAP rotates dimensions of up to this size into the eigenbasis of their gradients, and leaves larger ones as they
-are."""
 
 
 def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Tensor]) -> list[Optimizer]:
@@ -28,20 +26,8 @@ def optimizers(phase: "Phase", groups: Mapping[str, str], named: Mapping[str, Te
     if plain:
         made.append(torch.optim.AdamW(plain, betas=(0.9, 0.98), weight_decay=0, fused=True))
     if members["matrix"]:
-        from pytorch_optimizer import SOAP
-
         matrices: list[dict[str, Any]] = [{"params": members["matrix"], "full_rate": phase.matrix_rate}]
-        made.append(
-            SOAP(
-                matrices,
-                lr=phase.matrix_rate,
-                betas=(0.95, 0.95),
-                weight_decay=0,
-                precondition_frequency=10,
-                max_precondition_dim=MAX_BASIS,
-                merge_dims=True,
-            )
-        )
+        made.append(SOAP(matrices))
     return made
 
 
@@ -67,9 +53,6 @@ def optimizer_state(optimizer: Optimizer, prefix: str) -> tuple[dict[str, Tensor
             name = f"{prefix}{index}.{key}"
             if isinstance(value, Tensor):
                 tensors[name] = value
-            elif isinstance(value, list):  # SOAP's matrices, one per dimension; an empty list where there is none
-                others[name] = [isinstance(m, Tensor) for m in value]
-                tensors |= {f"{name}.{i}": m for i, m in enumerate(value) if isinstance(m, Tensor)}
             else:
                 others[name] = value
     others["steps"] = [group.get("step") for group in state["param_groups"]]
@@ -85,19 +68,14 @@ def load_optimizer(optimizer: Optimizer, others: Mapping[str, Any], tensors: Map
         optimizer.state[parameters[int(index)]][key] = value
 
     for name, tensor in tensors.items():
-        if name.startswith(prefix) and name.count(".") == prefix.count(".") + 1:
+        if name.startswith(prefix):
             parameter = parameters[int(name.removeprefix(prefix).split(".")[0])]
             # fused AdamW takes for granted that a moment has the memory layout of its parameter
             moment = torch.empty_like(parameter) if tensor.shape == parameter.shape else tensor.to(parameter.device)
             place(name, moment.copy_(tensor))
     for name, value in others.items():
         if name.startswith(prefix):
-            device = parameters[0].device
-            is_list = isinstance(value, list)
-            place(
-                name,
-                [tensors[f"{name}.{i}"].to(device) if m else [] for i, m in enumerate(value)] if is_list else value,
-            )
+            place(name, value)
     for group, step in zip(optimizer.param_groups, others["steps"], strict=True):
         if step is not None:
             group["step"] = step

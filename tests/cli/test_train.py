@@ -33,15 +33,6 @@ def test_a_run_in_the_output_folder_is_not_overwritten(run, tmp_path) -> None:
     assert (done.returncode, done.stderr) == (1, told)
 
 
-def test_without_the_extra_it_says_what_to_install(run, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("imgcodec.cli.train.find_spec", lambda _: None)
-    done = run("train", RECIPE, "--data", ".")
-    assert (done.returncode, done.stderr) == (
-        1,
-        b"imgcodec: Training needs the extra: pip install 'imgcodec[train]'.\n",
-    )
-
-
 def test_all_options_reach_the_training(run, tmp_path, monkeypatch) -> None:
     asked = []
 

@@ -23,7 +23,6 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
-from imgcodec.training.optimizer import MAX_BASIS
 from imgcodec.training.photo.visual import visual_shift
 from imgcodec.training.precision import mixed_precision
 
@@ -199,11 +198,10 @@ def train_phase(
 
 
 def parameter_groups(model: PhotoNetworks, phase: PhotoPhase) -> Callable[[str], str]:
-    """The parameter group of each parameter, for `Run`. SOAP, where a phase has it, trains all weights but small ones
-    and those of the linear paths, whose precision is the ceiling of the codec."""
-    # SOAP merges the dimensions of a smaller one into a single number, and fails
-    large = {n for n, p in model.named_parameters() if p.dim() == 4 and p.numel() > MAX_BASIS}
-    matrices = large if phase.matrix_rate else set()
+    """The parameter group of each parameter, for `Run`. SOAP, where a phase has it, trains all weights of
+    convolutions but those of the linear paths, whose precision is the ceiling of the codec."""
+    convolutions = {n for n, p in model.named_parameters() if p.dim() == 4 and p.squeeze().dim() > 1}
+    matrices = convolutions if phase.matrix_rate else set()
 
     def group(name: str) -> str:
         if ".linear." in name:
