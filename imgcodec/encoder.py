@@ -27,7 +27,7 @@ from imgcodec.pictures.exact_samples import colour_mode_with_alpha, sample_depth
 from imgcodec.pictures.io import Picture, kept_exactly
 from imgcodec.pictures.sections import keeps, make_gray, picture_sections
 from imgcodec.profiles.exact.codec import ExactCodec
-from imgcodec.profiles.photo.choice import drawn, far, filled, least_bytes, share, share_of_tokens
+from imgcodec.profiles.photo.choice import drawn, far, filled, least_bytes, share, share_of_tokens, smeared
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.rate_control import FIRST_QUALITY, OutOfReachError, RateTarget, fidelity, find_quality
 from imgcodec.tokens import TokenCodec, Tokens
@@ -118,7 +118,7 @@ def encode_picture(
         if candidates is None or not exact:
             raise
         return _encode_nearer(codec, picture, how, candidates, error)
-    return mixed.told(mixed.far) if candidates is not None and verify else mixed.found
+    return mixed.told(verified=True) if candidates is not None and verify else mixed.found
 
 
 @dataclass(frozen=True)
@@ -163,25 +163,34 @@ class _Mixed:
         return _with_blocks(decoded, self.picture.pixels, self.blocks)
 
     @cached_property
-    def far(self) -> NDArray[np.bool_]:
-        """The blocks that are far from the original."""
-        return far(self.picture.pixels, self.shown, self.tokens.header)
+    def left(self) -> NDArray[np.bool_]:
+        """The blocks that may be drawn and are not exact."""
+        assert self.candidates is not None
+        return self.candidates & ~self.blocks.chosen if self.blocks else self.candidates
+
+    @cached_property
+    def left_shown(self) -> NDArray[np.uint8]:
+        """What these blocks decode to; no others are decoded for that."""
+        return cast(PhotoCodec, self.codec).synthesise_blocks(self.tokens, self.left)
 
     @cached_property
     def lost(self) -> NDArray[np.bool_]:
-        """The blocks among the candidates that are far from the original; no others are decoded for that."""
-        assert self.candidates is not None
-        left = self.candidates & ~self.blocks.chosen if self.blocks else self.candidates
-        if not left.any():
-            return left
-        shown = cast(PhotoCodec, self.codec).synthesise_blocks(self.tokens, left)
-        return far(self.picture.pixels, shown, self.tokens.header, left)
+        """Those of them that are far from the original."""
+        return (
+            far(self.picture.pixels, self.left_shown, self.tokens.header, self.left) if self.left.any() else self.left
+        )
 
-    def told(self, lost: NDArray[np.bool_]) -> EncodeResult:
-        """What was found, with a note where blocks are lost."""
+    def told(self, verified: bool) -> EncodeResult:
+        """What was found, with a note where blocks are far from the original or smeared. verified: all blocks are
+        looked at, not only those that may be drawn."""
+        pixels, header, lost = self.picture.pixels, self.tokens.header, self.lost
+        if self.left.any():
+            lost = lost | smeared(pixels, self.left_shown, header, self.left)
+        if verified:
+            lost = lost | far(pixels, self.shown, header)
         if not lost.any():
             return self.found
-        area = share(lost, self.picture.pixels.shape[:2])
+        area = share(lost, pixels.shape[:2])
         note = f"at this quality {max(0.01, area):.0%} of its area is far from the original"
         return replace(self.found, notes=(*self.found.notes, note))
 
@@ -209,7 +218,7 @@ def _encode_drawn(codec: TokenCodec, picture: Picture, how: _Settings, candidate
         best = _with_exact_blocks(best, how, candidates, cheap)
         if whole and len(whole.data) <= worth * best.size:
             return whole
-    return best.told(best.far if how.verify else best.lost)
+    return best.told(how.verify)
 
 
 def _cheap_blocks(plain: _Mixed, how: _Settings, candidates: NDArray[np.bool_]) -> _Blocks | None:
@@ -290,7 +299,7 @@ def _encode_nearer(
             with suppress(OutOfReachError):
                 mixed = _encode_tokens(codec, picture, how, candidates, blocks)
     if mixed and not (is_met and len(whole.data) <= mixed.size):
-        return mixed.told(mixed.far) if how.verify else mixed.found
+        return mixed.told(verified=True) if how.verify else mixed.found
     if is_met:
         return whole
     if is_too_much or not target.limits_size:

@@ -4,6 +4,8 @@ A cheap test finds blocks that may be drawn. Those of them that decode to much l
 are chosen, or all of them where they may take fewer bytes exact. So nothing is chosen in photographs.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from zstandard import ZstdCompressor
@@ -22,6 +24,7 @@ NEAR = 12  # but noise has; in a pattern as many as ALIKE are as near to the pix
 # By quality 0, 25, 50, 75, 100: PSNR in dB that 95 of 100 blocks of the development pictures reach.
 USUAL = {Tune.VISUAL: (18.6, 20.7, 23.8, 28.2, 34.1), Tune.PSNR: (18.5, 21.2, 26.0, 32.1, 36.0)}
 MARGIN = 6.0  # dB below that, a block is far from the original
+KEPT = 0.5  # a drawn block that is below that at all is smeared, if this part of its variance or more is gone
 
 PACKED = 4  # zstandard at its fastest takes 1.1 to 3.9 times the bytes of exact blocks, and 5.6 of repeating letters
 
@@ -81,13 +84,37 @@ def far(
 ) -> NDArray[np.bool_]:
     """The blocks that are far from the original (H, W, 3): MARGIN below what photographs have at this quality. among:
     those that are looked at, None for all."""
-    rows, columns = grid(*pixels.shape[:2])
-    floor = float(np.interp(header.quality / QUALITY_UNIT, (0, 25, 50, 75, 100), USUAL[header.tune])) - MARGIN
-    most = 255.0**2 / 10 ** (floor / 10)
-    found = np.zeros((rows, columns), bool)
+    most = _usual_error(header, -MARGIN)
+    return _where(pixels, decoded, among, lambda block, error: error > most)
+
+
+def smeared(
+    pixels: NDArray[np.uint8], decoded: NDArray[np.uint8], header: Header, among: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Those of the drawn blocks `among` that have lost what is drawn, and may still not be far from the original: small
+    text on white at low qualities."""
+    most = _usual_error(header)
+    return _where(pixels, decoded, among, lambda block, error: error > max(most, (1 - KEPT) * block.var((0, 1)).mean()))
+
+
+def _usual_error(header: Header, margin: float = 0.0) -> float:
+    """The mean squared error of photographs at this quality, with a margin of so many dB."""
+    psnr = np.interp(header.quality / QUALITY_UNIT, (0, 25, 50, 75, 100), USUAL[header.tune])
+    return 255.0**2 / 10 ** ((float(psnr) + margin) / 10)
+
+
+def _where(
+    pixels: NDArray[np.uint8],
+    decoded: NDArray[np.uint8],
+    among: NDArray[np.bool_] | None,
+    holds: Callable[[NDArray[np.int32], float], bool],
+) -> NDArray[np.bool_]:
+    """The blocks `among` all for which something holds, of the block's pixels and their mean squared error."""
+    found = np.zeros(grid(*pixels.shape[:2]), bool)
     for row, column in np.argwhere(np.ones_like(found) if among is None else among).tolist():
         place = slice(SIDE * row, SIDE * (row + 1)), slice(SIDE * column, SIDE * (column + 1))
-        found[row, column] = np.square(pixels[place].astype(np.int32) - decoded[place]).mean() > most
+        block = pixels[place].astype(np.int32)
+        found[row, column] = holds(block, float(np.square(block - decoded[place]).mean()))
     return found
 
 

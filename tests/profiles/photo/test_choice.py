@@ -11,7 +11,17 @@ from small_file import HEADER
 
 from imgcodec.bitstream.header import Tune
 from imgcodec.exact.blocks import enlarged, write
-from imgcodec.profiles.photo.choice import MARGIN, USUAL, drawn, far, filled, least_bytes, share, share_of_tokens
+from imgcodec.profiles.photo.choice import (
+    MARGIN,
+    USUAL,
+    drawn,
+    far,
+    filled,
+    least_bytes,
+    share,
+    share_of_tokens,
+    smeared,
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +98,21 @@ def test_far_is_so_many_decibels_below_what_is_usual(quality, tune):
     assert far(pixels, decoded, header).tolist() == [[False, True]]
     assert far(pixels, decoded, header, np.array([[True, False]])).tolist() == [[False, False]]
     assert far(pixels, decoded, header, np.array([[False, True]])).tolist() == [[False, True]]
+
+
+def test_a_smear_is_a_drawn_block_that_is_near_in_decibels_alone():
+    """Thin strokes on white: a block of their mean colour has lost them, and is nearer than photographs' blocks are."""
+    header = replace(HEADER, quality=0, tune=Tune.VISUAL)
+    pixels = np.full((64, 192, 3), 255, np.uint8)
+    pixels[::16, :128] = 70
+    decoded = pixels.copy()
+    decoded[:, :64] = np.rint(pixels[:, :64].mean((0, 1)))
+    decoded[:, 64:128][::16] = 120
+    every = np.ones((1, 3), bool)
+    assert not far(pixels, decoded, header).any()
+    assert smeared(pixels, decoded, header, every).tolist() == [[True, False, False]]
+    assert not smeared(pixels, decoded, header, ~every).any()
+    assert not smeared(pixels // 4, decoded // 4, header, every).any()  # of little contrast: no nearer in photographs
 
 
 def test_the_share_of_tokens_is_that_of_the_blocks_that_have_them(tiny_codec):
