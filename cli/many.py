@@ -117,7 +117,7 @@ def make_many(
                 print_failure(outcome.item, outcome.error, as_json)
                 tally.add(sizes[outcome.item])
                 continue
-            made += 1
+            made += result.is_whole
             read = result.input_bytes or 0
             tally.add(sizes[outcome.item], result.width * result.height, read, result.bytes)
             for line in result.lines:

@@ -13,7 +13,8 @@ Region = Annotated[
     str | None,
     typer.Option(
         metavar="X,Y,W,H",
-        help="Decode only this part of the picture, upright, in pixels from its top left corner. Photo models only.",
+        help="Decode only this part of the picture, upright, in pixels from its top left corner. Photo models and "
+        "lossless files only.",
         show_default=False,
     ),
 ]

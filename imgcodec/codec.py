@@ -52,7 +52,7 @@ from imgcodec.pictures.sections import apply_sections, colour_mode
 from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.recovery import Recovery
 from imgcodec.speed import keep_freed_memory
-from imgcodec.tokens import Stages, TokenCodec, Tokens, check_model, check_profile, check_scale, check_tokens
+from imgcodec.tokens import Stages, TokenCodec, Tokens, check_model, check_profile, check_scale, check_tokens, described
 
 if TYPE_CHECKING:
     import torch
@@ -112,7 +112,7 @@ def check_effort(codec: TokenCodec, effort: int) -> None:
     if not 1 <= effort <= MOST_EFFORT:
         raise UsageError(f"The effort is {effort}, and must be a whole number between 1 and {MOST_EFFORT}.")
     if effort > 1 and not codec.has_qualities:
-        raise UsageError(f"The model {codec.name} has one way to code a picture: it takes no effort.")
+        raise UsageError(f"{described(codec)} has one way to code a picture: it takes no effort.")
 
 
 def header_of(codec: TokenCodec, picture: Picture, quality: float | None = None, tune: str | None = None) -> Header:
@@ -130,7 +130,7 @@ def tune_of(codec: TokenCodec, name: str | None) -> Tune | None:
     if name is None:
         return None
     if not isinstance(name, str) or name not in known:
-        raise UsageError(f"The model {codec.name} has no tune {name!r:.40}, only {' and '.join(known)}.")
+        raise UsageError(f"{described(codec)} has no tune {name!r:.40}, only {' and '.join(known)}.")
     return known[name]
 
 

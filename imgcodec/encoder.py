@@ -107,7 +107,7 @@ def encode_picture(
     header_of(codec, picture, 0.0 if target else quality, tune)  # refuses before there is work
     if exact and codec.profile == Profile.PHOTO and max(picture.width, picture.height) < SMALL_SIDE:
         found = encode_exact(kept_exactly(picture), verify)
-        if target is None or target.is_met_exactly(len(found.data), picture.width * picture.height):
+        if target is None or target.allows(len(found.data), picture.width * picture.height):
             return found
     candidates = drawn(picture.pixels) if codec.profile == Profile.PHOTO else None
     if candidates is not None and candidates.any():
@@ -289,7 +289,7 @@ def _encode_nearer(
     if is_too_much and not (target.limits_size and candidates.any()):
         raise error  # tokens are too near at their worst, or too large where nothing is smaller exact
     whole = whole or encode_exact(kept_exactly(picture), how.verify)
-    is_met = target.is_met_exactly(len(whole.data), pixels)
+    is_met = target.allows(len(whole.data), pixels)
     if is_met and target.limits_size:
         return whole
     mixed = None

@@ -56,10 +56,6 @@ class RateTarget:
             return 8 * size <= self.value * pixels
         return self.metric != "size" or size <= self.value
 
-    def is_met_exactly(self, size: int, pixels: int) -> bool:
-        """Whether a file that loses nothing, of so many bytes, of a picture of so many pixels, is what is asked for."""
-        return self.allows(size, pixels) and (self.metric != "ssimulacra2" or self.value <= BEST_SSIMULACRA2)
-
     def text(self, figure: float) -> str:
         """A figure of this metric in words."""
         forms = {
@@ -90,6 +86,8 @@ def target_of(
             raise UsageError(f"A target is a number, not {target.value:g}.")
         if (target.metric == "size" and target.value < 1) or (target.metric == "bpp" and target.value <= 0):
             raise UsageError(f"There is no file of {target.text(target.value)}.")
+        if target.metric == "ssimulacra2" and target.value > BEST_SSIMULACRA2:
+            raise UsageError(f"An SSIMULACRA2 of {BEST_SSIMULACRA2} is the most there is, that of equal pictures.")
     return targets[0] if targets else None
 
 

@@ -165,12 +165,17 @@ class PartialCodec(TokenCodec, Protocol):
         ceil(W / reduction), 3). Raises InvalidFileError as `read`."""
 
 
+def described(codec: TokenCodec) -> str:
+    """Who lacks what was asked for, for a message."""
+    return "A lossless file" if codec.profile == Profile.EXACT else f"The model {codec.name}"
+
+
 def check_one_rate(codec: TokenCodec, quality: float | None, tune: Tune | None) -> None:
     """What a model of one rate is asked for. Raises UsageError for a quality and for a tune: there is one of each."""
     if quality is not None:
-        raise UsageError(f"The model {codec.name} has one rate: it takes no quality and no target.")
+        raise UsageError(f"{described(codec)} has one rate: it takes no quality and no target.")
     if tune is not None:
-        raise UsageError(f"The model {codec.name} has one way to code a picture: it takes no tune.")
+        raise UsageError(f"{described(codec)} has one way to code a picture: it takes no tune.")
 
 
 def check_model(codec: TokenCodec, header: Header) -> None:
@@ -203,9 +208,7 @@ def check_tokens(codec: TokenCodec, tokens: Tokens) -> None:
 def check_scale(codec: TokenCodec, scale: int) -> None:
     """Raises UsageError for a scale that the model does not have."""
     if scale not in codec.scales:
-        raise UsageError(
-            f"The model {codec.name} decodes at scale {', '.join(map(str, codec.scales))}, not at {scale}."
-        )
+        raise UsageError(f"{described(codec)} decodes at scale {', '.join(map(str, codec.scales))}, not at {scale}.")
 
 
 def stage_places(tile: Rectangle, strides: Sequence[int], whole: int = 1) -> Places:

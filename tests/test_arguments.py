@@ -43,6 +43,7 @@ def tensor_of(*pixels):
         {"target_bpp": -1},
         {"target_psnr": "high"},
         {"target_ssimulacra2": float("inf")},
+        {"target_ssimulacra2": 100.5},
         {"target_psnr": 30, "target_bpp": 1},
         {"tune": "bogus"},
         {"tune": 1},

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from imgcodec.bitstream.errors import UsageError
+from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.header import SIGNATURE, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import io, sections
 from imgcodec.pictures.io import Picture
-from imgcodec.rate_control import RateTarget
+from imgcodec.rate_control import OutOfReachError, RateTarget
 from imgcodec.storage import files, pairs
 from imgcodec.storage.pairs import Pair
 
@@ -84,7 +84,7 @@ class Compressed:
             "bpp": self.bpp,
             "lossless": self.lossless,
             "quality": self.quality,
-            "tune": self.tune,
+            "tune": None if self.lossless else self.tune,
             "model": self.model,
             "codebook_id": self.model_id,
             "notes": list(self.notes),
@@ -130,7 +130,10 @@ class Compressor:
         """Writes the .nic file of a picture. advance: called with shares of the work, as they are done."""
         from imgcodec.profiles.exact.codec import ExactCodec
 
-        result = self.encode(picture, advance)
+        try:
+            result = self.encode(picture, advance)
+        except OutOfReachError as error:
+            raise CodecError(f"{item.source}: {error}") from None
         count = len(result.data)
         bpp = 8 * count / (picture.width * picture.height)
         remarks = []

@@ -29,6 +29,17 @@ def test_damaged_files_need_permission_and_say_what_is_lost(tiny, two_tiles, tmp
     assert (back[:, :1000] != sound[:, :1000]).any()
 
 
+def test_of_several_files_a_damaged_one_counts_as_failed_alone(tiny, two_tiles, tmp_path) -> None:
+    sound = tmp_path / "sound.nic"
+    sound.write_bytes((GOLDEN / "two-tiles.nic").read_bytes())
+    code, _, message = invoke("decompress", two_tiles, sound, "--model", tiny, "--allow-damaged")
+    assert code == 1
+    assert "1 files made" in message
+    assert "1 failed:" in message
+    assert f"{two_tiles}: It is damaged or cut, and only what is left was written." in message
+    assert {p.name for p in tmp_path.glob("*.png")} == {"sound.nic.png", f"{two_tiles.name}.png"}
+
+
 def test_cut_files_need_permission(tiny, two_tiles, tmp_path) -> None:
     cut, out = tmp_path / "cut.nic", tmp_path / "out.png"
     common = ("decompress", cut, "-o", out, "--model", tiny)

@@ -19,7 +19,8 @@ def test_a_lossless_file_comes_back_and_says_what_it_is(run, drawing, tmp_path):
     made = run("compress", "a.png", "--lossless", "--verify", "--json")
     assert made.returncode == 0
     report = json.loads(made.stdout)
-    assert (report["lossless"], report["quality"], report["model"]) == (True, None, "exact")
+    facts = {name: report[name] for name in ("lossless", "quality", "tune", "model")}
+    assert facts == {"lossless": True, "quality": None, "tune": None, "model": "exact"}
     told = run("info", "a.nic").stdout.decode()
     assert "lossless      True" in told
     assert "none, it is lossless" in told
@@ -37,6 +38,7 @@ def test_lossless_takes_no_other_way(run, drawing, others):
     assert refused.returncode == 2
     assert refused.stderr.count(b"\n") == 1
     assert refused.stdout == b""
+    assert b"model exact" not in refused.stderr
 
 
 def test_what_is_far_from_the_original_is_said(run, tiny, drawing, tmp_path):

@@ -16,7 +16,7 @@ def test_target_instead_of_quality(run, tiny, photo, tmp_path) -> None:
     assert 150 <= (tmp_path / "size.nic").stat().st_size <= 153
     refused = run("compress", photo, "--target-psnr", "99", "--no-exact", "--model", tiny)
     assert refused.returncode == 1
-    assert b"99.00 dB is out of reach for this picture: the nearest is " in refused.stderr
+    assert f"{photo}: 99.00 dB is out of reach for this picture: the nearest is ".encode() in refused.stderr
     assert not (tmp_path / "photo.nic").exists()
     exact = run("compress", photo, "--target-psnr", "99", "--model", tiny)
     assert exact.returncode == 0
@@ -30,6 +30,7 @@ def test_target_instead_of_quality(run, tiny, photo, tmp_path) -> None:
         ["--target-size", "0"],
         ["--target-bpp", "nan"],
         ["--target-psnr", "inf"],
+        ["--target-ssimulacra2", "101"],
         ["--target-size", "40KB", "--target-psnr", "34"],
         ["--target-bpp", "1", "-q", "50"],
     ],
