@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec import codec as pipeline
-from imgcodec import encoder, parts
+from imgcodec import encoder, one_file, parts
 from imgcodec.arguments import (
     checked_drawing,
     checked_tokens,
@@ -347,7 +347,7 @@ def _compress_exactly(image: ImageLike, tune: str | None, effort: int, max_pixel
     if tune is not None or effort != 1:
         raise UsageError("A lossless file has one way to be made: it takes no tune and no effort.")
     picture = _picture(image, whole("max_pixels", max_pixels), lossless=True)
-    return encoder.encode_exact(picture).data
+    return one_file.encode_exact(picture).data
 
 
 def _cached_model(name_or_path: str | PathLike[str], device: "torch.device | str") -> Model:

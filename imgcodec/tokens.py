@@ -150,6 +150,13 @@ class TokenCodec(Protocol):
         that was done since the last call. The shares add up to about 1."""
 
 
+class BlockCodec(TokenCodec, Protocol):
+    """One whose files may have exact blocks: that of photo models."""
+
+    def synthesise_blocks(self, tokens: Tokens, blocks: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        """As `synthesise` at scale 1, of these blocks (`imgcodec.exact.blocks`) alone; others may stay black."""
+
+
 class PartialCodec(TokenCodec, Protocol):
     """One that decodes parts of pictures, too; `imgcodec.profiles.PROFILES` has the reductions."""
 

@@ -14,9 +14,10 @@ from imgcodec import LossWarning
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.codec import decode_picture, load_codec
-from imgcodec.encoder import MANY_DRAWN, EncodeResult, encode_picture
+from imgcodec.encoder import MANY_DRAWN, encode_picture
 from imgcodec.exact.blocks import enlarged
 from imgcodec.metrics.reference import psnr
+from imgcodec.one_file import EncodeResult
 from imgcodec.pictures.io import Picture
 from imgcodec.profiles.photo.choice import drawn
 from imgcodec.rate_control import RateTarget
@@ -58,7 +59,7 @@ def test_blocks_of_a_photograph_are_exact_and_the_rest_is_not(tiny_model, slide,
 
 
 def test_blocks_are_looked_at_without_the_rest_of_the_picture(tiny_codec, slide, of_slide, monkeypatch):
-    monkeypatch.setattr("imgcodec.encoder.detokenize", None)
+    monkeypatch.setattr("imgcodec.one_file.detokenize", None)
     assert encode_picture(tiny_codec, Picture(slide), 50).data == of_slide.data
 
 

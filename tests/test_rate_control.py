@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from imgcodec import CodecError, UsageError
 from imgcodec.bitstream import container
 from imgcodec.codec import decode_picture
-from imgcodec.encoder import encode_exact, encode_picture
+from imgcodec.encoder import encode_picture
 from imgcodec.metrics import reference
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
+from imgcodec.one_file import encode_exact
 from imgcodec.pictures.io import Picture
 from imgcodec.rate_control import SYNTHESES, OutOfReachError, RateTarget, search, target_of
 

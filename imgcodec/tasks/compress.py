@@ -15,7 +15,7 @@ from imgcodec.storage import files, pairs
 from imgcodec.storage.pairs import Pair
 
 if TYPE_CHECKING:
-    from imgcodec.encoder import EncodeResult
+    from imgcodec.one_file import EncodeResult
     from imgcodec.profiles.semantic.codec import SemanticCodec
     from imgcodec.tokens import TokenCodec
 
@@ -151,7 +151,8 @@ class Compressor:
 
     def encode(self, picture: Picture, advance: Callable[[float], None] | None = None) -> "EncodeResult":
         """The file of a picture."""
-        from imgcodec.encoder import encode_exact, encode_picture
+        from imgcodec.encoder import encode_picture
+        from imgcodec.one_file import encode_exact
         from imgcodec.profiles.exact.codec import ExactCodec
 
         how = self.settings

@@ -11,7 +11,7 @@ import imgcodec
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import LossWarning
 from imgcodec.codec import decode_picture
-from imgcodec.encoder import encode_exact
+from imgcodec.one_file import encode_exact
 from imgcodec.pictures import io as images
 from imgcodec.pictures.deep_png import deepened
 from imgcodec.pictures.io import Picture

@@ -322,7 +322,7 @@ class PhotoCodec:
         return synthesise(self.photo.transforms, tokens.stages, size, level, advance)
 
     def synthesise_blocks(self, tokens: Tokens, blocks: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """As `synthesise`, of these blocks (`imgcodec.exact.blocks`) alone; others may stay black."""
+        """See `BlockCodec`."""
         header = tokens.header
         size, level = (header.height, header.width), level_of(self._config, header)
         return synthesise(self.photo.transforms, tokens.stages, size, level, wanted=blocks)
