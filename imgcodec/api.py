@@ -303,13 +303,13 @@ def decompress(
     """A .nic file -> a PIL image, `scale` times its size, with its metadata in `info`. Or a part of it.
 
     data: bytes, a path or a binary file object. region: (x, y, width, height) in pixels of the picture as it is
-    decoded, that is upright; of models of the profile photo. No more is decoded than the tiles that show there, and
-    `max_pixels` is for the region; its EXIF states the size of the region and has no thumbnail. thumbnail: pixels of
-    the longer side, if the picture has more; it comes with colour profile and alpha and no other metadata, and of the
-    profile photo from a fraction of the tokens, where it is at most an eighth of the picture's size. Of a file object
-    that can seek (and of a path), no more is read for these than the sections that are needed and the frames of the
-    others, and only what is read is checked for damage. drawing: how the picture of a file of the profile semantic is
-    drawn, in how many steps, from which seed, at which size.
+    decoded, that is upright; of lossless files and those of photo models. No more is decoded than the tiles that show
+    there, and `max_pixels` is for the region; its EXIF states the size of the region and has no thumbnail. thumbnail:
+    pixels of the longer side, if the picture has more; it comes with colour profile and alpha and no other metadata,
+    and of the profile photo from a fraction of the tokens, where it is at most an eighth of the picture's size. Of a
+    file object that can seek (and of a path), no more is read for these than the sections that are needed and the
+    frames of the others, and only what is read is checked for damage. drawing: how the picture of a file of the profile
+    semantic is drawn, in how many steps, from which seed, at which size.
 
     Raises InvalidFileError, also for more than `max_pixels`, ModelNotFoundError where the model of the file is not
     installed, and UsageError for a scale that it does not have, for a region that is not inside the picture, and for a

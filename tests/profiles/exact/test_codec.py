@@ -12,7 +12,7 @@ from PIL import Image
 
 import imgcodec
 from imgcodec import codec as pipeline
-from imgcodec import encoder
+from imgcodec import one_file
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import ColourMode, Profile
@@ -100,7 +100,7 @@ def test_metadata_are_kept_beside_the_samples():
         make("smooth", (3, 9, 7), 255, 1).astype(np.uint8).transpose(1, 2, 0).copy(), np.full((9, 7), 3, np.uint8),
         exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0", xmp=b"<x/>", density=(11811, 11811),
     )  # fmt: skip
-    result = encoder.encode_exact(picture, verify=True)
+    result = one_file.encode_exact(picture, verify=True)
     file = container.read(result.data)
     assert [entry.name for entry in file.entries] == ["tokens", "exif", "xmp", "density", "end"]
     again = pipeline.decode_picture(ExactCodec(), file)
