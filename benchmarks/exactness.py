@@ -22,7 +22,7 @@ oldest and its newest instruction sets. ONNX Runtime cannot be told which instru
 in QEMU, on one that has others.
 `--page FOLDER` compares with one setting of PyTorch the decoder of the browser's page, under Node, in one thread and in
 two: WebAssembly with its SIMD instructions. It reads files and writes none.
-CUDA is among the settings where there is one. The exit code is 1 if anything but pixels within one grey level differs.
+CUDA is among the settings where there is one. The exit code is 1 if anything but pixels within one gray level differs.
 """
 
 import argparse
@@ -214,7 +214,7 @@ def measure(settings: Sequence[Setting], models: Sequence[str], pictures: Path, 
 
 
 def is_exact(result: dict[str, Any]) -> bool:
-    """Whether all that must be the same is, and pixels are within one grey level."""
+    """Whether all that must be the same is, and pixels are within one gray level."""
     return not result["wrong_tokens"] and not result["other_bytes"] and result["largest_pixel_difference"] <= 1
 
 

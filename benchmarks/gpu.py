@@ -14,7 +14,7 @@ Needs `pip install 'imgcodec[bench]'`. Three things, with the model loaded and a
 A share is the time inside a stage and not inside another one that it calls. The device is waited for wherever one ends
 or begins, which takes time of its own: speeds are measured without. `prior` includes copies of tokens and parameters
 between the devices; `elsewhere` is the container, and what Pillow does. The exit code is 1 if anything of `exact`
-but pixels within one grey level differs.
+but pixels within one gray level differs.
 """
 
 import argparse

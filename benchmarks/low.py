@@ -54,7 +54,7 @@ def main() -> int:
 def measure(
     codec: Callable[[RGBPixels, int], Coded], pixels: RGBPixels, bpp: float
 ) -> tuple[float, float, float, float]:
-    """Bits per pixel, PSNR, MS-SSIM (0..1) and SSIMULACRA 2 of one picture."""
+    """Bits per pixel, PSNR, MS-SSIM (0..1) and SSIMULACRA2 of one picture."""
     area = pixels.shape[0] * pixels.shape[1]
     size, back = codec(pixels, int(bpp * area / 8))
     return 8 * size / area, psnr(pixels, back), MsSsim(pixels)(back), Ssimulacra2(pixels)(back)

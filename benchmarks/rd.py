@@ -45,7 +45,7 @@ LOOKS = {
     "jxl": ("JPEG XL", "#7d3c98", "v"),
     "vvc-medium": ("VVC (vvenc medium)", "#1e8449", "P"),
 }
-"""What a plot may show: the name in its legend, colour and marker, so that no two curves look alike in grey."""
+"""What a plot may show: the name in its legend, colour and marker, so that no two curves look alike in gray."""
 
 
 def measure(arguments: argparse.Namespace) -> None:

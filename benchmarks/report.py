@@ -195,7 +195,7 @@ def exactness(result: dict[str, Any]) -> list[str]:
         f"wrote {result['files_written']} files and read them under every setting, {result['files_read']} readings,",
         f"{result['tokens_compared'] / 1e6:.0f} million tokens:",
         f"{len(result['wrong_tokens'])} with other tokens, {len(result['other_bytes'])} with other bytes, pixels at most",
-        f"{result['largest_pixel_difference']} grey level apart (`benchmarks/exactness.py`).",
+        f"{result['largest_pixel_difference']} gray level apart (`benchmarks/exactness.py`).",
         "",
     ]
 

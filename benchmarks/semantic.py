@@ -8,7 +8,7 @@ PICTURES are folders and tar shards of pictures that the model has not seen. Mea
     recall      of changed pictures among all of them: by the integers, by the floats, by layout and by meaning alone;
                 by a JPEG thumbnail of the same bytes, its headers and tables not counted, and by a colour histogram
     nearest     of the first pictures, how often the one that is most like what is drawn is the original: by
-                SSIMULACRA 2 at the decoder's size and by the features of what is drawn; the same for the thumbnails
+                SSIMULACRA2 at the decoder's size and by the features of what is drawn; the same for the thumbnails
                 that are in the vectors
     seeds       whether another seed draws another picture, and the same one the same
 """

@@ -128,7 +128,7 @@ def make_many(
                 detail(result.summary)
             if not result.is_whole:
                 failures.append((outcome.item, CodecError("It is damaged or cut, and only what is left was written.")))
-    told = [f"{made} files made"]
+    told = [f"{made} file{'' if made == 1 else 's'} made"]
     if made and tally.ratio:
         told[0] += f", {tally.read} bytes to {tally.written}, {tally.ratio}"
     if todo.done:

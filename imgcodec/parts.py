@@ -31,7 +31,7 @@ from imgcodec.tokens import PartialCodec, Stages, TokenCodec, Tokens, check_mode
 
 
 def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels: int) -> Picture:
-    """A region of the picture of a file (`decodable.region_of`). Its pixels are within one grey level of the whole's.
+    """A region of the picture of a file (`decodable.region_of`). Its pixels are within one gray level of the whole's.
 
     Raises InvalidFileError, also for a region of more than `max_pixels`, and ModelNotFoundError for a file of another
     model.

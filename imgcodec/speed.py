@@ -33,7 +33,7 @@ def keep_freed_memory() -> None:
 
 def reduced_precision(device: "torch.device") -> "torch.autocast":
     """A context in which the convolutions of the transforms run in bfloat16, where the processor has instructions for
-    that. Their linear paths stay in float32 (see `imgcodec.tokenizers.rvq`), so pixels move by one grey level at most.
+    that. Their linear paths stay in float32 (see `imgcodec.tokenizers.rvq`), so pixels move by one gray level at most.
     """
     import torch
 

@@ -121,7 +121,7 @@ def test_damaged_golden_files_show_what_is_left(tiny_model, name):
 
 
 def difference_of(picture, name, mode):
-    """From the pixels that a golden file decodes to, which must be one grey level at most; returned as well."""
+    """From the pixels that a golden file decodes to, which must be one gray level at most; returned as well."""
     expected = Image.open(GOLDEN / f"{name}.png")
     assert picture.mode == expected.mode == mode
     difference = np.asarray(picture, int) - np.asarray(expected, int)

@@ -23,7 +23,7 @@ from imgcodec.evaluation.peers import TITLES
 from imgcodec.evaluation.verdict import Verdict
 
 FOLDER = "page_files"
-METRIC_TITLES = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA 2"}
+METRIC_TITLES = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)", "ssimulacra2": "SSIMULACRA2"}
 DASH = "–"
 
 
@@ -143,7 +143,7 @@ def layer(shown: Layer) -> dict[str, Any]:
     if shown.file_bytes is not None and shown.scores is not None:
         told = [f"{shown.file_bytes:,} bytes".replace(",", "\u202f"), f"quality {shown.quality:g}"]
         if shown.scores.ssimulacra2 is not None:
-            told.append(f"SSIMULACRA 2 {shown.scores.ssimulacra2:.1f}")
+            told.append(f"SSIMULACRA2 {shown.scores.ssimulacra2:.1f}")
         told.append(f"PSNR {shown.scores.psnr:.2f} dB")
     return {
         "title": title(shown.codec),

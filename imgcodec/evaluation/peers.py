@@ -23,7 +23,7 @@ TITLES = {
     "jpeg": "JPEG",
     "webp": "WebP",
     "avif": "AVIF",
-    "avif-ssimulacra2": "AVIF tuned for SSIMULACRA 2",
+    "avif-ssimulacra2": "AVIF tuned for SSIMULACRA2",
     "avif-psnr": "AVIF tuned for PSNR",
     "jxl": "JPEG XL",
 }

@@ -1,6 +1,6 @@
 """Bytes where all codecs are as like the original, picture by picture, and the sentence that says who takes fewer.
 
-The likeness is a score of SSIMULACRA 2. The bytes of a codec at it are interpolated between its files (`bd.rate_at`),
+The likeness is a score of SSIMULACRA2. The bytes of a codec at it are interpolated between its files (`bd.rate_at`),
 and nothing is extrapolated: a codec whose files are all better, or all worse, says nothing there. Of a codec of one
 quality, whose files are no curve, each file is compared at the score that it has.
 """
@@ -14,7 +14,7 @@ from imgcodec.evaluation.bd import rate_at
 from imgcodec.evaluation.peers import TITLES
 
 LIKENESS = 70.0
-"""At which codecs are compared: "high quality" in the words of SSIMULACRA 2's authors, where flaws are hard to notice
+"""At which codecs are compared: "high quality" in the words of SSIMULACRA2's authors, where flaws are hard to notice
 without the original beside them."""
 
 
@@ -31,7 +31,7 @@ class File(Protocol):
 
 @dataclass(frozen=True)
 class AtLikeness:
-    """A picture. likeness: the score of SSIMULACRA 2, None where the picture is too small for one. bytes: of each codec
+    """A picture. likeness: the score of SSIMULACRA2, None where the picture is too small for one. bytes: of each codec
     there; None where it was not measured on both sides of it. better_as_png: PNG, which loses nothing, is no larger
     than our file; where ours has no bytes at this likeness, than its file on the nearer side of it."""
 
@@ -81,7 +81,7 @@ def verdict_on(
 
 
 Scored = list[tuple[float, float]]
-"""(bytes, SSIMULACRA 2) of the files of a picture."""
+"""(bytes, SSIMULACRA2) of the files of a picture."""
 
 
 def _of(samples: Sequence[File], image: str) -> Scored:
@@ -119,8 +119,8 @@ def _sentence(codec: str, likeness: float | None, pictures: Sequence[AtLikeness]
     known = {other: saving for other, saving in savings.items() if saving.share is not None}
     unknown = [TITLES.get(other, other) for other, saving in savings.items() if saving.share is None]
     if not scores:
-        return "The pictures are too small for SSIMULACRA 2, so bytes at the same likeness are not known."
-    at = f"SSIMULACRA 2 of {likeness:g}" if likeness is not None else f"{own} SSIMULACRA 2 ({fmean(scores):.0f})"
+        return "The pictures are too small for SSIMULACRA2, so bytes at the same likeness are not known."
+    at = f"SSIMULACRA2 of {likeness:g}" if likeness is not None else f"{own} SSIMULACRA2 ({fmean(scores):.0f})"
     if not measured:
         clauses = [f"Nothing is known at {at}: no file comes near it at the measured qualities; -q takes others"]
     elif not known:

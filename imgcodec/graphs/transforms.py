@@ -3,7 +3,7 @@
     pixels ─► analysis ─► latent ─► quantization ─► tokens of stage 0, residual of stage 1, weight of errors
     pixels ◄─ synthesis ◄─ latent ◄─ dequantization ◄─ tokens of both stages
 
-They are exact to one grey level only: between machines, between runtimes, and against PyTorch.
+They are exact to one gray level only: between machines, between runtimes, and against PyTorch.
 """
 
 from collections.abc import Mapping, Sequence

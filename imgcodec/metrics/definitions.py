@@ -34,7 +34,7 @@ OPSIN = np.array(
 )
 OPSIN_BIAS = np.float32(0.0037930732552754493)
 
-# SSIMULACRA 2: one weight for each (channel, scale, norm, map), in the order in which libjxl uses them up. With fewer
+# SSIMULACRA2: one weight for each (channel, scale, norm, map), in the order in which libjxl uses them up. With fewer
 # than six scales it uses the first ones without a gap, so the list is kept flat.
 # fmt: off
 SSIMULACRA2_WEIGHTS = np.array([

@@ -21,7 +21,7 @@ CHUNK = 4096
 
 @torch.no_grad()
 def block_basis(crops: Tensor, block: int, channels: int) -> Tensor:
-    """Crops (N, 3, H, W) in 0..1 -> the `channels` principal directions of their blocks about medium grey, orthonormal,
+    """Crops (N, 3, H, W) in 0..1 -> the `channels` principal directions of their blocks about medium gray, orthonormal,
     (channels, 3, block, block)."""
     blocks = (crops - 0.5).unfold(2, block, block).unfold(3, block, block)
     blocks = blocks.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3 * block * block)

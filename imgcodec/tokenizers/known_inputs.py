@@ -13,7 +13,7 @@ SHOWN = 32
 """Rows and columns in the middle of each picture that are compared: every phase of a block of 16 x 16, twice."""
 
 TOLERANCE = 1
-"""Grey levels between machines."""
+"""Gray levels between machines."""
 
 
 def as_text(picture: NDArray[np.uint8]) -> str:

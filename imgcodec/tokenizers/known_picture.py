@@ -1,9 +1,9 @@
 """The known-answer test of a tokenizer: what it makes of a fixed picture and of fixed tokens.
 
 A prior's answer is integers, the same everywhere, so their hash will do (`imgcodec.priors.integer.known_answer`). The
-transforms are in floating point, and machines may differ by a grey level; a hash would not bear that, so the answer is
+transforms are in floating point, and machines may differ by a gray level; a hash would not bear that, so the answer is
 a small picture itself. Analysis and synthesis meet in it without a quantizer between them, because a value that is
-rounded the other way on another machine would change far more than a grey level.
+rounded the other way on another machine would change far more than a gray level.
 
     photo     latent of the picture + that of the tokens ─► synthesis, at two levels of quality, of each tune
     raster    latent of the picture ─► synthesis; the tokens ─► decoder
@@ -28,7 +28,7 @@ from imgcodec.tokenizers.semantic import SemanticTokenizer
 
 @torch.inference_mode()
 def known_picture(tokenizer: nn.Module) -> NDArray[np.uint8]:
-    """What a tokenizer computes on its device: (N, rows, columns, 3), the same for a tokenizer everywhere to one grey
+    """What a tokenizer computes on its device: (N, rows, columns, 3), the same for a tokenizer everywhere to one gray
     level. Takes some ten milliseconds."""
     match tokenizer:
         case ResidualVQ():

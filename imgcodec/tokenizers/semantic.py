@@ -70,7 +70,7 @@ class DiffusionDecoder(nn.Module):
         self.register_buffer("spread", torch.full((1,), 0.5))
 
     def hint(self, thumbnail: Tensor | None, count: int) -> Tensor:
-        """What `count` pictures are known to look like, (count, 3, side, side) in 0..1: the enlarged thumbnails; grey
+        """What `count` pictures are known to look like, (count, 3, side, side) in 0..1: the enlarged thumbnails; gray
         where there are none."""
         side = self.config.side
         if thumbnail is None:

@@ -46,7 +46,7 @@ def test_tables(folder):
     assert "vs webp" in out
     assert re.search(r"(?m)^jpeg +\+0.0 % ", out)
     sentence = " ".join(out.split("\n\n")[-1].split())
-    assert sentence.startswith("At SSIMULACRA 2 of 70 your pictures take as many bytes as JPEG and ")
+    assert sentence.startswith("At SSIMULACRA2 of 70 your pictures take as many bytes as JPEG and ")
     assert sentence.endswith(" better off as PNG.")
     assert err.startswith("Skipped notes.txt: ")
     assert err.count("\n") == 1

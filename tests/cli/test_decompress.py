@@ -34,7 +34,7 @@ def test_of_several_files_a_damaged_one_counts_as_failed_alone(tiny, two_tiles, 
     sound.write_bytes((GOLDEN / "two-tiles.nic").read_bytes())
     code, _, message = invoke("decompress", two_tiles, sound, "--model", tiny, "--allow-damaged")
     assert code == 1
-    assert "1 files made" in message
+    assert "1 file made" in message
     assert "1 failed:" in message
     assert f"{two_tiles}: It is damaged or cut, and only what is left was written." in message
     assert {p.name for p in tmp_path.glob("*.png")} == {"sound.nic.png", f"{two_tiles.name}.png"}

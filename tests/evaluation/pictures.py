@@ -15,7 +15,7 @@ def waves(height: int, width: int) -> RGBPixels:
 
 
 def posterized(pixels: RGBPixels, step: int) -> RGBPixels:
-    """Only every `step`-th grey level left."""
+    """Only every `step`-th gray level left."""
     return (pixels // step * step + step // 2).clip(0, 255).astype(np.uint8)
 
 
@@ -24,7 +24,7 @@ def smeared(pixels: RGBPixels) -> RGBPixels:
     return ((pixels.astype(np.int64) + np.roll(pixels, 1, axis=1)) // 2).astype(np.uint8)
 
 
-def grey(height: int, width: int) -> RGBPixels:
+def gray(height: int, width: int) -> RGBPixels:
     return np.full((height, width, 3), 128, dtype=np.uint8)
 
 

@@ -50,7 +50,7 @@ def test_a_quarter_more_bytes_is_a_quarter_more_rate():
     assert result.bd_rate["padded"].psnr.percent == pytest.approx(25, abs=0.2)  # bytes are whole
     (verdict,) = result.verdicts
     assert verdict.savings["jpeg"].share == pytest.approx(-0.25, abs=0.01)
-    assert verdict.sentence.startswith("At SSIMULACRA 2 of 70 your picture takes 25 % more bytes than JPEG")
+    assert verdict.sentence.startswith("At SSIMULACRA2 of 70 your picture takes 25 % more bytes than JPEG")
     assert result.png_bytes == {"large": len(peers.png(LARGE[1]))}
 
 

@@ -36,30 +36,30 @@ def test_as_many_bytes_fewer_as_the_curves_are_apart(scale):
 def test_the_sentence_of_one_picture_and_of_several():
     one = {"ours": files(580), "jpeg": files(1000), "avif": files(620)}
     assert verdict(one).sentence == (
-        "At SSIMULACRA 2 of 70 your picture takes 42 % fewer bytes than JPEG and 6 % fewer than AVIF."
+        "At SSIMULACRA2 of 70 your picture takes 42 % fewer bytes than JPEG and 6 % fewer than AVIF."
     )
     two = {name: both + files(both[0].bytes / 16, image="b") for name, both in one.items()}
     assert verdict(two).sentence == (
-        "At SSIMULACRA 2 of 70 your pictures take 42 % fewer bytes than JPEG and 6 % fewer than AVIF; "
+        "At SSIMULACRA2 of 70 your pictures take 42 % fewer bytes than JPEG and 6 % fewer than AVIF; "
         "none of 2 is better off as PNG."
     )
 
 
 def test_more_bytes_and_as_many_are_said():
     found = verdict({"ours": files(1000), "jpeg": files(1000), "avif": files(800)})
-    assert found.sentence == "At SSIMULACRA 2 of 70 your picture takes as many bytes as JPEG and 25 % more than AVIF."
+    assert found.sentence == "At SSIMULACRA2 of 70 your picture takes as many bytes as JPEG and 25 % more than AVIF."
 
 
 def test_nothing_is_said_beyond_what_was_measured():
     low = (20.0, 40.0, 60.0)
     ours = verdict({"ours": files(1000, low), "jpeg": files(1000)})
     assert ours.savings["jpeg"].share is None
-    assert ours.sentence.startswith("Nothing is known at SSIMULACRA 2 of 70: ")
+    assert ours.sentence.startswith("Nothing is known at SSIMULACRA2 of 70: ")
     other = verdict({"ours": files(1000), "jpeg": files(1000, low)})
-    assert other.sentence.startswith("At SSIMULACRA 2 of 70 nothing is known of JPEG: ")
+    assert other.sentence.startswith("At SSIMULACRA2 of 70 nothing is known of JPEG: ")
     third = verdict({"ours": files(1000), "jpeg": files(2000), "avif": files(1000, low)})
     assert third.sentence == (
-        "At SSIMULACRA 2 of 70 your picture takes 50 % fewer bytes than JPEG; nothing is known of AVIF there."
+        "At SSIMULACRA2 of 70 your picture takes 50 % fewer bytes than JPEG; nothing is known of AVIF there."
     )
 
 
@@ -101,13 +101,13 @@ def test_a_codec_of_one_quality_is_compared_at_its_own_likeness():
     found = verdict({"ours": files(500, (55.0,)), "jpeg": files(1000)})
     assert found.likeness is None
     assert found.savings["jpeg"].share == pytest.approx(0.5, abs=1e-3)
-    assert found.sentence == "At its own SSIMULACRA 2 (55) your picture takes 50 % fewer bytes than JPEG."
+    assert found.sentence == "At its own SSIMULACRA2 (55) your picture takes 50 % fewer bytes than JPEG."
 
 
 def test_pictures_too_small_for_a_score():
     found = verdict({"ours": [File("a", 100, None)], "jpeg": [File("a", 100, None)]}, 90)
     assert found.pictures[0].likeness is None
-    assert found.sentence == "The pictures are too small for SSIMULACRA 2, so bytes at the same likeness are not known."
+    assert found.sentence == "The pictures are too small for SSIMULACRA2, so bytes at the same likeness are not known."
 
 
 def test_a_codec_that_refused_a_picture():

@@ -10,9 +10,9 @@ before there were digests gets one, and the picture of its known-answer test, wh
     models/ids.json                     the id of each model, by its name
     models/NAME.safetensors             digest and picture, where it has none
     models/NAME.md                      the row `| id |` of its card
-    NAME.json                           bytes of the file, PSNR in dB and SSIMULACRA 2 for each crop, quality and tune
+    NAME.json                           bytes of the file, PSNR in dB and SSIMULACRA2 for each crop, quality and tune
     photo-avx512.nic, photo-avx2.nic    the photograph, written under AVX-512 and under AVX2
-    photo-avx512.png, photo-avx2.png    what a part of it decodes to, to one grey level
+    photo-avx512.png, photo-avx2.png    what a part of it decodes to, to one gray level
     files.json                          SHA-256 of the tokens of each of the two
 
 The two files are the shipped model's golden files: they are made anew with each release of weights until 1.0, and from
@@ -87,7 +87,7 @@ def complete(name: str) -> None:
 
 
 def measure(name: str) -> list[dict[str, Any]]:
-    """Bytes, PSNR and SSIMULACRA 2 of every crop, quality and tune of an installed model.
+    """Bytes, PSNR and SSIMULACRA2 of every crop, quality and tune of an installed model.
 
     Of the tokens that are written, which need not be read for that: a raster prior takes seconds to read a tile.
     """

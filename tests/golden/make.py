@@ -9,7 +9,7 @@ kind of model, add a second model beside the first.
     tiny.safetensors   a model of the `photo` profile, small enough to be kept, good enough not to be trivial; its
                        known answer, no part of its id, has been replaced in place when the known-answer test grew
     *.nic              files of it
-    *.png              the pixels that these decode to, to one grey level
+    *.png              the pixels that these decode to, to one gray level
     golden.json        SHA-256 of the tokens of each file, and how it was made; what is told of a damaged one
 """
 

@@ -1,4 +1,4 @@
-"""The transforms as graphs are those of PyTorch, to far less than a grey level."""
+"""The transforms as graphs are those of PyTorch, to far less than a gray level."""
 
 from pathlib import Path
 

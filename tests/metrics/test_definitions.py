@@ -27,7 +27,7 @@ def test_the_two_parts_of_srgb_meet():
 
 
 def test_grey_has_no_colour():
-    assert definitions.OPSIN.sum(1) == pytest.approx(1, abs=1e-6)  # all three responses to grey are the same
+    assert definitions.OPSIN.sum(1) == pytest.approx(1, abs=1e-6)  # all three responses to gray are the same
     x, y, blue = scaled_xyb(0.5, 0.5, 0.5)
     assert (x, y, blue) == pytest.approx((0.42, 0.51, 0.55))
 

@@ -2,7 +2,7 @@
 in the reference data of github.com/imazen/ssimulacra2."""
 
 import pytest
-from evaluation.pictures import grey, horizontal_ramp, noise, posterized, waves
+from evaluation.pictures import gray, horizontal_ramp, noise, posterized, waves
 
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 
@@ -15,7 +15,7 @@ LIBJXL = {"ramp": -64.56872148, "noise": -47.33572558}
     ids=LIBJXL.keys(),
 )
 def test_ssimulacra2_equals_libjxl(original, expected):
-    assert Ssimulacra2(original)(grey(64, 64)) == pytest.approx(expected, abs=0.005)
+    assert Ssimulacra2(original)(gray(64, 64)) == pytest.approx(expected, abs=0.005)
 
 
 def test_coarser_pictures_have_lower_scores():

@@ -1,4 +1,4 @@
-"""The known-answer test of tokenizers: it knows a changed weight from a machine that is a grey level off."""
+"""The known-answer test of tokenizers: it knows a changed weight from a machine that is a gray level off."""
 
 from pathlib import Path
 

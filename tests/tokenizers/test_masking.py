@@ -8,7 +8,7 @@ from imgcodec.tokenizers.masking import contrast
 def test_a_channel_counts_as_much_as_it_changes_luma():
     weight = np.zeros((768, 4, 1, 1), np.float32)
     wave = np.tile([1.0, -1.0], 128)
-    weight[:, 0, 0, 0] = np.tile(wave, 3)  # grey, of amplitude 1
+    weight[:, 0, 0, 0] = np.tile(wave, 3)  # gray, of amplitude 1
     weight[256:512, 1, 0, 0] = wave  # green alone
     weight[:, 2] = 1  # no contrast at all
     found = contrast(weight)

@@ -91,7 +91,7 @@ def test_other_profiles_are_named(ask, models, name):
 
 @pytest.mark.slow
 def test_files_of_the_shipped_model_come_to_their_tokens(ask, tmp_path):
-    """And to their pixels, within a grey level, in both tunes."""
+    """And to their pixels, within a gray level, in both tunes."""
     codec = imgcodec.load_model("photo")
     contents = open_contents("photo")
     export_graphs(contents, tmp_path / f"{contents.id.hex()}.nicm", force=False)

@@ -31,11 +31,11 @@ FIGURE = """<figure>
 
 
 def pictures(sources: list[str]) -> list[tuple[str, bytes]]:
-    """Titles and files, of tokens alone: the page shows no exact pixels."""
+    """Titles and files."""
     if sources:
-        return [(Path(source).stem, imgcodec.compress(source, exact=False)) for source in sources]
+        return [(Path(source).stem, imgcodec.compress(source)) for source in sources]
     return [
-        (f"{tune}, quality {quality}", imgcodec.compress(EXAMPLE, quality=quality, tune=tune, exact=False))
+        (f"{tune}, quality {quality}", imgcodec.compress(EXAMPLE, quality=quality, tune=tune))
         for quality in QUALITIES
         for tune in TUNES
     ]

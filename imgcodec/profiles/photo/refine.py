@@ -14,7 +14,7 @@ one step up or down, at the estimated cost
 exact for its own bits and of second order for the rest, and the most promising steps are taken. If bits and distortion
 together fell, the next round starts there; if not, at the same tokens again, with more curvature for steps that were
 not tried yet (Levenberg 1944, Marquardt 1963). Either way there are gradients at both ends of the steps that were
-tried, so from then on their curvature is known: half of the change of the gradient. MS-SSIM and SSIMULACRA 2 are so far
+tried, so from then on their curvature is known: half of the change of the gradient. MS-SSIM and SSIMULACRA2 are so far
 from quadratic that most of the gain is in that.
 
 Distortion is measured in bits. Along the codec's own rate-distortion curve each metric rises by so much when the bits
@@ -56,7 +56,7 @@ SMALLEST_CURVATURE = 0.5
 BOLDER, CAREFUL = 0.85, 1.3  # factors of the curvature of untried steps, after a round that saved or did not
 REACH = 0.75
 """Quantization steps that a token may be away from the real value; the encoder's own choice may be further. Without
-this bound skies filled with patterns that MS-SSIM and SSIMULACRA 2 take for grain, and the metrics were worse, too."""
+this bound skies filled with patterns that MS-SSIM and SSIMULACRA2 take for grain, and the metrics were worse, too."""
 
 
 @dataclass(frozen=True)

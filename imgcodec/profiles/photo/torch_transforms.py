@@ -19,7 +19,7 @@ from imgcodec.tokenizers.transforms import Synthesis
 
 @dataclass(frozen=True)
 class TorchTransforms:
-    """A tokenizer on a device. `exact_arithmetic` keeps TF32 out of it, which would cost more than a grey level."""
+    """A tokenizer on a device. `exact_arithmetic` keeps TF32 out of it, which would cost more than a gray level."""
 
     tokenizer: ResidualVQ
     device: torch.device

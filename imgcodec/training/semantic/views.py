@@ -69,7 +69,7 @@ def random_part(pixels: Pixels, least: float, rng: np.random.Generator) -> Pixel
 
 
 def augmented(view: Pixels, rng: np.random.Generator) -> Pixels:
-    """uint8 (h, w, 3) -> (128, 128, 3): a part of the view, perhaps mirrored, brighter or darker, grey or as a JPEG."""
+    """uint8 (h, w, 3) -> (128, 128, 3): a part of the view, perhaps mirrored, brighter or darker, gray or as a JPEG."""
     part = random_part(view, 0.45, rng) if rng.random() < 0.8 else view
     pixels = as_square(part, WORK)
     if rng.random() < 0.5:

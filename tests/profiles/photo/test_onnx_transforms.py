@@ -1,4 +1,4 @@
-"""The transforms in ONNX Runtime are those in PyTorch: latents to rounding, pixels to a grey level."""
+"""The transforms in ONNX Runtime are those in PyTorch: latents to rounding, pixels to a gray level."""
 
 import numpy as np
 import pytest

@@ -118,7 +118,7 @@ function toBytes(pixels: Tensor, part: Rectangle): Uint8Array {
     for (let row = 0; row < part.height; row++) {
       const from = (channel * rows + part.top + row) * columns + part.left;
       let to = 3 * row * part.width + channel;
-      for (let column = 0; column < part.width; column++, to += 3) found[to] = grey(pixels.data[from + column]);
+      for (let column = 0; column < part.width; column++, to += 3) found[to] = gray(pixels.data[from + column]);
     }
   }
   return found;
@@ -133,11 +133,11 @@ function blockMeans(pixels: Tensor): Uint8Array {
     for (let y = 0; y < rows * BLOCK; y++)
       for (let x = 0; x < columns * BLOCK; x++, at++)
         sums[3 * (Math.floor(y / BLOCK) * columns + Math.floor(x / BLOCK)) + channel] += pixels.data[at];
-  return Uint8Array.from(sums, (sum) => grey(sum / BLOCK ** 2));
+  return Uint8Array.from(sums, (sum) => gray(sum / BLOCK ** 2));
 }
 
 /** 0 to 1 -> 0 to 255, rounded to the even one of two that are equally near, as Python does. */
-function grey(value: number): number {
+function gray(value: number): number {
   const scaled = Math.fround(Math.fround(value) * 255);
   const low = Math.floor(scaled);
   const rest = scaled - low;
