@@ -32,6 +32,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, whole
 from imgcodec.bitstream.salvage import Salvage
 from imgcodec.pictures import io as images
 from imgcodec.pictures.io import Picture
+from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
 from imgcodec.profiles.semantic.drawing import DrawingOptions, at_size
 from imgcodec.rate_control import target_of
@@ -160,7 +161,7 @@ class Model:
     def encode(self, x: "Tensor", *, quality: float | None = None, tune: str | None = None) -> "list[Tensor]":
         """Pictures (B, 3, H, W), real numbers in 0..1 -> their codes, int64, a tensor for each stage, coarse first.
 
-        Of models with many rates (`photo`) they are (B, groups, h, w), of the others (B, h, w). They are those that a
+        Of raster models they are (B, h, w), of all others (B, groups, h, w). They are those that a
         file has, so pictures are rounded to 8 bits, and their meaning depends on quality and tune. Raises UsageError
         for other tensors, and as `compress`.
         """
@@ -169,7 +170,7 @@ class Model:
 
         found = [pipeline.tokenize(self._codec, pixels, rate, tune).stages for pixels in pixels_of(x)]
         stages = [torch.from_numpy(np.stack(stage)).to(x.device, torch.int64) for stage in zip(*found, strict=True)]
-        return stages if self._codec.is_grouped else [stage[:, 0] for stage in stages]
+        return stages if PROFILES[self._codec.profile].layout.is_grouped else [stage[:, 0] for stage in stages]
 
     def decode(
         self,

@@ -14,6 +14,7 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size, whole
 from imgcodec.codec import tune_of
+from imgcodec.profiles import PROFILES
 from imgcodec.profiles.semantic.drawing import DrawingOptions
 from imgcodec.tokens import TokenCodec, Tokens
 
@@ -64,14 +65,15 @@ def tokens_of_codes(
     shape: tuple[int, int] | None,
 ) -> list[Tokens]:
     """Codes of several pictures -> the tokens of each. Raises UsageError for codes that do not fit this model."""
-    dimensions = 4 if codec.is_grouped else 3
+    is_grouped = PROFILES[codec.profile].layout.is_grouped
+    dimensions = 4 if is_grouped else 3
     if (
         not isinstance(codes, Sequence)
         or not 1 <= len(codes) <= codec.stage_count
         or not all(is_dense(c) and c.dim() == dimensions and c.numel() for c in codes)
         or any(c.is_floating_point() or c.shape[0] != codes[0].shape[0] for c in codes)
     ):
-        kind = "(B, groups, h, w)" if codec.is_grouped else "(B, h, w)"
+        kind = "(B, groups, h, w)" if is_grouped else "(B, h, w)"
         raise UsageError(
             f"Codes are a list of integer tensors {kind}, one for each of 1 to {codec.stage_count} stages."
         )
@@ -83,7 +85,7 @@ def tokens_of_codes(
     empty = codec.empty(header)
     tokens = []
     for index in range(len(given[0])):
-        stages = [c[index] if codec.is_grouped else c[index : index + 1] for c in given]
+        stages = [c[index] if is_grouped else c[index : index + 1] for c in given]
         codec.check(Tokens(header, [*stages, *empty[len(stages) :]]))
         tokens.append(Tokens(header, [s.astype(e.dtype) for s, e in zip(stages, empty, strict=False)]))
     return tokens

@@ -11,10 +11,11 @@ from torch.utils.data import Dataset
 
 from imgcodec import codec as pipeline
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
-from imgcodec.bitstream.header import Profile
-from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
+from imgcodec.model_file.find import find_model
+from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import read_decodable
-from imgcodec.storage import files, folders, token_shards
+from imgcodec.storage import files, folders, pairs, token_shards
 from imgcodec.storage.token_shards import Shard
 from imgcodec.tokens import Tokens
 
@@ -25,8 +26,8 @@ Place = Path | tuple[Shard, int]
 class TokenDataset(Dataset[list[Tensor]]):
     """The tokens of all .nic files and shards of tokens in a folder and its subfolders, sorted by name.
 
-    An item is what `Model.encode` gives for one picture: an int64 tensor for each stage, coarse first, (groups, rows,
-    columns) of the profile photo, (rows, columns) of the others. Pictures of different sizes have different shapes, so
+    An item is what `Model.encode` gives for one picture: an int64 tensor for each stage, coarse first, (rows, columns)
+    of raster models, (groups, rows, columns) of all others. Pictures of different sizes have different shapes, so
     a DataLoader takes `batch_size=None`, or a `collate_fn` that crops.
 
     names: of the pictures. Of shards the heads are read at once, all else when it is asked for. Shards need no model.
@@ -54,7 +55,7 @@ class TokenDataset(Dataset[list[Tensor]]):
         self._device, self._max_pixels = device, max_pixels
         unreadable: list[str] = []
         for name, path in folders.files_below(Path(folder), unreadable.append):
-            if path.suffix == ".nic":
+            if pairs.is_nic(path.name):
                 self._add(name, path)
             elif token_shards.NAMES.fullmatch(path.name):
                 shard = token_shards.open_shard(path, max_pixels)
@@ -71,7 +72,7 @@ class TokenDataset(Dataset[list[Tensor]]):
     def __getitem__(self, index: int) -> list[Tensor]:
         tokens = self.tokens(index)
         stages = [torch.from_numpy(stage.astype(np.int64)) for stage in tokens.stages]
-        return stages if tokens.header.profile in (Profile.PHOTO, Profile.EXACT) else [stage[0] for stage in stages]
+        return stages if PROFILES[tokens.header.profile].layout.is_grouped else [stage[0] for stage in stages]
 
     def tokens(self, index: int) -> Tokens:
         """The tokens of a picture with their header, as `imgcodec.read_tokens` gives them."""
@@ -82,7 +83,8 @@ class TokenDataset(Dataset[list[Tensor]]):
                 self._opened[shard.path] = shard.opened()
             return shard.tokens(number, self._opened[shard.path])
         try:
-            file = read_decodable(files.read(place), self._max_pixels)
+            self._model = self._model and find_model(self._model)  # once, for it may be an address
+            file = read_decodable(files.read(place, Limits(pixels=self._max_pixels).file_bytes), self._max_pixels)
             return pipeline.read_tokens(pipeline.codec_of(file.header, self._model, self._device), file)
         except InvalidFileError as error:
             raise InvalidFileError(f"{place}: {error}") from None

@@ -203,5 +203,9 @@ class OutOfReachError(CodecError):
     """No quality gives the target; `nearest` is the nearest figure that was seen, in the unit of the target."""
 
     def __init__(self, nearest: float, message: str | None = None) -> None:
-        super().__init__(message or f"The target is out of reach: the nearest is {nearest:g}.")
+        # both, for an exception is sent to another process as what it was made of
+        super().__init__(nearest, message or f"The target is out of reach: the nearest is {nearest:g}.")
         self.nearest = nearest
+
+    def __str__(self) -> str:
+        return str(self.args[1])

@@ -24,8 +24,10 @@ Places = list[tuple[slice, slice]]
 class Tokens:
     """What a file says, before it is a picture.
 
-    stages: for each stage, coarse first, indices into its codebooks, (groups, rows, columns): int16 for `photo`, whose
-    last row is the `ceil(height / stride)`-th; int32 and one group for the others, which have whole places of stage 0.
+    stages: for each stage, coarse first, integers (groups, rows, columns). Of `photo` they are indices into its
+    codebooks, int16, and the last row is the `ceil(height / stride)`-th; of raster models they are int32, one group,
+    and cover whole places of stage 0; of `semantic` the integers of the vector, (dim, 1, 1); of exact files the
+    samples.
     """
 
     header: Header
@@ -54,9 +56,8 @@ class SamplingOptions:
 class TokenCodec(Protocol):
     """A model of one profile at work: pixels to tokens to the data of token sections, and back.
 
-    strides: pixels per token, across and down, of each stage. is_grouped: a position has several tokens, one of each
-    group; else it has one. scales: how many times its size a picture can be decoded at. has_qualities: whether it has
-    more than one rate.
+    strides: pixels per token, across and down, of each stage. scales: how many times its size a picture can be decoded
+    at. has_qualities: whether it has more than one rate.
     """
 
     @property
@@ -79,9 +80,6 @@ class TokenCodec(Protocol):
 
     @property
     def strides(self) -> tuple[int, ...]: ...
-
-    @property
-    def is_grouped(self) -> bool: ...
 
     @property
     def scales(self) -> tuple[int, ...]: ...

@@ -97,7 +97,8 @@ class _Worker:
 def _in_processes(
     open_task: Callable[[], Callable[[Item], Result]], items: Sequence[Item], workers: int, team: list[_Worker]
 ) -> Iterator[Outcome[Item, Result]]:
-    team += [_start(open_task) for _ in range(workers)]
+    for _ in range(workers):
+        team.append(_start(open_task))  # one by one: those that run are dismissed if the next one cannot be started
     waiting = deque(range(len(items)))
     done: dict[int, Outcome[Item, Result]] = {}
     turn = 0

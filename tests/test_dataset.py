@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from part_files import made_file, made_pixels
+from PIL import Image
 from torch.utils.data import DataLoader
 
 import imgcodec
@@ -63,6 +64,18 @@ def test_a_position_of_a_raster_model_has_one_token(tmp_path):
     (stage,) = TokenDataset(tmp_path, model=GOLDEN / "bsq.safetensors")[0]
     tokens = imgcodec.load_model(GOLDEN / "bsq.safetensors").read_tokens(tmp_path / "a.nic")
     assert np.array_equal(stage.numpy(), tokens.stages[0][0])
+
+
+def test_other_profiles_have_all_their_numbers(tmp_path, semantic_path):
+    image = Image.fromarray(made_pixels(70, 50))
+    model = imgcodec.load_model(semantic_path)
+    (tmp_path / "a.NIC").write_bytes(model.compress(image))
+    (tmp_path / "b.nic").write_bytes(imgcodec.compress(image, lossless=True))
+    vector, samples = (stages[0] for stages in TokenDataset(tmp_path, model=semantic_path))
+    assert np.array_equal(vector.numpy(), model.read_tokens(tmp_path / "a.NIC").stages[0])
+    assert vector.shape[1:] == (1, 1)
+    assert len(vector) > 1
+    assert np.array_equal(samples.permute(1, 2, 0).numpy(), np.asarray(image))
 
 
 def test_what_is_no_dataset(tmp_path, folder):

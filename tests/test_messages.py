@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from imgcodec.bitstream import errors
+
 ROOT = Path(__file__).parents[1]
-ERRORS = {"CodecError", "UsageError", "InvalidFileError", "ModelNotFoundError", "LossWarning"}
+ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 MODULES = [path for room in ("imgcodec", "bitstream", "cli") for path in sorted((ROOT / room).rglob("*.py"))]
 
 

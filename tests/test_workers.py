@@ -1,6 +1,7 @@
 """Work in one process and in several: the same outcomes in the same order, and nothing left of what was stopped."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_tasks import open_halving, open_writing, refuse
 
+from imgcodec import workers
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
-from imgcodec.workers import working_through
+from imgcodec.rate_control import OutOfReachError
+from imgcodec.workers import portable, working_through
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 12])))
@@ -47,6 +50,29 @@ def test_several_processes_give_the_same_outcomes_in_the_same_order() -> None:
             assert str(outcome.error) == f"{outcome.item} is odd."
     assert len(processes) == 2
     assert os.getpid() not in processes
+
+
+@pytest.mark.parametrize("kind", [*CodecError.__subclasses__(), CodecError])
+def test_errors_go_to_another_process_as_they_are(kind) -> None:
+    error = kind(41.5, "Out of reach.") if kind is OutOfReachError else kind("A sentence.")
+    there = pickle.loads(pickle.dumps(portable(error)))
+    assert (type(there), str(there)) == (kind, str(error))
+    assert getattr(there, "nearest", None) == getattr(error, "nearest", None)
+
+
+def test_a_process_that_cannot_be_started_leaves_none_behind(monkeypatch) -> None:
+    start, started = workers._start, []
+
+    def start_two(open_task):
+        if len(started) == 2:
+            raise OSError("no more processes")
+        started.append(start(open_task))
+        return started[-1]
+
+    monkeypatch.setattr(workers, "_start", start_two)
+    with pytest.raises(OSError, match="no more"), working_through(open_halving, [0, 2, 4], 3) as outcomes:
+        list(outcomes)
+    assert [worker.process.is_alive() for worker in started] == [False, False]
 
 
 def test_a_process_that_is_killed_costs_its_item_and_no_other() -> None:

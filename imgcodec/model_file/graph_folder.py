@@ -18,6 +18,7 @@ from imgcodec.model_file.contents import ModelContents
 from imgcodec.model_file.untrusted import as_model_error, checked_config
 from imgcodec.priors.integer.answer_inputs import QUALITY
 from imgcodec.priors.photo.config import PhotoPriorConfig
+from imgcodec.priors.photo.tables import stored_tables
 from imgcodec.storage import files, folders
 from imgcodec.tokenizers.rvq_config import STRIDES, RVQConfig
 
@@ -49,6 +50,7 @@ def graph_files(model: ModelContents) -> dict[str, bytes]:
         steps = [step_graph(prior, fractions, model.tensors, number) for number in range(step_count(prior))]
         transforms = transform_graphs(tokenizer, model.tensors)
         layers = layers_graph(prior, fractions, model.tensors)
+        stored_tables(model.tensors)  # refuses those that are none
         tables = [model.tensors[name] for name in ("tables.weights", "tables.shift")]
     count, symbols = tables[0].shape
     contents = {f"{graph.name}.onnx": graph.to_bytes() for graph in (*transforms, *steps, layers)}

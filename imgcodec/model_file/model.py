@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
 from imgcodec.model_file.contents import FORMAT, ModelContents, open_contents
 from imgcodec.model_file.find import digest_of_contents
 from imgcodec.model_file.torch_tensors import as_torch, fill
+from imgcodec.model_file.untrusted import computes_differently
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.priors.integer.known_answer import known_answer
 from imgcodec.storage import files
@@ -104,6 +104,4 @@ def check_answers(file: ModelFile, answer: str, tokenizer: nn.Module) -> None:
     """The known-answer tests. answer: what the prior gives here. Raises UnusableModelError where that or what the
     tokenizer computes is not what the file says."""
     if answer != file.answer or (file.picture and not is_same(exact_picture(tokenizer), file.picture)):
-        raise UnusableModelError(
-            f"This machine computes {file.name} differently from the one that made it: nothing can be coded safely."
-        )
+        raise computes_differently(file.name)

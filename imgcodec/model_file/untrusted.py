@@ -58,7 +58,14 @@ def as_model_error(name: str) -> Iterator[None]:
     except KeyError as error:
         raise UnusableModelError(f"The model {name} is not sound: {error} is missing.") from error
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError, AttributeError) as error:
-        raise UnusableModelError(f"The model {name} is not sound: {files.reason(error).rstrip('.')}.") from error
+        raise UnusableModelError(f"The model {name} is not sound: {files.reason(error)}.") from error
+
+
+def computes_differently(name: str) -> UnusableModelError:
+    """What is raised where a known-answer test of a model fails."""
+    return UnusableModelError(
+        f"This machine computes {name} differently from the one that made it: nothing can be coded safely."
+    )
 
 
 def as_tuples(config: dict[str, Any]) -> dict[str, Any]:

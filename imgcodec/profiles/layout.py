@@ -15,12 +15,13 @@ class Layout:
 
     stages: how many a file may have. tile_size: the side of every tile in pixels; None where files may have any.
     window: pixels; the prior works on tiles whose sides are rounded up to multiples of it. None where its work does not
-    grow with a tile.
+    grow with a tile. is_grouped: a position has several tokens, one of each group; else it has one.
     """
 
     stages: range
     tile_size: int | None
     window: int | None
+    is_grouped: bool = True
 
     def check(self, header: Header) -> None:
         """Raises UsageError for a header that no file of this profile has. Allocates nothing."""

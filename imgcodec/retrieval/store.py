@@ -13,8 +13,11 @@ from typing import Any
 
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
+from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.pictures import io
+from imgcodec.rate_control import OutOfReachError
 from imgcodec.storage import files, folders
+from imgcodec.storage.pairs import begins_with
 from imgcodec.tasks.compress import Compressor, CompressSettings, open_compressor
 from imgcodec.workers import working_through
 
@@ -124,8 +127,8 @@ def fill_store(
     empty: what a new store is like. open_maker: gives what makes a file of a picture's path, and raises CodecError for
     what is none; see `working_through`. force: makes all of them again. counting: a context manager for the number of
     files, which gives what is called after each. Returns the store, how many files were made, and the names of files
-    that are no pictures, of which `complain` is told, as of what is lost of pictures. Raises CodecError where something
-    cannot be written, and for a store of another model or other settings.
+    that are no pictures or do not reach the target, of which `complain` is told, as of what is lost of pictures. Raises
+    CodecError where something cannot be written, and for a store of another model or other settings.
     """
     found = [(name, path) for name, path in folders.files_below(source, complain) if not _is_below(path, output)]
     if not found:
@@ -146,7 +149,7 @@ def fill_store(
     ):
         for outcome in outcomes:
             name, entry, path = outcome.item.name, outcome.item.entry, outcome.item.path
-            if isinstance(outcome.error, InvalidFileError):
+            if isinstance(outcome.error, InvalidFileError | OutOfReachError):
                 complain(f"Skipped {name}: {outcome.error}")
                 broken.append(name)
             elif outcome.error is not None:
@@ -157,7 +160,9 @@ def fill_store(
                     complain(f"{path}: {note}.")
                 target = entry.file if entry else _file_name(name, taken)
                 folders.make_folder((output / target).parent)
-                files.write(output / target, result.data, force=entry is not None or force)
+                # one that no entry has is of a run that was killed before it could write the manifest
+                replace = entry is not None or force or begins_with(str(output / target), SIGNATURE)
+                files.write(output / target, result.data, force=replace)
                 store.pictures[name] = Entry(
                     name, target, result.width, result.height, len(result.data),
                     hashlib.sha256(result.data).hexdigest(), digest, result.features,
@@ -239,6 +244,7 @@ def _saving(store: Store, output: Path) -> Iterator[Callable[[], None]]:
     def save() -> None:
         files.write(output / MANIFEST, store.to_json(), force=True)
 
+    save()  # at once, so that a run that is killed leaves a store behind
     try:
         yield save
     finally:

@@ -181,7 +181,11 @@ def _put(made: Path, target: Path, force: bool, names: re.Pattern[str]) -> None:
     check_folder(target, force, names)  # again: another process may have been faster
     old = temporary.new_path(made.parent, temporary.FOLDER)
     path.rename(old)
-    made.rename(path)
+    try:
+        made.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

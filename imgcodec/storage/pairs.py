@@ -6,6 +6,7 @@ a.png  photos/ ──► inputs ──► pairs ──► collisions are refused
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -37,13 +38,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Pair:
-    """A file to work on, and what it becomes. replace: whether the output may be there already. keep_time: whether the
-    output gets the input's time of modification."""
+    """A file to work on, and what it becomes. replace: whether the output may be there already. time: when the
+    input was changed, in nanoseconds, which the output gets; 0 where that is not known; None for one file alone, whose
+    output is new."""
 
     source: str
     output: str
     replace: bool = False
-    keep_time: bool = False
+    time: int | None = None
 
 
 @dataclass(frozen=True)
@@ -181,24 +183,32 @@ def plan(pairs: Iterable[Pair], force: bool, kind: bytes) -> Plan:
     else is left alone. Outputs get the times of their inputs, so an input that was changed is newer.
     """
     pairs = list(pairs)
-    outputs, sources = _asked(_modified, [i.output for i in pairs]), _asked(_modified, [i.source for i in pairs])
+    outputs = _asked(_modified_if_known, [item.output for item in pairs])
+    sources = _asked(_modified_if_known, [item.source for item in pairs])
     found = Plan([], [], [])
     for item, made, given in zip(pairs, outputs, sources, strict=True):
         if force or made is None or given is None:  # an input that is not there fails when it is its turn
-            found.todo.append(Pair(item.source, item.output, force, keep_time=True))
+            found.todo.append(Pair(item.source, item.output, force, given or 0))
         elif made >= given:
             found.done.append(item)
-        elif _begins_with(item.output, kind):
-            found.todo.append(Pair(item.source, item.output, True, keep_time=True))
+        elif begins_with(item.output, kind):
+            found.todo.append(Pair(item.source, item.output, True, given))
         else:
             found.blocked.append(item)
     return found
 
 
+def _modified_if_known(name: str) -> int | None:
+    """As `_modified`; None, too, where a service refuses to say: it will refuse more when it is this file's turn."""
+    with suppress(CodecError):
+        return _modified(name)
+    return None
+
+
 def is_done(item: Pair, kind: bytes) -> bool:
     """Whether the output is there, not older than its input, and begins with `kind`."""
     made, given = _modified(item.output), _modified(item.source)
-    return made is not None and given is not None and made >= given and _begins_with(item.output, kind)
+    return made is not None and given is not None and made >= given and begins_with(item.output, kind)
 
 
 def _asked(ask: Callable[[str], Answer], names: Sequence[str]) -> list[Answer]:
@@ -221,7 +231,7 @@ def _modified(name: str) -> int | None:
         return None
 
 
-def _begins_with(name: str, kind: bytes) -> bool:
+def begins_with(name: str, kind: bytes) -> bool:
     if remote.is_remote(name):
         return remote.head(name, len(kind)) == kind
     try:
@@ -248,7 +258,6 @@ def size_of(name: str) -> int:
 
 def write(item: Pair, data: bytes) -> None:
     """Writes the output of a pair, and the folders that it is in. Raises CodecError."""
-    if item.keep_time and not remote.is_remote(item.output):
+    if item.time is not None and not remote.is_remote(item.output):
         folders.make_folder(Path(item.output).parent)
-    time = _modified(item.source) if item.keep_time else None
-    files.write(item.output, data, item.replace, time or None)  # 0 where a service does not say
+    files.write(item.output, data, item.replace, item.time or None)

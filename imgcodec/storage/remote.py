@@ -6,7 +6,7 @@ An object appears whole or not at all where the service has it so, as S3 and Goo
 import posixpath
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -107,7 +107,9 @@ def modified(address: str) -> int | None:
 
 def size(address: str) -> int:
     """Bytes of a file; 0 where that is not known."""
-    return int((_info(address) or {}).get("size") or 0)
+    with suppress(CodecError):
+        return int((_info(address) or {}).get("size") or 0)
+    return 0
 
 
 def head(address: str, count: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imgcodec.bitstream.cursor import Slices
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.bitstream.header import Header, Profile
+from imgcodec.bitstream.header import SIGNATURE, Header, Profile
 from imgcodec.bitstream.limits import Limits
 from imgcodec.storage import files
 
@@ -56,10 +56,13 @@ def named(name: str, data: Slices) -> Iterator[None]:
     try:
         yield
     except InvalidFileError as error:
-        from imgcodec.pictures.io import is_image
+        if data[0 : min(len(data), len(SIGNATURE))] != SIGNATURE:
+            from imgcodec.pictures.io import is_image
 
-        if is_image(data[0 : min(len(data), MOST_TO_TELL)]):
-            raise InvalidFileError(
-                f"{name} is a picture, not a .nic file; imgcodec compress makes one of it."
-            ) from None
+            if is_image(data[0 : min(len(data), MOST_TO_TELL)]):
+                raise InvalidFileError(
+                    f"{name} is a picture, not a .nic file; imgcodec compress makes one of it."
+                ) from None
+        if str(error).startswith(f"{name}: "):  # as reading from an address says it
+            raise
         raise InvalidFileError(f"{name}: {error}") from None

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.pictures import io as image
+from imgcodec.storage.files import reason
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".ppm", ".tif", ".tiff"}
 
@@ -24,8 +25,6 @@ def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
     photographs = []
     for source in sources:
         for name, data in _files(source):
-            if Path(name).suffix.lower() not in SUFFIXES:
-                continue
             try:
                 pixels = image.load(data).pixels  # with its limits: training data are untrusted input, too
             except InvalidFileError as error:
@@ -38,18 +37,27 @@ def load_photographs(sources: list[Path], smallest: int) -> list[np.ndarray]:
 
 
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of the pictures, by their suffix. Raises UsageError for what cannot be read."""
     if source.is_dir():
-        for path in sorted(p for p in source.rglob("*") if p.is_file()):
-            yield path.name, path.read_bytes()
+        for path in sorted(p for p in source.rglob("*") if p.is_file() and _is_picture(p.name)):
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                raise UsageError(f"{path} cannot be read: {reason(error)}.") from error
+            yield path.name, data
         return
     try:
         with tarfile.open(source) as tar:
             for member in tar:
-                file = tar.extractfile(member)
+                file = tar.extractfile(member) if _is_picture(member.name) else None
                 if file is not None:
                     yield member.name, file.read()
     except (tarfile.TarError, OSError) as error:
         raise UsageError(f"{source} is neither a folder nor a whole tar file.") from error
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in SUFFIXES
 
 
 def check_sizes(crop: int, batch: int, seed: int) -> None:

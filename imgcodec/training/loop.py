@@ -55,7 +55,9 @@ class Phase:
         for name in ("steps", "validate_every"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be a whole number above 0")
-        for name in ("minutes", "rate", "matrix_rate", "slow", "fast", "warmup", "decay_from", "final", "average"):
+        if not isinstance(self.minutes, int | float) or not self.minutes > 0:
+            raise ValueError("minutes must be a number above 0")
+        for name in ("rate", "matrix_rate", "slow", "fast", "warmup", "decay_from", "final", "average"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not value >= 0:
                 raise ValueError(f"{name} must be a number, 0 or more")
@@ -209,12 +211,12 @@ def run_phase(
         asked = True
 
     distributed.broadcast_tensors([*run.named.values(), *run.averaged.values(), *run.buffers.values()])
-    handlers = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
     log = Log(phase, run.folder, str(run.device), run.step, phase.progress(run.step, run.minutes))
     objective.train()
     averaging = distributed.data_parallel(objective, run.device)
     saved, skipped, recent = run.minutes, 0, []
     usual_loss = math.inf
+    handlers = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         while phase.progress(run.step, run.minutes) < 1 and not stop:
             began = time.monotonic()
@@ -228,11 +230,12 @@ def run_phase(
             recent.append({k: v.detach() for k, v in figures.items()})
             log.step(phase.progress(run.step, run.minutes), run.step, recent[-1])
             if run.step % LOG_EVERY == 0:
-                mean = {k: float(torch.stack([f[k].float() for f in recent]).mean()) for k in figures}
+                # a step whose loss is not finite was skipped; if all are such, so is the mean
+                mean = {k: _mean_of_finite(torch.stack([f[k].float() for f in recent])) for k in figures}
                 log.figures(run.step, mean, f"{run.minutes:.1f} min", f"skipped {skipped}")
                 # all processes look at the loss of the first one, or only some would stop
                 loss_of_first = distributed.from_first(mean["loss"], run.device)
-                if loss_of_first > usual_loss + 2 * abs(usual_loss):
+                if not loss_of_first <= usual_loss + 2 * abs(usual_loss):
                     raise CodecError("The training has diverged: resume from the checkpoint with a lower rate.")
                 usual_loss, recent = loss_of_first, []
             if run.step % phase.validate_every == 0 and distributed.rank() == 0:
@@ -249,6 +252,10 @@ def run_phase(
         raise TrainingInterrupted(run.checkpoint, phase.name, run.step)
     run.swap_average()
     objective.eval()
+
+
+def _mean_of_finite(values: Tensor) -> float:
+    return float(values[values.isfinite()].mean())
 
 
 def _validate_average(run: Run, objective: nn.Module, validate: Callable[[], Report]) -> Report:

@@ -8,6 +8,8 @@ import pytest
 from small_semantic import pictures, save
 
 from imgcodec import CodecError, InvalidFileError
+from imgcodec.bitstream.header import SIGNATURE
+from imgcodec.rate_control import OutOfReachError
 from imgcodec.retrieval.store import MANIFEST, Made, Store, fill_store, read_store
 
 
@@ -69,6 +71,39 @@ def test_filling_goes_on_where_it_was_stopped(source, tmp_path):
     whole = tmp_path / "whole"
     fill(source, whole, Maker())
     assert (whole / MANIFEST).read_bytes() == (tmp_path / "store" / MANIFEST).read_bytes()
+
+
+def test_what_a_killed_run_has_made_is_no_obstacle(source, tmp_path):
+    """It has left files behind that its manifest does not list, for that is written now and then."""
+    output = tmp_path / "store"
+
+    class Killed(Maker):
+        def __call__(self, path):
+            assert read_store(output) is not None  # from the beginning
+            return super().__call__(path)
+
+    fill(source, output, Killed())
+    (output / "00.nic").write_bytes(SIGNATURE + b" of a run that was killed")
+    (output / MANIFEST).write_bytes(store().to_json())
+    (output / "01.nic").write_bytes(SIGNATURE)
+    for index in (2, 3, 4):
+        (output / f"0{index}.nic").unlink()
+    assert fill(source, output, Maker())[1] == 5
+    (output / MANIFEST).write_bytes(store().to_json())
+    (output / "00.nic").write_bytes(b"mine")
+    with pytest.raises(CodecError, match="exists already"):
+        fill(source, output, Maker())
+
+
+def test_a_picture_that_does_not_reach_the_target_is_skipped(source, tmp_path):
+    class Strict(Maker):
+        def __call__(self, path):
+            if path.name == "02.png":
+                raise OutOfReachError(17.0, "99 dB is out of reach.")
+            return super().__call__(path)
+
+    _, made, broken, said = fill(source, tmp_path / "store", Strict())
+    assert (made, broken, said) == (4, ["02.png"], ["Skipped 02.png: 99 dB is out of reach."])
 
 
 def test_what_changed_is_made_again_and_nothing_else(source, tmp_path):

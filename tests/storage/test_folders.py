@@ -39,6 +39,24 @@ def test_an_exception_leaves_no_folder(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_the_old_folder_stays_where_the_new_one_cannot_take_its_place(tmp_path: Path, monkeypatch) -> None:
+    target = tmp_path / "out"
+    with whole_folder(target, False, OURS) as folder:
+        (folder / "part-0.tar").write_bytes(b"a")
+    rename = Path.rename
+
+    def failing(path: Path, to: Path) -> Path:
+        if to == target and (path / "part-1.tar").exists():
+            raise OSError(5, "Input/output error")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(CodecError, match="cannot be written"), whole_folder(target, True, OURS) as folder:
+        (folder / "part-1.tar").write_bytes(b"b")
+    assert os.listdir(tmp_path) == ["out"]
+    assert os.listdir(target) == ["part-0.tar"]
+
+
 def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
     with pytest.raises(CodecError, match=r"it holds holiday\.jpg"), whole_folder(tmp_path, True, OURS):

@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,12 +104,28 @@ def test_outputs_get_the_time_of_their_input_and_the_usual_mode(tmp_path: Path) 
     source, output = tmp_path / "a.png", tmp_path / "new" / "folder" / "a.nic"
     source.write_bytes(b"picture")
     os.utime(source, ns=(10**18, 10**18 + 123_456_789))
-    pairs.write(Pair(str(source), str(output), keep_time=True), b"data")
+    (item,) = plan([Pair(str(source), str(output))], False, b"OURS").todo
+    source.write_bytes(b"changed meanwhile")  # the output is older than that, and so not done
+    pairs.write(item, b"data")
     assert output.read_bytes() == b"data"
-    assert output.stat().st_mtime_ns == source.stat().st_mtime_ns
+    assert output.stat().st_mtime_ns == 10**18 + 123_456_789
+    assert plan([Pair(str(source), str(output))], True, b"OURS").todo == [
+        replace(item, replace=True, time=source.stat().st_mtime_ns)
+    ]
     assert stat.S_IMODE(output.stat().st_mode) & 0o400
     with pytest.raises(CodecError, match="exists already"):
         pairs.write(Pair(str(source), str(output)), b"other")
+
+
+def test_an_address_that_is_refused_fails_when_it_is_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(address: str) -> None:
+        if "b.png" in address:
+            raise CodecError(f"{address} cannot be read: 403 Forbidden.")
+
+    monkeypatch.setattr("imgcodec.storage.remote._info", refuse)
+    wanted = [Pair(f"memory://b/{name}.png", f"memory://b/{name}.nic") for name in "ab"]
+    assert [item.source for item in plan(wanted, False, b"OURS").todo] == [item.source for item in wanted]
+    assert pairs.sizes_of([item.source for item in wanted]) == [0, 0]
 
 
 def test_services_are_asked_for_several_files_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,6 +165,17 @@ def test_a_training_that_diverges_stops(tmp_path: Path, monkeypatch: pytest.Monk
     assert not run.checkpoint.exists()
 
 
+def test_a_training_whose_losses_are_no_numbers_stops_and_one_of_them_is_left_out(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 4)
+    run = run_of(Phase("x", steps=12, rate=1e-6), tmp_path)
+    run_phase(run, run.model, lambda step: (torch.full((3,), float("nan") if step % 4 == 1 else 1.0),), Report)
+    assert run.step == 12
+    again = run_of(Phase("y", steps=100, rate=1e-6), tmp_path)
+    with pytest.raises(CodecError, match="has diverged"):
+        run_phase(again, again.model, lambda step: (torch.full((3,), float("nan")),), Report)
+    assert again.step == 4
+
+
 def test_finished_phases_are_read_only_if_told_so(tmp_path: Path) -> None:
     phases = [Phase("first", steps=1), Phase("second", steps=1)]
     model, trained = Model(), []

@@ -25,8 +25,8 @@ def logistic_bits(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
 
 @torch.no_grad()
 def rdo_quantize(values: Tensor, mean: Tensor, scale: Tensor, weight: float) -> Tensor:
-    """Real numbers -> integers, rounded as `RDOQEncoder` does: to the nearest, or to the next one towards 0 if that has
-    the lower cost bits + weight * error^2. weight: see `slice_weight`.
+    """Real numbers -> integers, rounded as `RDOQuantizer` does: to the nearest, or to the next one towards 0 if that
+    has the lower cost bits + weight * error^2. weight: see `slice_weight`.
     """
     nearest = values.round()
     nonzero = nearest != 0

@@ -5,6 +5,9 @@
 that is 0.03 to 79 tokens. Tables start as that distribution and are fitted to what training pictures really have.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from imgcodec.bitstream.entropy import TOTAL, FrequencyTables, complete_weights
@@ -40,6 +43,15 @@ def fit_tables(counts: np.ndarray, confidence: float = 100.0) -> FrequencyTables
     prior, shift = logistic_tables()
     probabilities = (counts + confidence * prior) / (counts.sum(1, keepdims=True) + confidence)
     return FrequencyTables(integer_weights(probabilities), shift)
+
+
+def stored_tables(tensors: Mapping[str, Any]) -> FrequencyTables:
+    """The tables in the tensors of a model file, of torch or not. Raises ValueError for what they cannot be, KeyError
+    where they are missing."""
+    weights, shift = tensors["tables.weights"].numpy(), tensors["tables.shift"].numpy()
+    if (weights.dtype, shift.dtype) != (np.int32, np.uint8):
+        raise ValueError(f"its tables are {weights.dtype} and {shift.dtype} instead of int32 and uint8")
+    return FrequencyTables(weights.astype(np.uint32), shift)
 
 
 def integer_weights(probabilities: np.ndarray) -> np.ndarray:

@@ -33,7 +33,6 @@ class ExactCodec:
     profile = Profile.EXACT
     stage_count = 1
     strides = (1,)
-    is_grouped = True
     scales = (1,)
     has_qualities = False
 

@@ -98,10 +98,6 @@ class PhotoCodec:
         return STRIDES
 
     @property
-    def is_grouped(self) -> bool:
-        return True
-
-    @property
     def scales(self) -> tuple[int, ...]:
         return (1,)
 

@@ -14,7 +14,7 @@ from imgcodec.model_file.torch_tensors import fill
 from imgcodec.model_file.untrusted import as_model_error, checked_config
 from imgcodec.priors.integer import exact
 from imgcodec.priors.photo.config import PhotoPriorConfig
-from imgcodec.priors.photo.tables import SCALES, UNIT
+from imgcodec.priors.photo.tables import SCALES, UNIT, stored_tables
 from imgcodec.priors.photo.torch_walk import TorchWalk
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.torch_transforms import TorchTransforms
@@ -84,7 +84,7 @@ def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel
         exact.check_bounds(prior)
         lowest, highest = config.get("lambdas", (0.0008, 0.1))  # the first models do not say
         lambdas = (float(lowest), float(highest))
-        tables = FrequencyTables(tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy())
+        tables = stored_tables(tensors)
         if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
             raise ValueError("tokenizer, prior and tables do not belong together")
         if prior.config.tunes != 1 + tokenizer.config.visual:

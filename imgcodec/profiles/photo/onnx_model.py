@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import FrequencyTables
-from imgcodec.bitstream.errors import UnusableModelError, UsageError
+from imgcodec.bitstream.errors import UsageError
 from imgcodec.engines import INSTALL, is_installed
 from imgcodec.graphs.known_layers import layers_graph
 from imgcodec.graphs.prior import step_count, step_graph
@@ -22,11 +22,11 @@ from imgcodec.graphs.prior_layers import check_prior
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.graphs.tokenizer_tensors import check_tokenizer
 from imgcodec.model_file.contents import ModelContents
-from imgcodec.model_file.untrusted import as_model_error, checked_config
+from imgcodec.model_file.untrusted import as_model_error, checked_config, computes_differently
 from imgcodec.priors.integer.answer_inputs import QUALITY, PhotoTokens, answer_of
 from imgcodec.priors.photo.coding import SliceCoder
 from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
-from imgcodec.priors.photo.tables import SCALES, UNIT
+from imgcodec.priors.photo.tables import SCALES, UNIT, stored_tables
 from imgcodec.profiles.photo.onnx_transforms import OnnxTransforms, TestedTransforms
 from imgcodec.runtime import Session, number
 from imgcodec.tokenizers.known_inputs import is_same
@@ -178,9 +178,7 @@ def begin_onnx_model(contents: ModelContents) -> OnnxModel:
         prior = checked_config(PhotoPriorConfig, config["prior"])
         check_tokenizer(tokenizer, tensors)
         check_prior(prior, config["fractions"], tensors)
-        tables = FrequencyTables(
-            tensors["tables.weights"].numpy().astype(np.uint32), tensors["tables.shift"].numpy().astype(np.uint8)
-        )
+        tables = stored_tables(tensors)
         if tuple(map(sum, prior.slices)) != tokenizer.channels or len(tables.shift) != SCALES * UNIT:
             raise ValueError("tokenizer, prior and tables do not belong together")
         if prior.tunes != 1 + tokenizer.visual:
@@ -196,7 +194,7 @@ def begin_onnx_model(contents: ModelContents) -> OnnxModel:
     @cache
     def check_integers() -> None:
         if answer_of([*parameters.result(), *layers.result()]) != contents.answer:
-            raise _different(contents)
+            raise computes_differently(contents.name)
 
     @cache
     def check_tune(tune: int) -> None:
@@ -204,15 +202,9 @@ def begin_onnx_model(contents: ModelContents) -> OnnxModel:
             return
         picture = usual_picture.result() if tune == usual_tune else transforms.known_picture(tune)
         if not is_same(picture, contents.picture, tune, transforms.tune_count):
-            raise _different(contents)
+            raise computes_differently(contents.name)
 
     return OnnxModel(contents, TestedTransforms(transforms, check_tune), walk, tables, check_integers)
-
-
-def _different(contents: ModelContents) -> UnusableModelError:
-    return UnusableModelError(
-        f"This machine computes {contents.name} differently from the one that made it: nothing can be coded safely."
-    )
 
 
 def _layers(

@@ -60,10 +60,6 @@ class RasterCodec:
         return self.raster.tokenizer.strides
 
     @property
-    def is_grouped(self) -> bool:
-        return False
-
-    @property
     def stage_count(self) -> int:
         return len(self.raster.tokenizer.strides)
 

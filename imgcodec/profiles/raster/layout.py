@@ -5,4 +5,4 @@ from imgcodec.profiles.layout import Layout
 TILE = 256
 """Pixels: the side of every tile."""
 
-LAYOUT = Layout(stages=range(1, 9), tile_size=TILE, window=TILE)
+LAYOUT = Layout(stages=range(1, 9), tile_size=TILE, window=TILE, is_grouped=False)

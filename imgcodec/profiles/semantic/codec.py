@@ -70,10 +70,6 @@ class SemanticCodec:
         return (self.tokenizer.decoder.config.side,)
 
     @property
-    def is_grouped(self) -> bool:
-        return True
-
-    @property
     def stage_count(self) -> int:
         return 1
 

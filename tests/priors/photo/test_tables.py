@@ -20,6 +20,7 @@ from imgcodec.priors.photo.tables import (
     fit_tables,
     integer_weights,
     logistic_tables,
+    stored_tables,
 )
 
 SYMBOLS = 2 * HALF + 2
@@ -88,3 +89,22 @@ def test_integer_weights(probabilities):
     assert (weights.sum(1, dtype=np.int64) == TOTAL - 8).all()
     expected = probabilities / probabilities.sum(1, keepdims=True)
     assert weights / TOTAL == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "shift"), [(np.int64, np.uint8), (np.float32, np.uint8), (np.int32, np.int32), (np.int32, np.int8)]
+)
+def test_tables_of_other_types_are_no_tables(weights, shift):
+    """A shift of 261 that becomes a byte would be one of 5."""
+    made = fit_tables(np.zeros((1024, 50)))
+    stored = {
+        "tables.weights": torch.from_numpy(made.weights.astype(weights)),
+        "tables.shift": torch.from_numpy(made.shift.astype(shift)),
+    }
+    with pytest.raises(ValueError, match="instead of int32 and uint8"):
+        stored_tables(stored)
+    sound = {
+        "tables.weights": torch.from_numpy(made.weights.astype(np.int32)),
+        "tables.shift": torch.from_numpy(made.shift),
+    }
+    assert np.array_equal(stored_tables(sound).weights, made.weights)
