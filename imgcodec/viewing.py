@@ -56,7 +56,8 @@ def served(picture: tuple[str, bytes] | None, port: int = 0, model: str | None =
     path of a model that is there besides those that are installed. Raises CodecError where the page is not built, or
     the port cannot be had, and as `open_contents`.
     """
-    pages = {f"/{path.relative_to(folder).as_posix()}": path for folder in [page_folder()] for path in _files(folder)}
+    folder = page_folder()
+    pages = {f"/{path.relative_to(folder).as_posix()}": path for path in _files(folder)}
     answer = partial(_answer, pages, picture, _Graphs(model))
     try:
         server = _Server((HOST, port), partial(_Handler, answer))

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from imgcodec.profiles.semantic.codec import SemanticCodec
     from imgcodec.tokens import TokenCodec
 
-BPP_OF_TEXT = (
-    2  # in fewer bits hardly any picture has a smaller PNG, and photographs have more at the best qualities only
-)
+FEWEST_BPP_FOR_PNG = 2.0
+"""In fewer bits a pixel hardly any picture has a smaller PNG, and photographs have more at the best qualities only."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class Compressor:
         remarks = []
         if picture.file_bytes is not None and count > picture.file_bytes:
             remarks.append(f"the result is larger than the input, which has {picture.file_bytes} bytes")
-        elif bpp > BPP_OF_TEXT and not result.is_exact and count > (of_png := io.png_bytes(picture)):
+        elif bpp > FEWEST_BPP_FOR_PNG and not result.is_exact and count > (of_png := io.png_bytes(picture)):
             remarks.append(f"a PNG of it loses nothing and is smaller, {of_png} bytes")
         pairs.write(item, result.data)
         return Compressed(

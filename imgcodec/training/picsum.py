@@ -74,7 +74,7 @@ def download(
     make_folder(target)
     there = fetched = 0
     try:
-        entries = _list(base.rstrip("/"), count)
+        entries = _list(base.rstrip("/"))
         random.Random(seed).shuffle(entries)
         for entry in entries:
             if there == count:
@@ -146,7 +146,7 @@ def _add_line(path: Path, line: dict[str, Any]) -> None:
         files.write(path, "".join(f"{text}\n" for text in lines.values()).encode(), force=True)
 
 
-def _list(base: str, count: int) -> list[dict[str, str]]:
+def _list(base: str) -> list[dict[str, str]]:
     """Id, author and address of every picture there is, by id. The whole list, so that a seed always means the same."""
     found: dict[str, dict[str, str]] = {}
     for page in range(1, PAGES + 1):

@@ -184,7 +184,7 @@ def test_names_of_outputs(run, tiny, photo, tmp_path, output) -> None:
 
 def test_a_smaller_png_is_said(run, tiny, photo, tmp_path, monkeypatch) -> None:
     """Not only of an input that is one: a bitmap of stripes has a small PNG, too."""
-    monkeypatch.setattr("imgcodec.tasks.compress.BPP_OF_TEXT", 0)  # the small model has only low rates
+    monkeypatch.setattr("imgcodec.tasks.compress.FEWEST_BPP_FOR_PNG", 0)  # the small model has only low rates
     stripes = Image.new("L", (256, 256))
     stripes.paste(255, (3, 0, 5, 256))
     stripes.paste(255, (30, 0, 99, 256))

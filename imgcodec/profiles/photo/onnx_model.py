@@ -48,7 +48,7 @@ class OnnxWalk:
         self, config: PhotoPriorConfig, fractions: Mapping[str, Any], tensors: Mapping[str, StoredTensor]
     ) -> None:
         self.config = config
-        graphs = [partial(step_graph, config, fractions, tensors, number) for number in range(step_count(config))]
+        graphs = [partial(step_graph, config, fractions, tensors, step) for step in range(step_count(config))]
         self._steps, self._optimized = (
             [Session(graph, is_optimized) for graph in graphs] for is_optimized in (False, True)
         )
