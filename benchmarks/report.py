@@ -2,7 +2,7 @@
 
     python benchmarks/report.py
 
-Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,speed-avx2,memory,integers,exactness,export}.json and replaces what stands
+Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,speed-avx2,memory,integers,export,exactness,exactness-onnx,exactness-page}.json and replaces what stands
 between `<!-- figures -->` and `<!-- end of figures -->` in README.md, docs/comparison.md and models/photo.md. So no figure
 there is typed by hand. `peers.json` has the points of codecs that `rd.py` does not run, measured on the same pictures with
 the same metrics (docs/comparison.md says how), in the form that `rd.py plot --points` takes.
@@ -22,12 +22,12 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 def main() -> None:
     results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in (
-        "rd", "rd_effort", "peers", "coding", "speed", "speed-avx2", "memory", "integers", "exactness", "export"
+        "rd", "rd_effort", "peers", "coding", "speed", "speed-avx2", "memory", "integers", "export", *MATRICES
     )}  # fmt: skip
     fast = [*speed([results["speed"], results["speed-avx2"]]), *memory(results["memory"])]
     replace(ROOT / "README.md", summary(results["rd"], results["rd_effort"]))
     compared = [*peers(results["rd"], results["rd_effort"]), *elsewhere(results["rd"], results["peers"])]
-    replace(ROOT / "docs" / "comparison.md", [*compared, *fast, *exactness(results["exactness"])])
+    replace(ROOT / "docs" / "comparison.md", [*compared, *fast, *exactness(results)])
     curves = [*curve(results["rd"], "imgcodec psnr"), *curve(results["rd"], "imgcodec visual")]
     card = [*curves, *stages(results["coding"]), *coder(results["coding"])]
     replace(ROOT / "models" / "photo.md", [*card, *integers(results["integers"], results["export"])])
@@ -187,16 +187,28 @@ def memory(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def exactness(result: dict[str, Any]) -> list[str]:
-    """The matrix in one sentence."""
+MATRICES = {
+    "exactness": "instruction sets of PyTorch and oneDNN, threads, versions of PyTorch",
+    "exactness-onnx": "PyTorch and ONNX Runtime, its versions, threads and levels of optimization",
+    "exactness-page": "PyTorch, and the browser's page in WebAssembly, with one thread and two",
+}
+"""Results of `benchmarks/exactness.py`, and what their settings are."""
+
+
+def exactness(results: dict[str, Any]) -> list[str]:
+    """Each matrix in a row."""
+    rows = []
+    for name, settings in MATRICES.items():
+        result = results[name]
+        counts = [len(result[key]) for key in ("settings", "wrong_tokens", "other_bytes")]
+        compared = f"{result['tokens_compared'] / 1e6:.0f} million"
+        rows.append([settings, result["date"], f"{counts[0]}", f"{result['files_read']}", compared, f"{counts[1]}", f"{counts[2]}", f"{result['largest_pixel_difference']}"])
     return [
-        f"Exactness, on {result['date']} and with the weights of that day: {len(result['settings'])} settings (instruction sets of",
-        "PyTorch and oneDNN, threads, versions of torch)",
-        f"wrote {result['files_written']} files and read them under every setting, {result['files_read']} readings,",
-        f"{result['tokens_compared'] / 1e6:.0f} million tokens:",
-        f"{len(result['wrong_tokens'])} with other tokens, {len(result['other_bytes'])} with other bytes, pixels at most",
-        f"{result['largest_pixel_difference']} gray level apart (`benchmarks/exactness.py`).",
+        "Exactness: files written under each of some settings, and read under every other (`benchmarks/exactness.py`), each",
+        "matrix with the weights of its day. Files with other tokens, files with other bytes when they are written again, and the",
+        "largest difference of a pixel in gray levels:",
         "",
+        *table(["settings", "date", "number", "readings", "tokens", "other tokens", "other bytes", "pixels"], rows),
     ]
 
 
