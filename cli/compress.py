@@ -11,7 +11,7 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.many import inside, is_many, make_many
+from imgcodec.cli.many import Asked, Making, inside, is_many, make_many
 from imgcodec.cli.options import (
     MODEL,
     Device,
@@ -136,10 +136,8 @@ def compress(
             from imgcodec.cluster import working_through_on_ray
 
             working = partial(working_through_on_ray, gpus=1 if device.startswith("cuda") else 0)
-        make_many(
-            sources, recursive, output, nic_beside, is_picture, SIGNATURE, open_task, jobs, force, as_json,
-            "Compressing", working,
-        )  # fmt: skip
+        asked = Asked(sources, recursive, output, force, jobs, as_json)
+        make_many(asked, Making("Compressing", nic_beside, is_picture, SIGNATURE, open_task, working))
         return
 
     assert output is not None

@@ -9,7 +9,7 @@ import typer
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.many import inside, is_many, make_many
+from imgcodec.cli.many import Asked, Making, inside, is_many, make_many
 from imgcodec.cli.options import (
     Device,
     Engine,
@@ -86,7 +86,7 @@ def decompress(
     if len(sources) == 2 and output is None and is_nic(sources[0]) and is_picture(sources[1]):
         raise UsageError(f"Decompress takes .nic files, and here is also {sources[1]}; the output is named with -o.")
     how = {"steps": steps, "eta": eta, "guidance": guidance, "seed": seed, "size": size}
-    asked: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
+    drawing: dict[str, Any] = {name: value for name, value in how.items() if value is not None}
     is_lenient = allow_damaged or allow_partial
     if is_lenient and size is not None:
         raise UsageError("What is left of a file is shown at its own size.")
@@ -95,18 +95,17 @@ def decompress(
     if is_lenient and scale != 1:
         raise UsageError("What is left of a file is shown at scale 1 alone.")
     part = parsed_part(region, thumbnail)
-    if part.is_part and (is_lenient or scale != 1 or asked):
+    if part.is_part and (is_lenient or scale != 1 or drawing):
         raise UsageError("--region and --thumbnail go together with no option that changes what is decoded.")
     if model is not None and jobs > 1:
         model = pinned(model)
     settings = DecompressSettings(
-        model, scale, strip, allow_damaged, allow_partial, asked, device, engine, max_pixels, part
+        model, scale, strip, allow_damaged, allow_partial, drawing, device, engine, max_pixels, part
     )
     open_task = partial(open_decompressor, settings)
     if is_many(sources, recursive):
-        make_many(
-            sources, recursive, output, picture_beside, is_nic, PNG, open_task, jobs, force, as_json, "Decompressing"
-        )
+        asked = Asked(sources, recursive, output, force, jobs, as_json)
+        make_many(asked, Making("Decompressing", picture_beside, is_nic, PNG, open_task))
         return
 
     source = sources[0]

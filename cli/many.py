@@ -4,8 +4,9 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import typer
 
@@ -63,71 +64,68 @@ def is_folder(output: str) -> bool:
     return pairs.is_folder_name(output) if remote.is_remote(output) else os.path.isdir(output)
 
 
-def make_many(
-    sources: Sequence[str],
-    recursive: bool,
-    output: str | None,
-    beside: Callable[[str], str],
-    is_wanted: Callable[[str], bool],
-    kind: bytes,
-    open_task: Callable[[], Callable[[Pair], AnyMade]],
-    jobs: int,
-    force: bool,
-    as_json: bool,
-    what: str,
-    working: "Callable[..., AbstractContextManager[Iterator[Outcome[Pair, AnyMade]]]] | None" = None,
-) -> None:
-    """Makes an output of every input, beside it or in the folder `output`. What is done already is left out.
+@dataclass(frozen=True)
+class Asked:
+    """Many files, as a command line names them. sources: files, and with `recursive` folders. output: a folder, None
+    for beside the inputs. force, jobs, as_json: the options of these names."""
 
-    beside, is_wanted: see `pairs.pair` and `pairs.inputs`. kind: the first bytes of outputs. what: for the bar.
-    working: who runs the task, as `working_through` does, or None for that. Exits with 1 if there were failures. Raises
-    UsageError before anything is written where outputs would collide.
+    sources: Sequence[str]
+    recursive: bool
+    output: str | None
+    force: bool
+    jobs: int
+    as_json: bool
+
+
+@dataclass(frozen=True)
+class Making(Generic[AnyMade]):
+    """What a command makes of each file.
+
+    name: for the bar. beside, is_wanted: see `pairs.pair` and `pairs.inputs`. kind: the first bytes of outputs.
+    open_task: gives what makes an output. working: who runs the task, as `working_through` does, or None for that.
+    """
+
+    name: str
+    beside: Callable[[str], str]
+    is_wanted: Callable[[str], bool]
+    kind: bytes
+    open_task: Callable[[], Callable[[Pair], AnyMade]]
+    working: "Callable[..., AbstractContextManager[Iterator[Outcome[Pair, AnyMade]]]] | None" = None
+
+
+def make_many(asked: Asked, making: Making[AnyMade]) -> None:
+    """Makes an output of every input, beside it or in the folder. What is done already is left out.
+
+    Exits with 1 if there were failures. Raises UsageError before anything is written where outputs would collide.
     """
     from imgcodec.workers import working_through
 
-    if output == files.STANDARD:
-        raise UsageError("Several files do not go to stdout; name a folder with -o.")
-    if output is not None and not is_folder(output) and (pairs.is_nic(output) or pairs.is_picture(output)):
-        raise UsageError(f"Several files go to a folder, and {output} is the name of a file.")
-    given = pairs.inputs(sources, recursive, is_wanted, say)
-    todo = pairs.plan(pairs.pair(given, output, beside), force, kind)
-    if output is not None and not remote.is_remote(output):
-        folders.make_folder(Path(output))
+    todo = _planned(asked, making)
     for item in todo.done:
         detail(f"{item.output}: done already.")
-        if as_json:
+        if asked.as_json:
             typer.echo(json.dumps({"input": item.source, "output": item.output, "done": True}))
     failures: list[tuple[Pair, Exception]] = []
     for item in todo.blocked:
         failures.append((item, CodecError(f"{item.output} exists already; -f replaces it.")))
-        print_failure(*failures[-1], as_json)
+        print_failure(*failures[-1], asked.as_json)
     sizes = dict(zip(todo.todo, pairs.sizes_of([item.source for item in todo.todo]), strict=True))
     made = 0
     with (
-        tallying(what, len(sizes), sum(sizes.values())) as tally,
-        (working or working_through)(open_task, todo.todo, jobs) as outcomes,
+        tallying(making.name, len(sizes), sum(sizes.values())) as tally,
+        (making.working or working_through)(making.open_task, todo.todo, asked.jobs) as outcomes,
     ):
         for outcome in outcomes:
-            result = outcome.result
-            if result is None:
-                assert outcome.error is not None
-                if os.environ.get(DEBUG) and not isinstance(outcome.error, CodecError):
-                    raise outcome.error
-                failures.append((outcome.item, outcome.error))
-                print_failure(outcome.item, outcome.error, as_json)
-                tally.add(sizes[outcome.item])
-                continue
-            made += result.is_whole
-            read = result.input_bytes or 0
-            tally.add(sizes[outcome.item], result.width * result.height, read, result.bytes)
-            for line in result.lines:
-                say(line)
-            if as_json:
-                typer.echo(json.dumps(result.to_json(), allow_nan=False))
+            error = _told(outcome, asked.as_json)
+            if error is not None:
+                failures.append((outcome.item, error))
             else:
-                detail(result.summary)
-            if not result.is_whole:
-                failures.append((outcome.item, CodecError("It is damaged or cut, and only what is left was written.")))
+                made += 1
+            if (result := outcome.result) is None:
+                tally.add(sizes[outcome.item])
+            else:
+                pixels = result.width * result.height
+                tally.add(sizes[outcome.item], pixels, result.input_bytes or 0, result.bytes)
     told = [f"{made} file{'' if made == 1 else 's'} made"]
     if made and tally.ratio:
         told[0] += f", {tally.read} bytes to {tally.written}, {tally.ratio}"
@@ -137,6 +135,38 @@ def make_many(
         told.append(f"{len(failures)} failed:")
     say("; ".join(told) if failures else f"{'; '.join(told)}.")
     list_failures(failures)
+
+
+def _planned(asked: Asked, making: Making[AnyMade]) -> pairs.Plan:
+    """What is to do, and the folder for it. Raises UsageError for outputs that cannot be meant."""
+    if asked.output == files.STANDARD:
+        raise UsageError("Several files do not go to stdout; name a folder with -o.")
+    output = asked.output
+    if output is not None and not is_folder(output) and (pairs.is_nic(output) or pairs.is_picture(output)):
+        raise UsageError(f"Several files go to a folder, and {output} is the name of a file.")
+    given = pairs.inputs(asked.sources, asked.recursive, making.is_wanted, say)
+    todo = pairs.plan(pairs.pair(given, output, making.beside), asked.force, making.kind)
+    if output is not None and not remote.is_remote(output):
+        folders.make_folder(Path(output))
+    return todo
+
+
+def _told(outcome: "Outcome[Pair, AnyMade]", as_json: bool) -> Exception | None:
+    """Says what became of a file. Returns why it counts as failed, None where it does not."""
+    result = outcome.result
+    if result is None:
+        assert outcome.error is not None
+        if os.environ.get(DEBUG) and not isinstance(outcome.error, CodecError):
+            raise outcome.error
+        print_failure(outcome.item, outcome.error, as_json)
+        return outcome.error
+    for line in result.lines:
+        say(line)
+    if as_json:
+        typer.echo(json.dumps(result.to_json(), allow_nan=False))
+    else:
+        detail(result.summary)
+    return None if result.is_whole else CodecError("It is damaged or cut, and only what is left was written.")
 
 
 def print_failure(item: Pair, error: Exception, as_json: bool) -> None:
