@@ -3,7 +3,7 @@
     python benchmarks/report.py
 
 Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,speed-avx2,memory,integers,export,exactness,exactness-onnx,exactness-page}.json and replaces what stands
-between `<!-- figures -->` and `<!-- end of figures -->` in README.md, docs/comparison.md and models/photo.md. So no figure
+between `<!-- figures -->` and `<!-- end of figures -->` in README.md, docs/comparison.md, docs/choosing.md and models/photo.md. So no figure
 there is typed by hand. `peers.json` has the points of codecs that `rd.py` does not run, measured on the same pictures with
 the same metrics (docs/comparison.md says how), in the form that `rd.py plot --points` takes.
 """
@@ -28,6 +28,7 @@ def main() -> None:
     replace(ROOT / "README.md", summary(results["rd"], results["rd_effort"]))
     compared = [*peers(results["rd"], results["rd_effort"]), *elsewhere(results["rd"], results["peers"])]
     replace(ROOT / "docs" / "comparison.md", [*compared, *fast, *exactness(results)])
+    replace(ROOT / "docs" / "choosing.md", choosing(results["rd"]))
     curves = [*curve(results["rd"], "imgcodec psnr"), *curve(results["rd"], "imgcodec visual")]
     card = [*curves, *stages(results["coding"]), *coder(results["coding"])]
     replace(ROOT / "models" / "photo.md", [*card, *integers(results["integers"], results["export"])])
@@ -210,6 +211,24 @@ def exactness(results: dict[str, Any]) -> list[str]:
         "",
         *table(["settings", "date", "number", "readings", "tokens", "other tokens", "other bytes", "pixels"], rows),
     ]
+
+
+USES = {
+    15: "previews",
+    35: "pictures that are seen small",
+    50: "the default: fine at arm's length",
+    65: "hard to tell apart without the original",
+    80: "hard to tell apart with it",
+    95: "the most that makes sense: JPEG XL and AVIF do as well here",
+}
+"""What some qualities are for."""
+
+
+def choosing(rd: dict[str, Any]) -> list[str]:
+    """What qualities of the default tune mean."""
+    points = {point["quality"]: point for point in rd["curves"]["imgcodec visual"]}
+    rows = [[f"{q}", number(points[q]["bpp"]), number(points[q]["ssimulacra2"], 0), use] for q, use in USES.items()]
+    return table(["quality", "bits per pixel", "SSIMULACRA2", "what for"], rows)
 
 
 def curve(rd: dict[str, Any], codec: str) -> list[str]:
