@@ -52,7 +52,7 @@ CROPS = {
     "odd": (500, 250, 701, 427),
 }  # left, top, right, bottom
 QUALITIES = (15.0, 50.0, 85.0)
-QUALITY_OF_FILES = 90.0  # so high that the two differ
+QUALITY_OF_FILES = 95.0  # so high that the two differ
 PART = (300, 200, 460, 360)
 SETTINGS = {"avx512": {}, "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}}
 
