@@ -140,7 +140,10 @@ def tags(path: Path) -> dict[str, Any]:
         return {"exif": exif, "xmp": xmp, "orientation": exif.get("IFD0:Orientation", "1")}
     with Image.open(path) as image:
         image.load()
-        parsed = image.getexif()
+        try:
+            parsed = image.getexif()
+        except ValueError:  # Pillow reads hexadecimal EXIF of old PNG files as it is, line ends and all
+            parsed = Image.Exif()
         exif = {f"{ifd}:{tag}": str(value) for ifd in (0x8769, 0x8825) for tag, value in parsed.get_ifd(ifd).items()}
         exif |= {f"IFD0:{tag}": str(value) for tag, value in parsed.items() if tag != 0x0112}
         xmp = {"packet": str(image.info["xmp"])} if "xmp" in image.info else {}

@@ -201,9 +201,9 @@ def exactness(results: dict[str, Any]) -> list[str]:
     rows = []
     for name, settings in MATRICES.items():
         result = results[name]
-        counts = [len(result[key]) for key in ("settings", "wrong_tokens", "other_bytes")]
-        compared = f"{result['tokens_compared'] / 1e6:.0f} million"
-        rows.append([settings, result["date"], f"{counts[0]}", f"{result['files_read']}", compared, f"{counts[1]}", f"{counts[2]}", f"{result['largest_pixel_difference']}"])
+        of_files = [result["files_read"], f"{result['tokens_compared'] / 1e6:.0f} million"]
+        faults = [len(result["wrong_tokens"]), len(result["other_bytes"]), result["largest_pixel_difference"]]
+        rows.append([settings, *map(str, [result["date"], len(result["settings"]), *of_files, *faults])])
     return [
         "Exactness: files written under each of some settings, and read under every other (`benchmarks/exactness.py`), each",
         "matrix with the weights of its day. Files with other tokens, files with other bytes when they are written again, and the",
