@@ -1,6 +1,5 @@
 """`imgcodec compress`: an image file to a .nic file."""
 
-import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,7 +10,7 @@ import typer
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.many import Asked, Making, inside, is_many, make_many
+from imgcodec.cli.many import Asked, Making, inside, is_many, make_many, tell
 from imgcodec.cli.options import (
     MODEL,
     Device,
@@ -148,12 +147,7 @@ def compress(
     picture = settings.load(source)
     with sharing(f"Compressing {Path(source).name}", is_known=settings.target is None) as advance:
         made = opening.result().compress(picture, Pair(source, output, replace=force), advance)
-    for line in made.lines:
-        say(line)
-    if as_json:
-        typer.echo(json.dumps(made.to_json(), allow_nan=False))
-    else:
-        say(made.summary)
+    tell(made, as_json, say)
 
 
 def checked_output(source: str, output: str | None, force: bool, as_json: bool) -> str:

@@ -1,6 +1,5 @@
 """`imgcodec decompress`: a .nic file to an image file."""
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ import typer
 
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.many import Asked, Making, inside, is_many, make_many
+from imgcodec.cli.many import Asked, Making, inside, is_many, make_many, tell
 from imgcodec.cli.options import (
     Device,
     Engine,
@@ -21,7 +20,6 @@ from imgcodec.cli.options import (
     Recursive,
     Strip,
     detail,
-    say,
     working,
 )
 from imgcodec.cli.parts import Region, Thumbnail, parsed_part
@@ -126,11 +124,6 @@ def decompress(
         opened = open_file(source, settings)  # first of all, so that a bad file fails before torch is imported
         with sharing(f"{'Drawing' if opened.is_drawn else 'Decompressing'} {Path(source).name}") as advance:
             made = open_task().decompress(opened, item, advance)
-    for line in made.lines:
-        say(line)
-    if as_json:
-        typer.echo(json.dumps(made.to_json(), allow_nan=False))
-    else:
-        detail(made.summary)
+    tell(made, as_json, detail)
     if not made.is_whole:
         raise typer.Exit(InvalidFileError.exit_code)

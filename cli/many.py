@@ -139,9 +139,9 @@ def make_many(asked: Asked, making: Making[AnyMade]) -> None:
 
 def _planned(asked: Asked, making: Making[AnyMade]) -> pairs.Plan:
     """What is to do, and the folder for it. Raises UsageError for outputs that cannot be meant."""
-    if asked.output == files.STANDARD:
-        raise UsageError("Several files do not go to stdout; name a folder with -o.")
     output = asked.output
+    if output == files.STANDARD:
+        raise UsageError("Several files do not go to stdout; name a folder with -o.")
     if output is not None and not is_folder(output) and (pairs.is_nic(output) or pairs.is_picture(output)):
         raise UsageError(f"Several files go to a folder, and {output} is the name of a file.")
     given = pairs.inputs(asked.sources, asked.recursive, making.is_wanted, say)
@@ -160,13 +160,18 @@ def _told(outcome: "Outcome[Pair, AnyMade]", as_json: bool) -> Exception | None:
             raise outcome.error
         print_failure(outcome.item, outcome.error, as_json)
         return outcome.error
-    for line in result.lines:
+    tell(result, as_json, detail)
+    return None if result.is_whole else CodecError("It is damaged or cut, and only what is left was written.")
+
+
+def tell(made: Made, as_json: bool, show: Callable[[str], None]) -> None:
+    """Says of a file that was made what there is to say; its summary by `show`, or all of it as JSON."""
+    for line in made.lines:
         say(line)
     if as_json:
-        typer.echo(json.dumps(result.to_json(), allow_nan=False))
+        typer.echo(json.dumps(made.to_json(), allow_nan=False))
     else:
-        detail(result.summary)
-    return None if result.is_whole else CodecError("It is damaged or cut, and only what is left was written.")
+        show(made.summary)
 
 
 def print_failure(item: Pair, error: Exception, as_json: bool) -> None:

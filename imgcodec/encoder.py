@@ -179,7 +179,7 @@ def _encode_nearer(
         return mixed.told(verified=True) if how.verify else mixed.found
     if is_met:
         return whole
-    if is_too_much or not target.limits_size:
+    if is_too_much:
         raise error
     return _encode_best(codec, picture, how, candidates)
 

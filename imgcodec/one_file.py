@@ -114,7 +114,10 @@ class Mixed:
     @cached_property
     def left_shown(self) -> NDArray[np.uint8]:
         """What these blocks decode to; no others are decoded for that."""
-        return cast(BlockCodec, self.codec).synthesise_blocks(self.tokens, self.left)
+        decoded = cast(BlockCodec, self.codec).synthesise_blocks(self.tokens, self.left)
+        if self.picture.gray:
+            make_gray(decoded)
+        return decoded
 
     @cached_property
     def lost(self) -> NDArray[np.bool_]:
