@@ -165,7 +165,7 @@ def search(
     """
     low, high = window
     aim, seen = (low + high) / 2, dict[float, float]()
-    quality, width = first, math.inf
+    quality, stayed, halvings = first, math.nan, 0
     for _ in range(tries):
         value = seen[quality] = measure(quality)
         if low <= value <= high:
@@ -177,14 +177,19 @@ def search(
         if under is not None and over is not None:
             if over - under <= 1 / QUALITY_UNIT:
                 break
-            slope = (seen[over] - seen[under]) / (over - under)
-            # a line that did not halve the bracket last time is no good guide to a curve that bends or leaps
-            straight = over - under <= width / 2
-            quality = _stored(under + (aim - seen[under]) / slope if straight else (under + over) / 2)
+            # an end that stays while the other one moves counts half each time, so that both move (Illinois method)
+            stays = over if quality == under else under
+            halvings, stayed = (halvings + 1 if stays == stayed else 0), stays
+            below, above = aim - seen[under], seen[over] - aim
+            below, above = (below / 2**halvings, above) if stays == under else (below, above / 2**halvings)
+            quality = _stored(under + (over - under) * below / (below + above))
             quality = min(max(quality, under + 1 / QUALITY_UNIT), over - 1 / QUALITY_UNIT)
-            width = over - under
-        elif len(seen) == 1:  # a little further than the slope says, so that the target is between
-            quality = _stored(min(max(quality + 1.1 * (aim - value) / slope, 0), 100))
+        elif len(seen) <= 2:  # further than the slope says, so that the target is between
+            further = 1.1 if len(seen) == 1 else 2.0
+            if len(seen) == 2:
+                (q, v), (other, w) = seen.items()
+                slope = max((v - w) / (q - other), 1e-9)
+            quality = _stored(min(max(quality + further * (aim - value) / slope, 0), 100))
         else:
             quality = 100 if over is None else 0
     candidates = {q: v for q, v in seen.items() if (v <= high if side == "below" else v >= low)}
