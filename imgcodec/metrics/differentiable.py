@@ -3,7 +3,12 @@
 Differences: float32, batches, and arguments of roots are kept away from zero, where their gradient is infinite.
 """
 
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -82,7 +87,7 @@ def ms_ssim(original: Tensor, distorted: Tensor) -> Tensor:
 
 def ssimulacra2(original: Tensor, distorted: Tensor) -> Tensor:
     """SSIMULACRA 2.1 of sRGB pixels (B, 3, H, W) in 0..1: (B,), 100 at most."""
-    taps = torch.from_numpy(blur_taps()).to(original)
+    taps = _constant(blur_taps, original.device)
     linear_o, linear_d = _to_linear(original), _to_linear(distorted)
     norms = []
     for scale in range(SSIMULACRA2_SCALES):
@@ -94,7 +99,8 @@ def ssimulacra2(original: Tensor, distorted: Tensor) -> Tensor:
             )
         norms.append(_norms(_xyb(linear_o), _xyb(linear_d), taps))
     flat = torch.stack(norms, 2).flatten(1)  # channel, scale, norm, map
-    error: Tensor = ssimulacra2_error(flat @ torch.from_numpy(SSIMULACRA2_WEIGHTS[: flat.shape[1]]).to(flat))
+    weights = _constant(_weights, flat.device)[: flat.shape[1]]
+    error: Tensor = ssimulacra2_error(flat @ weights)
     score: Tensor = ssimulacra2_score(error.clamp(min=1e-3))
     return score
 
@@ -132,6 +138,21 @@ def _to_linear(srgb: Tensor) -> Tensor:
 
 def _xyb(linear: Tensor) -> Tensor:
     bias = float(OPSIN_BIAS)
-    opsin = torch.from_numpy(OPSIN).to(linear)[:, :, None, None]
+    opsin = _constant(_opsin, linear.device)[:, :, None, None]
     long, medium, short = ((F.conv2d(linear, opsin) + bias).clamp(min=1e-6) ** (1 / 3) - bias ** (1 / 3)).unbind(1)
     return torch.stack(scaled_xyb(long, medium, short), 1)
+
+
+@cache
+def _constant(make: Callable[[], NDArray[np.floating]], device: torch.device) -> Tensor:
+    """Numbers as float32 on a device, copied there once: to copy waits for a GPU."""
+    with torch.inference_mode(False):  # whoever comes later may want gradients
+        return torch.from_numpy(make()).to(device, torch.float32)
+
+
+def _weights() -> NDArray[np.floating]:
+    return SSIMULACRA2_WEIGHTS
+
+
+def _opsin() -> NDArray[np.floating]:
+    return OPSIN

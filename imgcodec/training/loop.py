@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.storage import files
 from imgcodec.training import distributed
+from imgcodec.training.cuda_graph import Recorded
 from imgcodec.training.log import Log
 from imgcodec.training.optimizer import load_optimizer, optimizer_state, optimizers, rounded_products
+from imgcodec.training.soap import SOAP
 
 LOG_EVERY = 100
 """Steps."""
@@ -157,16 +159,24 @@ class Run:
         data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)})
         files.write(self.checkpoint, data, force=True)
 
-    def update(self, loss: Tensor) -> bool:
+    def gradient(
+        self, objective: nn.Module, progress: float, inputs: Sequence[Any]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Leaves gradients, clipped to a norm of 1, and returns the norm that they had, and the objective's figures."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        loss, figures = objective(progress, *inputs)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.named.values(), 1.0)
+        return norm, {name: value.detach() for name, value in figures.items()}
+
+    def update(self, norm: float) -> bool:
         """An optimizer step, unless the gradient is not finite or has ten times the usual norm. Returns whether it was
         taken. One step in thousands has such a gradient, and it can undo an hour of training."""
         schedule = self.phase.schedule_at(self.step, self.minutes)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = schedule * group["full_rate"]
-            optimizer.zero_grad()
-        loss.backward()
-        norm = float(nn.utils.clip_grad_norm_(self.named.values(), 1.0))
         taken = math.isfinite(norm) and norm < 10 * self.usual_norm
         if taken:
             with rounded_products():
@@ -180,6 +190,28 @@ class Run:
         averages, parameters = list(self.averaged.values()), [p.detach() for p in self.named.values()]
         torch._foreach_lerp_(averages, parameters, 1 - keep)
         return taken
+
+    def recorded_gradient(self, objective: nn.Module, inputs: Sequence[Tensor]) -> Callable[..., Any]:
+        """As `gradient` of an objective that does not look at the progress, with kernels recorded on a GPU."""
+        names: list[str] = []
+
+        def function(*tensors: Tensor) -> list[Tensor]:
+            norm, figures = self.gradient(objective, 0.0, tensors)
+            names[:] = figures
+            return [norm, *figures.values()]
+
+        recorded = Recorded(function, inputs)
+        for optimizer in self.optimizers:
+            if isinstance(optimizer, SOAP):
+                optimizer.records = True  # gradients stay where they are now
+
+        def gradient(
+            objective: nn.Module, progress: float, inputs: Sequence[Tensor]
+        ) -> tuple[Tensor, dict[str, Tensor]]:
+            norm, *figures = recorded(*inputs)
+            return norm, {name: value.clone() for name, value in zip(names, figures, strict=True)}
+
+        return gradient
 
     def swap_average(self) -> None:
         """Exchanges the weights with their moving average; a second call undoes it."""
@@ -196,12 +228,14 @@ def run_phase(
     batch: Callable[[int], tuple[Any, ...]],
     validate: Callable[[], Report],
     after_step: Callable[[int], object] = lambda step: None,
+    records: bool = False,
 ) -> None:
     """Trains to the end of the phase and leaves the averaged weights in the model.
 
     objective(progress, *batch(step)) -> loss and scalars to log, "loss" among them; progress is 0..1. Its parameters
     are those of `run`. Each process has batches of its own, and gradients are averaged. after_step(step): may change
-    weights, in the same way in every process. SIGINT and SIGTERM save and raise
+    weights, in the same way in every process. records: whether steps are recorded for a GPU
+    (`imgcodec.training.cuda_graph`); then the objective may not look at the progress. SIGINT and SIGTERM save and raise
     TrainingInterrupted.
     """
     phase, stop, asked = run.phase, False, False
@@ -214,20 +248,25 @@ def run_phase(
     log = Log(phase, run.folder, str(run.device), run.step, phase.progress(run.step, run.minutes))
     objective.train()
     averaging = distributed.data_parallel(objective, run.device)
+    gradient, began_at = run.gradient, run.step
     saved, skipped, recent = run.minutes, 0, []
     usual_loss = math.inf
     handlers = {s: signal.signal(s, ask_to_stop) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
         while phase.progress(run.step, run.minutes) < 1 and not stop:
             began = time.monotonic()
-            loss, figures = averaging(phase.progress(run.step, run.minutes), *batch(run.step))
-            skipped += not run.update(loss)
+            inputs = batch(run.step)
+            if records and gradient == run.gradient and run.step > began_at:
+                gradient = run.recorded_gradient(averaging, inputs)
+            progress = 0.0 if records else phase.progress(run.step, run.minutes)
+            norm, figures = gradient(averaging, progress, inputs)
+            skipped += not run.update(float(norm))
             after_step(run.step)
             run.step += 1
             run.minutes, stop = distributed.synchronize(
                 run.minutes + (time.monotonic() - began) / 60, asked, run.device
             )
-            recent.append({k: v.detach() for k, v in figures.items()})
+            recent.append(figures)
             log.step(phase.progress(run.step, run.minutes), run.step, recent[-1])
             if run.step % LOG_EVERY == 0:
                 # a step whose loss is not finite was skipped; if all are such, so is the mean

@@ -11,7 +11,10 @@ from typing import Any, overload
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 from torch.optim import Optimizer
+
+from imgcodec.training.cuda_graph import Recorded
 
 MAX_BASIS = 600
 """Dimensions of up to this size are rotated into the eigenbasis of their gradients, and larger ones left as they
@@ -39,6 +42,9 @@ class SOAP(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "basis_every": basis_every})
         self.stacks: list[list[_Stack]] = [[] for _ in self.param_groups]
+        self.recorded: list[Recorded | None] = [None for _ in self.param_groups]
+        self.records = False
+        """Whether steps are recorded (`imgcodec.training.cuda_graph`): all gradients stay where they are."""
 
     @overload
     def step(self, closure: None = None) -> None: ...
@@ -52,20 +58,40 @@ class SOAP(Optimizer):
         for index, group in enumerate(self.param_groups):
             weights = [w for w in group["params"] if w.grad is not None]
             if {id(w) for w in weights} != {id(w) for stack in self.stacks[index] for w in stack.weights}:
-                self.stacks[index] = _stacked(weights, self.state)
-            beta1, beta2 = group["betas"]
+                self.stacks[index], self.recorded[index] = _stacked(weights, self.state), None
+            self._advance(index, group)
             for stack in self.stacks[index]:
-                steps, gradients = int(stack.step[0]), stack.gradients()
-                stack.step += 1
-                if steps:
-                    rate = group["lr"] * (1 - beta2**steps) ** 0.5 / (1 - beta1**steps)
-                    stack.change(gradients, rate, beta1, beta2, group["eps"])
-                stack.observe(gradients, beta2)
-                if steps == 0:
+                if stack.steps == 0:
                     stack.find_bases()
-                elif steps % group["basis_every"] == 0:
-                    stack.renew_bases()
+            _renew_bases([s for s in self.stacks[index] if s.steps and s.steps % group["basis_every"] == 0])
+            for stack in self.stacks[index]:
+                stack.steps += 1
+                stack.step += 1
         return loss
+
+    def _advance(self, index: int, group: dict[str, Any]) -> None:
+        """Changes the weights of a group, and observes their gradients."""
+        stacks = self.stacks[index]
+        beta1, beta2 = group["betas"]
+        for stack in stacks:
+            steps = stack.steps
+            stack.rate.fill_(group["lr"] * (1 - beta2**steps) ** 0.5 / (1 - beta1**steps) if steps else 0.0)
+
+        def advance() -> list[Tensor]:
+            for stack in stacks:
+                gradients = stack.gradients()
+                if stack.steps:
+                    stack.change(gradients, beta1, beta2, group["eps"])
+                stack.observe(gradients, beta2)
+            return []
+
+        if self.records and self.recorded[index] is None and all(stack.steps for stack in stacks):
+            self.recorded[index] = Recorded(advance, [], warm_up=0)
+        recorded = self.recorded[index]
+        if recorded is None:
+            advance()
+        else:
+            recorded()
 
 
 class _Stack:
@@ -87,6 +113,7 @@ class _Stack:
 
         squares = {i: first.new_zeros(n, n) for i, n in self.sizes.items()}
         self.step = stack("step", torch.zeros(()))
+        self.steps, self.rate = int(self.step[0]), first.new_zeros(())
         self.moment, self.square = stack("moment", first), stack("square", first)
         self.covariances = {i: stack(f"covariance{i}", s) for i, s in squares.items()}
         self.bases = {i: stack(f"basis{i}", s) for i, s in squares.items()}
@@ -98,8 +125,8 @@ class _Stack:
     def gradients(self) -> Tensor:
         return torch.stack([matrix(w.grad) for w in self.weights if w.grad is not None])
 
-    def change(self, gradients: Tensor, rate: float, beta1: float, beta2: float, eps: float) -> None:
-        """A step of Adam in the eigenbasis."""
+    def change(self, gradients: Tensor, beta1: float, beta2: float, eps: float) -> None:
+        """A step of Adam in the eigenbasis, at `rate`."""
         for i, basis in self.bases.items():
             gradients = _times(gradients, i, basis)
         self.moment.lerp_(gradients, 1 - beta1)
@@ -107,7 +134,7 @@ class _Stack:
         update = self.moment / self.square.sqrt().add_(eps)
         for i, basis in self.bases.items():
             update = _times(update, i, basis.mT)
-        torch._foreach_add_(self.matrices, list(update.unbind()), alpha=-rate)
+        torch._foreach_sub_(self.matrices, list(update.mul_(self.rate).unbind()))
 
     def observe(self, gradients: Tensor, beta2: float) -> None:
         """Updates the covariances."""
@@ -126,16 +153,60 @@ class _Stack:
             regular = covariance + 1e-30 * torch.eye(covariance.shape[-1], device=covariance.device)
             self.bases[i].copy_(torch.linalg.eigh(regular)[1].flip(-1))
 
-    def renew_bases(self) -> None:
-        """One round of power iteration; averages move into the new bases."""
+    def sort_bases(self) -> None:
+        """Puts eigenvectors of the largest eigenvalues first again, as far as they are known."""
         for i, basis in self.bases.items():
-            power = self.covariances[i] @ basis
-            order = (basis * power).sum(1).argsort(1, descending=True)
-            new = torch.linalg.qr(power.gather(2, order[:, None].expand_as(power)))[0]
+            order = (basis * (self.covariances[i] @ basis)).sum(1).argsort(1, descending=True)
+            basis.copy_(basis.gather(2, order[:, None].expand_as(basis)))
             places = order.view(len(order), *(-1 if d == i else 1 for d in range(1, self.square.dim())))
-            self.square.copy_(self.square.gather(i, places.expand_as(self.square)))
-            self.moment.copy_(_times(self.moment, i, basis.mT @ new))
-            basis.copy_(new)
+            for average in (self.moment, self.square):
+                average.copy_(average.gather(i, places.expand_as(average)))
+
+    def turn(self, i: int, basis: Tensor) -> None:
+        """Moves into a new basis, but for the squares, which have no sense in between."""
+        self.moment.copy_(_times(self.moment, i, self.bases[i].mT @ basis))
+        self.bases[i].copy_(basis)
+
+
+def _renew_bases(stacks: list[_Stack]) -> None:
+    """One round of power iteration for all bases of the stacks, those of one size together."""
+    alike: dict[int, list[tuple[_Stack, int]]] = {}
+    for stack in stacks:
+        stack.sort_bases()
+        for i, size in stack.sizes.items():
+            alike.setdefault(size, []).append((stack, i))
+    for members in alike.values():
+        covariances = torch.cat([stack.covariances[i] for stack, i in members])
+        bases = torch.cat([stack.bases[i] for stack, i in members])
+        new = _orthonormal_products(covariances, bases)
+        for (stack, i), basis in zip(members, new.split([len(stack.weights) for stack, _ in members]), strict=True):
+            stack.turn(i, basis)
+
+
+def _orthonormal_products(covariances: Tensor, bases: Tensor) -> Tensor:
+    """The columns of covariance @ basis, (weights, n, n), made orthonormal from the first to the last."""
+    if not bases.is_cuda:
+        return torch.linalg.qr(covariances @ bases)[0]
+    return gram_cholesky(covariances, bases)
+
+
+def gram_cholesky(covariances: Tensor, bases: Tensor) -> Tensor:
+    """As a QR decomposition of covariance @ basis, but for signs; the basis itself, where columns depend on each other
+    too much.
+
+    A GPU takes far longer for reflections, one after the other, than for products: so here are Gram's matrix and
+    Cholesky's decomposition, twice, in double precision, for Gram's matrix has the square of the condition. To the
+    covariance is added a billionth of its mean eigenvalue, for what never had a gradient.
+    """
+    mean = covariances.diagonal(dim1=1, dim2=2).mean(1).double()[:, None, None]
+    basis = bases.double()
+    result = covariances.double() @ basis + (1e-9 * mean + 1e-300) * basis
+    for _ in range(2):
+        result = normalize(result, dim=1, eps=1e-300)
+        lower, failed = torch.linalg.cholesky_ex(result.mT @ result)
+        result = torch.linalg.solve_triangular(lower.mT, result, upper=True, left=False)
+        result = torch.where((failed != 0)[:, None, None], basis, result)
+    return result.float()
 
 
 def _stacked(weights: list[Tensor], state: dict[Tensor, dict[str, Any]]) -> list[_Stack]:

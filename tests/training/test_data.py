@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import imgcodec
-from imgcodec.training.data import centre_crop, load_photographs, random_crops
+from imgcodec.training.data import CropsOnDevice, centre_crop, load_photographs, random_crops
 
 
 def test_data_from_shards_and_folders(folder: Path, tmp_path: Path) -> None:
@@ -66,6 +66,17 @@ def test_crops_are_parts_of_photographs_and_half_of_them_mirrored() -> None:
         columns = photograph[:, left : left + 16][:, :: int(step)]
         assert any(np.array_equal(columns[top : top + 16], crop) for top in range(15))
     assert torch.equal(crops, random_crops([photograph], 16, 200, np.random.default_rng(1)))
+
+
+def test_crops_cut_on_a_device_are_the_same() -> None:
+    rng = np.random.default_rng(1)
+    photographs = [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in ((30, 40), (16, 16), (50, 17))]
+    on_device = CropsOnDevice(photographs, torch.device("cpu"))
+    for size, batch in ((16, 50), (9, 3)):
+        expected = random_crops(photographs, size, batch, np.random.default_rng(2))
+        crops = on_device.random_crops(size, batch, np.random.default_rng(2))
+        assert torch.equal(crops, expected)
+        assert crops.is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from pytorch_optimizer import SOAP as PackagedSOAP
 from torch import Tensor
 
-from imgcodec.training.soap import MAX_BASIS, SOAP, matrix
+from imgcodec.training.soap import MAX_BASIS, SOAP, gram_cholesky, matrix
 
 
 def weights(*shapes: tuple[int, ...]) -> list[Tensor]:
@@ -77,3 +77,35 @@ def test_a_copy_goes_on_alike() -> None:
                 other.grad = weight.grad
             another.step()
     assert all(torch.equal(a, b) for a, b in zip(ours, others, strict=True))
+
+
+@pytest.mark.parametrize("condition", [1e2, 1e6, 1e10])
+def test_products_make_the_bases_that_reflections_make(condition: float) -> None:
+    """What a GPU computes: of a covariance that has changed by half since its eigenvectors were found."""
+    generator = torch.Generator().manual_seed(1)
+    size, count = 64, 3
+    eigenvalues = torch.logspace(0, -torch.tensor(condition).log10().item(), size)
+    vectors = torch.linalg.qr(torch.randn(count, size, size, generator=generator))[0]
+    before = (vectors * eigenvalues) @ vectors.mT
+    seen = (vectors * eigenvalues.sqrt()) @ torch.randn(count, size, 40, generator=generator)
+    covariance = before / 2 + seen @ seen.mT / 80
+    basis = torch.linalg.eigh(before)[1].flip(-1)
+    made = gram_cholesky(covariance, basis)
+    assert torch.allclose(made.mT @ made, torch.eye(size).expand(count, -1, -1), atol=1e-5)
+    reflected = torch.linalg.qr(covariance.double() @ basis.double())[0].float()
+    certain = eigenvalues > 1e-8  # below that is the billionth that is added
+    assert ((made * reflected).sum(1).abs()[:, certain] > 0.99).all()
+    assert (made - basis).abs().max() > 0.01
+
+
+def test_products_of_what_never_had_a_gradient_are_bases() -> None:
+    covariance = torch.zeros(2, 6, 6)
+    covariance[1, :3, :3] = torch.eye(3)
+    made = gram_cholesky(covariance, torch.eye(6).expand(2, -1, -1))
+    assert torch.allclose(made, torch.eye(6).expand(2, -1, -1))
+
+
+def test_a_product_whose_columns_depend_on_each_other_leaves_the_basis_as_it_is() -> None:
+    basis = torch.linalg.qr(torch.randn(1, 6, 6, generator=torch.Generator().manual_seed(1)))[0]
+    covariance = torch.full((1, 6, 6), float("nan"))
+    assert torch.allclose(gram_cholesky(covariance, basis), basis, atol=1e-6)

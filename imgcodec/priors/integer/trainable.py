@@ -5,8 +5,8 @@ powers of two that `calibrate` chooses, and lets gradients through; so what is t
 """
 
 import copy
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,13 +29,11 @@ wider range."""
 class Operand(nn.Module):
     """The 8-bit input of a product. positive: it is the output of a ReLU (which happens here)."""
 
-    fraction: Tensor
-
     def __init__(self, positive: bool = False) -> None:
         super().__init__()
         self.positive = positive
         self.low, self.high = (0, constants.MAX_POSITIVE_OPERAND) if positive else (-127, constants.MAX_OPERAND)
-        self.register_buffer("fraction", torch.tensor(FLOAT, dtype=torch.int8))
+        self.fraction = FLOAT  # a number of Python's: to read a tensor's at every call would wait for a GPU
         self.observe: Callable[[Tensor], None] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,7 +41,18 @@ class Operand(nn.Module):
             self.observe(x.detach())
         if self.fraction == FLOAT:
             return F.hardtanh(x, 0 if self.positive else -FLOAT_RANGE, FLOAT_RANGE)
-        return torch.fake_quantize_per_tensor_affine(x.float(), 2.0 ** -int(self.fraction), 0, self.low, self.high)
+        return torch.fake_quantize_per_tensor_affine(x.float(), 2.0**-self.fraction, 0, self.low, self.high)
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        destination[f"{prefix}fraction"] = torch.tensor(self.fraction, dtype=torch.int8)
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Mapping[str, Any],
+        prefix: str,
+        *_: Any,  # PyTorch's other arguments
+    ) -> None:
+        self.fraction = int(state_dict[f"{prefix}fraction"])
 
 
 class Linear(nn.Module):
@@ -97,7 +106,7 @@ class Depthwise(nn.Module):
 
     def export(self) -> exact.ExactDepthwise:
         """The same layer in integers."""
-        fraction = int(self.operand.fraction)
+        fraction = self.operand.fraction
         parts = _integers(self.weight, self.bias, fraction, constants.FRACTION, constants.MAX_OPERAND)
         return exact.ExactDepthwise(*parts, fraction)
 
@@ -129,7 +138,7 @@ class Attention(nn.Module):
     def export(self) -> exact.ExactAttention:
         """The same layer in integers."""
         position = (self.position.detach() * 2**constants.SCORE_FRACTION).round()
-        fractions = (int(self.query.fraction), int(self.key.fraction), int(self.value.fraction))
+        fractions = (self.query.fraction, self.key.fraction, self.value.fraction)
         return exact.ExactAttention(self.project.export(), self.merge.export(), position, fractions, self.window)
 
 
@@ -187,7 +196,7 @@ def integer_product(layer: Linear) -> tuple[Tensor, Tensor, Tensor, int | None, 
     if layer.operand is None:
         parts = _integers(layer.weight, layer.bias, constants.TOKEN_FRACTION, layer.output_fraction, 127)
         return *parts, None, False
-    fraction = int(layer.operand.fraction)
+    fraction = layer.operand.fraction
     parts = _integers(layer.weight, layer.bias, fraction, layer.output_fraction, layer.operand.high)
     return *parts, fraction, layer.operand.positive
 
@@ -242,7 +251,7 @@ def restore(module: nn.Module, integers: nn.Module) -> None:
                 child.position.data.copy_(source.position * 2.0**-constants.SCORE_FRACTION)
                 child.offset.copy_(source.offset)  # not one of the file's tensors, and missing where `child` was empty
                 for layer, fraction in zip((child.query, child.key, child.value), source.fractions, strict=True):
-                    layer.fraction.fill_(fraction)
+                    layer.fraction = fraction
             case _ if take is not None:
                 take(source)
             case _:
@@ -257,7 +266,7 @@ def restore_product(layer: Linear | Depthwise, source: exact.ExactLinear | exact
     layer.bias.data.copy_(source.bias * unit)
     layer.quantized = True
     if layer.operand is not None:
-        layer.operand.fraction.fill_(fraction)
+        layer.operand.fraction = fraction
 
 
 def quantizable(module: nn.Module) -> Iterator[nn.Module]:
@@ -278,7 +287,7 @@ def calibrate(module: nn.Module, run: Callable[[], object]) -> None:
         x = torch.cat(seen[index])
         x = x.clamp(min=0) if layer.positive else x
         errors = {f: float((_rounded(x, f, layer) - x).square().mean()) for f in range(-2, constants.FRACTION + 1)}
-        layer.fraction.fill_(min(errors, key=lambda f: errors[f]))
+        layer.fraction = min(errors, key=lambda f: errors[f])
     for product in quantizable(module):
         product.quantized = True  # type: ignore[assignment]
 
@@ -287,7 +296,7 @@ def unquantize(module: nn.Module) -> None:
     """Turns fake quantization off again."""
     for layer in module.modules():
         if isinstance(layer, Operand):
-            layer.fraction.fill_(FLOAT)
+            layer.fraction = FLOAT
     for product in quantizable(module):
         product.quantized = False  # type: ignore[assignment]
 

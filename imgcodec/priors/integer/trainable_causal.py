@@ -92,7 +92,7 @@ class CausalAttention(CachedAttention):
 
     def export(self) -> exact_causal.ExactCausalAttention:
         """The same layer in integers."""
-        fractions = (int(self.query.fraction), int(self.key.fraction), int(self.value.fraction))
+        fractions = (self.query.fraction, self.key.fraction, self.value.fraction)
         return exact_causal.ExactCausalAttention(
             self.project.export(), self.merge.export(), fractions, self.heads, self.context
         )
@@ -102,7 +102,7 @@ class CausalAttention(CachedAttention):
         restore_product(self.project, source.project)
         restore_product(self.merge, source.merge)
         for layer, fraction in zip((self.query, self.key, self.value), source.fractions, strict=True):
-            layer.fraction.fill_(fraction)
+            layer.fraction = fraction
 
 
 class Gate(nn.Module):

@@ -29,12 +29,20 @@ def rdo_quantize(values: Tensor, mean: Tensor, scale: Tensor, weight: float) -> 
     has the lower cost bits + weight * error^2. weight: see `slice_weight`.
     """
     nearest = values.round()
+    if values.is_cuda:  # to look for what is not zero would wait for the GPU, which has time for all
+        return torch.where(_is_cheaper(values, nearest, mean, scale, weight), nearest - nearest.sign(), nearest)
     nonzero = nearest != 0
     value, near, m, s = (t[nonzero] for t in (values, nearest, mean, scale))
-    towards_zero = near - near.sign()
-    bits_saved = logistic_bits(near, m, s) - logistic_bits(towards_zero, m, s)
-    error_added = (value - towards_zero).square() - (value - near).square()
-    return nearest.masked_scatter(nonzero, torch.where(bits_saved > weight * error_added, towards_zero, near))
+    cheaper = _is_cheaper(value, near, m, s, weight)
+    return nearest.masked_scatter(nonzero, torch.where(cheaper, near - near.sign(), near))
+
+
+def _is_cheaper(values: Tensor, nearest: Tensor, mean: Tensor, scale: Tensor, weight: float) -> Tensor:
+    """Whether the next integer towards 0 costs less than the nearest one; not for a nearest one of 0."""
+    towards_zero = nearest - nearest.sign()
+    bits_saved = logistic_bits(nearest, mean, scale) - logistic_bits(towards_zero, mean, scale)
+    error_added = (values - towards_zero).square() - (values - nearest).square()
+    return bits_saved > weight * error_added
 
 
 class _Bounded(torch.autograd.Function):

@@ -4,6 +4,7 @@ of the synthesis for `--tune visual` with a loss of perceptual metrics, on the t
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from imgcodec.priors.photo.windows import checkerboard_half, join_slices
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
-from imgcodec.training.data import random_crops
+from imgcodec.training.data import CropsOnDevice, random_crops
 from imgcodec.training.loop import Phase, Report, Run, run_phase
 from imgcodec.training.photo.visual import visual_shift
 from imgcodec.training.precision import mixed_precision
@@ -51,6 +52,11 @@ class PhotoData:
     batch: int = 8
     seed: int = 1
     device: torch.device = distributed.CPU
+
+    @cached_property
+    def on_device(self) -> CropsOnDevice:
+        """The photographs in the memory of the device."""
+        return CropsOnDevice(self.photographs, self.device)
 
 
 def rate_and_distortion(
@@ -87,31 +93,47 @@ def bits_and_tokens(
     """
     batch, _, height, width = values[0].shape
     total = torch.zeros(batch, device=level.device)
+    given = [
+        [iter(checkerboard_half(value, parity).split(groups, 1)) for parity in (0, 1)]
+        for value, groups in zip(values, prior.config.slices, strict=True)
+    ]
     chosen: list[list[Tensor]] = [[], []]
 
     def code(stage: int, first: int, groups: int, parameters: Tensor, parity: int) -> Tensor:
         nonlocal total
-        mean, scale = parameters.float().chunk(2, 1)
-        value = checkerboard_half(values[stage][:, first : first + groups], parity)
+        value = next(given[stage][parity])
         if not rounds or stage == 0:
-            total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
+            bits = bits_of_tokens(value, parameters)
         else:
             weight = slice_weight(first, groups, values[stage].shape[1])
-            token = rdo_quantize(value.detach(), mean.detach(), scale.detach(), weight)
-            if noisy:
-                total = total + logistic_bits(token, mean, scale).sum((1, 2, 3))
-                alive = ~((token == 0) & (scale.detach() < DEAD_SCALE) & (mean.detach().abs() < DEAD_MEAN))
-                total = total + rate_under_noise(value, mean.detach(), scale.detach(), alive)
-                value = torch.where(alive, straight_through(token, value), token)
-            else:
-                value = straight_through(token, value)
-                total = total + logistic_bits(value, mean, scale).sum((1, 2, 3))
+            bits, value = bits_of_choice(value, parameters, weight, noisy)
+        total = total + bits
         chosen[stage].append(value)
         return value
 
     prior((batch, height, width), level, code)
     tokens = [join_slices(halves) for halves in chosen]
     return total, tokens
+
+
+def bits_of_tokens(tokens: Tensor, parameters: Tensor) -> Tensor:
+    """Tokens (B, groups, h, w) and a head's parameters (B, 2 * groups, h, w) -> their bits (B,)."""
+    mean, scale = parameters.float().chunk(2, 1)
+    return logistic_bits(tokens, mean, scale).sum((1, 2, 3))
+
+
+def bits_of_choice(values: Tensor, parameters: Tensor, weight: float, noisy: bool) -> tuple[Tensor, Tensor]:
+    """Real values (B, groups, h, w) and a head's parameters (B, 2 * groups, h, w) -> the bits (B,) of the tokens that
+    the encoder would choose, and the tokens, with gradients as `PhotoPhase` says."""
+    mean, scale = parameters.float().chunk(2, 1)
+    token = rdo_quantize(values.detach(), mean.detach(), scale.detach(), weight)
+    if not noisy:
+        values = straight_through(token, values)
+        return logistic_bits(values, mean, scale).sum((1, 2, 3)), values
+    bits = logistic_bits(token, mean, scale).sum((1, 2, 3))
+    alive = ~((token == 0) & (scale.detach() < DEAD_SCALE) & (mean.detach().abs() < DEAD_MEAN))
+    bits = bits + rate_under_noise(values, mean.detach(), scale.detach(), alive)
+    return bits, torch.where(alive, straight_through(token, values), token)
 
 
 DEAD_SCALE, DEAD_MEAN = 0.85, 0.3
@@ -182,9 +204,12 @@ def train_phase(
     if resume:
         run.resume()
 
+    on_gpu = data.device.type == "cuda"
+    crops = data.on_device.random_crops if on_gpu else partial(random_crops, data.photographs)
+
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((data.seed, step, distributed.rank()))
-        pixels = random_crops(data.photographs, data.crop, data.batch, rng)
+        pixels = crops(data.crop, data.batch, rng)
         # stratified: levels differ more in their losses than pictures do
         level = torch.from_numpy((rng.permutation(data.batch) + rng.random(data.batch)) / data.batch).float()
         level = level * (levels - 1)
@@ -194,7 +219,9 @@ def train_phase(
     def validation() -> Report:
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
 
-    run_phase(run, PhotoObjective(model, phase, data.lambdas), batch, validation)
+    objective = PhotoObjective(model, phase, data.lambdas)
+    records = on_gpu and not phase.linear_until and not distributed.is_distributed()
+    run_phase(run, objective, batch, validation, records=records)
 
 
 def parameter_groups(model: PhotoNetworks, phase: PhotoPhase) -> Callable[[str], str]:
@@ -272,7 +299,8 @@ def add_visual_tune(model: PhotoNetworks, data: PhotoData) -> None:
 def shift_gains(model: PhotoNetworks, shifts: tuple[float, ...]) -> None:
     """Adds numbers to the logarithm of the gains of stage 1, one for each slice of the prior."""
     groups = torch.tensor(model.prior.config.slices[1])
-    model.tokenizer.log_gain[1].add_(torch.tensor(shifts).repeat_interleave(groups))
+    gains = model.tokenizer.log_gain[1]
+    gains.add_(torch.tensor(shifts).repeat_interleave(groups).to(gains.device))
 
 
 @torch.no_grad()

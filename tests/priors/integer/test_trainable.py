@@ -32,7 +32,7 @@ def quantized(layer, fraction, seed):
     nn.init.normal_(layer.weight, 0, float(torch.rand(1)))
     layer.quantized = True
     if layer.operand is not None:
-        layer.operand.fraction.fill_(fraction)
+        layer.operand.fraction = fraction
     operand_fraction = constants.TOKEN_FRACTION if layer.operand is None else fraction
     unit = torch.exp2(-trainable.weight_fraction(layer.weight).flatten() - operand_fraction)
     layer.bias.data = (torch.randn_like(layer.bias) / unit).round() * unit
@@ -96,7 +96,7 @@ def test_level_table(seed, quality):
 
 def test_a_gradient_passes_through_rounding_but_not_through_saturation():
     operand = Operand()
-    operand.fraction.fill_(4)
+    operand.fraction = 4
     x = torch.tensor([-100.0, -1.03, 0.51, 100.0], requires_grad=True)
     operand(x).sum().backward()
     assert x.grad.tolist() == [0, 1, 1, 0]
@@ -119,7 +119,7 @@ def test_weights_are_coarser_where_sums_would_be_inexact():
     layer.weight.data[0] = 127 / 128  # 1100 * 127 * 127 is too much
     layer.weight.data[1] = 1 / 2
     layer.bias.data.fill_(3.0)
-    layer.operand.fraction.fill_(4)
+    layer.operand.fraction = 4
     integers = layer.export()
     integers.output_bound()
     assert integers.weight.flatten(1).unique(dim=1).flatten().tolist() == [64, 64]  # 63.5, to the even one

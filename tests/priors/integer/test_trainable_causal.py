@@ -27,7 +27,7 @@ def test_dense(seed, fraction, positive):
     layer = Dense(6, 5, positive)
     nn.init.normal_(layer.weight, 0, float(torch.rand(1)))
     layer.quantized = True
-    layer.operand.fraction.fill_(fraction)
+    layer.operand.fraction = fraction
     unit = torch.exp2(-trainable.weight_fraction(layer.weight).flatten() - fraction)
     layer.bias.data = (torch.randn(5) / unit).round() * unit
     x = torch.randn(2, 3, 6).mul(300).round() * UNIT

@@ -27,6 +27,16 @@ def test_checkerboard(batch, channels, rows, columns, parity):
     assert torch.equal(halves[parity].flatten(2), x.flatten(2)[:, :, positions.flatten()])
 
 
+@given(st.integers(1, 2), st.integers(1, 3), st.integers(0, 1))
+def test_gradients_of_a_checkerboard(batch, rows, parity):
+    generator = torch.Generator().manual_seed(rows)
+    x = torch.randn(batch, 2, 2 * rows, 4, dtype=torch.float64, generator=generator, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: checkerboard_half(x, parity), x)
+    halves = [checkerboard_half(x, p).detach().requires_grad_() for p in (0, 1)]
+    assert torch.autograd.gradcheck(join_checkerboard, halves)
+    assert torch.autograd.gradcheck(lambda anchors: join_checkerboard(anchors, None), halves[0])
+
+
 @given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 2), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
 def test_windows(batch, window, heads, size, rows, columns):
     shape = (batch, heads * size, rows * window, columns * window)
