@@ -6,7 +6,10 @@ Both are measured by `benchmarks/speed.py`; the log has what each gained.
 import ctypes
 import sys
 from functools import cache
+from threading import Thread
 from typing import TYPE_CHECKING
+
+from imgcodec.parallel import Threads
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +32,24 @@ def keep_freed_memory() -> None:
         if mallopt is not None:
             mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD)
             mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD)
+
+
+def torch_threads(device: "torch.device") -> Threads:
+    """Those of PyTorch on a device; one where that is no CPU, for more would take more of its memory."""
+    import torch
+
+    return Threads(torch.get_num_threads if device.type == "cpu" else lambda: 1, _take_one_of_torch)
+
+
+def _take_one_of_torch(before: int) -> None:
+    """See `Threads`. What is set last is what all threads begin with that the program starts later; so another thread
+    sets it again to what it was."""
+    import torch
+
+    torch.set_num_threads(1)
+    another = Thread(target=torch.set_num_threads, args=(before,))
+    another.start()
+    another.join()
 
 
 def reduced_precision(device: "torch.device") -> "torch.autocast":
