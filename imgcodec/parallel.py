@@ -36,13 +36,12 @@ class Threads:
 def side_by_side(work: Callable[[Item], Result], items: Sequence[Item], threads: Threads) -> Iterator[Result]:
     """The results of `work`, in the order of the items; what it raises is raised in its turn.
 
-    Where items are too few for the threads that an engine has, all of these compute one after the other. Nothing runs
-    any more when the iterator ends, by an exception or because the caller leaves it: items that were begun are finished
-    first, no other is begun.
+    One item alone is computed with all threads of the engine. Nothing runs any more when the iterator ends, by an
+    exception or because the caller leaves it: items that were begun are finished first, no other is begun.
     """
     count = threads.count()
     workers = min(count, len(items), MOST)
-    if workers < 2 or 2 * workers < min(count, MOST):
+    if workers < 2:
         yield from map(work, items)
         return
     pool = ThreadPoolExecutor(workers, initializer=threads.take_one, initargs=(count,))
