@@ -32,7 +32,6 @@ from types import FrameType
 
 import numpy as np
 import pillow_jxl  # noqa: F401  (Pillow knows JPEG XL once it is imported)
-import torch
 from large import photograph
 from machine import describe
 from PIL import Image
@@ -65,7 +64,8 @@ sys.exit(code)
 class StageClock:
     """Seconds that pass inside each file of the package, with whatever it calls outside (numpy, torch) counted to it.
 
-    Only the main thread is followed, so engines are given one. Following it costs some time itself, so these are shares, not speeds.
+    Only the main thread is followed, so engines are given one. Following it costs some time itself, so these are
+    shares, not speeds.
     """
 
     def __init__(self) -> None:
@@ -138,6 +138,8 @@ def measure_ours(
 
 def shares_of_one_thread(work: Callable[[], object]) -> dict[str, float]:
     """As `StageClock.run`. It is the last that a process does: engines stay with one thread."""
+    import torch  # behind imgcodec, which says how its threads wait
+
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     work()  # sessions of one thread have to be made
