@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 MOST = 8
-"""Parts at once: one takes 100 MB and more while it is computed."""
+"""Parts at once: one takes up to 200 MB while it is computed."""
 
 AHEAD = 2
 """Parts for each thread that are begun, or done and kept, before the caller takes the first of them."""
@@ -33,14 +33,16 @@ class Threads:
     take_one: Callable[[int], None]
 
 
-def side_by_side(work: Callable[[Item], Result], items: Sequence[Item], threads: Threads) -> Iterator[Result]:
-    """The results of `work`, in the order of the items; what it raises is raised in its turn.
+def side_by_side(
+    work: Callable[[Item], Result], items: Sequence[Item], threads: Threads, most: int = MOST
+) -> Iterator[Result]:
+    """The results of `work`, in the order of the items; what it raises is raised in its turn. most: items at once.
 
     One item alone is computed with all threads of the engine. Nothing runs any more when the iterator ends, by an
     exception or because the caller leaves it: items that were begun are finished first, no other is begun.
     """
     count = threads.count()
-    workers = min(count, len(items), MOST)
+    workers = min(count, len(items), most)
     if workers < 2:
         yield from map(work, items)
         return

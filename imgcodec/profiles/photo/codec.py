@@ -16,7 +16,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
 from imgcodec.engines import torch_repays
-from imgcodec.parallel import Threads, side_by_side
+from imgcodec.parallel import MOST, side_by_side
 from imgcodec.priors.integer.constants import TUNE_UNITS
 from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
 from imgcodec.priors.photo.rdoq import RDOQuantizer, may_be_worth, round_values
@@ -64,6 +64,7 @@ PRIOR_SHARE = 0.6
 """The part of the time that the prior and the coder take, about; the transforms take the others."""
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Recorded = tuple[int, list[Call]]
 """The number of a tile, and its calls."""
@@ -197,7 +198,7 @@ class PhotoCodec:
             return self._code(tokens.header, tile, quantizers, worth)
 
         tiles = self._tiles(tokens.header)
-        chosen = side_by_side(choose, tiles, self._threads)
+        chosen = self._side_by_side(tokens.header, choose, tiles)
         for index, (places, (done, calls)) in enumerate(zip(tiles, chosen, strict=True)):
             _put(done, tokens.stages, places)
             yield index, calls
@@ -221,7 +222,7 @@ class PhotoCodec:
             tile = _in(stages, places)
             return self._code(tokens.header, tile, repeat(_unchanged), [t != self._config.zero for t in tile])[1]
 
-        yield from enumerate(side_by_side(calls_of, self._tiles(tokens.header), self._threads))
+        yield from enumerate(self._side_by_side(tokens.header, calls_of, self._tiles(tokens.header)))
 
     def _code(
         self, header: Header, tile: Stages, quantizers: Iterable[Quantizer], is_used: Sequence[NDArray[np.bool_]]
@@ -264,6 +265,10 @@ class PhotoCodec:
     def _parts(self, calls: list[Call], first_calls: int, part_bytes: float) -> list[Part]:
         return write_parts(self.photo.tables, calls, first_calls, part_bytes)
 
+    def _side_by_side(self, header: Header, work: Callable[[Item], Result], tiles: Sequence[Item]) -> Iterator[Result]:
+        """The results of all tiles; one at a time where they are larger than those made here, and take more memory."""
+        return side_by_side(work, tiles, self.photo.transforms.threads, MOST if header.tile_size <= TILE_SIZE else 1)
+
     def _tiles(self, header: Header) -> list[Places]:
         """The rows and columns of each stage's tokens, of each tile."""
         return [_places(header.tile_rectangle(index)) for index in range(header.tile_count)]
@@ -302,7 +307,7 @@ class PhotoCodec:
             )  # fmt: skip
 
         wanted = [(_places(header.tile_rectangle(index)), found) for index, found in zip(tiles, data, strict=True)]
-        for (places, _), tokens in zip(wanted, side_by_side(decode, wanted, self._threads), strict=True):
+        for (places, _), tokens in zip(wanted, self._side_by_side(header, decode, wanted), strict=True):
             _put(tokens, stages, places)
             self.advance(PRIOR_SHARE / header.tile_count)
 
@@ -376,10 +381,6 @@ class PhotoCodec:
 
     def _empty_tokens(self, header: Header) -> Tokens:
         return Tokens(header, self.empty(header))
-
-    @property
-    def _threads(self) -> Threads:
-        return self.photo.transforms.threads
 
     @property
     def _config(self) -> RVQConfig:

@@ -11,10 +11,12 @@ import torch
 from made_pictures import PHOTOGRAPH
 from PIL import Image
 
-from imgcodec import InvalidFileError
+from imgcodec import InvalidFileError, Tokens
 from imgcodec.bitstream import container
 from imgcodec.codec import load_codec, tokenize
 from imgcodec.engines import is_installed
+from imgcodec.priors.photo.coding import code_tile
+from imgcodec.profiles.photo import codec as photo
 
 TINY = Path(__file__).parents[2] / "golden" / "tiny.safetensors"
 ENGINES = ["torch", pytest.param("onnx", marks=pytest.mark.skipif(not is_installed("onnx"), reason="no ONNX Runtime"))]
@@ -80,6 +82,23 @@ def test_threads_take_one_core_each(monkeypatch, cores, pixels, engine):
     assert 2 <= len(threads) <= 3
     assert counts == {1}
     assert transforms.threads.count() == 3
+
+
+def test_tiles_that_take_more_memory_are_decoded_one_at_a_time(monkeypatch, cores, tiny_model, pixels):
+    cores(3)
+    tokens = tokenize(tiny_model._codec, pixels)
+    threads = set()
+
+    def watched(*arguments):
+        threads.add(threading.current_thread())
+        return code_tile(*arguments)
+
+    monkeypatch.setattr(photo, "code_tile", watched)
+    for size, is_alone in ((1024, False), (1536, True)):
+        of_size = Tokens(replace(tokens.header, tile_size=size), tokens.stages)
+        threads.clear()
+        assert tiny_model.read_tokens(tiny_model.write_tokens(of_size)).sha256() == of_size.sha256()
+        assert (threads == {threading.current_thread()}) == is_alone
 
 
 @pytest.mark.parametrize("count", [1, 3])
