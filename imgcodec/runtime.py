@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.graphs.onnx_file import Graph
+from imgcodec.parallel import Threads
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _forked = False
+_of_thread = local()
 _open_sessions: "WeakSet[InferenceSession]" = WeakSet()
 
 
 def thread_count() -> int:
     """How many threads compute: OMP_NUM_THREADS, as for torch, else one for each core that this process may run on; one
-    in a forked child."""
-    if _forked:
+    in a forked child, and in a thread that takes one."""
+    if _forked or getattr(_of_thread, "takes_one", False):
         return 1
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted.isdecimal() and int(wanted) > 0:
@@ -33,8 +35,20 @@ def thread_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def take_one_thread(before: int) -> None:
+    """See `Threads`."""
+    _of_thread.takes_one = True
+
+
+THREADS = Threads(thread_count, take_one_thread)
+
+Made = tuple["InferenceSession", list[str], list[str]]
+"""A session, and the names of its inputs and outputs."""
+
+
 class Session:
-    """A graph that runs. It is made ready when it runs for the first time, and again in a forked child.
+    """A graph that runs. It is made ready when it runs for the first time: with all threads, with one, in a forked
+    child.
 
     Several threads may run it at the same time.
     """
@@ -43,27 +57,26 @@ class Session:
         """make: gives the graph. is_optimized: whether ONNX Runtime may change it to an equal one; that takes longer
         than it saves in a small picture."""
         self._make, self._is_optimized = make, is_optimized
-        self._made: tuple[int, InferenceSession, list[str], list[str]] | None = None
+        self._made: dict[tuple[int, int], Made] = {}  # by process and number of threads
         self._lock = os.getpid(), Lock()
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The outputs of the graph. feeds: its inputs by name; others are not looked at."""
-        if self._made is None or self._made[0] != os.getpid():
-            self._make_ready()
-        assert self._made is not None
-        _, session, inputs, outputs = self._made
+        key = os.getpid(), thread_count()
+        session, inputs, outputs = self._made.get(key) or self._make_ready(key)
         found = session.run(None, {name: feeds[name] for name in inputs})
         return dict(zip(outputs, found, strict=True))
 
-    def _make_ready(self) -> None:
+    def _make_ready(self, key: tuple[int, int]) -> Made:
         """Once, whoever asks first: a known-answer test, or a picture."""
         if self._lock[0] != os.getpid():  # in a forked child, where that of the parent may be taken for ever
             self._lock = os.getpid(), Lock()
         with self._lock[1]:
-            if self._made is None or self._made[0] != os.getpid():
-                self._made = self._open()
+            if key not in self._made:
+                self._made[key] = self._open()
+            return self._made[key]
 
-    def _open(self) -> "tuple[int, InferenceSession, list[str], list[str]]":
+    def _open(self) -> Made:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -76,7 +89,7 @@ class Session:
         graph = self._make()
         session = onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])
         _open_sessions.add(session)
-        return os.getpid(), session, list(graph.inputs), list(graph.outputs)
+        return session, list(graph.inputs), list(graph.outputs)
 
 
 def number(value: float) -> NDArray[np.float32]:

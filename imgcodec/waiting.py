@@ -9,8 +9,9 @@ def wait_passively() -> None:
 
     By default they spin. On a processor that has other work too, a laptop's or a container's with a quota, a thread
     that spins takes the time of the one it waits for: a command took four times as long there. On an idle one sleeping
-    costs nothing with AVX2 and a quarter of PyTorch's speed with AVX-512 and bfloat16; ONNX Runtime has threads of its
-    own (docs/log.md). Where torch is imported already, it is too late.
+    costs nothing with AVX2 and a quarter of PyTorch's speed with AVX-512 and bfloat16, in pictures of one tile alone:
+    others have a thread each (`imgcodec.parallel`). ONNX Runtime has threads of its own (docs/log.md). Where torch is
+    imported already, it is too late.
     """
     if "torch" not in sys.modules:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

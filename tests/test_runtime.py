@@ -11,7 +11,7 @@ import pytest
 
 from imgcodec import runtime
 from imgcodec.graphs.onnx_file import Graph
-from imgcodec.runtime import Session, number, thread_count
+from imgcodec.runtime import THREADS, Session, number, thread_count
 
 X = np.arange(3, dtype=np.float32)
 
@@ -43,6 +43,22 @@ def test_threads_share_a_session():
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda i: session({"x": X + i})["y1"], range(50)))
     assert all(np.array_equal(y, X + i + 1) for i, y in enumerate(found))
+
+
+def test_a_thread_that_takes_one_has_a_session_of_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    made = []
+    session = Session(lambda: sums(made), is_optimized=False)
+    session({"x": X})
+    with ThreadPoolExecutor(2, initializer=THREADS.take_one, initargs=(3,)) as threads:
+        assert set(threads.map(lambda _: THREADS.count(), range(4))) == {1}
+        found = list(threads.map(lambda i: session({"x": X + i})["y1"], range(50)))
+    assert all(np.array_equal(y, X + i + 1) for i, y in enumerate(found))
+    assert THREADS.count() == 3
+    assert len(made) == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    session({"x": X})
+    assert len(made) == 2, "one thread is one thread"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -2,6 +2,8 @@
 
 import ctypes
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from types import SimpleNamespace
 
 import pytest
@@ -61,7 +63,7 @@ def test_glibc_is_told_once_and_others_are_told_nothing(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(mallopt=lambda *setting: told.append(setting)))
     speed.keep_freed_memory()
     speed.keep_freed_memory()
-    assert told == [(-3, 2**25), (-1, 2**28)]
+    assert told == [(-3, 2**25), (-1, 2**28), (-8, 1)]
     speed.keep_freed_memory.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())  # as musl
     speed.keep_freed_memory()
@@ -69,4 +71,22 @@ def test_glibc_is_told_once_and_others_are_told_nothing(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("there is nothing to tell"))
     speed.keep_freed_memory()
-    assert len(told) == 2
+    assert len(told) == 3
+
+
+def test_a_thread_takes_one_and_leaves_others_theirs():
+    before, counted = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        threads = speed.torch_threads(torch.device("cpu"))
+        with ThreadPoolExecutor(2, initializer=threads.take_one, initargs=(threads.count(),)) as pool:
+            barrier = Barrier(2)
+            for _ in range(2):
+                counted += pool.map(lambda _: (barrier.wait(), torch.ones(9).sum(), threads.count())[-1], range(2))
+            with ThreadPoolExecutor(1) as another:
+                assert another.submit(torch.get_num_threads).result() == 3
+        assert counted == [1] * 4
+        assert threads.count() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert speed.torch_threads(torch.device("meta")).count() == 1

@@ -16,6 +16,7 @@ from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.bitstream.token_sections import Part, TileTokens, token_section
 from imgcodec.engines import torch_repays
+from imgcodec.parallel import MOST, side_by_side
 from imgcodec.priors.integer.constants import TUNE_UNITS
 from imgcodec.priors.photo.coding import CallPlace, call_places, calls_in_use, code_tile
 from imgcodec.priors.photo.rdoq import RDOQuantizer, may_be_worth, round_values
@@ -63,6 +64,7 @@ PRIOR_SHARE = 0.6
 """The part of the time that the prior and the coder take, about; the transforms take the others."""
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 Recorded = tuple[int, list[Call]]
 """The number of a tile, and its calls."""
@@ -185,16 +187,20 @@ class PhotoCodec:
     ) -> Iterator[Recorded]:
         """Chooses tokens for real values, tile by tile, and puts them into `tokens`."""
         tables, slices = self.photo.tables, self.photo.prior_config.slices[1]
-        for index, places in self._tiles(tokens.header):
+
+        def choose(places: Places) -> tuple[Stages, list[Call]]:
             y, x = places[1]
             # stage 0 is rounded already: stage 1 is its residual
             rdoq = RDOQuantizer(tables, slices, distortion_weight[y, x], SHARES[tokens.header.version])
             quantizers = [rdoq.quantize if call.stage else round_values for call in self.call_places(tokens.header)]
             tile = _in(values, places)
             worth = [np.abs(tile[0]) > 0.5, may_be_worth(tile[1], slices, distortion_weight[y, x])]
-            done, calls = self._code(tokens.header, tile, quantizers, worth)
-            for stage, (rows, columns), part in zip(tokens.stages, places, done, strict=True):
-                stage[:, rows, columns] = part
+            return self._code(tokens.header, tile, quantizers, worth)
+
+        tiles = self._tiles(tokens.header)
+        chosen = self._side_by_side(tokens.header, choose, tiles)
+        for index, (places, (done, calls)) in enumerate(zip(tiles, chosen, strict=True)):
+            _put(done, tokens.stages, places)
             yield index, calls
 
     def check(self, tokens: Tokens) -> None:
@@ -211,9 +217,12 @@ class PhotoCodec:
     def record(self, tokens: Tokens) -> Iterator[Recorded]:
         """The calls of these tokens, tile by tile."""
         stages = [s.astype(np.int16, copy=False) for s in tokens.stages]
-        for index, places in self._tiles(tokens.header):
+
+        def calls_of(places: Places) -> list[Call]:
             tile = _in(stages, places)
-            yield index, self._code(tokens.header, tile, repeat(_unchanged), [t != self._config.zero for t in tile])[1]
+            return self._code(tokens.header, tile, repeat(_unchanged), [t != self._config.zero for t in tile])[1]
+
+        yield from enumerate(self._side_by_side(tokens.header, calls_of, self._tiles(tokens.header)))
 
     def _code(
         self, header: Header, tile: Stages, quantizers: Iterable[Quantizer], is_used: Sequence[NDArray[np.bool_]]
@@ -256,10 +265,13 @@ class PhotoCodec:
     def _parts(self, calls: list[Call], first_calls: int, part_bytes: float) -> list[Part]:
         return write_parts(self.photo.tables, calls, first_calls, part_bytes)
 
-    def _tiles(self, header: Header) -> Iterator[tuple[int, Places]]:
-        """The tiles, with the rows and columns of each stage's tokens."""
-        for index in range(header.tile_count):
-            yield index, _places(header.tile_rectangle(index))
+    def _side_by_side(self, header: Header, work: Callable[[Item], Result], tiles: Sequence[Item]) -> Iterator[Result]:
+        """The results of all tiles; one at a time where they are larger than those made here, and take more memory."""
+        return side_by_side(work, tiles, self.photo.transforms.threads, MOST if header.tile_size <= TILE_SIZE else 1)
+
+    def _tiles(self, header: Header) -> list[Places]:
+        """The rows and columns of each stage's tokens, of each tile."""
+        return [_places(header.tile_rectangle(index)) for index in range(header.tile_count)]
 
     def empty(self, header: Header) -> Stages:
         """Zero codewords in every position: they decode to flat gray."""
@@ -270,7 +282,7 @@ class PhotoCodec:
         ]
 
     def read(self, header: Header, tiles: Sequence[int], data: Sequence[TileTokens], stages: Stages) -> None:
-        """One tile after the other, on its own."""
+        """Each tile on its own."""
         self._read(header, tiles, data, stages)
 
     def _read(
@@ -282,18 +294,21 @@ class PhotoCodec:
         most_calls: int = MAX_CALLS,
     ) -> None:
         """most_calls: of a tile; the tokens of others are taken for zero."""
-        for index, found in zip(tiles, data, strict=True):
+
+        def decode(tile: tuple[Places, TileTokens]) -> Stages:
+            places, found = tile
             calls, parts = self._calls_of(header, found)
             calls = calls[:most_calls]
             reader = CallReader(self.photo.tables, parts)
-            places = _places(header.tile_rectangle(index))
             sizes = [(y.stop - y.start, x.stop - x.start) for y, x in places]
-            tile = code_tile(
+            return code_tile(
                 self.photo.prior_config, self.photo.walk, reader, sizes, prior_quality(header), None,
                 self._config.zero, calls,
             )  # fmt: skip
-            for stage, (y, x), tokens in zip(stages, places, tile, strict=True):
-                stage[:, y, x] = tokens
+
+        wanted = [(_places(header.tile_rectangle(index)), found) for index, found in zip(tiles, data, strict=True)]
+        for (places, _), tokens in zip(wanted, self._side_by_side(header, decode, wanted), strict=True):
+            _put(tokens, stages, places)
             self.advance(PRIOR_SHARE / header.tile_count)
 
     def _calls_of(self, header: Header, found: TileTokens) -> tuple[Sequence[CallPlace], Sequence[Part]]:
@@ -391,6 +406,12 @@ def _places(tile: Rectangle) -> Places:
 def _in(stages: Stages, places: Places) -> Stages:
     """The part of each stage that lies in these rows and columns."""
     return [s[:, y, x] for s, (y, x) in zip(stages, places, strict=True)]
+
+
+def _put(tile: Stages, stages: Stages, places: Places) -> None:
+    """Puts a tile's tokens into these rows and columns of each stage."""
+    for stage, (y, x), tokens in zip(stages, places, tile, strict=True):
+        stage[:, y, x] = tokens
 
 
 def _unchanged(values: Numbers, table: NDArray[np.integer]) -> Int32s:

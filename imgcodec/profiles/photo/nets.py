@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.bitstream.header import QUALITY_MAX, Header
+from imgcodec.parallel import Threads
 from imgcodec.priors.photo.coding import Walk
 from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.tokenizers.blocks import BLOCK
@@ -32,6 +33,10 @@ class Transforms(Protocol):
 
     @property
     def config(self) -> RVQConfig: ...
+
+    @property
+    def threads(self) -> Threads:
+        """In which the engine computes, the prior too."""
 
     def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Any:
         """Pixels (H, W, 3), H and W multiples of 16 -> these rows and columns of the latent, as `quantize` takes it."""

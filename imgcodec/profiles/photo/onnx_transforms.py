@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.graphs.transforms import analysis, dequantization, quantization, synthesis
+from imgcodec.parallel import Threads
 from imgcodec.profiles.photo.nets import Crop, reach
-from imgcodec.runtime import Session, number
+from imgcodec.runtime import THREADS, Session, number
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.known_inputs import LEVELS, known_levels, middle, noisy_pixels, sparse_tokens
 from imgcodec.tokenizers.rvq_config import POOL, STRIDES, RVQConfig
@@ -118,6 +119,11 @@ class TestedTransforms:
     @property
     def config(self) -> RVQConfig:
         return self.transforms.config
+
+    @property
+    def threads(self) -> Threads:
+        """See `Transforms`."""
+        return THREADS
 
     def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Float32s:
         """See `OnnxTransforms`."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgcodec.parallel import side_by_side
 from imgcodec.profiles.photo.nets import Crop, Transforms
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq_config import STRIDES
@@ -38,13 +39,17 @@ def analyse(transforms: Transforms, pixels: NDArray[np.uint8]) -> Iterator[Piece
     the same for all qualities."""
     height, width = pixels.shape[:2]
     margin = transforms.config.analysis_halo * BLOCK
-    for top, left, bottom, right in _pieces(height, width):
+
+    def analysed(place: Place) -> Piece:
+        top, left, bottom, right = place
         y0, x0 = max(0, top - margin), max(0, left - margin)
         y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
         piece = pixels[y0:y1, x0:x1]
         padding = ((0, y1 - y0 - piece.shape[0]), (0, x1 - x0 - piece.shape[1]), (0, 0))
         shown = _crop((top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK)
-        yield Piece(top, left, transforms.analyse(np.pad(piece, padding, mode="edge"), shown))
+        return Piece(top, left, transforms.analyse(np.pad(piece, padding, mode="edge"), shown))
+
+    return side_by_side(analysed, list(_pieces(height, width)), transforms.threads)
 
 
 def quantize_latent(
@@ -92,7 +97,9 @@ def synthesise(
     pieces = list(_pieces(height, width))
     if wanted is not None:
         pieces = [part for piece in pieces for part in _parts_with(wanted, piece, halo)]
-    for top, left, bottom, right in pieces:
+
+    def decode(place: Place) -> None:
+        top, left, bottom, right = place
         y0, x0 = max(0, top - margin), max(0, left - margin)
         y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
         coarse, fine = (
@@ -106,6 +113,8 @@ def synthesise(
         region = pixels[top:bottom, left:right]
         shown = _crop(top - y0, left - x0, region.shape[0], region.shape[1])
         region[:] = transforms.synthesise(coarse, fine, level, shown)
+
+    for _ in side_by_side(decode, pieces, transforms.threads):
         advance(1 / len(pieces))
     return pixels
 

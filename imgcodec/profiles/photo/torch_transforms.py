@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgcodec.parallel import Threads
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo.masking import importance
 from imgcodec.profiles.photo.nets import Crop, reach
-from imgcodec.speed import reduced_precision
+from imgcodec.speed import reduced_precision, torch_threads
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import POOL, STRIDES, RVQConfig
@@ -27,6 +28,11 @@ class TorchTransforms:
     @property
     def config(self) -> RVQConfig:
         return self.tokenizer.config
+
+    @property
+    def threads(self) -> Threads:
+        """See `Transforms`."""
+        return torch_threads(self.device)
 
     def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Tensor:
         """(1, C, rows, columns), on the device."""
