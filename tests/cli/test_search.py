@@ -57,6 +57,15 @@ def test_drawing_refuses_in_one_sentence(run, folder, model, arguments, code, wo
     assert not Path("a.png").exists()
 
 
+def test_a_vector_of_another_model_is_not_drawn(run, folder, model, tiny):
+    run("compress", folder / "00.png", "-o", "a.nic", "--model", model)
+    for other in (tiny, "semantic"):
+        code, out, err = text(run("decompress", "a.nic", "-o", "a.png", "--model", other))
+        assert (code, out, err.count("\n")) == (4, "", 1)
+        assert "The file was made with model" in err
+    assert not Path("a.png").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
@@ -75,6 +84,8 @@ def test_drawing_refuses_in_one_sentence(run, folder, model, arguments, code, wo
         ("search photo.nic x.png", 1, "photo.nic is not a folder."),
         ("search pictures pictures/00.png", 1, "no file with features"),
         ("search store pictures/00.png --model TINY", 2, "takes a model of the profile semantic"),
+        ("search store pictures/00.png", 4, "The features in store were made with model"),
+        ("search store pictures/00.png --model semantic", 4, "is a store of features of model"),
         ("search store nothing.png --model SMALL", 1, "no file nothing.png"),
         ("search store --text boat --model SMALL", 2, "know no words"),
         ("eval nowhere", 1, "There is no nowhere"),
