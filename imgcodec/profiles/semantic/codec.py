@@ -90,6 +90,11 @@ class SemanticCodec:
         """Numbers in a vector."""
         return self.tokenizer.encoder.dim
 
+    @property
+    def takes_clip(self) -> bool:
+        """Whether its vectors are CLIP's, whose weights are outside of its file."""
+        return isinstance(self.tokenizer.encoder, ClipEncoder)
+
     def header(
         self,
         size: tuple[int, int],
