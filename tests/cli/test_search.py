@@ -1,11 +1,15 @@
 """`imgcodec search`, and what all commands of the profile semantic refuse in one sentence."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from small_semantic import pictures, save
+
+from imgcodec.bitstream import container
+from imgcodec.bitstream.sections import SectionType
 
 
 @pytest.fixture
@@ -55,6 +59,20 @@ def test_drawing_refuses_in_one_sentence(run, folder, model, arguments, code, wo
     assert (done, out, err.count("\n")) == (code, "", 1)
     assert words in err
     assert not Path("a.png").exists()
+
+
+def test_features_too_short_to_name_their_model_are_skipped(run, folder, model, tiny):
+    options = ["--with-features", "--features-model", model, "--model", tiny, "-q", "10"]
+    Path("odd").mkdir()
+    run("compress", folder / "00.png", "-o", "odd/a.nic", *options)
+    file = container.read(Path("odd/a.nic").read_bytes())
+    cut = [replace(s, data=s.data[:3]) if s.type == SectionType.FEATURES else s for s in file.sections]
+    Path("odd/a.nic").write_bytes(container.write(file.header, cut))
+    code, _, err = text(run("search", "odd", folder / "00.png"))
+    assert (code, err) == (1, "imgcodec: odd holds no file with features; compress --with-features makes such ones.\n")
+    code, _, err = text(run("search", "odd", folder / "00.png", "--model", model))
+    assert code == 3
+    assert "Skipped a.nic: The features section does not have the size of one." in err
 
 
 def test_a_vector_of_another_model_is_not_drawn(run, folder, model, tiny):
