@@ -14,7 +14,8 @@ same. On pictures that none has seen are measured, picture by picture,
     drawn       how near drawn pictures are to their originals: PSNR, and the cosine of the teacher's features
 
 and for each variant the mean, and the mean difference from `all` with its standard error over pictures: what other
-pictures would change. What another `--seed` would change is not in it. The features of the teacher are measured, too.
+pictures would change. What another `--seed` would change is not in it. The teacher is searched by, too, and for kinds
+the shipped model.
 
 The folder of `--runs` keeps what is trained and measured: the same command goes on where it was stopped, and other ones
 take another folder.
@@ -84,6 +85,7 @@ def main() -> None:
         "seed": arguments.seed,
         "variants": {name: compared(numbers, found["all"]) for name, numbers in found.items()},
         "teacher": compared(measure_teacher(pictures, groceries, kinds)),
+        "shipped": compared(measure_kinds(open_codec("semantic"), groceries, kinds)),
     }
     text = json.dumps(result, indent=1)
     print(text)
@@ -138,21 +140,34 @@ def measure(path: Path, pictures: list[np.ndarray], groceries: list[np.ndarray],
     kept = path.with_name("measured.npz")
     if kept.exists():
         return dict(np.load(kept))
-    codec = as_semantic(load_codec(str(path)), "This benchmark")
-    layout = codec.tokenizer.encoder.config.layout
+    codec = open_codec(str(path))
     stored = codec.vectors(codec.levels(pictures))
     asked = [codec.features(some) for some in changed(pictures)]
-    of_groceries = codec.vectors(codec.levels(groceries))
-    found: Numbers = {}
-    for name, part in (("meaning", slice(layout, None)), ("layout", slice(layout))):
+    found = measure_kinds(codec, groceries, kinds)
+    for name, part in parts(codec).items():
         recalls = measure_recall(stored[:, part], [vectors[:, part] for vectors in asked])
         found |= {f"{name}, {rank}": numbers for rank, numbers in recalls.items()}
-        found[f"{name}, kind"] = measure_kind(of_groceries[:, part], kinds)
     whole = measure_recall(codec.search_vectors(stored), [codec.search_vectors(vectors) for vectors in asked])
     found |= {f"whole, {rank}": numbers for rank, numbers in whole.items()}
     found |= measure_decoder(codec, torch.from_numpy(stored), pictures)
     np.savez(kept, **found)
     return found
+
+
+def open_codec(model: str) -> SemanticCodec:
+    return as_semantic(load_codec(model), "This benchmark")
+
+
+def parts(codec: SemanticCodec) -> dict[str, slice]:
+    """Where the parts of a vector are."""
+    layout = codec.tokenizer.encoder.config.layout
+    return {"meaning": slice(layout, None), "layout": slice(layout)}
+
+
+def measure_kinds(codec: SemanticCodec, groceries: list[np.ndarray], kinds: np.ndarray) -> Numbers:
+    """`measure_kind` by each part of the vectors."""
+    vectors = codec.vectors(codec.levels(groceries))
+    return {f"{name}, kind": measure_kind(vectors[:, part], kinds) for name, part in parts(codec).items()}
 
 
 def measure_teacher(pictures: list[np.ndarray], groceries: list[np.ndarray], kinds: np.ndarray) -> Numbers:
