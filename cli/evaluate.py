@@ -11,7 +11,7 @@ import typer
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import MODEL, Device, Features, Force, Jobs, MaxPixels, Quality, Tune, say
+from imgcodec.cli.options import MODEL, Device, Force, Jobs, MaxPixels, Quality, Tune, say
 from imgcodec.cli.progress import tallying
 from imgcodec.workers import working_through
 
@@ -45,7 +45,14 @@ def evaluate(
     force: Force = False,
     quality: Quality = None,
     tune: Tune = None,
-    features: Features = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="open_clip:MODEL/FILE",
+            help="Where CLIP's weights are, for the metric clip and for models of its features.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "cpu",
     jobs: Jobs = 1,
     max_pixels: MaxPixels = DEFAULT_LIMITS.pixels,

@@ -50,7 +50,7 @@ def search(
         from imgcodec.model_file.find import find_model_by_id
         from imgcodec.profiles.semantic.codec import as_semantic, with_features
 
-        named = model or find_model_by_id(find_features_id(store, say))
+        named = model or find_model_by_id(find_features_id(store, say), f"The features in {store} were")
         codec = with_features(as_semantic(load_codec(named, device), "A search"), features)
         index = read_index(codec, store, say)
         vector = text_vector(codec, text) if text is not None else query_vector(codec, str(query), max_pixels)

@@ -13,7 +13,7 @@ from imgcodec.bitstream.header import Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.codec import decode_picture, load_codec
 from imgcodec.encoder import encode_picture
-from imgcodec.evaluation.similarity import Metric
+from imgcodec.evaluation.similarity import CLIP, DEFAULT_CLIP, Metric
 from imgcodec.evaluation.similarity import metrics as metrics_named
 from imgcodec.metrics.reference import RGBPixels
 from imgcodec.pictures import io
@@ -78,7 +78,8 @@ def means(pictures: list[Evaluated]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """What is measured of pictures. metrics: by their names. store: whose files are taken; None makes new ones."""
+    """What is measured of pictures. metrics: by their names. store: whose files are taken; None makes new ones.
+    features: where CLIP's weights are, for the metric of it and for a model that takes its features."""
 
     model: str
     metrics: list[str]
@@ -129,11 +130,11 @@ class Evaluator:
 def open_evaluator(settings: EvaluateSettings) -> Evaluator:
     """Raises UsageError for metrics that there are not and for what the model does not have, ModelNotFoundError,
     UnusableModelError, and InvalidFileError for a folder that is no store."""
-    known, left_out = metrics_named(settings.metrics)
+    known, left_out = metrics_named(settings.metrics, settings.features or DEFAULT_CLIP)
     codec = load_codec(settings.model, settings.device)
-    if isinstance(codec, SemanticCodec):
+    if isinstance(codec, SemanticCodec) and (codec.takes_clip or CLIP not in settings.metrics):
         codec = with_features(codec, settings.features)
-    elif settings.features is not None:
+    elif settings.features is not None and CLIP not in settings.metrics:
         raise UsageError(f"The model {codec.name} has no features.")
     stored = None
     if settings.store is not None:

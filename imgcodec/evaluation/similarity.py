@@ -18,16 +18,17 @@ from imgcodec.tokenizers.clip import clip_encoder
 Metric = Callable[[RGBPixels, RGBPixels], float | None]
 """(original, decoded), uint8 (H, W, 3) of one size -> a figure; None where they are too small for it."""
 
+CLIP = "clip"
 DEFAULT_CLIP = "open_clip:ViT-B-32/laion2b_s34b_b79k"
 SMALLEST_SSIM, SMALLEST_LPIPS = 7, 32  # pixels, each way
 UNITS = {
-    "psnr": "dB", "ssim": "0..1", "ms-ssim": "0..1", "ssimulacra2": "up to 100", "lpips": "0 is alike", "clip": "cosine"
+    "psnr": "dB", "ssim": "0..1", "ms-ssim": "0..1", "ssimulacra2": "up to 100", "lpips": "0 is alike", CLIP: "cosine"
 }  # fmt: skip
 
 
 def metrics(names: Sequence[str], clip: str = DEFAULT_CLIP) -> tuple[dict[str, Metric], dict[str, str]]:
-    """The metrics of these names, and why others of them are left out. clip: the model of the CLIP similarity. Raises
-    UsageError for unknown names."""
+    """The metrics of these names, and why others of them are left out. clip: the model of the CLIP similarity, as
+    `--features` takes it. Raises UsageError for unknown names and for what `--features` does not take."""
     unknown = [name for name in names if name not in UNITS]
     if unknown:
         raise UsageError(f"There is no metric {unknown[0]!r:.40}, only {', '.join(UNITS)}.")
@@ -37,12 +38,14 @@ def metrics(names: Sequence[str], clip: str = DEFAULT_CLIP) -> tuple[dict[str, M
         "ssimulacra2": lambda: lambda a, b: _scores(a, b).ssimulacra2,
         "ssim": _ssim,
         "lpips": _lpips,
-        "clip": lambda: _clip(clip),
+        CLIP: lambda: _clip(clip),
     }
     found, missing = {}, {}
     for name in dict.fromkeys(names):
         try:
             found[name] = makers[name]()
+        except UsageError:
+            raise
         except CodecError as error:
             missing[name] = str(error)
     return found, missing

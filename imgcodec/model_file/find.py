@@ -89,8 +89,8 @@ def shipped_id(path: Path) -> bytes | None:
     return shipped_ids().get(path.stem) if path.resolve().parent == _folder().resolve() else None
 
 
-def find_model_by_id(id: bytes) -> Path:
-    """The installed model with that id. Raises ModelNotFoundError.
+def find_model_by_id(id: bytes, what: str = "The file was") -> Path:
+    """The installed model with that id. Raises ModelNotFoundError, which says that `what` made with it.
 
     Shipped models are found by the table of their ids, so that a damaged one is told from one that is not there: who
     loads it compares. The ids of other files are computed, once for files that stay as they are.
@@ -105,7 +105,7 @@ def find_model_by_id(id: bytes) -> Path:
             if id_of_file(version_of(path)) == id:
                 return path
     raise ModelNotFoundError(
-        f"The file was made with model {id.hex()}, which is not installed; "
+        f"{what} made with model {id.hex()}, which is not installed; "
         "install the release of imgcodec that made it, or pass its weights with --model, by path or as hf://owner/name."
     )
 

@@ -13,8 +13,7 @@ from imgcodec.bitstream import container
 from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, ModelNotFoundError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES, Profile
-from imgcodec.bitstream.sections import SectionType
-from imgcodec.profiles.semantic.codec import SemanticCodec
+from imgcodec.profiles.semantic.codec import SemanticCodec, features_section
 from imgcodec.retrieval.store import SUFFIX, Store, read_store
 from imgcodec.storage import files, folders
 
@@ -44,10 +43,10 @@ class Index:
 
 
 def features_id(file: Container) -> bytes | None:
-    """The id of the model of a file's vector; None where it has none."""
+    """The id of the model of a file's vector; None where it has none. Raises as `features_section`."""
     if file.header.profile == Profile.SEMANTIC:
         return file.header.codebook_id
-    data = next((s.data for s in file.sections if s.type == SectionType.FEATURES), None)
+    data = features_section(file)
     return None if data is None else data[:CODEBOOK_ID_BYTES]
 
 

@@ -138,7 +138,9 @@ class Decompressor:
         codec = self.models.of(opened.file.header)
         if opened.is_drawn:
             from imgcodec.profiles.semantic.codec import with_drawing
+            from imgcodec.tokens import check_model
 
+            check_model(codec, opened.file.header)
             codec = with_drawing(codec, opened.drawing)
         if advance is not None:
             codec = codec.watched(advance)

@@ -64,9 +64,10 @@ def _is_picture(name: str) -> bool:
     return Path(name).suffix.lower() in SUFFIXES
 
 
-def check_sizes(crop: int, batch: int, seed: int) -> None:
-    """Raises ValueError for crops and batches of nothing, and for a seed that NumPy does not take."""
-    for name, value, least in (("crop", crop, 1), ("batch", batch, 1), ("seed", seed, 0)):
+def check_sizes(crop: int, batch: int, seed: int, threads: int) -> None:
+    """Raises ValueError for crops and batches of nothing, for a seed that NumPy does not take, and for fewer threads
+    than none."""
+    for name, value, least in (("crop", crop, 1), ("batch", batch, 1), ("seed", seed, 0), ("threads", threads, 0)):
         if not isinstance(value, int) or value < least:
             raise ValueError(f"{name} must be a whole number, {least} or more")
 

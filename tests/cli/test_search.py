@@ -1,11 +1,15 @@
 """`imgcodec search`, and what all commands of the profile semantic refuse in one sentence."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from small_semantic import pictures, save
+
+from imgcodec.bitstream import container
+from imgcodec.bitstream.sections import SectionType
 
 
 @pytest.fixture
@@ -57,6 +61,29 @@ def test_drawing_refuses_in_one_sentence(run, folder, model, arguments, code, wo
     assert not Path("a.png").exists()
 
 
+def test_features_too_short_to_name_their_model_are_skipped(run, folder, model, tiny):
+    options = ["--with-features", "--features-model", model, "--model", tiny, "-q", "10"]
+    Path("odd").mkdir()
+    run("compress", folder / "00.png", "-o", "odd/a.nic", *options)
+    file = container.read(Path("odd/a.nic").read_bytes())
+    cut = [replace(s, data=s.data[:3]) if s.type == SectionType.FEATURES else s for s in file.sections]
+    Path("odd/a.nic").write_bytes(container.write(file.header, cut))
+    code, _, err = text(run("search", "odd", folder / "00.png"))
+    assert (code, err) == (1, "imgcodec: odd holds no file with features; compress --with-features makes such ones.\n")
+    code, _, err = text(run("search", "odd", folder / "00.png", "--model", model))
+    assert code == 3
+    assert "Skipped a.nic: The features section does not have the size of one." in err
+
+
+def test_a_vector_of_another_model_is_not_drawn(run, folder, model, tiny):
+    run("compress", folder / "00.png", "-o", "a.nic", "--model", model)
+    for other in (tiny, "semantic"):
+        code, out, err = text(run("decompress", "a.nic", "-o", "a.png", "--model", other))
+        assert (code, out, err.count("\n")) == (4, "", 1)
+        assert "The file was made with model" in err
+    assert not Path("a.png").exists()
+
+
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
@@ -75,6 +102,8 @@ def test_drawing_refuses_in_one_sentence(run, folder, model, arguments, code, wo
         ("search photo.nic x.png", 1, "photo.nic is not a folder."),
         ("search pictures pictures/00.png", 1, "no file with features"),
         ("search store pictures/00.png --model TINY", 2, "takes a model of the profile semantic"),
+        ("search store pictures/00.png", 4, "The features in store were made with model"),
+        ("search store pictures/00.png --model semantic", 4, "is a store of features of model"),
         ("search store nothing.png --model SMALL", 1, "no file nothing.png"),
         ("search store --text boat --model SMALL", 2, "know no words"),
         ("eval nowhere", 1, "There is no nowhere"),

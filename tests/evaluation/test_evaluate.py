@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from imgcodec.evaluation.evaluate import evaluate, means
+from imgcodec import UsageError
+from imgcodec.evaluation import similarity
+from imgcodec.evaluation.evaluate import EvaluateSettings, evaluate, means, open_evaluator
 
 
 def test_bytes_and_figures_are_those_of_the_files():
@@ -16,3 +18,19 @@ def test_bytes_and_figures_are_those_of_the_files():
     assert found[1].figures == {"mean": 1.0, "big": None}
     assert means(found) == {"bytes": 3, "bpp": pytest.approx((0.2 + 8 / 25) / 2), "mean": 3, "big": 3}
     assert "big" not in means(found[1:])
+
+
+def test_the_weights_of_the_metric_clip_are_where_features_says(semantic_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(similarity, "clip_encoder", asked.append)
+    for features in ("open_clip:ViT-B-32/here.pt", None):
+        opened = open_evaluator(EvaluateSettings(str(semantic_path), ["psnr", "clip"], features=features))
+        assert list(opened.metrics) == ["psnr", "clip"]
+    assert asked == ["open_clip:ViT-B-32/here.pt", similarity.DEFAULT_CLIP]
+    with pytest.raises(UsageError, match="encoder of its own"):
+        open_evaluator(EvaluateSettings(str(semantic_path), ["psnr"], features="open_clip:ViT-B-32/here.pt"))
+
+
+def test_features_of_another_kind_are_refused(semantic_path):
+    with pytest.raises(UsageError, match="Features are open_clip:MODEL/WEIGHTS"):
+        open_evaluator(EvaluateSettings(str(semantic_path), ["clip"], features="clip"))

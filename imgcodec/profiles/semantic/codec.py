@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.errors import InvalidFileError, ModelNotFoundError, UsageError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES, ColourMode, Header, Profile, Tune
-from imgcodec.bitstream.sections import Section, SectionType
+from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
 from imgcodec.bitstream.token_sections import TileTokens
 from imgcodec.pictures.square import as_square, resized
 from imgcodec.priors.channel import LEVELS, ZERO, ChannelPrior
@@ -89,6 +89,11 @@ class SemanticCodec:
     def dim(self) -> int:
         """Numbers in a vector."""
         return self.tokenizer.encoder.dim
+
+    @property
+    def takes_clip(self) -> bool:
+        """Whether its vectors are CLIP's, whose weights are outside of its file."""
+        return isinstance(self.tokenizer.encoder, ClipEncoder)
 
     def header(
         self,
@@ -218,7 +223,7 @@ class SemanticCodec:
             check_model(self, file.header)
             check_profile(self, file.header)
             return self.prior.read(_stream(file))
-        data = next((s.data for s in file.sections if s.type == SectionType.FEATURES), None)
+        data = features_section(file)
         if data is None:
             raise InvalidFileError("The file has no features; compress --with-features puts them there.")
         if data[:CODEBOOK_ID_BYTES] != self.id:
@@ -226,6 +231,13 @@ class SemanticCodec:
                 f"The features were made with model {data[:CODEBOOK_ID_BYTES].hex()}, not with {self.name}."
             )
         return self.prior.read(data[CODEBOOK_ID_BYTES:])
+
+
+def features_section(file: Container) -> bytes | None:
+    """The data of a file's FEATURES section; None where it has none. Raises InvalidFileError for data that cannot be
+    such."""
+    data = next((s.data for s in file.sections if s.type == SectionType.FEATURES), None)
+    return None if data is None else PICTURE_SECTIONS[SectionType.FEATURES].unpack(data, file.header)
 
 
 def _stream(file: Container) -> bytes:

@@ -55,7 +55,7 @@ class PhotoRecipe:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        check_sizes(self.crop, self.batch, self.seed)
+        check_sizes(self.crop, self.batch, self.seed, self.threads)
         slices = len(self.prior.slices[1])
         if any(
             len(phase.shift_gains) not in (0, slices) for phase in self.phases

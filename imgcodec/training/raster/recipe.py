@@ -61,7 +61,7 @@ class RasterRecipe:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        check_sizes(self.crop, self.batch, self.seed)
+        check_sizes(self.crop, self.batch, self.seed, self.threads)
         with torch.device("meta"):  # so that it is refused now, not an hour later
             tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
         check_pair(tokenizer, prior)

@@ -59,6 +59,11 @@ class SemanticLoss:
         if not self.temperature or self.drop >= 1:
             raise ValueError("temperature must be above 0, and drop below 1")
 
+    def trains(self, what: str) -> bool:
+        """Whether any of the losses of a phase that trains this counts."""
+        encoder, decoder = self.distil + self.contrast, self.diffusion + self.recon_w + self.tv_w + self.clip_w
+        return {"encoder": encoder, "both": encoder + decoder, "decoder": decoder}[what] > 0
+
 
 @dataclass(frozen=True)
 class SemanticPhase(Phase):
@@ -72,6 +77,8 @@ class SemanticPhase(Phase):
         super().__post_init__()
         if self.trains not in TRAINS:
             raise ValueError(f"a phase trains encoder, both or decoder, not {self.trains!r}")
+        if not isinstance(self.batch, int) or self.batch < 0:
+            raise ValueError("batch must be a whole number, 0 or more")
 
 
 class SemanticNetworks(nn.Module):

@@ -70,7 +70,7 @@ class SemanticRecipe:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        check_sizes(self.crop, self.batch, self.seed)
+        check_sizes(self.crop, self.batch, self.seed, self.threads)
         if not isinstance(self.views, int) or self.views < 1:
             raise ValueError("views must be a whole number, 1 or more")
         if not 1 <= self.layout_bytes <= 4096 or not 1 <= self.meaning_bytes <= 4096:
@@ -81,6 +81,9 @@ class SemanticRecipe:
         order = ["encoder", "both", "decoder"]
         if trains != sorted(trains, key=order.index):
             raise ValueError("phases of the encoder come first, then those of both, then those of the decoder")
+        for phase in self.phases:
+            if not self.loss.trains(phase.trains):
+                raise ValueError(f"the phase {phase.name} would learn nothing, for all of its losses have the weight 0")
         if self.features["kind"] != "shipped" and any(t != "decoder" for t in trains):
             raise ValueError("CLIP's features are not trained: phases train the decoder")
 

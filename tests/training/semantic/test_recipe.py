@@ -124,12 +124,35 @@ def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of
         ("views=0", "views must be"),
         ("layout_bytes=0", "layout_bytes"),
         ("batch=0", "batch must be"),
+        ("phases.0.batch=-1", "batch must be"),
+        ("phases.0.batch=1.5", "batch must be"),
+        ("threads=-1", "threads must be"),
         ("features='open_clip'", "Features are open_clip:MODEL/WEIGHTS"),
     ],
 )
 def test_impossible_recipes_are_refused(tmp_path, setting, words):
     with pytest.raises(UsageError, match=words):
         read(tmp_path, recipe_text("both", "decoder"), setting)
+
+
+@pytest.mark.parametrize(
+    ("losses", "idle"),
+    [
+        ({"contrast": 0.0}, ["encoder"]),
+        ({"diffusion": 0.0}, ["decoder"]),
+        ({"contrast": 0.0, "diffusion": 0.0}, ["encoder", "both", "decoder"]),
+        ({"contrast": 0.0, "diffusion": 0.0, "tv_w": 0.1}, ["encoder"]),
+        ({"contrast": 0.0, "diffusion": 0.0, "distil": 0.1}, ["decoder"]),
+    ],
+)
+def test_a_phase_without_a_loss_is_refused(tmp_path, losses, idle):
+    for phase in ("encoder", "both", "decoder"):
+        text = recipe_text(phase, **losses)
+        if phase not in idle:
+            assert read(tmp_path, text).phases[0].name == phase
+            continue
+        with pytest.raises(UsageError, match=f"the phase {phase} would learn nothing"):
+            read(tmp_path, text)
 
 
 def test_phases_of_the_decoder_come_last(tmp_path):
