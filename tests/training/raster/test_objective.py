@@ -78,7 +78,6 @@ def test_interrupted_quantized_prior_phase_ends_where_an_uninterrupted_one_does(
         sitting("cut", resume=False, cut_at=2)
     sitting("cut", resume=True)
     whole, cut = (load_file(tmp_path / name / "quantized.safetensors") for name in ("whole", "cut"))
-    assert any(name.endswith("fraction") for name in whole)
     for name, tensor in whole.items():
         if name != "rng":
             assert torch.equal(cut[name], tensor), name
