@@ -43,18 +43,18 @@ def drawn(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def _edges(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Of each block the share of neighbours, across or down, between which there is an edge; the larger of the two."""
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1))
-    firsts = [np.arange(0, side, SIDE) for side in pixels.shape[:2]]
-    shares = np.zeros((len(firsts[0]), len(firsts[1])))
-    sizes = [np.diff([*first, side]) for first, side in zip(firsts, pixels.shape[:2], strict=True)]
-    for axis in (1, 2):
-        one, other = (planes[:, 1:], planes[:, :-1]) if axis == 1 else (planes[:, :, 1:], planes[:, :, :-1])
-        edges = np.zeros(pixels.shape[:2], np.uint8)
-        is_edge = np.logical_or.reduce(np.maximum(one, other) - np.minimum(one, other) >= EDGE)
-        edges[: is_edge.shape[0], : is_edge.shape[1]] = is_edge
-        by_row = np.add.reduceat(edges, firsts[0], axis=0, dtype=np.int32)
-        counts = np.add.reduceat(by_row, firsts[1], axis=1)
-        shares = np.maximum(shares, counts / np.outer(*sizes))
+    height, width = pixels.shape[:2]
+    tops, lefts = np.arange(0, height, SIDE), np.arange(0, width, SIDE)
+    shares = np.zeros((len(tops), len(lefts)))
+    for row, top in enumerate(tops):  # all at once would take six times the memory of the picture
+        size = np.diff([*lefts, width]) * min(SIDE, height - top)
+        planes = np.ascontiguousarray(pixels[top : top + SIDE + 1].transpose(2, 0, 1))
+        across = planes[:, :SIDE]
+        for one, other in ((planes[:, 1:], planes[:, :-1]), (across[:, :, 1:], across[:, :, :-1])):
+            edges = np.zeros(width, np.int32)
+            is_edge = np.logical_or.reduce(np.maximum(one, other) - np.minimum(one, other) >= EDGE)
+            edges[: is_edge.shape[1]] = np.add.reduce(is_edge, 0, np.int32)
+            shares[row] = np.maximum(shares[row], np.add.reduceat(edges, lefts) / size)
     return shares
 
 
@@ -123,7 +123,9 @@ def share_of_tokens(stages: Stages, zero: Stages, chosen: NDArray[np.bool_]) -> 
     zero: the tokens of an empty picture."""
     inside = total = 0.0
     for tokens, empty, stride in zip(stages, zero, STRIDES, strict=True):
-        bits = np.log2(1 + np.abs(tokens.astype(np.int32) - empty), dtype=np.float32).sum(0)
+        bits = np.zeros(tokens.shape[1:], np.float32)
+        for group, nothing in zip(tokens, empty, strict=True):  # all at once would take seven times the picture's memory
+            bits += np.log2(1 + np.abs(group.astype(np.int32) - nothing), dtype=np.float32)
         side = SIDE // stride
         places = chosen.repeat(side, axis=0).repeat(side, axis=1)
         inside += float(bits[places[: bits.shape[0], : bits.shape[1]]].sum())
