@@ -123,12 +123,13 @@ def share_of_tokens(stages: Stages, zero: Stages, chosen: NDArray[np.bool_]) -> 
     zero: the tokens of an empty picture."""
     inside = total = 0.0
     for tokens, empty, stride in zip(stages, zero, STRIDES, strict=True):
-        bits = np.zeros(tokens.shape[1:], np.float32)
-        for group, nothing in zip(tokens, empty, strict=True):  # all at once would take seven times the picture's memory
+        _, rows, columns = tokens.shape
+        bits: NDArray[np.float32] = np.zeros((rows, columns), np.float32)
+        for group, nothing in zip(tokens, empty, strict=True):  # all at once: seven times the memory of the picture
             bits += np.log2(1 + np.abs(group.astype(np.int32) - nothing), dtype=np.float32)
         side = SIDE // stride
         places = chosen.repeat(side, axis=0).repeat(side, axis=1)
-        inside += float(bits[places[: bits.shape[0], : bits.shape[1]]].sum())
+        inside += float(bits[places[:rows, :columns]].sum())
         total += float(bits.sum())
     return inside / total if total else 0.0
 
