@@ -56,9 +56,12 @@ class PhotoData:
     device: torch.device = distributed.CPU
 
     @cached_property
-    def on_device(self) -> CropsOnDevice:
-        """The photographs in the memory of the device."""
-        return CropsOnDevice(self.photographs, self.device)
+    def random_crops(self) -> Callable[[int, int, np.random.Generator], Tensor]:
+        """`random_crops` of these photographs, on a GPU whose free memory is at least twice theirs."""
+        size = sum(p.size for p in self.photographs)
+        if self.device.type == "cuda" and 2 * size <= torch.cuda.mem_get_info(self.device)[0]:
+            return CropsOnDevice(self.photographs, self.device).random_crops
+        return partial(random_crops, self.photographs)
 
 
 def rate_and_distortion(
@@ -206,12 +209,9 @@ def train_phase(
     if resume:
         run.resume()
 
-    on_gpu = data.device.type == "cuda"
-    crops = data.on_device.random_crops if on_gpu else partial(random_crops, data.photographs)
-
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((data.seed, step, distributed.rank()))
-        pixels = crops(data.crop, data.batch, rng)
+        pixels = data.random_crops(data.crop, data.batch, rng)
         # stratified: levels differ more in their losses than pictures do
         level = torch.from_numpy((rng.permutation(data.batch) + rng.random(data.batch)) / data.batch).float()
         level = level * (levels - 1)
@@ -222,7 +222,7 @@ def train_phase(
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
 
     objective = PhotoObjective(model, phase, data.lambdas)
-    records = on_gpu and not phase.linear_until and not distributed.is_distributed()
+    records = data.device.type == "cuda" and not phase.linear_until and not distributed.is_distributed()
     run_phase(run, objective, batch, validation, records=records)
 
 

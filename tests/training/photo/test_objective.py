@@ -15,6 +15,7 @@ from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.model import stored_tensors
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Report, Run, run_phase
+from imgcodec.training.photo import objective
 from imgcodec.training.photo.objective import (
     Lambdas,
     PhotoData,
@@ -176,3 +177,23 @@ def test_the_visual_synthesis_trains_with_the_weights_that_a_file_stores() -> No
     with torch.no_grad():
         rounded = decode_visually(model, pixels, level)
     assert torch.allclose(rounded, decoded.detach(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("free", "where"), [(2 * 3 * 16 * 16, "GPU"), (2 * 3 * 16 * 16 - 1, "processor")])
+def test_a_gpu_cuts_crops_if_it_has_room_for_the_photographs(
+    free: int, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crops:
+        def __init__(self, *_: object) -> None: ...
+        def random_crops(self, size: int, batch: int, rng: np.random.Generator) -> str:
+            return "GPU"
+
+    monkeypatch.setattr(objective, "CropsOnDevice", Crops)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
+    photograph = np.random.default_rng(1).integers(0, 256, (16, 16, 3), np.uint8)
+    data = PhotoData([photograph], [], device=torch.device("cuda"))
+    crops = data.random_crops(8, 2, np.random.default_rng(2))
+    if where == "GPU":
+        assert crops == "GPU"
+    else:
+        assert torch.equal(crops, random_crops([photograph], 8, 2, np.random.default_rng(2)))
