@@ -256,7 +256,7 @@ def run_phase(
         while phase.progress(run.step, run.minutes) < 1 and not stop:
             began = time.monotonic()
             inputs = batch(run.step)
-            if records and gradient == run.gradient and run.step > began_at:
+            if records and run.step == began_at + 1:  # the first step finds SOAP's bases
                 gradient = run.recorded_gradient(averaging, inputs)
             progress = 0.0 if records else phase.progress(run.step, run.minutes)
             norm, figures = gradient(averaging, progress, inputs)
