@@ -1,6 +1,7 @@
 """What a model of the profile `semantic` keeps of pictures, in few bytes: figures of its card.
 
-    python benchmarks/semantic.py PICTURES... --model semantic -o benchmarks/results/semantic.json --grid grid.png
+    python benchmarks/semantic.py PICTURES... --model semantic -o benchmarks/results/semantic.json --grid grid.png \
+        --large-grid large.png
 
 PICTURES are folders and tar shards of pictures that the model has not seen. Measured are
 
@@ -11,6 +12,8 @@ PICTURES are folders and tar shards of pictures that the model has not seen. Mea
                 SSIMULACRA2 at the decoder's size and by the features of what is drawn; the same for the thumbnails
                 that are in the vectors
     seeds       whether another seed draws another picture, and the same one the same
+    enlarged    of pictures at twice the decoder's side, how near the upscaler and the bicubic filter come to them: from
+                the same pictures at the decoder's side, and from what is drawn
 """
 
 import argparse
@@ -42,6 +45,7 @@ THUMBNAILS = range(6, 49, 2)  # sides in pixels
 THUMBNAIL_QUALITY = 50
 GAP = 2
 SHOWN = 20  # columns of the grid
+LARGE_SHOWN = 8  # of that of twice the side
 
 
 def main() -> None:
@@ -53,6 +57,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--guidance", type=float, default=1.0)
     parser.add_argument("--grid", type=Path)
+    parser.add_argument("--large-grid", type=Path, help="of what is drawn, enlarged by the filter and by the upscaler")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     codec = as_semantic(load_codec(arguments.model), "This benchmark")
@@ -66,8 +71,11 @@ def main() -> None:
         "jpeg thumbnail": baseline(pictures, lambda p: thumbnails(p, budget)),
         "histogram": baseline(pictures, histogram),
     }
-    drawn = measure_drawing(codec, pictures[: arguments.drawn], arguments.steps, arguments.guidance, arguments.grid)
-    result["drawing"] = {"steps": arguments.steps, "guidance": arguments.guidance, **drawn}
+    few = pictures[: arguments.drawn]
+    figures, drawn = measure_drawing(codec, few, arguments.steps, arguments.guidance, arguments.grid)
+    result["drawing"] = {"steps": arguments.steps, "guidance": arguments.guidance, **figures}
+    if codec.tokenizer.upscaler is not None:
+        result["enlarged"] = measure_upscaler(codec, few, drawn, arguments.large_grid)
     text = json.dumps(result, indent=1)
     print(text)
     if arguments.output:
@@ -157,7 +165,8 @@ def histogram(pixels: np.ndarray) -> np.ndarray:
 
 def measure_drawing(
     codec: SemanticCodec, pictures: list[np.ndarray], steps: int, guidance: float, grid: Path | None
-) -> dict[str, float]:
+) -> tuple[dict[str, float], np.ndarray]:
+    """Figures, and what was drawn, uint8 (N, side, side, 3)."""
     decoder, encoder = codec.tokenizer.decoder, codec.tokenizer.encoder
     side = decoder.config.side
     originals = np.stack([as_square(pixels, side) for pixels in pictures])
@@ -191,6 +200,29 @@ def measure_drawing(
     figures["same_seed_same_picture"] = bool((drawn == again).all())
     figures["other_seed_other_picture"] = float((drawn != other).any((1, 2, 3)).mean())
     figures["seeds_differ_by_grey_levels"] = float(np.abs(drawn.astype(int) - other).mean())
+    return figures, drawn
+
+
+def measure_upscaler(
+    codec: SemanticCodec, pictures: list[np.ndarray], drawn: np.ndarray, grid: Path | None
+) -> dict[str, float]:
+    upscaler, side = codec.tokenizer.upscaler, codec.tokenizer.decoder.config.side
+    large = np.stack([as_square(pixels, 2 * side) for pixels in pictures])
+    small = np.stack([as_square(pixels, side) for pixels in pictures])
+    figures: dict[str, float] = {"side": 2 * side}
+    shown = []
+    for source, pixels in (("originals", small), ("drawn", drawn)):
+        with torch.inference_mode():
+            upscaled = as_pixels(upscaler(torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255)))
+        filtered = np.stack([as_square(picture, 2 * side) for picture in pixels])
+        for name, found in (("filter", filtered), ("upscaler", upscaled)):
+            pairs = list(zip(large, found, strict=True))
+            figures[f"{source}_by_{name}_psnr"] = float(np.mean([psnr(a, b) for a, b in pairs]))
+            scores = [Ssimulacra2(original)(picture) for original, picture in pairs]
+            figures[f"{source}_by_{name}_ssimulacra2"] = float(np.mean(scores))
+        shown = [filtered, upscaled]
+    if grid:
+        show(grid, [rows[:LARGE_SHOWN] for rows in (large, *shown)])
     return figures
 
 

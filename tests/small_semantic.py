@@ -9,6 +9,7 @@ from PIL import Image
 FEATURES = {"kind": "shipped", "side": 32, "thumbnail": 8, "layout": 24, "meaning": 16, "widths": [16, 32],
             "blocks": [1, 1], "search_layout": 0.25}  # fmt: skip
 DECODER = {"side": 16, "patch": 2, "base": 16, "ch_mult": [1, 2], "blocks": 1, "condition": 16, "steps": 100}
+UPSCALER = {"width": 4, "blocks": 1}
 PHASE = "steps = 2\nbatch = 4\nvalidate_every = 2\nwarmup = 1\nrate = 1e-3\naverage = 0.5"
 
 
@@ -17,6 +18,8 @@ def recipe_text(*trains: str, **loss: float) -> str:
     weights = {"distil": 0.0, **loss}
     lines = ['profile = "semantic"', "crop = 32", "batch = 4", "views = 2", "layout_bytes = 14", "meaning_bytes = 10"]
     lines += [f"{part} = {table(values)}" for part, values in (("features", FEATURES), ("decoder", DECODER))]
+    if "upscaler" in trains:
+        lines.append(f"upscaler = {table(UPSCALER)}")
     lines.append(f"loss = {table(weights)}")
     for name in trains:
         lines += ["[[phases]]", f'name = "{name}"', f'trains = "{name}"', PHASE]

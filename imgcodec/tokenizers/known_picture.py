@@ -75,7 +75,11 @@ def _semantic(tokenizer: SemanticTokenizer) -> list[Tensor]:
     time = torch.full((1,), decoder.noise.steps // 2, device=device)
     noisy = (_hashes((1, 3, side, side), device) % 256 - 127.5) / 74  # of a deviation of about 1
     left = decoder.noise.predict_x0(noisy, time, decoder.predict(noisy, time, vector, hint))
-    return [hint, decoder.to_pixels(left, hint)]
+    parts = [hint, decoder.to_pixels(left, hint)]
+    if tokenizer.upscaler is not None:
+        middle = slice(side // 2, side // 2 + side)  # as many pixels as the others have
+        parts.append(tokenizer.upscaler(parts[1])[:, :, middle, middle])
+    return parts
 
 
 def _middle(pictures: Tensor) -> Tensor:

@@ -5,7 +5,7 @@
                                                                              the U-Net, step by step
 
 What is drawn is the difference to the enlarged thumbnail: so colours and layout are those of the vector from the first
-step on, and the network has only to make up what is missing.
+step on, and the network has only to make up what is missing. An upscaler may make the pixels four times as many.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from imgcodec.tokenizers.clip import ClipEncoder
 from imgcodec.tokenizers.diffusion import NoiseScheduler, ddim
 from imgcodec.tokenizers.features import AffineQuantizer, FeatureEncoder
 from imgcodec.tokenizers.unet import CLIPCondUNet
+from imgcodec.tokenizers.upscaler import FACTOR, Upscaler, UpscalerConfig
 
 Encoder = FeatureEncoder | ClipEncoder
 
@@ -123,10 +124,16 @@ class DiffusionDecoder(nn.Module):
 
 
 class SemanticTokenizer(nn.Module):
-    """Encoder, quantizer and decoder that belong together."""
+    """Encoder, quantizer and decoder that belong together, and perhaps an upscaler."""
 
-    def __init__(self, encoder: Encoder, config: DecoderConfig) -> None:
+    def __init__(self, encoder: Encoder, config: DecoderConfig, upscaler: UpscalerConfig | None = None) -> None:
         super().__init__()
         self.encoder: Encoder = encoder
         self.quantizer = AffineQuantizer(encoder.dim)
         self.decoder = DiffusionDecoder(config, encoder.dim)
+        self.upscaler = None if upscaler is None else Upscaler(upscaler)
+
+    @property
+    def largest_side(self) -> int:
+        """Pixels of the square that is drawn, after the upscaler if there is one."""
+        return self.decoder.config.side * (1 if self.upscaler is None else FACTOR)

@@ -142,12 +142,17 @@ class SemanticCodec:
                 stages[0][:] = self.prior.read(part.data)[:, None, None]
 
     def synthesise(self, tokens: Tokens, scale: int) -> NDArray[np.uint8]:
-        """The picture is drawn as a square of the decoder's side, and stretched to its size by a bicubic filter."""
+        """The picture is drawn as a square of the decoder's side, made larger by the upscaler where there is one and
+        the picture is larger, and stretched to its size by a bicubic filter."""
         vector = torch.from_numpy(self.vectors(tokens.stages[0].reshape(1, -1))).to(self.semantic.device)
+        width, height = tokens.header.width, tokens.header.height
+        upscaler, side = self.tokenizer.upscaler, self.tokenizer.decoder.config.side
         with torch.inference_mode(), exact_arithmetic():
             drawn = self._draw(vector)
+            if upscaler is not None and max(width, height) > side:
+                drawn = upscaler(drawn)
         pixels = drawn[0].mul(255).round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
-        return resized(pixels, tokens.header.width, tokens.header.height).copy()
+        return resized(pixels, width, height).copy()
 
     def _draw(self, vector: torch.Tensor) -> torch.Tensor:
         how, decoder = self.drawing, self.tokenizer.decoder

@@ -17,6 +17,7 @@ from imgcodec.tokenizers.clip import ClipConfig, ClipEncoder
 from imgcodec.tokenizers.features import FeatureConfig, FeatureEncoder
 from imgcodec.tokenizers.known_inputs import as_text
 from imgcodec.tokenizers.semantic import DecoderConfig, Encoder, SemanticTokenizer
+from imgcodec.tokenizers.upscaler import UpscalerConfig
 
 LARGEST_SIDE = 1024  # pixels that an encoder looks at or a decoder draws, each way
 LARGEST_DIM = 4096
@@ -38,7 +39,8 @@ def build_semantic_model(file: ModelFile, device: torch.device | str) -> Semanti
     known-answer test."""
     with as_model_error(file.name):
         with torch.device("meta"):  # no memory before the shapes are known to be right
-            tokenizer = build_tokenizer(file.config["features"], file.config["decoder"])
+            parts = (file.config["features"], file.config["decoder"], file.config.get("upscaler"))
+            tokenizer = build_tokenizer(*parts)
         fill(tokenizer, file.tensors)
         if not bool((tokenizer.quantizer.scale > 0).all()):
             raise ValueError("a scale of its quantizer is not above 0")
@@ -51,11 +53,17 @@ def build_semantic_model(file: ModelFile, device: torch.device | str) -> Semanti
     return SemanticModel(file.name, file.id, tokenizer, prior, target)
 
 
-def build_tokenizer(features: Mapping[str, Any], decoder: Mapping[str, Any]) -> SemanticTokenizer:
+def build_tokenizer(
+    features: Mapping[str, Any], decoder: Mapping[str, Any], upscaler: Mapping[str, Any] | None = None
+) -> SemanticTokenizer:
     """From the configurations of a model file or a recipe; `kind` of features is shipped or open_clip. Raises
     ValueError or TypeError for others."""
-    tokenizer = SemanticTokenizer(build_encoder(features), checked_config(DecoderConfig, dict(decoder)))
-    largest = max(tokenizer.encoder.side, tokenizer.decoder.config.side)
+    tokenizer = SemanticTokenizer(
+        build_encoder(features),
+        checked_config(DecoderConfig, dict(decoder)),
+        None if upscaler is None else checked_config(UpscalerConfig, dict(upscaler)),
+    )
+    largest = max(tokenizer.encoder.side, tokenizer.largest_side)
     if largest > LARGEST_SIDE or tokenizer.encoder.dim > LARGEST_DIM:
         raise ValueError(f"it looks at or draws {largest} pixels, or has {tokenizer.encoder.dim} features: too many")
     return tokenizer
@@ -91,6 +99,8 @@ def semantic_model_contents(
         "features": encoder_config(tokenizer.encoder),
         "decoder": asdict(tokenizer.decoder.config),
     }
+    if tokenizer.upscaler is not None:
+        config["upscaler"] = asdict(tokenizer.upscaler.config)
     return tensors, {
         "format": FORMAT, "config": json.dumps(config, sort_keys=True), "answer": known_bytes(prior),
         "picture": as_text(exact_picture(tokenizer)),

@@ -32,7 +32,7 @@ SHOWN = 8  # pictures in the log
 SHOWN_STEPS = 25
 TIMES = (50, 250, 450, 650, 850, 950)
 """Of a thousand, at which validation measures the error of the velocity."""
-TRAINS = ("encoder", "both", "decoder")
+TRAINS = ("encoder", "both", "decoder", "upscaler")
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,22 @@ class SemanticLoss:
     def trains(self, what: str) -> bool:
         """Whether any of the losses of a phase that trains this counts."""
         encoder, decoder = self.distil + self.contrast, self.diffusion + self.recon_w + self.tv_w + self.clip_w
-        return {"encoder": encoder, "both": encoder + decoder, "decoder": decoder}[what] > 0
+        # the upscaler's loss has no weight
+        return {"encoder": encoder, "both": encoder + decoder, "decoder": decoder, "upscaler": 1.0}[what] > 0
 
 
 @dataclass(frozen=True)
 class SemanticPhase(Phase):
-    """trains: the encoder, without the decoder's loss; both together; or the decoder alone, on vectors as they come out
-    of the quantizer. batch: 0 for that of the recipe."""
+    """trains: the encoder, without the decoder's loss; both together; the decoder alone, on vectors as they come out of
+    the quantizer; or the upscaler (`imgcodec.training.semantic.upscaler`). batch: 0 for that of the recipe."""
 
-    trains: Literal["encoder", "both", "decoder"] = "both"
+    trains: Literal["encoder", "both", "decoder", "upscaler"] = "both"
     batch: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.trains not in TRAINS:
-            raise ValueError(f"a phase trains encoder, both or decoder, not {self.trains!r}")
+            raise ValueError(f"a phase trains encoder, both, decoder or upscaler, not {self.trains!r}")
         if not isinstance(self.batch, int) or self.batch < 0:
             raise ValueError("batch must be a whole number, 0 or more")
 

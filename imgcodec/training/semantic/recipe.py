@@ -16,6 +16,7 @@ from imgcodec.model_file.model import open_model, save_model
 from imgcodec.pictures.square import as_square
 from imgcodec.priors.channel import ChannelPrior
 from imgcodec.profiles.semantic.model import (
+    SemanticModel,
     build_semantic_model,
     build_tokenizer,
     encoder_config,
@@ -29,8 +30,10 @@ from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.training import distributed
 from imgcodec.training.data import check_sizes
 from imgcodec.training.loop import export_model, run_phases
+from imgcodec.training.semantic import upscaler as upscaling
 from imgcodec.training.semantic.calibrate import code_length, rotate_meaning, set_scales, set_tables
 from imgcodec.training.semantic.objective import (
+    TRAINS,
     SemanticData,
     SemanticLoss,
     SemanticNetworks,
@@ -51,7 +54,8 @@ class SemanticRecipe:
     """A recipe like `recipes/semantic.toml`. Raises ValueError for parts that do not fit together.
 
     features: `kind` and the fields of that kind's configuration, or the text that `--features` takes. decoder: fields
-    of `DecoderConfig`. phases: in order, those of the encoder first. views: of each photograph. layout_bytes,
+    of `DecoderConfig`. upscaler: fields of `UpscalerConfig`; None for a model without one. phases: in order, those of
+    the encoder first. views: of each photograph. layout_bytes,
     meaning_bytes: what these parts of a vector are to take in a file, on average; of vectors without parts, the sum.
     crop: photographs have at least so many pixels each way. threads: of the CPU, 0 for all.
     """
@@ -59,6 +63,7 @@ class SemanticRecipe:
     features: dict[str, Any]
     decoder: dict[str, Any]
     phases: tuple[SemanticPhase, ...]
+    upscaler: dict[str, Any] | None = None
     loss: SemanticLoss = field(default_factory=SemanticLoss)
     views: int = 6
     layout_bytes: float = 160.0
@@ -76,16 +81,17 @@ class SemanticRecipe:
         if not 1 <= self.layout_bytes <= 4096 or not 1 <= self.meaning_bytes <= 4096:
             raise ValueError("layout_bytes and meaning_bytes must be from 1 to 4096")
         with torch.device("meta"):  # so that it is refused now, not an hour later
-            build_tokenizer(self.features, self.decoder)
+            build_tokenizer(self.features, self.decoder, self.upscaler)
         trains = [phase.trains for phase in self.phases]
-        order = ["encoder", "both", "decoder"]
-        if trains != sorted(trains, key=order.index):
-            raise ValueError("phases of the encoder come first, then those of both, then those of the decoder")
+        if trains != sorted(trains, key=TRAINS.index):
+            raise ValueError("phases of the encoder come first, then those of both, of the decoder and of the upscaler")
+        if "upscaler" in trains and self.upscaler is None:
+            raise ValueError("a phase trains the upscaler, and the recipe has none: give it a table [upscaler]")
         for phase in self.phases:
             if not self.loss.trains(phase.trains):
                 raise ValueError(f"the phase {phase.name} would learn nothing, for all of its losses have the weight 0")
-        if self.features["kind"] != "shipped" and any(t != "decoder" for t in trains):
-            raise ValueError("CLIP's features are not trained: phases train the decoder")
+        if self.features["kind"] != "shipped" and not {"encoder", "both"}.isdisjoint(trains):
+            raise ValueError("CLIP's features are not trained: phases train the decoder or the upscaler")
 
 
 def semantic_recipe(table: dict[str, Any]) -> SemanticRecipe:
@@ -110,30 +116,38 @@ def train_semantic(
     device: torch.device,
 ) -> Path:
     """Trains all phases and writes the model file; see `imgcodec.training.recipe.train`."""
-    networks = SemanticNetworks(build_tokenizer(recipe.features, recipe.decoder))
+    networks = SemanticNetworks(build_tokenizer(recipe.features, recipe.decoder, recipe.upscaler))
     tokenizer = networks.tokenizer
     views = Views(photographs, recipe.views, recipe.seed)
     if isinstance(tokenizer.encoder, ClipEncoder):
         tokenizer.encoder.weights = tokenizer.encoder.config.weights  # which the recipe names
-    if start is not None:
-        _start_from(tokenizer, start)
-    elif isinstance(tokenizer.encoder, FeatureEncoder):
+    started = None if start is None else _start_from(tokenizer, start)
+    trains = {phase.trains for phase in recipe.phases}
+    # an upscaler alone leaves vectors, and what is drawn of them, as they are in the model that it starts from
+    kept = started if trains == {"upscaler"} else None
+    if kept is not None and kept.tokenizer.decoder.config != tokenizer.decoder.config:
+        raise UsageError(f"The model {start} has another decoder than the recipe, which trains the upscaler alone.")
+    if started is None and isinstance(tokenizer.encoder, FeatureEncoder):
         small = tokenizer.encoder.small
         tokenizer.encoder.init_from_data(torch.cat([small(x) for x in _squares(views, tokenizer.encoder.side)]))
     networks.to(device)
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32
-    _measure_spread(tokenizer, photographs, device)
-    if recipe.loss.distil and any(phase.trains != "decoder" for phase in recipe.phases):
+    if kept is None:
+        _measure_spread(tokenizer, photographs, device)
+    if recipe.loss.distil and not {"encoder", "both"}.isdisjoint(trains):
         views = replace(views, targets=_taught(views, folder, device))
     data = SemanticData(views, held_out, recipe.batch, device)
 
-    first = next((phase for phase in recipe.phases if phase.trains == "decoder"), None)
+    first = next((phase for phase in recipe.phases if phase.trains in ("decoder", "upscaler")), None)
 
     def train(phase: SemanticPhase) -> None:
-        if phase is first:
+        if phase is first and kept is None:
             _fix_vectors(recipe, tokenizer, views, device)
-        train_phase(networks, phase, data, recipe.loss, recipe.mixed, folder, resume)
+        if phase.trains == "upscaler":
+            upscaling.train_upscaler(networks, phase, data, recipe.mixed, folder, resume)
+        else:
+            train_phase(networks, phase, data, recipe.loss, recipe.mixed, folder, resume)
 
     run_phases(recipe.phases, networks, folder, resume, train)
     if first is None:
@@ -143,8 +157,13 @@ def train_semantic(
     def export(path: Path) -> dict[str, Any]:
         round_as_stored(tokenizer)
         prior = ChannelPrior(tokenizer.encoder.dim)
-        set_tables(tokenizer, prior, _vectors(tokenizer, views, device))
+        if kept is None:
+            set_tables(tokenizer, prior, _vectors(tokenizer, views, device))
+        else:
+            prior.set_weights(kept.prior.weights)
         figures = validate(networks, data, draws=True).figures
+        if tokenizer.upscaler is not None:
+            figures |= upscaling.validate(networks, data).figures
         return export_semantic(tokenizer.cpu(), prior, path) | figures | _rates(tokenizer, prior, held_out)
 
     return export_model(folder / "semantic.safetensors", device, export)
@@ -159,18 +178,24 @@ def export_semantic(tokenizer: SemanticTokenizer, prior: ChannelPrior, path: Pat
     return {"bytes": path.stat().st_size, "encoder_bytes": encoder}
 
 
-def _start_from(tokenizer: SemanticTokenizer, start: str) -> None:
-    """Gives the tokenizer the weights of a model file. Raises UsageError for one of another kind."""
+def _start_from(tokenizer: SemanticTokenizer, start: str) -> SemanticModel:
+    """Gives the tokenizer the weights of a model file, which is returned. Raises UsageError for one of another kind."""
     file = open_model(start)
     if file.config["profile"] != "semantic":
         raise UsageError(f"The model {start} is of profile {file.config['profile']:.40}, which the recipe is not.")
-    shipped = build_semantic_model(file, "cpu").tokenizer
+    model = build_semantic_model(file, "cpu")
+    shipped = model.tokenizer
     if encoder_config(shipped.encoder) != encoder_config(tokenizer.encoder):
         raise UsageError(f"The model {start} has another encoder than the recipe.")
+    tokenizer.encoder.load_state_dict(shipped.encoder.state_dict())
+    tokenizer.quantizer.load_state_dict(shipped.quantizer.state_dict())
+    # decoders and upscalers of other sizes are trained from scratch
     if shipped.decoder.config == tokenizer.decoder.config:
-        tokenizer.load_state_dict(shipped.state_dict())
-    else:  # a decoder of other sizes is trained from scratch
-        tokenizer.encoder.load_state_dict(shipped.encoder.state_dict())
+        tokenizer.decoder.load_state_dict(shipped.decoder.state_dict())
+    ours, theirs = tokenizer.upscaler, shipped.upscaler
+    if ours is not None and theirs is not None and ours.config == theirs.config:
+        ours.load_state_dict(theirs.state_dict())
+    return model
 
 
 def _fix_vectors(recipe: SemanticRecipe, tokenizer: SemanticTokenizer, views: Views, device: torch.device) -> None:

@@ -103,7 +103,7 @@ def test_training_goes_on_from_a_model_file(trained, folder, tmp_path):
 def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of_less_than_6():
     recipe = read_recipe(RECIPE, [])
     assert isinstance(recipe, SemanticRecipe)
-    tokenizer = build_tokenizer(recipe.features, recipe.decoder)
+    tokenizer = build_tokenizer(recipe.features, recipe.decoder, recipe.upscaler)
     tensors, metadata = semantic_model_contents(tokenizer, ChannelPrior(tokenizer.encoder.dim))
     sizes = {name: tensor.numel() * tensor.element_size() for name, tensor in tensors.items()}
     assert sum(size for name, size in sizes.items() if ".encoder." in name) < 6 * 2**20
@@ -114,13 +114,14 @@ def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("phases.0.trains='all'", "encoder, both or decoder"),
+        ("phases.0.trains='all'", "encoder, both, decoder or upscaler"),
         ("loss.distil=-1", "distil must be"),
         ("loss.temperature=0", "temperature must be above 0"),
         ("loss.other=1", "nothing is called 'other'"),
         ("features.side=33", "side must be"),
         ("features.kind='other'", "no encoder"),
         ("decoder.patch=5", "side must be"),
+        ("upscaler.width=0", "an upscaler is"),
         ("views=0", "views must be"),
         ("layout_bytes=0", "layout_bytes"),
         ("batch=0", "batch must be"),
@@ -132,7 +133,7 @@ def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of
 )
 def test_impossible_recipes_are_refused(tmp_path, setting, words):
     with pytest.raises(UsageError, match=words):
-        read(tmp_path, recipe_text("both", "decoder"), setting)
+        read(tmp_path, recipe_text("both", "decoder", "upscaler"), setting)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_phases_of_the_decoder_come_last(tmp_path):
 
 def test_clip_is_not_trained(tmp_path):
     features = "{kind = 'open_clip', model = 'ViT-B-32', weights = 'x'}"
-    with pytest.raises(UsageError, match="phases train the decoder"):
+    with pytest.raises(UsageError, match="phases train the decoder or the upscaler"):
         read(tmp_path, recipe_text("both"), f"features={features}")
     recipe = read(tmp_path, recipe_text("decoder"), f"features={features}")
     assert build_tokenizer(recipe.features, recipe.decoder).encoder.dim == 512
