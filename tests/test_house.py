@@ -54,3 +54,19 @@ def test_every_module_has_its_test_file(module: str) -> None:
 
 def test_exceptions_are_modules_that_are_there() -> None:
     assert {*PACKAGES, *EXEMPT} <= set(MODULES)
+
+
+@pytest.mark.parametrize("package", [p for p in MODULES if p.endswith("__init__.py")])
+def test_no_name_of_a_package_hides_a_module_in_it(package: str) -> None:
+    """`import imgcodec.profiles.photo.codec as codec` would fail where the package calls something else `photo`."""
+    folder = ROOT / package.removesuffix("__init__.py")
+    inside = {p.stem for p in folder.glob("*.py")} | {p.name for p in folder.iterdir() if (p / "__init__.py").exists()}
+    name = package.removesuffix("/__init__.py").replace("/", ".")
+    names = {
+        alias.asname or alias.name.partition(".")[0]: f"{getattr(node, 'module', '')}.{alias.name}"
+        for node in ast.walk(ast.parse((ROOT / package).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    hidden = {n: source for n, source in names.items() if n in inside and source != f"{name}.{n}"}
+    assert not hidden

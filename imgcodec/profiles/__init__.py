@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from imgcodec.bitstream.errors import UnusableModelError, UsageError
 from imgcodec.bitstream.header import Profile, profile_named
 from imgcodec.engines import chosen_engine
-from imgcodec.profiles.exact import layout as exact
+from imgcodec.profiles.exact.layout import LAYOUT as EXACT
 from imgcodec.profiles.layout import Layout
-from imgcodec.profiles.photo import layout as photo
-from imgcodec.profiles.raster import layout as raster
-from imgcodec.profiles.semantic import layout as semantic
+from imgcodec.profiles.photo.layout import LAYOUT as PHOTO
+from imgcodec.profiles.photo.layout import REDUCTIONS as PHOTO_REDUCTIONS
+from imgcodec.profiles.raster.layout import LAYOUT as RASTER
+from imgcodec.profiles.semantic.layout import LAYOUT as SEMANTIC
 
 if TYPE_CHECKING:  # these bring torch, for which `imgcodec info` does not wait
     import torch
@@ -77,10 +78,10 @@ class Row(NamedTuple):
 
 
 PROFILES = {
-    Profile.PHOTO: Row(photo.LAYOUT, True, _photo, _photo_graphs, reductions=photo.REDUCTIONS, has_regions=True),
-    Profile.RASTER: Row(raster.LAYOUT, False, _raster),
-    Profile.SEMANTIC: Row(semantic.LAYOUT, False, _semantic, note="it keeps what the picture shows, not its pixels"),
-    Profile.EXACT: Row(exact.LAYOUT, False, _exact, has_regions=True),
+    Profile.PHOTO: Row(PHOTO, True, _photo, _photo_graphs, reductions=PHOTO_REDUCTIONS, has_regions=True),
+    Profile.RASTER: Row(RASTER, False, _raster),
+    Profile.SEMANTIC: Row(SEMANTIC, False, _semantic, note="it keeps what the picture shows, not its pixels"),
+    Profile.EXACT: Row(EXACT, False, _exact, has_regions=True),
 }
 
 
