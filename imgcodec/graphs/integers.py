@@ -1,8 +1,8 @@
 """The integer layers of the `photo` prior as nodes of a graph: `imgcodec.priors.integer.exact`, operator by operator.
 
-Integers travel in float32, and why that is exact is said there and in `docs/numerics.md`. What an optimizer may do to a
-graph keeps it exact: sums may be added up in any order, and the one scale factor is a power of two, which is in the
-weights here already. Numbers are (1, channels, rows, columns).
+Integers travel in float32, and why that is exact is said there and in `docs/numerics.md`; matrix products may be those
+of bytes. What an optimizer may do to a graph keeps it exact: sums may be added up in any order, and the one scale
+factor is a power of two. Numbers are (1, channels, rows, columns).
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from imgcodec.graphs.onnx_file import Graph
+from imgcodec.graphs.products import WEIGHT_ZERO, Products, as_unsigned
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.priors.integer import constants
 from imgcodec.priors.photo.config import relative_offsets
@@ -19,25 +20,60 @@ from imgcodec.priors.photo.config import relative_offsets
 class Layers:
     """Adds layers of a prior to a graph, by their names in the model file without `prior.`
 
-    fractions: the units of operands, by the name of the layer.
+    fractions: the units of operands, by the name of the layer. products: how matrix products are computed.
     """
 
-    def __init__(self, graph: Graph, tensors: Mapping[str, StoredTensor], fractions: Mapping[str, Any]) -> None:
-        self.graph, self.tensors, self.fractions = graph, tensors, fractions
+    def __init__(
+        self,
+        graph: Graph,
+        tensors: Mapping[str, StoredTensor],
+        fractions: Mapping[str, Any],
+        products: Products = Products.FLOAT,
+    ) -> None:
+        self.graph, self.tensors, self.fractions, self.products = graph, tensors, fractions, products
 
     def linear(self, name: str, x: str, positive: bool = False) -> str:
         """`ExactLinear`; without a fraction the input is an operand already."""
-        if name in self.fractions:
-            x = self.operand(x, self.fractions[name], positive)
         graph = self.graph
         outputs, inputs = self._tensor(f"{name}.weight").shape[:2]
         # no 1x1 convolution: ONNX Runtime would change its layout, in which a matrix product takes half as long again
         flat = graph.add("Reshape", x, graph.shape(inputs, -1))
-        products = graph.add(
-            "Gemm", self._in_units(name, "weight", (outputs, inputs)), flat, self._in_units(name, "bias", (outputs, 1))
-        )
+        if self.products == Products.FLOAT:
+            sums = self._products_of_floats(name, flat, positive)
+        else:
+            sums = self._products_of_bytes(name, flat, positive)
         shape = self._concat(graph.shape(1, outputs), graph.add("Shape", x, start=2))
-        return graph.add("Reshape", graph.add("Round", products), shape)
+        return graph.add("Reshape", graph.add("Round", sums), shape)
+
+    def _products_of_floats(self, name: str, x: str, positive: bool) -> str:
+        """The product of a layer's weight and (inputs, positions), before it is rounded."""
+        if name in self.fractions:
+            x = self.operand(x, self.fractions[name], positive)
+        outputs, inputs = self._tensor(f"{name}.weight").shape[:2]
+        weight, bias = (
+            self._in_units(name, part, shape) for part, shape in (("weight", (outputs, inputs)), ("bias", (outputs, 1)))
+        )
+        return self.graph.add("Gemm", weight, x, bias)
+
+    def _products_of_bytes(self, name: str, x: str, positive: bool) -> str:
+        """The same. Operands are made by one operator: it divides by their unit, a power of two, rounds halves to even,
+        and keeps what is in the range of a byte."""
+        graph = self.graph
+        outputs, inputs = self._tensor(f"{name}.weight").shape[:2]
+        unit = 2.0 ** (constants.FRACTION - self.fractions.get(name, constants.FRACTION))
+        if not positive:  # a byte has -128, too
+            low, high = (graph.constant(np.float32(side * constants.MAX_OPERAND * unit)) for side in (-1, 1))
+            x = graph.add("Clip", x, low, high)
+        zero = graph.constant(self.products.zero(positive))
+        operands = graph.add("QuantizeLinear", x, graph.constant(np.float32(unit)), zero)
+        weight = self._tensor(f"{name}.weight").numpy().reshape(outputs, inputs)
+        products = graph.add(
+            "MatMulInteger", graph.constant(as_unsigned(weight)), operands, graph.constant(WEIGHT_ZERO), zero
+        )
+        bias, shift = (self._tensor(f"{name}.{part}").numpy() for part in ("bias", "shift"))
+        sums = graph.add("Add", products, graph.constant(bias.astype(np.int32)[:, None]))
+        # the shift of each output, on the way to float32, which holds all sums
+        return graph.add("DequantizeLinear", sums, graph.constant(np.exp2(-shift.astype(np.float32))), axis=0)
 
     def depthwise(self, name: str, x: str) -> str:
         """`ExactDepthwise`."""

@@ -9,16 +9,22 @@ from numpy.typing import NDArray
 from imgcodec.graphs.integers import Layers
 from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.prior_layers import Layer, prior_layers
+from imgcodec.graphs.products import Products
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.priors.integer.answer_inputs import TILE_SIDE, attention_input, depthwise_input, linear_input
 from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
 
 
-def layers_graph(config: PhotoPriorConfig, fractions: Mapping[str, Any], tensors: Mapping[str, StoredTensor]) -> Graph:
+def layers_graph(
+    config: PhotoPriorConfig,
+    fractions: Mapping[str, Any],
+    tensors: Mapping[str, StoredTensor],
+    products: Products = Products.FLOAT,
+) -> Graph:
     """A graph with an output for one layer of each kind and shape, in the order of the test. What goes into the layers
     is part of it, so that it has no inputs."""
     graph = Graph("layers")
-    layers = Layers(graph, tensors, fractions)
+    layers = Layers(graph, tensors, fractions, products)
     window = config.windows[0]
     coarse = -(-TILE_SIDE // window) * window
     done = set()

@@ -18,6 +18,7 @@ import numpy as np
 from imgcodec.graphs.integers import Layers
 from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.prior_layers import STAGES
+from imgcodec.graphs.products import Products
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.priors.photo.config import UPSAMPLING, PhotoPriorConfig
 
@@ -32,11 +33,12 @@ def step_graph(
     fractions: Mapping[str, Any],
     tensors: Mapping[str, StoredTensor],
     number: int,
+    products: Products = Products.FLOAT,
 ) -> Graph:
     """The graph of a step."""
     index, parity = divmod(number, 2)
     stage = int(index >= len(config.slices[0]))
-    layers = Layers(Graph(f"prior-{number:02}"), tensors, fractions)
+    layers = Layers(Graph(f"prior-{number:02}"), tensors, fractions, products)
     step = _Step(config, layers, stage, index - stage * len(config.slices[0]))
     return step.non_anchors() if parity else step.anchors()
 

@@ -10,6 +10,7 @@ from priors.integer.products import random_numbers, random_product
 
 from imgcodec.graphs.integers import Layers
 from imgcodec.graphs.onnx_file import Graph
+from imgcodec.graphs.products import Products
 from imgcodec.priors.integer.constants import TUNE_UNITS
 from imgcodec.priors.integer.exact import (
     ExactAttention,
@@ -18,7 +19,11 @@ from imgcodec.priors.integer.exact import (
     ExactLinear,
     ExactTokenCurve,
 )
+from imgcodec.profiles.photo.onnx_model import is_exact
 from imgcodec.runtime import number
+
+EXACT = [Products.FLOAT, *(products for products in (Products.SIGNED, Products.UNSIGNED) if is_exact(products))]
+"""Here: signed bytes on some processors alone."""
 
 seeds, fractions, optimized = st.integers(0, 2**32 - 1), st.integers(-8, 8), st.booleans()
 
@@ -29,20 +34,21 @@ def product(name, weight, bias, shift):
     return {f"prior.{name}.{part}": stored(tensor) for part, tensor in numbers.items()}
 
 
-def layers_of(tensors, fractions):
+def layers_of(tensors, fractions, products=Products.FLOAT):
     graph = Graph("layer")
     x = graph.input("x", "float32", [1, "channels", "rows", "columns"])
-    return graph, Layers(graph, tensors, fractions), x
+    return graph, Layers(graph, tensors, fractions, products), x
 
 
+@pytest.mark.parametrize("products", EXACT)
 @settings(max_examples=30)
-@given(seeds, st.integers(1, 8), st.integers(1, 6), st.one_of(st.none(), fractions), st.booleans(), optimized)
-def test_linear(seed, inputs, outputs, fraction, positive, is_optimized):
+@given(seeds, st.integers(1, 90), st.integers(1, 40), st.one_of(st.none(), fractions), st.booleans(), optimized)
+def test_linear(products, seed, inputs, outputs, fraction, positive, is_optimized):
     rng = np.random.default_rng(seed)
     numbers = random_product(rng, (outputs, inputs, 1, 1), 255 if positive else 127)
     x = random_numbers(rng, (1, inputs, 2, 3), 2**24 if fraction is not None else 255)
     x = x.abs() if positive and fraction is None else x.clamp(-127, 127) if fraction is None else x
-    graph, layers, name = layers_of(product("a", *numbers), {} if fraction is None else {"a": fraction})
+    graph, layers, name = layers_of(product("a", *numbers), {} if fraction is None else {"a": fraction}, products)
     graph.output("y", layers.linear("a", name, positive), "float32", [1, outputs, 2, 3])
     expected = ExactLinear(*numbers, fraction, positive)(x)
     assert np.array_equal(run(graph, {"x": as_array(x)}, is_optimized)["y"], expected.numpy())
@@ -107,11 +113,27 @@ def test_token_curve(planes):
     assert np.array_equal(run(graph, {"x": as_array(tokens)})["y"], ExactTokenCurve(planes)(tokens).numpy())
 
 
-@given(st.integers(-(2**12), 2**12))
+@pytest.mark.parametrize("products", EXACT)
+@given(st.integers(-63, 63))
 @settings(max_examples=20)
-def test_halves_go_to_the_even_neighbour(number):
+def test_halves_go_to_the_even_neighbour(products, number):
     tensors = product("a", torch.ones(1, 1, 1, 1), torch.zeros(1), torch.tensor([1]))
-    graph, layers, name = layers_of(tensors, {})
+    graph, layers, name = layers_of(tensors, {}, products)
     graph.output("y", layers.linear("a", name), "float32", [1, 1, 1, 1])
     x = np.full((1, 1, 1, 1), 2 * number + 1, np.float32)
     assert run(graph, {"x": x})["y"].item() == round((2 * number + 1) / 2)
+
+
+@pytest.mark.parametrize("products", EXACT)
+@pytest.mark.parametrize("positive", [False, True])
+def test_operands_are_rounded_to_even_and_cut(products, positive):
+    """Each to the one weight of 1, at the ends of the range and at halves."""
+    tensors = product("a", torch.ones(1, 1, 1, 1), torch.zeros(1), torch.zeros(1))
+    graph, layers, name = layers_of(tensors, {"a": 7}, products)  # in units of 2
+    graph.output("y", layers.linear("a", name, positive), "float32", [1, 1, 1, "columns"])
+    x = np.array(
+        [-(2.0**24), -257, -256, -255, -254, -253, -3, -1, 0, 1, 3, 5, 253, 254, 255, 256, 257, 509, 511, 2.0**24]
+    )
+    expected = np.clip(np.rint(x / 2), 0 if positive else -127, 255 if positive else 127)
+    found = run(graph, {"x": x.astype(np.float32)[None, None, None]})["y"]
+    assert np.array_equal(found.ravel(), expected)

@@ -7,6 +7,7 @@ from graphs.graph_models import TINY
 from two_tunes import save_two_tunes
 
 from imgcodec.graphs.prior import step_count, step_graph
+from imgcodec.graphs.products import Products
 from imgcodec.model_file.contents import open_contents
 from imgcodec.priors.integer.constants import TUNE_UNITS
 from imgcodec.profiles.photo.model import load_photo_model
@@ -83,10 +84,11 @@ def test_tokens_of_the_tile_alone_are_enough():
     assert all(np.array_equal(a, b) for a, b in zip(of_tile, of_all, strict=True))
 
 
-def test_graphs_are_models_and_say_what_goes_in_and_out():
+@pytest.mark.parametrize("products", Products)
+def test_graphs_are_models_and_say_what_goes_in_and_out(products):
     contents, config = open_contents(TINY), load_photo_model(str(TINY)).prior_config
     for number in range(step_count(config)):
-        graph = step_graph(config, contents.config["fractions"], contents.tensors, number)
+        graph = step_graph(config, contents.config["fractions"], contents.tensors, number, products)
         model = onnx.load_model_from_string(graph.to_bytes())
         onnx.checker.check_model(model, full_check=True)
         assert [value.name for value in model.graph.input] == list(graph.inputs)

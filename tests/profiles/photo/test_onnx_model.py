@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 import imgcodec
 from imgcodec import UnusableModelError, UsageError
 from imgcodec.graphs.integers import Layers
+from imgcodec.graphs.products import Products
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.model_file.contents import open_contents
 from imgcodec.profiles.photo import onnx_model
 from imgcodec.profiles.photo.onnx_model import OnnxModel, begin_onnx_model
+from imgcodec.runtime import Session
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 TINY = GOLDEN / "tiny.safetensors"
@@ -116,6 +118,39 @@ def test_an_optimizer_that_changes_an_integer_is_not_used(monkeypatch):
     walk._optimized[3] = wrong
     assert not walk._is_the_same_when_optimized
     assert all(np.array_equal(a, b) for a, b in zip(plain, seen(walk, (4, 4)), strict=True))
+
+
+# Products of bytes
+
+
+@pytest.mark.parametrize(
+    ("exact", "fastest"),
+    [
+        ({Products.SIGNED, Products.UNSIGNED}, Products.SIGNED),
+        ({Products.UNSIGNED}, Products.UNSIGNED),
+        (set(), Products.FLOAT),
+    ],
+)
+def test_the_fastest_products_are_taken_of_those_that_are_exact(monkeypatch, exact, fastest):
+    here = onnx_model.is_exact(fastest) if fastest != Products.FLOAT else True
+    monkeypatch.setattr(onnx_model, "is_exact", exact.__contains__)
+    assert onnx_model.fastest_products.__wrapped__() == fastest
+    monkeypatch.setattr(onnx_model, "fastest_products", lambda: fastest)
+    if here:  # signed bytes need a processor that has the bits
+        assert built_model(open_contents(TINY)).walk._is_the_same_when_optimized
+
+
+def test_an_engine_that_loses_a_bit_of_a_sum_is_not_exact(monkeypatch):
+    assert onnx_model.is_exact(Products.UNSIGNED)
+    usual = Session.__call__
+
+    def losing(session, feeds):
+        found = usual(session, feeds)
+        found["positive"] = found["positive"].clip(None, found["positive"].max() - 1)
+        return found
+
+    monkeypatch.setattr(Session, "__call__", losing)
+    assert not onnx_model.is_exact(Products.UNSIGNED)
 
 
 # The known-answer tests

@@ -1,0 +1,51 @@
+"""Products of bytes: exact where an engine has enough bits for their sums, and found out where it has not."""
+
+import numpy as np
+import onnx
+import pytest
+from graphs.graph_models import run
+
+from imgcodec.graphs.products import WEIGHT_ZERO, Products, as_unsigned, probe
+
+OF_BYTES = (Products.SIGNED, Products.UNSIGNED)
+
+
+def cut_to_16_bits(weight, operands):
+    """The product of a processor that adds two products of bytes in 16 bits."""
+    pairs = weight[:, :, None] * operands[None]
+    return sum((pairs[:, k] + pairs[:, k + 1]).clip(-(2**15), 2**15 - 1) for k in range(0, weight.shape[1], 2))
+
+
+@pytest.mark.parametrize("products", OF_BYTES)
+@pytest.mark.parametrize("is_optimized", [False, True])
+def test_a_probe_knows_the_sums(products, is_optimized):
+    graph, expected = probe(products)
+    model = onnx.load_model_from_string(graph.to_bytes())
+    onnx.checker.check_model(model, full_check=True)
+    found = np.stack(list(run(graph, {}, is_optimized).values()))
+    if products == Products.UNSIGNED:  # all processors have the bits for these
+        assert np.array_equal(found, expected)
+    constants = [onnx.numpy_helper.to_array(t).astype(np.int64) for t in model.graph.initializer]
+    weight, signed, positive = (c for c in constants if c.ndim == 2)
+    for operands, sums, of_positive in ((signed, expected[0], False), (positive, expected[1], True)):
+        meant = operands - products.zero(of_positive).astype(np.int64)
+        assert {*np.unique(meant)} == ({0, 255} if of_positive else {-127, 127})
+        assert np.array_equal((weight - WEIGHT_ZERO.astype(np.int64)) @ meant, sums)
+
+
+def test_a_probe_tells_a_processor_with_too_few_bits():
+    """Which multiplies a weight as it is stored, 0 to 255, and takes away afterwards what its zero adds."""
+    graph, expected = probe(Products.SIGNED)
+    initializers = onnx.load_model_from_string(graph.to_bytes()).graph.initializer
+    weight, signed, positive = (
+        a for a in (onnx.numpy_helper.to_array(t).astype(np.int64) for t in initializers) if a.ndim == 2
+    )
+    for operands, sums, zero in ((signed, expected[0], 0), (positive, expected[1], -128)):
+        right = (weight - 128) @ (operands - zero)
+        assert np.array_equal(right, sums)
+        cut = cut_to_16_bits(weight, operands) - 128 * operands.sum(0) - zero * (weight - 128).sum(1)[:, None]
+        assert not np.array_equal(cut, sums)
+
+
+def test_unsigned_weights():
+    assert as_unsigned(np.array([-127, 0, 127], np.int8)).tolist() == [1, 128, 255]
