@@ -94,32 +94,28 @@ class Layers:
         graph, fractions = self.graph, self.fractions[name]
         channels = self._tensor(f"{name}.project.weight").shape[0] // 3 // heads
         rows, columns = self._windows_across(inside, window)
-        split = self._concat(graph.shape(3, heads, channels), rows, graph.shape(window), columns, graph.shape(window))
-        # part, head, channel, window's row, y, window's column, x
-        parts = graph.add_all("Split", graph.add("Reshape", x, split), count=3, axis=0)
+        split = self._concat(graph.shape(3 * heads, channels), rows, graph.shape(window), columns, graph.shape(window))
+        # Numbers of one row of a window stay beside each other in all that is transposed here: ONNX Runtime takes many
+        # times as long where it has to move them one by one. (part and head, window's row, its column, channel, y, x)
+        apart = graph.add("Transpose", graph.add("Reshape", x, split), perm=[0, 2, 4, 1, 3, 5])
+        flat = graph.add("Reshape", apart, graph.shape(3 * heads, -1, channels, window**2))
         query, key, value = (
-            self.operand(graph.add("Squeeze", part, graph.shape(0)), fraction)
-            for part, fraction in zip(parts, fractions, strict=True)
+            self.operand(part, fraction)
+            for part, fraction in zip(graph.add_all("Split", flat, count=3, axis=0), fractions, strict=True)
         )
-        positions = graph.shape(-1, heads, window**2, channels)
-        query, value = (
-            graph.add("Reshape", graph.add("Transpose", part, perm=[2, 4, 0, 3, 5, 1]), positions)
-            for part in (query, value)
-        )
-        transposed = graph.add("Transpose", key, perm=[2, 4, 0, 1, 3, 5])
-        key = graph.add("Reshape", transposed, graph.shape(-1, heads, channels, window**2))
         shift = fractions[0] + fractions[1] + constants.SCORE_DIVISOR - constants.SCORE_FRACTION
-        scores = graph.add("MatMul", self._scaled(query, -shift), key)
+        # (head, window, key's position, query's position)
+        scores = graph.add("MatMul", graph.add("Transpose", key, perm=[0, 1, 3, 2]), self._scaled(query, -shift))
         scores = graph.add("Add", graph.add("Round", scores), self._position(name, window))
         scores = graph.add("Add", scores, self._mask(inside, window))
-        weights = self._exponentials(graph.add("Sub", graph.add("ReduceMax", scores, axes=[-1], keepdims=1), scores))
-        numerator = graph.cast(graph.add("MatMul", weights, value), "float64")
-        denominator = graph.cast(graph.add("ReduceSum", weights, graph.shape(-1), keepdims=1), "float64")
+        weights = self._exponentials(graph.add("Sub", graph.add("ReduceMax", scores, axes=[-2], keepdims=1), scores))
+        numerator = graph.cast(graph.add("MatMul", value, weights), "float64")
+        denominator = graph.cast(graph.add("ReduceSum", weights, graph.shape(-2), keepdims=1), "float64")
         unit = graph.constant(np.float64(2.0 ** (constants.FRACTION - fractions[2])))
         quotient = graph.add("Div", graph.add("Mul", numerator, unit), denominator)
         mixed = graph.cast(graph.add("Floor", quotient), "float32")
-        across = self._concat(rows, columns, graph.shape(heads, window, window, channels))
-        mixed = graph.add("Transpose", graph.add("Reshape", mixed, across), perm=[2, 5, 0, 3, 1, 4])
+        across = self._concat(graph.shape(heads), rows, columns, graph.shape(channels, window, window))
+        mixed = graph.add("Transpose", graph.add("Reshape", mixed, across), perm=[0, 3, 1, 4, 2, 5])
         return graph.add("Reshape", mixed, self._concat(graph.shape(1, heads * channels), graph.add("Shape", inside)))
 
     def rows(self, name: str, quality: str, tunes: int) -> str:
@@ -184,19 +180,17 @@ class Layers:
         return self.graph.add("Mul", x, self.graph.constant(np.float32(2.0**exponent))) if exponent else x
 
     def _position(self, name: str, window: int) -> str:
-        """The score bias of each pair of positions of a window, (heads, window**2, window**2)."""
+        """The score bias of each pair of positions of a window, of key and query: (heads, 1, window**2, window**2)."""
         table = self.graph.stored(self._tensor(f"{name}.position"))
-        offsets = self.graph.constant(relative_offsets(window).astype(np.int32))
-        return self.graph.add("Gather", table, offsets, axis=1)
+        offsets = self.graph.constant(relative_offsets(window).T.astype(np.int32))
+        return self.graph.add("Unsqueeze", self.graph.add("Gather", table, offsets, axis=1), self.graph.shape(1))
 
     def _mask(self, inside: str, window: int) -> str:
-        """0 where a position is inside the tile, else -MASKED: (windows, 1, 1, window**2)."""
+        """0 where the position of a key is inside the tile, else -MASKED: (windows, window**2, 1)."""
         graph = self.graph
         rows, columns = self._windows_across(inside, window)
         windows = graph.add("Reshape", inside, self._concat(rows, graph.shape(window), columns, graph.shape(window)))
-        flat = graph.add(
-            "Reshape", graph.add("Transpose", windows, perm=[0, 2, 1, 3]), graph.shape(-1, 1, 1, window**2)
-        )
+        flat = graph.add("Reshape", graph.add("Transpose", windows, perm=[0, 2, 1, 3]), graph.shape(-1, window**2, 1))
         outside = graph.add("Sub", flat, graph.constant(np.float32(1)))
         return graph.add("Mul", outside, graph.constant(np.float32(constants.MASKED)))
 
