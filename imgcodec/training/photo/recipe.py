@@ -12,7 +12,6 @@ from torch import nn
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
-from imgcodec.model_file.untrusted import as_tuples
 from imgcodec.priors.integer.trainable import calibrate, restore
 from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.priors.photo.transformer import PhotoPrior
@@ -22,6 +21,7 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.training.average import is_average, load_average
 from imgcodec.training.data import centre_crop, check_sizes
+from imgcodec.training.fields import from_table
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.photo.export import compare_rates, export_photo
 from imgcodec.training.photo.klt import init_from_klt
@@ -56,6 +56,8 @@ class PhotoRecipe:
 
     def __post_init__(self) -> None:
         check_sizes(self.crop, self.batch, self.seed, self.threads)
+        if self.export_crops < 1:
+            raise ValueError("export_crops must be 1 or more")
         slices = len(self.prior.slices[1])
         if any(
             len(phase.shift_gains) not in (0, slices) for phase in self.phases
@@ -68,11 +70,9 @@ class PhotoRecipe:
 
 
 def photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
-    """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say."""
-    phases = tuple(PhotoPhase(**as_tuples(phase)) for phase in table.pop("phases"))
-    parts = {"tokenizer": RVQConfig, "prior": PhotoPriorConfig, "lambdas": Lambdas}
-    built: dict[str, Any] = {name: kind(**as_tuples(table.pop(name, {}))) for name, kind in parts.items()}
-    return PhotoRecipe(phases=phases, **built, **table)
+    """From the tables of a TOML file. Raises ValueError for what they must not say."""
+    del table["profile"]  # there is one only
+    return from_table(PhotoRecipe, {"tokenizer": {}, "prior": {}, "lambdas": {}} | table)
 
 
 def train_photo(

@@ -28,6 +28,7 @@ from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.training import distributed
 from imgcodec.training.data import check_sizes
+from imgcodec.training.fields import from_table
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.semantic.calibrate import code_length, rotate_meaning, set_scales, set_tables
 from imgcodec.training.semantic.objective import (
@@ -71,7 +72,7 @@ class SemanticRecipe:
 
     def __post_init__(self) -> None:
         check_sizes(self.crop, self.batch, self.seed, self.threads)
-        if not isinstance(self.views, int) or self.views < 1:
+        if self.views < 1:
             raise ValueError("views must be a whole number, 1 or more")
         if not 1 <= self.layout_bytes <= 4096 or not 1 <= self.meaning_bytes <= 4096:
             raise ValueError("layout_bytes and meaning_bytes must be from 1 to 4096")
@@ -92,12 +93,9 @@ def semantic_recipe(table: dict[str, Any]) -> SemanticRecipe:
     """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say, CodecError
     for CLIP features that cannot be had."""
     del table["profile"]
-    phases = tuple(SemanticPhase(**phase) for phase in table.pop("phases"))
-    features = table.pop("features")
-    if isinstance(features, str):
-        config = clip_config(features)
-        features = {"kind": "open_clip", **config.__dict__}
-    return SemanticRecipe(phases=phases, features=features, loss=SemanticLoss(**table.pop("loss", {})), **table)
+    if isinstance(features := table.get("features"), str):
+        table["features"] = {"kind": "open_clip", **clip_config(features).__dict__}
+    return from_table(SemanticRecipe, table)
 
 
 def train_semantic(

@@ -117,7 +117,7 @@ def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of
         ("phases.0.trains='all'", "encoder, both or decoder"),
         ("loss.distil=-1", "distil must be"),
         ("loss.temperature=0", "temperature must be above 0"),
-        ("loss.other=1", "nothing is called 'other'"),
+        ("loss.other=1", "nothing is called 'loss.other'"),
         ("features.side=33", "side must be"),
         ("features.kind='other'", "no encoder"),
         ("decoder.patch=5", "side must be"),
@@ -127,6 +127,8 @@ def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of
         ("phases.0.batch=-1", "batch must be"),
         ("phases.0.batch=1.5", "batch must be"),
         ("threads=-1", "threads must be"),
+        ("mixed='yes'", "mixed must be true or false, not 'yes'"),
+        ("phases=[]", "it has no phases"),
         ("features='open_clip'", "Features are open_clip:MODEL/WEIGHTS"),
     ],
 )
