@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from imgcodec.bitstream.errors import UsageError
@@ -29,6 +30,7 @@ from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.training import distributed
 from imgcodec.training.data import check_sizes
 from imgcodec.training.fields import from_table
+from imgcodec.training.log import announce
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.semantic.calibrate import code_length, rotate_meaning, set_scales, set_tables
 from imgcodec.training.semantic.objective import (
@@ -214,15 +216,17 @@ def _measure_spread(tokenizer: SemanticTokenizer, photographs: list[NDArray[np.u
 
 
 def _taught(views: Views, folder: Path, device: torch.device) -> Tensor:
-    """The teacher's vectors of all views; kept in the folder, for a run that is resumed."""
-    path = folder / TAUGHT
+    """The teacher's vectors of all views; kept in the folder, for a run that is resumed. Another seed, or other
+    photographs, make other views, of which they are computed again."""
+    path, digest = folder / TAUGHT, views.digest()
     if path.exists():
-        kept = load_file(path)["targets"]
-        if kept.shape[:2] == (len(views.photographs), views.count):
-            return kept
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("views") == digest:
+                return file.get_tensor("targets")
+        announce(f"{path} is of other pictures or another seed: the teacher looks at all views again.")
     found = teach(views, Teacher(device))
     if distributed.rank() == 0:
-        files.write(path, save({"targets": found}), force=True)
+        files.write(path, save({"targets": found}, {"views": digest}), force=True)
     return found
 
 
