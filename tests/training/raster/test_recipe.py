@@ -89,6 +89,8 @@ def test_models_of_the_shipped_recipes_are_small() -> None:
         ("crop=100", "multiples of 64"),
         ("loss.ms_ssim=1.0", "crops of at least 161"),
         ("phases.0.trains='prior'", "tokenizer come before those of the prior"),
+        ("phases.0.revive_every=0", "revive_every must be 1 or more"),
+        ("token_crops=-1", "token_crops must be 0 or more"),
         ("phases.1.trains='visual'", "trains must be tokenizer or prior"),
         ("phases.1.schedule='step'", "linear or cosine"),
         ("phases.1.name='a/b'", "letters, digits"),
