@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
+from imgcodec.exact.plugins import load_plugin
 from imgcodec.pictures import carried, chunks, deep_png, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
 from imgcodec.pictures.formats import png, tiff
@@ -130,6 +131,8 @@ def is_image(data: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(data), formats=_formats(data)):
             return True
+    except MemoryError:  # which says nothing of the file
+        raise
     except Exception:  # whatever Pillow raises
         return False
 
@@ -145,6 +148,8 @@ def _formats(data: bytes) -> tuple[str, ...]:
 @cache
 def _all_formats() -> tuple[str, ...]:
     """Pillow imports some fifty modules for all that it knows, which takes longer than to read a small picture."""
+    for name in _READ:
+        load_plugin(name)
     Image.init()
     return tuple(name for name in _READ if name in Image.OPEN)  # Pillow can be built without some of them
 
@@ -212,6 +217,7 @@ def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) 
     # A copy without `info`, whose content Pillow would write, too.
     bare = image.copy()
     bare.info = {}
+    load_plugin(format)
     buffer = io.BytesIO()
     bare.save(buffer, format, **options)
     return buffer.getvalue()
