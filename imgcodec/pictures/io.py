@@ -105,10 +105,10 @@ def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAUL
     if isinstance(source, Image.Image):
         return _from_pil(source, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(source), "The input", max_pixels)
+        return from_bytes(bytes(source), "The input", max_pixels)
     if isinstance(source, str | PathLike) or hasattr(source, "read"):
         data = files.read(source, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
-        return _from_bytes(data, files.name_of(source), max_pixels)
+        return from_bytes(data, files.name_of(source), max_pixels)
     raise UsageError(
         "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
         f"not of the type {type(source).__name__}."
@@ -248,7 +248,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
         raise
     except Exception as error:  # a PIL image decodes its file late
         if data:  # which may lack only its end, or have damaged metadata
-            return _from_bytes(data, "The image", max_pixels)
+            return from_bytes(data, "The image", max_pixels)
         raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
 
 
@@ -270,7 +270,8 @@ def _file_of(image: Image.Image, room: int) -> bytes:
     return data if len(data) <= room else b""
 
 
-def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
+def from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
+    """As `load` of a file's bytes. name: of the file, for messages."""
     if not data:
         raise InvalidFileError(f"{name} is empty.")
     if data.startswith(SIGNATURE):
