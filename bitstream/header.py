@@ -52,7 +52,7 @@ def profile_named(name: str) -> Profile:
     """The profile that a model file, a recipe or a shard of tokens names, perhaps by a retired name. Raises ValueError
     for any other name."""
     known = RETIRED_NAMES | {profile.name.lower(): profile for profile in Profile}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(f"its profile {name!r:.40} is not known")
     return known[name]
 

@@ -37,7 +37,7 @@ def evaluate(
     ] = DEFAULT_METRICS,
     store: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Take the files of this store of the pictures.", show_default=False),
+        typer.Option(metavar="STORE", help="Take the files of this store of the pictures.", show_default=False),
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON; - is stdout.")
@@ -101,7 +101,8 @@ def evaluate(
                 pictures.append(pixels)
             tally.add(sizes[path], evaluated.width * evaluated.height, sizes[path], evaluated.bytes)
     if not measured:
-        raise InvalidFileError(f"{' '.join(map(str, sources))} holds no picture that can be read.")
+        needed = "can be read" if store is None or not found else f"{store} has a whole file of"
+        raise InvalidFileError(f"{' '.join(map(str, sources))} holds no picture that {needed}.")
     recall = {}
     if isinstance(opened.codec, SemanticCodec) and len(pictures) >= FEWEST_FOR_RECALL:
         recall = retrieval(opened.codec, pictures)

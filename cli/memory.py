@@ -6,7 +6,7 @@ from imgcodec.addresses import limit
 
 WORDS = re.compile(
     r"allocate memory|bad_alloc|out of memory|not enough memory|failed to map segment|start new thread|MemoryError"
-    r"|unable to mmap|pthread_create|allocate [\d.]+ \w+ for an array",
+    r"|unable to mmap|pthread_create|allocate [\d.]+ \w+ for an array|could not create a primitive$",
     re.IGNORECASE,
 )
 """What PyTorch, ONNX Runtime, NumPy, safetensors and the loader of libraries say."""

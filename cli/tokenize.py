@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -20,7 +21,7 @@ from imgcodec.storage.shards import MANIFEST, output_names, write_manifest
 from imgcodec.workers import working_through
 
 if TYPE_CHECKING:
-    from imgcodec.tasks.tokenize import Tokenized
+    from imgcodec.tasks.tokenize import Tokenized, TokenizeSettings
     from imgcodec.tokens import Tokens
     from imgcodec.workers import Outcome
 
@@ -59,25 +60,34 @@ def tokenize(
             raise UsageError("With --decode, one process decodes the shards of one folder.")
         decode_shards(model, sources[0], output, force, device, max_pixels)
     else:
-        encode_folders(model, sources, output, quality, shards, split, seed, jobs, force, device, max_pixels)
+        number, size = parse_shards(shards)
+        division = Division(number, size, None if split is None else folders.parse_split(split), seed)
+
+        from imgcodec.tasks.tokenize import TokenizeSettings
+
+        settings = TokenizeSettings(model, quality, device, max_pixels)
+        encode_folders(sources, output, settings, division, jobs, force)
+
+
+@dataclass(frozen=True)
+class Division:
+    """How pictures are divided into shards. number, size: of shards, None for as many as it takes, and the most bytes
+    of one. shares: of parts by name, drawn with the seed; None for one part."""
+
+    number: int | None
+    size: float
+    shares: dict[str, float] | None
+    seed: int
+
+    def parts(self, found: list[tuple[str, Path]]) -> dict[str, list[tuple[str, Path]]]:
+        """Names and paths of the pictures of each part."""
+        return folders.split(found, self.shares, self.seed) if self.shares else {EVERYTHING: found}
 
 
 def encode_folders(
-    model: str,
-    sources: list[Path],
-    output: Path,
-    quality: float | None,
-    shards: str,
-    split: str | None,
-    seed: int,
-    jobs: int,
-    force: bool,
-    device: str,
-    max_pixels: int,
+    sources: list[Path], output: Path, settings: "TokenizeSettings", division: Division, jobs: int, force: bool
 ) -> None:
     """Writes shards of all pictures of folders, and the manifest."""
-    number, size = parse_shards(shards)
-    shares = None if split is None else folders.parse_split(split)
     folders.check_empty(output, force)
     found = folders.files_below_all(sources, say)
 
@@ -85,16 +95,16 @@ def encode_folders(
     from imgcodec.storage.token_shards import MOST_PICTURES, TokenShardWriter
     from imgcodec.tasks.tokenize import open_tokenizing
 
-    model = pinned(model)
-    opened = open_tokenizing(model, device, quality, max_pixels)  # refuses a quality before there is a folder
-    parts = folders.split(found, shares, seed) if shares else {EVERYTHING: found}
+    settings = replace(settings, model=pinned(settings.model))
+    opened = open_tokenizing(settings)  # refuses a quality before there is a folder
+    parts, number = division.parts(found), division.number
     if number is not None and max(map(len, parts.values())) > number * MOST_PICTURES:
         raise UsageError(f"A shard has at most {MOST_PICTURES} pictures: give more --shards than {number}.")
     folders.make_folder(output)
     folders.remove_files(output, output_names(SUFFIX))  # which would stay beside the new ones
     lines: list[str] = []
     sizes: list[int] = []
-    open_task = partial(open_tokenizing, model, device, quality, max_pixels) if jobs > 1 else lambda: opened
+    open_task = partial(open_tokenizing, settings) if jobs > 1 else lambda: opened
     paths = [path for members in parts.values() for _, path in members]
     weights = {path: pairs.size_of(str(path)) for path in paths}
     with (
@@ -102,7 +112,7 @@ def encode_folders(
         working_through(open_task, paths, jobs) as outcomes,
     ):
         for part, members in parts.items():
-            writer = TokenShardWriter(output, part, opened.codec, size, force)
+            writer = TokenShardWriter(output, part, opened.codec, division.size, force)
             for (name, path, ends), outcome in zip(shard_ends(members, number), outcomes, strict=False):
                 tokens = tokens_of(name, outcome)
                 pixels = 0

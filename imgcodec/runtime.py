@@ -87,7 +87,10 @@ class Session:
         if not self._is_optimized:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         graph = self._make()
-        session = onnxruntime.InferenceSession(graph.to_bytes(), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            graph.to_bytes(), options, providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # to the same provider, with lines on stdout that say so
+        )  # fmt: skip
         _open_sessions.add(session)
         return session, list(graph.inputs), list(graph.outputs)
 

@@ -38,6 +38,21 @@ def test_a_session_is_made_once_and_when_it_runs():
     assert len(made) == 1
 
 
+def test_a_session_that_cannot_be_made_is_an_error_and_nothing_on_stdout(monkeypatch, capfd):
+    """ONNX Runtime would print there that it tries again, in the midst of a file that is written to stdout."""
+    tried = []
+
+    def fail(self, *_):
+        tried.append(self)
+        raise RuntimeError("pthread_create failed")
+
+    monkeypatch.setattr("onnxruntime.InferenceSession._create_inference_session", fail)
+    with pytest.raises(RuntimeError, match="pthread_create"):
+        Session(sums, is_optimized=True)({"x": X})
+    assert len(tried) == 1
+    assert capfd.readouterr() == ("", "")
+
+
 def test_threads_share_a_session():
     session = Session(sums, is_optimized=False)
     with ThreadPoolExecutor(4) as threads:

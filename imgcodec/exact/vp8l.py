@@ -10,19 +10,29 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.exact.plugins import load_plugin
 
 LARGEST_SIDE = 2**14
 _FRAME = 20  # bytes of a WebP file before the bitstream: RIFF, the file's length, WEBP, VP8L, the bitstream's length
+NO_MEMORY = ("encoding error 1", "encoding error 2")
+"""What Pillow says where libwebp has too little."""
 _METHOD, _QUALITY = 4, 80  # as Pillow has them for lossless files
 
 
 def encode(samples: NDArray[np.uint8]) -> bytes:
-    """The data of samples (channels, H, W), sides up to LARGEST_SIDE: gray, gray and alpha, RGB, or RGB and alpha."""
+    """The data of samples (channels, H, W), sides up to LARGEST_SIDE: gray, gray and alpha, RGB, or RGB and alpha.
+    Raises MemoryError."""
     channels = [*samples]
     colours, alpha = (channels[:1] * 3, channels[1:]) if len(channels) < 3 else (channels[:3], channels[3:])
     image = Image.fromarray(np.ascontiguousarray(np.stack([*colours, *alpha], axis=-1)))
+    load_plugin("WEBP")
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", lossless=True, exact=True, method=_METHOD, quality=_QUALITY)
+    try:
+        image.save(buffer, "WEBP", lossless=True, exact=True, method=_METHOD, quality=_QUALITY)
+    except ValueError as error:
+        if str(error) in NO_MEMORY:
+            raise MemoryError(str(error)) from error
+        raise
     file = buffer.getvalue()
     size = int.from_bytes(file[_FRAME - 4 : _FRAME], "little")
     assert file[12:16] == b"VP8L", "a lossless WebP without metadata is one chunk"
@@ -38,6 +48,7 @@ def decode(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
         raise InvalidFileError("The exact pixels are damaged: they are no VP8L of the size of their tile.")
     if has_alpha and channels % 2:
         raise InvalidFileError("The exact pixels are damaged: they have an alpha that there is no place for.")
+    load_plugin("WEBP")
     padded = data + b"\0" * (len(data) % 2)
     frame = b"WEBPVP8L" + len(data).to_bytes(4, "little") + padded
     try:

@@ -68,15 +68,6 @@ def computes_differently(name: str) -> UnusableModelError:
     )
 
 
-def as_tuples(config: dict[str, Any]) -> dict[str, Any]:
-    """JSON's lists back to tuples."""
-
-    def convert(value: Any) -> Any:
-        return tuple(map(convert, value)) if isinstance(value, list) else value
-
-    return {key: convert(value) for key, value in config.items()}
-
-
 def checked_config(kind: type[Config], values: Any) -> Config:
     """A configuration from JSON, with lists back to tuples.
 

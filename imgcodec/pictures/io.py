@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
+from imgcodec.exact.plugins import load_plugin
 from imgcodec.pictures import carried, chunks, deep_png, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
 from imgcodec.pictures.formats import png, tiff
@@ -104,10 +105,10 @@ def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAUL
     if isinstance(source, Image.Image):
         return _from_pil(source, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(source), "The input", max_pixels)
+        return from_bytes(bytes(source), "The input", max_pixels)
     if isinstance(source, str | PathLike) or hasattr(source, "read"):
         data = files.read(source, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
-        return _from_bytes(data, files.name_of(source), max_pixels)
+        return from_bytes(data, files.name_of(source), max_pixels)
     raise UsageError(
         "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
         f"not of the type {type(source).__name__}."
@@ -130,6 +131,8 @@ def is_image(data: bytes) -> bool:
     try:
         with Image.open(io.BytesIO(data), formats=_formats(data)):
             return True
+    except MemoryError:  # which says nothing of the file
+        raise
     except Exception:  # whatever Pillow raises
         return False
 
@@ -145,6 +148,8 @@ def _formats(data: bytes) -> tuple[str, ...]:
 @cache
 def _all_formats() -> tuple[str, ...]:
     """Pillow imports some fifty modules for all that it knows, which takes longer than to read a small picture."""
+    for name in _READ:
+        load_plugin(name)
     Image.init()
     return tuple(name for name in _READ if name in Image.OPEN)  # Pillow can be built without some of them
 
@@ -212,6 +217,7 @@ def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) 
     # A copy without `info`, whose content Pillow would write, too.
     bare = image.copy()
     bare.info = {}
+    load_plugin(format)
     buffer = io.BytesIO()
     bare.save(buffer, format, **options)
     return buffer.getvalue()
@@ -242,7 +248,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
         raise
     except Exception as error:  # a PIL image decodes its file late
         if data:  # which may lack only its end, or have damaged metadata
-            return _from_bytes(data, "The image", max_pixels)
+            return from_bytes(data, "The image", max_pixels)
         raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
 
 
@@ -264,7 +270,8 @@ def _file_of(image: Image.Image, room: int) -> bytes:
     return data if len(data) <= room else b""
 
 
-def _from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
+def from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
+    """As `load` of a file's bytes. name: of the file, for messages."""
     if not data:
         raise InvalidFileError(f"{name} is empty.")
     if data.startswith(SIGNATURE):

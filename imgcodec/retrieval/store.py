@@ -116,7 +116,7 @@ def fill_store(
     source: Path,
     output: Path,
     empty: Store,
-    open_maker: Callable[[], Callable[[Path], Made]],
+    open_maker: Callable[[], Callable[[Path, bytes], Made]],
     force: bool,
     complain: Callable[[str], None],
     counting: Callable[[int], Any],
@@ -124,11 +124,11 @@ def fill_store(
 ) -> tuple[Store, int, list[str]]:
     """Makes a file of each picture below `source` that the store does not have yet.
 
-    empty: what a new store is like. open_maker: gives what makes a file of a picture's path, and raises CodecError for
-    what is none; see `working_through`. force: makes all of them again. counting: a context manager for the number of
-    files, which gives what is called after each. Returns the store, how many files were made, and the names of files
-    that are no pictures or do not reach the target, of which `complain` is told, as of what is lost of pictures. Raises
-    CodecError where something cannot be written, and for a store of another model or other settings.
+    empty: what a new store is like. open_maker: gives what makes a file of a picture's path and bytes, and raises
+    CodecError for what is none; see `working_through`. force: makes all of them again. counting: a context manager for
+    the number of files, which gives what is called after each. Returns the store, how many files were made, and the
+    names of files that are no pictures or do not reach the target, of which `complain` is told, as of what is lost of
+    pictures. Raises CodecError where something cannot be written, and for a store of another model or other settings.
     """
     found = [(name, path) for name, path in folders.files_below(source, complain) if not _is_below(path, output)]
     if not found:
@@ -175,17 +175,20 @@ def fill_store(
     return store, made, broken
 
 
-def _open_granter(open_maker: Callable[[], Callable[[Path], Made]]) -> Callable[[_Wish], tuple[str, Made] | None]:
+def _open_granter(
+    open_maker: Callable[[], Callable[[Path, bytes], Made]],
+) -> Callable[[_Wish], tuple[str, Made] | None]:
     return partial(_granted, open_maker())
 
 
-def _granted(make: Callable[[Path], Made], wish: _Wish) -> tuple[str, Made] | None:
+def _granted(make: Callable[[Path, bytes], Made], wish: _Wish) -> tuple[str, Made] | None:
     """The digest of a picture's file, and the file that was made of it; None where the store has that already."""
-    digest = hashlib.sha256(files.read(wish.path)).hexdigest()
+    data = files.read(wish.path)  # once, so that the digest is of what is compressed
+    digest = hashlib.sha256(data).hexdigest()
     known = wish.entry
     if known is not None and wish.file is not None and known.source_sha256 == digest and _is_whole(wish.file, known):
         return None
-    return digest, make(wish.path)
+    return digest, make(wish.path, data)
 
 
 @dataclass(frozen=True)
@@ -194,14 +197,14 @@ class StoreMaker:
 
     compressor: Compressor
 
-    def __call__(self, path: Path) -> Made:
+    def __call__(self, path: Path, data: bytes) -> Made:
         """Raises as `io.load` and `encode_picture`."""
-        picture = io.load(path, self.compressor.settings.max_pixels)
-        data, digest = self.compressor.encode(picture).data, None
+        picture = io.from_bytes(data, str(path), self.compressor.settings.max_pixels)
+        made, digest = self.compressor.encode(picture).data, None
         if (searcher := self.compressor.searcher) is not None:
-            levels = searcher.read_features(container.read(data))
+            levels = searcher.read_features(container.read(made))
             digest = hashlib.sha256(levels.astype("<i2").tobytes()).hexdigest()
-        return Made(data, picture.width, picture.height, digest, tuple(picture.notes))
+        return Made(made, picture.width, picture.height, digest, tuple(picture.notes))
 
 
 def open_maker(settings: CompressSettings) -> StoreMaker:

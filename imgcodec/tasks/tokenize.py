@@ -20,25 +20,35 @@ class Tokenized:
 
 
 @dataclass(frozen=True)
-class Tokenizing:
-    """A model that makes tokens of pictures, all at one quality."""
+class TokenizeSettings:
+    """How tokens are made of pictures: by which model, and all at one quality."""
 
-    codec: "TokenCodec"
-    quality: float | None
+    model: str
+    quality: float | None = None
+    device: str = "cpu"
     max_pixels: int = DEFAULT_LIMITS.pixels
+
+
+@dataclass(frozen=True)
+class Tokenizing:
+    """A model that makes tokens of pictures."""
+
+    settings: TokenizeSettings
+    codec: "TokenCodec"
 
     def __call__(self, path: Path) -> Tokenized:
         """Raises as `io.load`, and as `imgcodec.codec.tokenize`."""
         from imgcodec import codec as pipeline
 
-        picture = io.load(path, self.max_pixels)
-        return Tokenized(pipeline.tokenize(self.codec, picture.pixels, self.quality), picture.alpha is not None)
+        picture = io.load(path, self.settings.max_pixels)
+        tokens = pipeline.tokenize(self.codec, picture.pixels, self.settings.quality)
+        return Tokenized(tokens, picture.alpha is not None)
 
 
-def open_tokenizing(model: str, device: str, quality: float | None, max_pixels: int) -> Tokenizing:
+def open_tokenizing(settings: TokenizeSettings) -> Tokenizing:
     """Loads the model. Raises ModelNotFoundError, UnusableModelError, and UsageError for a quality that it lacks."""
     from imgcodec.codec import load_codec
 
-    codec = load_codec(model, device)
-    codec.header((1, 1), quality, None)
-    return Tokenizing(codec, quality, max_pixels)
+    codec = load_codec(settings.model, settings.device)
+    codec.header((1, 1), settings.quality, None)
+    return Tokenizing(settings, codec)

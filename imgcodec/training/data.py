@@ -68,7 +68,7 @@ def check_sizes(crop: int, batch: int, seed: int, threads: int) -> None:
     """Raises ValueError for crops and batches of nothing, for a seed that NumPy does not take, and for fewer threads
     than none."""
     for name, value, least in (("crop", crop, 1), ("batch", batch, 1), ("seed", seed, 0), ("threads", threads, 0)):
-        if not isinstance(value, int) or value < least:
+        if value < least:
             raise ValueError(f"{name} must be a whole number, {least} or more")
 
 

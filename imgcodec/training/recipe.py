@@ -21,15 +21,10 @@ from imgcodec.training.semantic.recipe import SemanticRecipe, semantic_recipe, t
 Recipe = PhotoRecipe | RasterRecipe | SemanticRecipe
 
 
-def _photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
-    del table["profile"]  # there is one only
-    return photo_recipe(table)
-
-
 LARGEST_RECIPE = 2**20  # bytes
 
 READERS: dict[Profile, Callable[[dict[str, Any]], Recipe]] = {
-    Profile.PHOTO: _photo_recipe,
+    Profile.PHOTO: photo_recipe,
     Profile.RASTER: raster_recipe,
     Profile.SEMANTIC: semantic_recipe,
 }
@@ -43,14 +38,16 @@ def read_recipe(path: Path, settings: list[str]) -> Recipe:
         table = tomllib.loads(data.decode())
         for setting in settings:
             _set(table, setting)
-        return READERS[profile_named(table.setdefault("profile", "photo"))](table)
+        recipe = READERS[profile_named(table.setdefault("profile", "photo"))](table)
+        if not recipe.phases:
+            raise ValueError("it has no phases")
+        return recipe
     except KeyError as error:
         raise UsageError(f"The recipe {path} is not valid: it has no {error.args[0]}.") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"The recipe {path} is not valid: it is not a text in UTF-8.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:  # a number for a table, and the like
         what = re.sub(r"^\w+\.__init__\(\) ", "", str(error))  # what Python says of a dataclass's arguments
-        what = what.replace("got an unexpected keyword argument", "nothing is called")
         raise UsageError(f"The recipe {path} is not valid: {what.rstrip('.')}.") from error
 
 

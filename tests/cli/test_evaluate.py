@@ -43,6 +43,22 @@ def test_eval_skips_what_is_no_picture_and_compares_with_what_was_coded(run, fol
     assert run("eval", folder, "--model", tiny, "--json", "report.json").returncode == 1
 
 
+def test_pictures_that_a_store_lacks_are_not_said_to_be_unreadable(run, folder, tiny):
+    assert run("compress", folder, "-o", "store", "--model", tiny).returncode == 0
+    other = save(Path("other"), pictures(1)) / "00.png"
+    other = other.rename(other.with_name("x.png"))
+    done, out, err = text(run("eval", other, "--model", tiny, "--store", "store"))
+    assert (done, out) == (3, "")
+    assert err.splitlines() == [
+        "Skipped x.png: The store does not have it.",
+        f"imgcodec: {other} holds no picture that store has a whole file of.",
+    ]
+    done, out, err = text(run("eval", "--model", tiny, "--store", "store"))
+    assert (done, out, err.count("\n")) == (2, "", 1)
+    assert "needs FOLDER (pictures, in folders too; or one picture)" in err
+    assert "--store STORE" in text(run("eval", "--help"))[1]
+
+
 def test_drawings_of_a_store_need_no_model_to_be_measured(run, folder, tiny):
     rows, columns = np.mgrid[:100, :90]
     checks = Image.fromarray(((rows + columns) % 2 * 255).astype(np.uint8))

@@ -34,6 +34,7 @@ def test_too_little_memory_is_one_sentence(tmp_path: Path, mebibytes: int) -> No
         RuntimeError("std::bad_alloc"),
         RuntimeError("can't start new thread"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        RuntimeError("could not create a primitive"),
         OSError(12, "Cannot allocate memory"),
         RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     ],

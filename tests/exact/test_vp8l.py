@@ -1,5 +1,8 @@
 """Samples as a lossless WebP has them."""
 
+import os
+import subprocess
+import sys
 from contextlib import suppress
 
 import numpy as np
@@ -34,6 +37,40 @@ def test_other_sizes_and_an_alpha_too_many_are_refused():
     for end in (0, 3, 5, len(data) // 2):
         with pytest.raises(InvalidFileError):
             decode(data[:end], (4, 9, 8))
+
+
+SHORT_OF_MEMORY = """
+import os, resource
+from PIL import Image
+import numpy as np
+from imgcodec.exact.vp8l import encode
+Image.preinit()
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+for kibibytes in range(0, 4000, 200):
+    if os.fork():
+        os.wait()
+        continue
+    resource.setrlimit(resource.RLIMIT_AS, (used + 1024 * kibibytes, resource.RLIM_INFINITY))
+    try:
+        encode(np.zeros((3, 8, 8), np.uint8))
+        found = b"done"
+    except BaseException as error:
+        found = type(error).__name__.encode()
+    os.write(1, found + b"\\n")
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems limit no addresses")
+def test_too_little_memory_is_said_to_be_that_wherever_it_ends():
+    """Before the library of WebP is loaded, while it is, and while it encodes."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_MEMORY], env=environment, capture_output=True, text=True, check=True
+    )
+    found = done.stdout.split()
+    assert len(found) == 20
+    assert set(found) == {"MemoryError", "done"}, done.stderr
 
 
 @given(st.binary(max_size=100))

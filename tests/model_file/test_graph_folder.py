@@ -16,7 +16,7 @@ from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.codec import load_codec
 from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.graph_folder import export_graphs
-from imgcodec.model_file.untrusted import as_tuples
+from imgcodec.model_file.untrusted import checked_config
 from imgcodec.priors.photo.coding import code_tile
 from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.priors.photo.streams import CallReader
@@ -103,7 +103,7 @@ def test_golden_files_have_their_tokens(folder, manifest, name):
     file = container.read((GOLDEN / f"{name}.nic").read_bytes())
     codec = load_codec(GOLDEN / "tiny.safetensors", engine="torch")
     prior = manifest["prior"]
-    config = PhotoPriorConfig(**as_tuples(prior))
+    config = checked_config(PhotoPriorConfig, prior)
     stages, tables = codec.empty(file.header), tables_of(folder, manifest)
     zero = manifest["tokenizer"]["codes"] // 2
     for index, found in enumerate(file.tokens()):

@@ -18,7 +18,6 @@ from imgcodec.model_file.untrusted import (
     LARGEST_NUMBER,
     LONGEST_LIST,
     as_model_error,
-    as_tuples,
     checked_config,
     read_tensors,
 )
@@ -232,10 +231,6 @@ def test_what_building_a_model_raises_becomes_one_sentence(error):
         as_model_error("small"),
     ):
         raise error
-
-
-def test_lists_become_tuples_at_any_depth():
-    assert as_tuples({"a": [1, [2, [3]]], "b": "x"}) == {"a": (1, (2, (3,))), "b": "x"}
 
 
 def test_a_file_over_the_limit_is_not_opened():

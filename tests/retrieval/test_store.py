@@ -1,5 +1,6 @@
 """Stores: filled on where they were stopped, and never with what does not belong there."""
 
+import hashlib
 import json
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,10 +26,9 @@ class Maker:
         self.names: list[str] = []
         self.stop_after = stop_after
 
-    def __call__(self, path: Path) -> Made:
+    def __call__(self, path: Path, data: bytes) -> Made:
         if len(self.names) == self.stop_after:
             raise KeyboardInterrupt
-        data = path.read_bytes()
         if not data.startswith(b"\x89PNG"):
             raise InvalidFileError("It is no picture.")
         self.names.append(path.name)
@@ -78,9 +78,9 @@ def test_what_a_killed_run_has_made_is_no_obstacle(source, tmp_path):
     output = tmp_path / "store"
 
     class Killed(Maker):
-        def __call__(self, path):
+        def __call__(self, path, data):
             assert read_store(output) is not None  # from the beginning
-            return super().__call__(path)
+            return super().__call__(path, data)
 
     fill(source, output, Killed())
     (output / "00.nic").write_bytes(SIGNATURE + b" of a run that was killed")
@@ -97,13 +97,30 @@ def test_what_a_killed_run_has_made_is_no_obstacle(source, tmp_path):
 
 def test_a_picture_that_does_not_reach_the_target_is_skipped(source, tmp_path):
     class Strict(Maker):
-        def __call__(self, path):
+        def __call__(self, path, data):
             if path.name == "02.png":
                 raise OutOfReachError(17.0, "99 dB is out of reach.")
-            return super().__call__(path)
+            return super().__call__(path, data)
 
     _, made, broken, said = fill(source, tmp_path / "store", Strict())
     assert (made, broken, said) == (4, ["02.png"], ["Skipped 02.png: 99 dB is out of reach."])
+
+
+def test_the_digest_is_of_the_bytes_that_were_made_of(source, tmp_path):
+    """A picture that is replaced while it is compressed is made again the next time."""
+
+    class Late(Maker):
+        def __call__(self, path, data):
+            path.write_bytes(data + b"changed")
+            return super().__call__(path, data)
+
+    output = tmp_path / "store"
+    entry = fill(source, output, Late())[0].pictures["00.png"]
+    data = (output / entry.file).read_bytes().removeprefix(b"nic of ")
+    assert entry.source_sha256 == hashlib.sha256(data).hexdigest()
+    again = Maker()
+    fill(source, output, again)
+    assert len(again.names) == 5
 
 
 def test_what_changed_is_made_again_and_nothing_else(source, tmp_path):

@@ -36,10 +36,10 @@ def test_a_phase_ends_after_its_steps_or_its_minutes() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("fields", [{"schedule": "step"}, {"name": "a/b"}, {"name": ""}, {"name": "../x"}])
-def test_impossible_phases_are_refused(fields: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"linear or cosine|letters"):
-        Phase(**{"name": "x", "steps": 1, **fields})
+@pytest.mark.parametrize("name", ["a/b", "", "../x"])
+def test_a_phase_is_called_as_a_file_may_be(name: str) -> None:
+    with pytest.raises(ValueError, match="letters"):
+        Phase(name, steps=1)
 
 
 class Model(nn.Module):

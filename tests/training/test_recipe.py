@@ -36,9 +36,12 @@ def test_the_profile_says_what_is_read() -> None:
         ("prior.width=]", "--set takes KEY=VALUE"),
         ("lambdas.lowest='x'x", "--set takes KEY=VALUE"),
         ("nonsense=1", "nothing is called 'nonsense'"),
-        ("phases.0.batch_=1", "nothing is called 'batch_'"),
-        ("tokenizer=3", "is not valid"),
-        ("phases=[1]", "is not valid"),
+        ("phases.0.batch_=1", "nothing is called 'phases.0.batch_'"),
+        ("phases=[]", "it has no phases"),
+        ("phases.0={}", r"it has no phases\.0\.name"),
+        ("profile=[1]", r"its profile \[1\] is not known"),
+        ("lambdas.lowest=0", "lambdas must be above 0"),
+        ("export_crops=0", "export_crops must be 1 or more"),
     ],
 )
 def test_bad_settings_are_refused(setting: str, message: str) -> None:

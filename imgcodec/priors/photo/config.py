@@ -23,7 +23,7 @@ class PhotoPriorConfig:
     hidden: int = 384
     heads: int = 8
     slices: tuple[tuple[int, ...], ...] = ((16, 32, 48), (16, 24, 40, 80, 160))
-    windows: tuple[int, ...] = (4, 8)
+    windows: tuple[int, int] = (4, 8)
     attention: tuple[tuple[bool, ...], ...] = ((True, True, True), (False, True, False, True, False))
     levels: int = 8
     tunes: int = 1

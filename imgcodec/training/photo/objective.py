@@ -37,6 +37,10 @@ class Lambdas:
     lowest: float = 0.0008
     highest: float = 0.1
 
+    def __post_init__(self) -> None:
+        if not 0 < self.lowest < self.highest:
+            raise ValueError("lambdas must be above 0, the lowest below the highest")
+
     def at(self, level: Tensor, levels: int) -> Tensor:
         """Lambda of fractional levels, 0 to `levels` - 1."""
         span = math.log(self.highest / self.lowest)

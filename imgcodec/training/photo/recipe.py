@@ -1,6 +1,6 @@
 """Recipes of `photo` models: their phases, the weights they start from, and the model file at the end."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,16 @@ from torch import nn
 
 from imgcodec.bitstream.errors import UsageError
 from imgcodec.model_file.model import open_model
-from imgcodec.model_file.untrusted import as_tuples
 from imgcodec.priors.integer.trainable import calibrate, restore
 from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.profiles.photo.model import build_photo_model
+from imgcodec.profiles.photo.model import PhotoModel, build_photo_model
 from imgcodec.tokenizers.layers import ResidualBlock
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.training.average import is_average, load_average
 from imgcodec.training.data import centre_crop, check_sizes
+from imgcodec.training.fields import from_table
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.photo.export import compare_rates, export_photo
 from imgcodec.training.photo.klt import init_from_klt
@@ -56,6 +56,8 @@ class PhotoRecipe:
 
     def __post_init__(self) -> None:
         check_sizes(self.crop, self.batch, self.seed, self.threads)
+        if self.export_crops < 1:
+            raise ValueError("export_crops must be 1 or more")
         slices = len(self.prior.slices[1])
         if any(
             len(phase.shift_gains) not in (0, slices) for phase in self.phases
@@ -68,11 +70,9 @@ class PhotoRecipe:
 
 
 def photo_recipe(table: dict[str, Any]) -> PhotoRecipe:
-    """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say."""
-    phases = tuple(PhotoPhase(**as_tuples(phase)) for phase in table.pop("phases"))
-    parts = {"tokenizer": RVQConfig, "prior": PhotoPriorConfig, "lambdas": Lambdas}
-    built: dict[str, Any] = {name: kind(**as_tuples(table.pop(name, {}))) for name, kind in parts.items()}
-    return PhotoRecipe(phases=phases, **built, **table)
+    """From the tables of a TOML file. Raises ValueError for what they must not say."""
+    del table["profile"]  # there is one only
+    return from_table(PhotoRecipe, {"tokenizer": {}, "prior": {}, "lambdas": {}} | table)
 
 
 def train_photo(
@@ -121,21 +121,31 @@ def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> int
     if file.config["profile"] != "photo":
         raise UsageError(f"The model {start} is of profile {file.config['profile']}, and the recipe of profile photo.")
     shipped = build_photo_model(file, "cpu")
-    ours, theirs = model.tokenizer.config, shipped.tokenizer.config
-    # either may have a visual tune that the other lacks, and ours may have more blocks
-    same_tokenizer = ours == replace(
-        theirs, visual=ours.visual, analysis_blocks=ours.analysis_blocks, synthesis_blocks=ours.synthesis_blocks
-    )
-    blocks = zip(
-        ours.analysis_blocks + ours.synthesis_blocks, theirs.analysis_blocks + theirs.synthesis_blocks, strict=True
-    )
-    same_prior = replace(shipped.prior.config, tunes=model.prior.config.tunes) == model.prior.config
-    if not same_tokenizer or not same_prior or any(has < needed for has, needed in blocks):
-        raise UsageError(f"The model {start} has other sizes than the recipe.")
+    check_sizes_of_start(start, shipped, model.tokenizer.config, model.prior.config)
     grow(model.tokenizer, shipped.tokenizer)
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
     return 0
+
+
+def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, prior: PhotoPriorConfig) -> None:
+    """Raises UsageError where a model is no start for these sizes of a recipe. Either may have a visual tune that the
+    other lacks, and the recipe may have more blocks."""
+    differences = []
+    for part, ours, theirs in (
+        ("tokenizer", tokenizer, shipped.tokenizer.config),
+        ("prior", prior, shipped.prior.config),
+    ):
+        for name, has in vars(theirs).items():
+            wanted = getattr(ours, name)
+            if name in ("analysis_blocks", "synthesis_blocks"):
+                fits = all(more >= needed for more, needed in zip(wanted, has, strict=True))
+            else:
+                fits = wanted == has or name in ("visual", "tunes")
+            if not fits:
+                differences.append(f"{part}.{name} is {has}, and {wanted} in the recipe")
+    if differences:
+        raise UsageError(f"The model {start} has other sizes than the recipe: {'; '.join(differences)}.")
 
 
 @torch.no_grad()

@@ -66,8 +66,9 @@ class RasterPhase(Phase):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.trains not in ("tokenizer", "prior"):
-            raise ValueError(f"a phase trains the tokenizer or the prior, not {self.trains!r}")
+        for name, least in (("batch", 0), ("crop", 0), ("revive_every", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be {least} or more")
 
 
 @dataclass(frozen=True)

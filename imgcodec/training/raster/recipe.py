@@ -22,6 +22,7 @@ from imgcodec.profiles.raster.model import (
     round_as_stored,
 )
 from imgcodec.training.data import centre_crop, check_sizes, random_crops
+from imgcodec.training.fields import from_table
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.raster.export import compare_raster_rates, export_raster
 from imgcodec.training.raster.objective import (
@@ -62,6 +63,8 @@ class RasterRecipe:
 
     def __post_init__(self) -> None:
         check_sizes(self.crop, self.batch, self.seed, self.threads)
+        if self.token_crops < 0:
+            raise ValueError("token_crops must be 0 or more")
         with torch.device("meta"):  # so that it is refused now, not an hour later
             tokenizer, prior = build_tokenizer(self.tokenizer), build_prior(self.prior)
         check_pair(tokenizer, prior)
@@ -78,8 +81,7 @@ class RasterRecipe:
 
 def raster_recipe(table: dict[str, Any]) -> RasterRecipe:
     """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say."""
-    phases = tuple(RasterPhase(**phase) for phase in table.pop("phases"))
-    return RasterRecipe(phases=phases, loss=LossWeights(**table.pop("loss", {})), **table)
+    return from_table(RasterRecipe, table)
 
 
 def train_raster(

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from imgcodec.bitstream.errors import UsageError
@@ -29,6 +30,8 @@ from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.semantic import SemanticTokenizer
 from imgcodec.training import distributed
 from imgcodec.training.data import check_sizes
+from imgcodec.training.fields import from_table
+from imgcodec.training.log import announce
 from imgcodec.training.loop import export_model, run_phases
 from imgcodec.training.semantic import upscaler as upscaling
 from imgcodec.training.semantic.calibrate import code_length, rotate_meaning, set_scales, set_tables
@@ -55,9 +58,9 @@ class SemanticRecipe:
 
     features: `kind` and the fields of that kind's configuration, or the text that `--features` takes. decoder: fields
     of `DecoderConfig`. upscaler: fields of `UpscalerConfig`; None for a model without one. phases: in order, those of
-    the encoder first. views: of each photograph. layout_bytes,
-    meaning_bytes: what these parts of a vector are to take in a file, on average; of vectors without parts, the sum.
-    crop: photographs have at least so many pixels each way. threads: of the CPU, 0 for all.
+    the encoder first. views: of each photograph. layout_bytes, meaning_bytes: what these parts of a vector are to take
+    in a file, on average; of vectors without parts, the sum. crop: photographs have at least so many pixels each way.
+    threads: of the CPU, 0 for all.
     """
 
     features: dict[str, Any]
@@ -76,7 +79,7 @@ class SemanticRecipe:
 
     def __post_init__(self) -> None:
         check_sizes(self.crop, self.batch, self.seed, self.threads)
-        if not isinstance(self.views, int) or self.views < 1:
+        if self.views < 1:
             raise ValueError("views must be a whole number, 1 or more")
         if not 1 <= self.layout_bytes <= 4096 or not 1 <= self.meaning_bytes <= 4096:
             raise ValueError("layout_bytes and meaning_bytes must be from 1 to 4096")
@@ -98,12 +101,9 @@ def semantic_recipe(table: dict[str, Any]) -> SemanticRecipe:
     """From the tables of a TOML file. Raises ValueError, TypeError and KeyError for what they must not say, CodecError
     for CLIP features that cannot be had."""
     del table["profile"]
-    phases = tuple(SemanticPhase(**phase) for phase in table.pop("phases"))
-    features = table.pop("features")
-    if isinstance(features, str):
-        config = clip_config(features)
-        features = {"kind": "open_clip", **config.__dict__}
-    return SemanticRecipe(phases=phases, features=features, loss=SemanticLoss(**table.pop("loss", {})), **table)
+    if isinstance(features := table.get("features"), str):
+        table["features"] = {"kind": "open_clip", **clip_config(features).__dict__}
+    return from_table(SemanticRecipe, table)
 
 
 def train_semantic(
@@ -241,15 +241,17 @@ def _measure_spread(tokenizer: SemanticTokenizer, photographs: list[NDArray[np.u
 
 
 def _taught(views: Views, folder: Path, device: torch.device) -> Tensor:
-    """The teacher's vectors of all views; kept in the folder, for a run that is resumed."""
-    path = folder / TAUGHT
+    """The teacher's vectors of all views; kept in the folder, for a run that is resumed. Another seed, or other
+    photographs, make other views, of which they are computed again."""
+    path, digest = folder / TAUGHT, views.digest()
     if path.exists():
-        kept = load_file(path)["targets"]
-        if kept.shape[:2] == (len(views.photographs), views.count):
-            return kept
+        with safe_open(path, framework="pt") as file:
+            if (file.metadata() or {}).get("views") == digest:
+                return file.get_tensor("targets")
+        announce(f"{path} is of other pictures or another seed: the teacher looks at all views again.")
     found = teach(views, Teacher(device))
     if distributed.rank() == 0:
-        files.write(path, save({"targets": found}), force=True)
+        files.write(path, save({"targets": found}, {"views": digest}), force=True)
     return found
 
 

@@ -1,5 +1,6 @@
 """What is trained on: views of photographs, each as it is and as it may come back to be searched for."""
 
+import hashlib
 import io
 from dataclasses import dataclass
 
@@ -38,6 +39,14 @@ class Views:
         if view == 0:
             return pixels
         return random_part(pixels, LEAST_SHARE, np.random.default_rng((self.seed, photograph, view)))
+
+    def digest(self) -> str:
+        """SHA-256 of what the views show: other photographs, another order of them, count or seed have another one."""
+        found = hashlib.sha256(f"{self.count} {self.seed}".encode())
+        for pixels in self.photographs:
+            found.update(f" {pixels.shape}".encode())
+            found.update(np.ascontiguousarray(pixels).data)
+        return found.hexdigest()
 
     def draw(self, batch: int, step: int, rank: int) -> list[tuple[int, int]]:
         """Photographs and views for a step: no photograph twice, unless there are too few."""

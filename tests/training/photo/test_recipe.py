@@ -17,7 +17,7 @@ from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.profiles.photo.model import load_photo_model
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.photo.objective import PhotoPhase
-from imgcodec.training.photo.recipe import PhotoRecipe, grow
+from imgcodec.training.photo.recipe import PhotoRecipe, check_sizes_of_start, grow
 from imgcodec.training.recipe import read_recipe, train
 
 
@@ -65,8 +65,26 @@ def test_grown_transforms_compute_what_the_smaller_ones_did() -> None:
 
 def test_a_model_of_other_sizes_is_no_start(trained: Path, recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     wider = replace(recipe, tokenizer=replace(recipe.tokenizer, width_fine=12))
-    with pytest.raises(imgcodec.UsageError, match="has other sizes than the recipe"):
+    with pytest.raises(
+        imgcodec.UsageError, match=r"than the recipe: tokenizer\.width_fine is 8, and 12 in the recipe\.$"
+    ):
         train(wider, [folder], folder, tmp_path, resume=False, start=str(trained))
+
+
+def test_the_recipe_mine_goes_on_from_the_shipped_model() -> None:
+    """As docs/training.md tells people to; with fewer blocks than the model has, it would not."""
+    shipped = load_photo_model("photo")
+
+    def check(*settings: str) -> None:
+        recipe = read_recipe(RECIPE.with_name("mine.toml"), list(settings))
+        assert isinstance(recipe, PhotoRecipe)
+        check_sizes_of_start("photo", shipped, recipe.tokenizer, recipe.prior)
+
+    check()
+    check("tokenizer.synthesis_blocks=[4, 3]")
+    sizes = r"tokenizer\.analysis_blocks is \(3, 2\), and \(2, 1\) in the recipe; prior\.hidden is 384, and 128 in"
+    with pytest.raises(imgcodec.UsageError, match=rf"^The model photo has other sizes than the recipe: {sizes}"):
+        check("tokenizer.analysis_blocks=[2, 1]", "prior.hidden=128")
 
 
 @pytest.mark.parametrize(

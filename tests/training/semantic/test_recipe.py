@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from small_semantic import pictures, recipe_text, save
 
 import imgcodec
@@ -20,7 +21,9 @@ from imgcodec.profiles.semantic.drawing import DrawingOptions
 from imgcodec.profiles.semantic.model import build_tokenizer, semantic_model_contents
 from imgcodec.training.recipe import read_recipe, train
 from imgcodec.training.semantic.objective import SemanticData, SemanticLoss
-from imgcodec.training.semantic.recipe import SemanticRecipe
+from imgcodec.training.semantic.recipe import SemanticRecipe, _taught
+from imgcodec.training.semantic.teacher import DIM
+from imgcodec.training.semantic.views import Views
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "semantic.toml"
 
@@ -87,6 +90,30 @@ def test_an_interrupted_run_ends_with_the_same_model(folder, tmp_path, monkeypat
     assert imgcodec.load_model(resumed).id == imgcodec.load_model(whole).id
 
 
+def test_a_teacher_is_asked_again_about_other_views_alone(tmp_path, monkeypatch, capsys):
+    """Vectors of other views would be learned as those of the new ones, and nothing would tell."""
+    asked = []
+
+    def teach(views, teacher):
+        asked.append(views.seed)
+        return torch.full((len(views.photographs), views.count, DIM), float(views.seed)).half()
+
+    monkeypatch.setattr("imgcodec.training.semantic.recipe.Teacher", lambda device: None)
+    monkeypatch.setattr("imgcodec.training.semantic.recipe.teach", teach)
+    made = pictures(4)
+    views = Views(made, 2, 1)
+
+    def taught(views):
+        return _taught(views, tmp_path, torch.device("cpu"))[0, 0, 0]
+
+    assert [taught(views), taught(views), asked] == [1, 1, [1]]
+    assert not capsys.readouterr().err
+    assert [taught(replace(views, seed=2)), asked] == [2, [1, 2]]
+    assert "the teacher looks at all views again" in capsys.readouterr().err
+    assert [taught(Views(made[::-1], 2, 2)), asked] == [2, [1, 2, 2]]
+    assert [taught(Views(made[::-1], 2, 2)), asked] == [2, [1, 2, 2]]
+
+
 def test_training_goes_on_from_a_model_file(trained, folder, tmp_path):
     recipe = read(tmp_path, recipe_text("decoder"), "phases.0.steps=1", "phases.0.rate=0.0")
     again = train(recipe, [folder], None, tmp_path / "run", resume=False, start=str(trained))
@@ -117,7 +144,7 @@ def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of
         ("phases.0.trains='all'", "encoder, both, decoder or upscaler"),
         ("loss.distil=-1", "distil must be"),
         ("loss.temperature=0", "temperature must be above 0"),
-        ("loss.other=1", "nothing is called 'other'"),
+        ("loss.other=1", "nothing is called 'loss.other'"),
         ("features.side=33", "side must be"),
         ("features.kind='other'", "no encoder"),
         ("decoder.patch=5", "side must be"),
@@ -128,6 +155,8 @@ def test_the_shipped_recipe_makes_a_model_of_less_than_16_mib_with_an_encoder_of
         ("phases.0.batch=-1", "batch must be"),
         ("phases.0.batch=1.5", "batch must be"),
         ("threads=-1", "threads must be"),
+        ("mixed='yes'", "mixed must be true or false, not 'yes'"),
+        ("phases=[]", "it has no phases"),
         ("features='open_clip'", "Features are open_clip:MODEL/WEIGHTS"),
     ],
 )

@@ -6,6 +6,19 @@ from small_semantic import pictures
 from imgcodec.training.semantic.views import Views, augmented, random_part
 
 
+def test_other_views_have_another_digest():
+    made = pictures(3, 60)
+    views = Views(made, 4, 7)
+    assert views.digest() == Views([p.copy() for p in made], 4, 7).digest()
+    changed = made[1].copy()
+    changed[-1, -1, -1] ^= 1
+    others = [
+        Views(made, 4, 8), Views(made, 3, 7), Views(made[::-1], 4, 7), Views(made[:2], 4, 7),
+        Views([made[0], changed, made[2]], 4, 7), Views([made[0], made[1].reshape(30, 120, 3), made[2]], 4, 7),
+    ]  # fmt: skip
+    assert len({v.digest() for v in (views, *others)}) == 1 + len(others)
+
+
 def test_views_are_the_same_for_a_seed_and_parts_of_their_photograph():
     made = [*pictures(3, 60), *pictures(2, 90)]
     views = Views(made, 4, 7)
