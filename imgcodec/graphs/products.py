@@ -37,7 +37,7 @@ WEIGHT_ZERO = np.array(128, np.uint8)
 """What stands for a weight of zero, as an unsigned byte."""
 
 
-def as_unsigned(weight: NDArray[np.integer]) -> NDArray[np.uint8]:
+def as_unsigned(weight: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Weights -127 to 127 as unsigned bytes."""
     return (weight.astype(np.int16) + WEIGHT_ZERO).astype(np.uint8)
 
