@@ -45,7 +45,7 @@ def info(
         if as_json:
             typer.echo(json.dumps({"file": source, **report}, allow_nan=False))
         else:
-            text = [f"{'file':14}{printable(source)}", *lines(report), ""] if has_many else lines(report)
+            text = [f"{'file':16}{printable(source)}", *lines(report), ""] if has_many else lines(report)
             typer.echo("\n".join(text))
 
     if model is not None and jobs > 1:
@@ -102,16 +102,16 @@ def lines(report: dict[str, object]) -> list[str]:
     assert isinstance(sections, list)
     costs = ("bytes", "share", "bpp")
     text = [
-        f"{name.replace('_', ' '):14}{value}"
+        f"{name.replace('_', ' '):16}{value}"
         for name, value in header.items()
         if value is not None and name not in costs
     ]
     missing = "none, it is lossless" if header["lossless"] else "not installed"
-    text.append(f"{'model':14}{report['model'] or missing}")
+    text.append(f"{'model':16}{report['model'] or missing}")
     if "note" in report:
-        text.append(f"{'note':14}{report['note']}")
+        text.append(f"{'note':16}{report['note']}")
     if "tokens_sha256" in report:
-        text.append(f"{'tokens sha256':14}{report['tokens_sha256']}")
+        text.append(f"{'tokens sha256':16}{report['tokens_sha256']}")
     rows = [{"type": "header", **header}, *sections, {"type": "file", **report}]
     text += ["", f"{'part':12}{'stage':>6}{'tile':>6}{'calls':>8}{'bytes':>10}{'share':>9}{'bpp':>10}"]
     for row in rows:

@@ -27,6 +27,7 @@ def test_info_for_people(run, nic, tmp_path) -> None:
     lines = told.stdout.decode().splitlines()
     assert (told.returncode, told.stderr) == (0, b"")
     assert lines[0].split() == ["width", "100"]
+    assert ["format", "version"] in [line.split()[:2] for line in lines]  # the longest name has a gap behind it
     assert [line.split()[0] for line in lines[-5:]] == ["header", "tokens", "tokens", "end", "file"]
     assert lines[-1].split()[1:3] == [str(len(nic)), "100.00%"]
 
