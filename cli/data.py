@@ -7,6 +7,7 @@ import typer
 
 from imgcodec.cli.options import Force, Seed, Split, counting, say
 from imgcodec.cli.targets import parse_size
+from imgcodec.words import counted
 
 PICSUM = "https://picsum.photos"
 
@@ -26,7 +27,7 @@ def picsum(
 
     with counting("Downloading", count) as advance:
         fetched = download(output, count, size, seed, url, say, advance)
-    say(f"{output}: {count} pictures, {fetched} of them fetched now")
+    say(f"{output}: {counted(count, 'picture')}, {fetched} of them fetched now")
 
 
 def pack(
@@ -53,5 +54,5 @@ def pack(
     with counting("Packing", len(sources)) as advance:
         done = shards.pack_pictures(sources, output, shard_bytes, shares, seed, force, say, advance)
     counts = ", ".join(f"{count} {name}" for name, count in done.pictures.items())
-    skipped = f", {done.skipped} files skipped" if done.skipped else ""
-    say(f"{output}: {counts} in {len(done.shards)} shards of {sum(done.shards.values())} bytes{skipped}")
+    skipped = f", {counted(done.skipped, 'file')} skipped" if done.skipped else ""
+    say(f"{output}: {counts} in {counted(len(done.shards), 'shard')} of {sum(done.shards.values())} bytes{skipped}")

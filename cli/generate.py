@@ -11,6 +11,7 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.cli.options import MODEL, Device, Force, MaxPixels, Seed, say, working
 from imgcodec.storage import files, folders
+from imgcodec.words import counted
 
 if TYPE_CHECKING:
     from imgcodec.pictures.modes import Pixels
@@ -63,7 +64,7 @@ def generate(
     for name in names if output.exists() else []:
         files.check_output(output / name, force)
 
-    with working(f"Generating {count} pictures"):
+    with working(f"Generating {counted(count, 'picture')}"):
         from imgcodec.codec import detokenize, load_codec
         from imgcodec.tokens import SamplingOptions
 
@@ -75,7 +76,7 @@ def generate(
     folders.make_folder(output)
     for name, pixels in zip(names, [*pictures, *([contact_sheet(pictures)] if grid else [])], strict=True):
         files.write(output / name, io.encode(io.Picture(pixels), "PNG")[0], force)
-    say(f"{output}: {count} pictures of {width} x {height}")
+    say(f"{output}: {counted(count, 'picture')} of {width} x {height}")
 
 
 def parse_pixels(text: str) -> tuple[int, int]:

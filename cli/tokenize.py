@@ -18,6 +18,7 @@ from imgcodec.cli.progress import tallying
 from imgcodec.cli.targets import parse_size
 from imgcodec.storage import files, folders, pairs
 from imgcodec.storage.shards import MANIFEST, output_names, write_manifest
+from imgcodec.words import counted
 from imgcodec.workers import working_through
 
 if TYPE_CHECKING:
@@ -131,8 +132,8 @@ def encode_folders(
     if not lines:
         raise CodecError(f"There is no picture among the {skipped} files.")
     write_manifest(output, lines)
-    told = f", {skipped} files skipped" if skipped else ""
-    say(f"{output}: {len(lines)} pictures in {len(sizes)} shards of {sum(sizes)} bytes{told}")
+    told = f", {counted(skipped, 'file')} skipped" if skipped else ""
+    say(f"{output}: {counted(len(lines), 'picture')} in {counted(len(sizes), 'shard')} of {sum(sizes)} bytes{told}")
 
 
 def parse_shards(text: str) -> tuple[int | None, float]:
@@ -184,7 +185,7 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
                 folders.make_folder((output / target).parent)
                 files.write(output / target, encoded, force)
             advance()
-    say(f"{output}: {len(written)} pictures of {len(shards)} shards")
+    say(f"{output}: {counted(len(written), 'picture')} of {counted(len(shards), 'shard')}")
 
 
 def output_name(name: str, written: set[str]) -> str:

@@ -54,8 +54,11 @@ class Recovery:
         if self.is_cut:
             tiles = self.found.tokens()
             whole = sum(tile.is_whole for tile in tiles)
-            if whole < len(tiles):
-                notes.append(f"it is cut short: {whole} of its {len(tiles)} tiles are whole")
+            if whole < len(tiles) == 1:
+                notes.append("it is cut short: its one tile is not whole")
+            elif whole < len(tiles):
+                verb = "is" if whole == 1 else "are"
+                notes.append(f"it is cut short: {whole} of its {len(tiles)} tiles {verb} whole")
             elif self.lacks_blocks:
                 notes.append("it is cut short behind its tokens, and its exact blocks are lost from there on")
             else:

@@ -313,3 +313,9 @@ def test_a_file_of_which_no_tile_is_left_is_refused_like_an_empty_one(tiny_model
     data[first.offset + first.size - 1] ^= 1  # the checksum of stage 0
     with pytest.raises(InvalidFileError, match="nothing of the picture is left"):
         tiny_model.recover(bytes(data))
+
+
+def test_a_picture_of_one_tile_lacks_a_part_of_it(tiny_model):
+    whole = tiny_model.compress(np.zeros((64, 96, 3), np.uint8) + np.arange(96, dtype=np.uint8)[:, None])
+    notes = tiny_model.recover(whole[:-12]).notes
+    assert notes[0] == "it is cut short: its one tile is not whole"

@@ -116,7 +116,8 @@ def inputs(
         if not wanted:
             raise CodecError(f"{source} holds nothing of the kind among its {len(below)} files.")
         if others := len(below) - len(wanted):
-            complain(f"{source}: {others} files of other kinds are left alone.")
+            kinds = "files of other kinds are" if others > 1 else "file of another kind is"
+            complain(f"{source}: {others} {kinds} left alone.")
         found += wanted
     return found
 

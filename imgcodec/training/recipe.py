@@ -17,6 +17,7 @@ from imgcodec.training.log import announce
 from imgcodec.training.photo.recipe import PhotoRecipe, photo_recipe, train_photo
 from imgcodec.training.raster.recipe import RasterRecipe, raster_recipe, train_raster
 from imgcodec.training.semantic.recipe import SemanticRecipe, semantic_recipe, train_semantic
+from imgcodec.words import counted
 
 Recipe = PhotoRecipe | RasterRecipe | SemanticRecipe
 
@@ -78,7 +79,7 @@ def train(
         photographs = photographs if validation else photographs[8:]
         if not photographs:
             raise UsageError("The first 8 pictures are held out of the data, and there are no more.")
-        announce(f"{len(photographs)} pictures to train on, {len(held_out)} to validate on")
+        announce(f"{counted(len(photographs), 'picture')} to train on, {len(held_out)} to validate on")
         match recipe:
             case PhotoRecipe():
                 return train_photo(recipe, photographs, held_out, folder, resume, start, chosen)

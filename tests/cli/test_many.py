@@ -41,7 +41,7 @@ def test_a_tree_is_mirrored_and_then_there_is_nothing_to_do(photos, tiny) -> Non
     code, told, said = invoke("compress", "photos", "-r", "-o", "out", "--model", tiny)
     assert (code, told) == (0, "")
     first, last = said.splitlines()
-    assert first == "photos: 1 files of other kinds are left alone."
+    assert first == "photos: 1 file of another kind is left alone."
     assert last.startswith("3 files made, ")
     made = tree(Path("out"))
     assert sorted(made) == ["a.nic", "b.nic", "in/c.nic"]

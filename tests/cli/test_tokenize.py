@@ -38,8 +38,8 @@ def test_pictures_become_shards_and_shards_pictures(run, tiny, tiny_codec, pictu
     assert made.stderr.decode().splitlines() == [  # and nothing of a bar, for nobody watches
         "clear.png: its transparency is left out.",
         "Skipped text.txt: pictures/text.txt is not an image of a kind that can be read.",
-        f"tokens: 7 pictures in 1 shards of {(tmp_path / 'tokens' / 'tokens-000000.safetensors').stat().st_size} bytes,"
-        " 1 files skipped",
+        f"tokens: 7 pictures in 1 shard of {(tmp_path / 'tokens' / 'tokens-000000.safetensors').stat().st_size} bytes,"
+        " 1 file skipped",
     ]
     about, tensors = content(tmp_path / "tokens" / "tokens-000000.safetensors")
     assert about["model"] == {"name": "tiny", "id": tiny_codec.id.hex()}
@@ -53,7 +53,7 @@ def test_pictures_become_shards_and_shards_pictures(run, tiny, tiny_codec, pictu
     back = tmp_path / "back"
     assert invoke_silent("tokenize", tiny, tmp_path / "tokens", "-o", back, "--decode") == (
         0,
-        f"{back}: 7 pictures of 1 shards\n",
+        f"{back}: 7 pictures of 1 shard\n",
     )
     found = {path.relative_to(back).as_posix() for path in back.rglob("*.png")}
     assert found == {"a.png", "a.png.png", "b.c.png", "clear.png", "in/a.png", "in/one.png", "in/wide.png"}

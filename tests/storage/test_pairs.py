@@ -31,7 +31,7 @@ def test_folders_are_walked_where_that_is_asked_and_other_kinds_counted(tree: Pa
     said: list[str] = []
     found = inputs([str(tree), str(tree / "in" / "c.txt")], True, is_picture, said.append)
     assert [item.name for item in found] == ["a.png", "in/b.JPG", "c.txt"]  # what is named itself is taken
-    assert said == [f"{tree}: 1 files of other kinds are left alone."]
+    assert said == [f"{tree}: 1 file of another kind is left alone."]
     assert inputs([str(tree)], False, is_picture, said.append) == [Input(str(tree), "photos")]
     with pytest.raises(CodecError, match="holds nothing of the kind among its 3 files"):
         inputs([str(tree)], True, is_nic, said.append)
