@@ -29,6 +29,9 @@ from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import header_of, read_decodable, read_part
 from imgcodec.tokens import PartialCodec, Stages, TokenCodec, Tokens, check_model, check_profile
 
+TOGETHER = 2**24
+"""Pixels of tiles that are read at once, at most; their tokens take 2.5 bytes a pixel."""
+
 
 def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels: int) -> Picture:
     """A region of the picture of a file (`decodable.region_of`). Its pixels are within one gray level of the whole's.
@@ -58,11 +61,11 @@ def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels
     for index in sorted(tiles):
         if not tokens[index].is_whole:
             raise InvalidFileError(f"The file lacks tokens of tile {index}.")
-        tile = header.tile_rectangle(index)
-        of_tile = replace(header, width=tile.width, height=tile.height)
-        found = codec.empty(of_tile)
-        codec.read(of_tile, [0], [tokens[index]], found)
-        _put(found, tile, stages, window, codec.strides)
+    for together, rectangle in _groups(tiles, header):
+        of_group = replace(header, width=rectangle.width, height=rectangle.height)
+        found = codec.empty(of_group)
+        codec.read(of_group, range(len(together)), [tokens[index] for index in together], found)
+        _put(found, rectangle, stages, window, codec.strides)
     pixels = codec.synthesise(Tokens(of_window, stages), 1)
     left, top = region.left - window.left, region.top - window.top
     cut = np.ascontiguousarray(pixels[top : top + region.height, left : left + region.width])
@@ -139,6 +142,19 @@ def _grown(part: Rectangle, margin: int, unit: int, header: Header) -> Rectangle
         for end, length in ((part.left + part.width, header.width), (part.top + part.height, header.height))
     )
     return Rectangle(left, top, right - left, bottom - top)
+
+
+def _groups(tiles: frozenset[int], header: Header) -> list[tuple[list[int], Rectangle]]:
+    """Tiles that are read at once, a core each, and the rectangle that they fill: all, or each alone where they are so
+    large that memory matters."""
+    ordered = sorted(tiles)
+    first, last = header.tile_rectangle(ordered[0]), header.tile_rectangle(ordered[-1])
+    whole = Rectangle(
+        first.left, first.top, last.left + last.width - first.left, last.top + last.height - first.top
+    )  # the tiles of a part lie in a rectangle
+    if whole.width * whole.height <= TOGETHER:
+        return [(ordered, whole)]
+    return [([index], header.tile_rectangle(index)) for index in ordered]
 
 
 def _tiles(part: Rectangle, header: Header) -> frozenset[int]:

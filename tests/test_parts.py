@@ -13,7 +13,7 @@ from part_files import made_file
 from PIL import Image
 
 import imgcodec
-from imgcodec import InvalidFileError, UsageError
+from imgcodec import InvalidFileError, UsageError, parts
 from imgcodec.bitstream import container
 from imgcodec.bitstream.header import write_header
 from imgcodec.bitstream.sections import SectionType
@@ -58,6 +58,25 @@ def test_a_region_is_what_is_cut_out_of_the_whole(tiny_codec, drawn):
     assert found.shape == (h, w, 3)
     expected = whole(tiny_codec, data)[y : y + h, x : x + w]
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_tiles_that_are_too_large_to_be_read_at_once_are_read_one_by_one(many_tiles, tiny_codec, monkeypatch):
+    place = (300, 60, 130, 100)
+    pixels = region(tiny_codec, many_tiles, *place).pixels
+    read = []
+    usual = type(tiny_codec).read
+
+    def reading(codec, header, tiles, *others):
+        read.append(len(tiles))
+        usual(codec, header, tiles, *others)
+
+    monkeypatch.setattr(type(tiny_codec), "read", reading)
+    assert np.array_equal(region(tiny_codec, many_tiles, *place).pixels, pixels)
+    monkeypatch.setattr(parts, "TOGETHER", 0)
+    assert np.array_equal(region(tiny_codec, many_tiles, *place).pixels, pixels)
+    together, *alone = read
+    assert together > 1
+    assert alone == [1] * together
 
 
 @pytest.mark.parametrize("name", ["two-tiles", "version-2", "gray", "alpha", "everything", "few-calls", "no-calls"])
