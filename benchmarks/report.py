@@ -2,7 +2,7 @@
 
     python benchmarks/report.py
 
-Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,speed-avx2,memory,integers,export,exactness,exactness-onnx,exactness-page}.json and replaces what stands
+Reads benchmarks/results/{rd,rd_effort,peers,coding,speed,speed-amd,speed-avx2,memory,integers,export,exactness,exactness-onnx,exactness-page}.json and replaces what stands
 between `<!-- figures -->` and `<!-- end of figures -->` in README.md, docs/comparison.md, docs/choosing.md and models/photo.md. So no figure
 there is typed by hand. `peers.json` has the points of codecs that `rd.py` does not run, measured on the same pictures with
 the same metrics (docs/comparison.md says how), in the form that `rd.py plot --points` takes.
@@ -22,9 +22,9 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 def main() -> None:
     results = {name: json.loads((RESULTS / f"{name}.json").read_text()) for name in (
-        "rd", "rd_effort", "peers", "coding", "speed", "speed-avx2", "memory", "integers", "export", *MATRICES
+        "rd", "rd_effort", "peers", "coding", *SPEEDS, "memory", "integers", "export", *MATRICES
     )}  # fmt: skip
-    fast = [*speed([results["speed"], results["speed-avx2"]]), *memory(results["memory"])]
+    fast = [*speed([results[name] for name in SPEEDS]), *memory(results["memory"])]
     replace(ROOT / "README.md", summary(results["rd"], results["rd_effort"]))
     compared = [*peers(results["rd"], results["rd_effort"]), *elsewhere(results["rd"], results["peers"])]
     replace(ROOT / "docs" / "comparison.md", [*compared, *fast, *exactness(results)])
@@ -127,6 +127,10 @@ def elsewhere(rd: dict[str, Any], points: dict[str, Any]) -> list[str]:
     ]
 
 
+SPEEDS = ("speed", "speed-amd", "speed-avx2")
+"""Results of `benchmarks/speed.py` on several machines."""
+
+
 def speed(results: list[dict[str, Any]]) -> list[str]:
     """Megapixels a second beside the peers of the same run, where the time goes, whole commands; a row for each codec and
     machine."""
@@ -144,14 +148,15 @@ def speed(results: list[dict[str, Any]]) -> list[str]:
         "Speed on a large photograph, model loaded, in megapixels a second of the clock, all cores working, and",
         "in megapixels for each second that one core works (`benchmarks/speed.py`); compare rows of one machine:",
         "",
-        *table(["codec", "instructions", "bpp", "encode", "decode", "encode, a core", "decode, a core"], rows),
+        *table(["codec", "processor", "bpp", "encode", "decode", "encode, a core", "decode, a core"], rows),
         *notes,
     ]
 
 
 def instruction_set(result: dict[str, Any]) -> str:
-    """What PyTorch calls it, as it is written."""
-    return result["machine"]["torch_cpu_capability"].replace("AVX512", "AVX-512")
+    """What PyTorch calls it, as it is written, and whose processor it is."""
+    machine = result["machine"]
+    return f"{machine['torch_cpu_capability'].replace('AVX512', 'AVX-512')}, {machine['processor'].split()[0].removesuffix('(R)')}"
 
 
 def where_it_goes(result: dict[str, Any], instructions: str) -> list[str]:
