@@ -22,7 +22,7 @@ def test_a_lossless_file_comes_back_and_says_what_it_is(run, drawing, tmp_path):
     facts = {name: report[name] for name in ("lossless", "quality", "tune", "model")}
     assert facts == {"lossless": True, "quality": None, "tune": None, "model": "exact"}
     told = run("info", "a.nic").stdout.decode()
-    assert "lossless      True" in told
+    assert ["lossless", "True"] in [line.split() for line in told.splitlines()]
     assert "none, it is lossless" in told
     assert run("verify", "--decode", "a.nic").returncode == 0
     assert run("decompress", "a.nic", "-o", "b.png").returncode == 0
