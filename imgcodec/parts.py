@@ -30,7 +30,8 @@ from imgcodec.profiles.decodable import header_of, read_decodable, read_part
 from imgcodec.tokens import PartialCodec, Stages, TokenCodec, Tokens, check_model, check_profile
 
 TOGETHER = 2**24
-"""Pixels of tiles that are read at once, at most; their tokens take 2.5 bytes a pixel."""
+"""Pixels of tiles that are read at once, at most. Their tokens take 2.5 bytes a pixel; samples of exact tiles one or
+two for each channel."""
 
 
 def decode_region(codec: TokenCodec, data: Slices, region: Rectangle, max_pixels: int) -> Picture:
@@ -145,8 +146,8 @@ def _grown(part: Rectangle, margin: int, unit: int, header: Header) -> Rectangle
 
 
 def _groups(tiles: frozenset[int], header: Header) -> list[tuple[list[int], Rectangle]]:
-    """Tiles that are read at once, a core each, and the rectangle that they fill: all, or each alone where they are so
-    large that memory matters."""
+    """Tiles that are read at once, and the rectangle that they fill: all, so that a codec may read each on a core of
+    its own; or one at a time where they have so many pixels that memory matters."""
     ordered = sorted(tiles)
     first, last = header.tile_rectangle(ordered[0]), header.tile_rectangle(ordered[-1])
     whole = Rectangle(

@@ -42,23 +42,23 @@ def as_unsigned(weight: NDArray[np.generic]) -> NDArray[np.uint8]:
     return (weight.astype(np.int16) + WEIGHT_ZERO).astype(np.uint8)
 
 
-def probe(products: Products) -> tuple[Graph, NDArray[np.int32]]:
-    """A graph without inputs, and the output that it must have: products of bytes, among them the largest that there
-    are, beside each other."""
+def probe(products: Products) -> tuple[Graph, dict[str, NDArray[np.generic]], NDArray[np.int32]]:
+    """A graph, its inputs, and the outputs that it must have: products of bytes, among them the largest that there
+    are, beside each other. Operands are inputs, as those of the prior: engines arrange constants in other ways."""
     rng = np.random.default_rng(0)
     weight = rng.choice([-MAX_OPERAND, MAX_OPERAND], (SIDE, SIDE))
     weight[0], weight[1] = MAX_OPERAND, -MAX_OPERAND
-    graph, expected = Graph("products"), []
+    graph, feeds, expected = Graph("products"), {}, []
     for positive in (False, True):
         least, most = (0, MAX_POSITIVE_OPERAND) if positive else (-MAX_OPERAND, MAX_OPERAND)
         operands = rng.choice([least, most], (SIDE, SIDE))
         operands[:, 0], operands[:, 1] = most, least
-        zero = products.zero(positive)
-        stored = (operands + zero.astype(np.int64)).astype(zero.dtype)
+        zero, name = products.zero(positive), "positive" if positive else "signed"
+        feeds[name] = (operands + zero.astype(np.int64)).astype(zero.dtype)
         product = graph.add(
-            "MatMulInteger", graph.constant(as_unsigned(weight)), graph.constant(stored),
+            "MatMulInteger", graph.constant(as_unsigned(weight)), graph.input(name, products.value, [SIDE, SIDE]),
             graph.constant(WEIGHT_ZERO), graph.constant(zero),
         )  # fmt: skip
-        graph.output("positive" if positive else "signed", product, "int32", [SIDE, SIDE])
+        graph.output(f"{name}_sums", product, "int32", [SIDE, SIDE])
         expected.append((weight @ operands).astype(np.int32))
-    return graph, np.stack(expected)
+    return graph, feeds, np.stack(expected)

@@ -180,6 +180,8 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
     try:
         try:
             file = _pillow_encode(image, format, options | options_of_metadata)
+        except MemoryError:
+            raise
         except Exception:
             if not options_of_metadata:
                 raise
@@ -191,6 +193,8 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
             notes.append(_reduced(picture.bit_depth))
         file, more = carried.finished(file, picture, format)
         return file, [*notes, *more]
+    except MemoryError:
+        raise
     except Exception as error:
         raise CodecError(
             f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {_reason(error)}."
@@ -301,6 +305,8 @@ def _decode_without_end(data: bytes, max_pixels: int) -> Picture | None:
         return None
     try:
         picture = _decode(mended, max_pixels)
+    except MemoryError:
+        raise
     except Exception:  # there are damaged metadata, too
         return None
     picture.notes.insert(0, ends.NOTE)
@@ -317,12 +323,16 @@ def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
         return None
     try:
         picture = _decode(chunks.without(parts, set(kinds)), max_pixels)
+    except MemoryError:
+        raise
     except Exception:
         return None
     note = "its metadata cannot be read and was left out"
     for kind in kinds[:8] if len(kinds) > 1 else ():  # each is a picture to decode, and untrusted input says how many
         try:
             picture = _decode(chunks.without(parts, {kind}), max_pixels)
+        except MemoryError:
+            raise
         except Exception:  # it is another one, or more than one
             continue
         note = f"its metadata of the kind {kind!r} cannot be read and was left out"

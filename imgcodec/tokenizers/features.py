@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imgcodec.tokenizers.blocks import MAX_BLOCKS, MAX_WIDTH
 from imgcodec.tokenizers.init import principal_directions
 
 LEVELS = 255
@@ -43,6 +44,10 @@ class FeatureConfig:
             raise ValueError(f"side must be a multiple of thumbnail and of {self.smallest}")
         if not self.widths or len(self.widths) != len(self.blocks) or any(w < 1 or w % GROUP for w in self.widths):
             raise ValueError(f"there must be a number of blocks for each of the widths, multiples of {GROUP}")
+        if max(self.widths) > MAX_WIDTH or not all(0 <= count <= MAX_BLOCKS for count in self.blocks):
+            raise ValueError(
+                f"an encoder is at most {MAX_WIDTH} wide and has at most {MAX_BLOCKS} blocks of each width"
+            )
         if not 1 <= self.layout <= 3 * self.thumbnail**2 or self.meaning < 1:
             raise ValueError("layout must be at most the numbers of the thumbnail, and meaning at least 1")
 

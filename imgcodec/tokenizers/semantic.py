@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imgcodec.tokenizers.blocks import MAX_BLOCKS, MAX_WIDTH
 from imgcodec.tokenizers.clip import ClipEncoder
 from imgcodec.tokenizers.diffusion import NoiseScheduler, ddim
 from imgcodec.tokenizers.features import AffineQuantizer, FeatureEncoder
@@ -51,6 +52,8 @@ class DecoderConfig:
             or self.side // self.patch < 2 ** (len(self.ch_mult) - 1)
         ):
             raise ValueError("side must be a multiple of patch, and have a position for each level")
+        if self.blocks > MAX_BLOCKS or self.base * max(self.ch_mult, default=1) > MAX_WIDTH:
+            raise ValueError(f"a decoder is at most {MAX_WIDTH} wide and has at most {MAX_BLOCKS} blocks of each level")
 
 
 class DiffusionDecoder(nn.Module):

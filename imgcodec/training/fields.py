@@ -44,6 +44,8 @@ def _checked(kind: Any, value: Any, key: str) -> Any:
     expected = dict if is_part else list if origin is tuple else origin
     is_whole = origin is float and type(value) is int  # which is a number, too
     is_nan = isinstance(value, float) and math.isnan(value)
+    if is_whole and abs(value) > 2**53:
+        raise ValueError(f"{key} must be a number of at most 2^53")
     if (type(value) is not expected and not is_whole) or is_nan:
         raise ValueError(f"{key} must be {WORDS[expected]}, not {value!r:.40}")
     if is_part:

@@ -60,8 +60,10 @@ class Phase:
         if not self.minutes > 0:
             raise ValueError("minutes must be a number above 0")
         for name in ("rate", "matrix_rate", "slow", "fast", "warmup", "decay_from", "final", "average"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be a number, 0 or more")
+        if self.decay_from > 1 or self.average >= 1:
+            raise ValueError("decay_from must be at most 1, and average less")
         if not re.fullmatch(r"[\w-]+", self.name):  # it becomes the name of a file
             raise ValueError(f"a phase is called {self.name!r}, which takes letters, digits, - and _")
 

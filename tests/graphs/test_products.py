@@ -6,8 +6,17 @@ import pytest
 from graphs.graph_models import run
 
 from imgcodec.graphs.products import WEIGHT_ZERO, Products, as_unsigned, probe
+from imgcodec.profiles.photo.onnx_model import is_exact
 
 OF_BYTES = (Products.SIGNED, Products.UNSIGNED)
+
+
+def weight_of(model):
+    """The weights of a probe, as they are stored."""
+    (weight,) = {
+        a.tobytes(): a for a in map(onnx.numpy_helper.to_array, model.graph.initializer) if a.ndim == 2
+    }.values()
+    return weight.astype(np.int64)
 
 
 def cut_to_16_bits(weight, operands):
@@ -19,28 +28,25 @@ def cut_to_16_bits(weight, operands):
 @pytest.mark.parametrize("products", OF_BYTES)
 @pytest.mark.parametrize("is_optimized", [False, True])
 def test_a_probe_knows_the_sums(products, is_optimized):
-    graph, expected = probe(products)
+    graph, feeds, expected = probe(products)
     model = onnx.load_model_from_string(graph.to_bytes())
     onnx.checker.check_model(model, full_check=True)
-    found = np.stack(list(run(graph, {}, is_optimized).values()))
-    if products == Products.UNSIGNED:  # all processors have the bits for these
-        assert np.array_equal(found, expected)
-    constants = [onnx.numpy_helper.to_array(t).astype(np.int64) for t in model.graph.initializer]
-    weight, signed, positive = (c for c in constants if c.ndim == 2)
-    for operands, sums, of_positive in ((signed, expected[0], False), (positive, expected[1], True)):
-        meant = operands - products.zero(of_positive).astype(np.int64)
+    found = np.stack(list(run(graph, feeds, is_optimized).values()))
+    # all processors have the bits for unsigned bytes, and some for signed ones
+    assert np.array_equal(found, expected) == (products == Products.UNSIGNED or is_exact(products))
+    weight = weight_of(model)
+    for name, sums, of_positive in (("signed", expected[0], False), ("positive", expected[1], True)):
+        meant = feeds[name].astype(np.int64) - products.zero(of_positive).astype(np.int64)
         assert {*np.unique(meant)} == ({0, 255} if of_positive else {-127, 127})
         assert np.array_equal((weight - WEIGHT_ZERO.astype(np.int64)) @ meant, sums)
 
 
 def test_a_probe_tells_a_processor_with_too_few_bits():
     """Which multiplies a weight as it is stored, 0 to 255, and takes away afterwards what its zero adds."""
-    graph, expected = probe(Products.SIGNED)
-    initializers = onnx.load_model_from_string(graph.to_bytes()).graph.initializer
-    weight, signed, positive = (
-        a for a in (onnx.numpy_helper.to_array(t).astype(np.int64) for t in initializers) if a.ndim == 2
-    )
-    for operands, sums, zero in ((signed, expected[0], 0), (positive, expected[1], -128)):
+    graph, feeds, expected = probe(Products.SIGNED)
+    weight = weight_of(onnx.load_model_from_string(graph.to_bytes()))
+    for name, sums, zero in (("signed", expected[0], 0), ("positive", expected[1], -128)):
+        operands = feeds[name].astype(np.int64)
         right = (weight - 128) @ (operands - zero)
         assert np.array_equal(right, sums)
         cut = cut_to_16_bits(weight, operands) - 128 * operands.sum(0) - zero * (weight - 128).sum(1)[:, None]

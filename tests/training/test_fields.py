@@ -48,6 +48,7 @@ def test_tables_become_dataclasses_and_lists_tuples() -> None:
         ({"count": 1.0}, "count must be a whole number, not 1.0"),
         ({"parts": [{"name": "a"}, {"name": 3}]}, "parts.1.name must be a text, not 3"),
         ({"part": {"name": "a", "rate": "3"}}, "part.rate must be a number, not '3'"),
+        ({"part": {"name": "a", "rate": 10**400}}, "part.rate must be a number of at most 2^53"),
         ({"part": {"name": "a", "rate": math.nan}}, "part.rate must be a number, not nan"),
         ({"part": {"name": "a", "rate": False}}, "part.rate must be a number, not False"),
         ({"part": {"name": "a", "kind": "four"}}, "part.kind must be one, two or three, not 'four'"),

@@ -1,5 +1,6 @@
 """A model of the profile `photo`: tokenizer, integer prior and frequency tables, under one id."""
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -84,6 +85,8 @@ def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel
         exact.check_bounds(prior)
         lowest, highest = config.get("lambdas", (0.0008, 0.1))  # the first models do not say
         lambdas = (float(lowest), float(highest))
+        if not 0 < lambdas[0] < lambdas[1] < math.inf:
+            raise ValueError("its lambdas are not numbers above 0, the lowest before the highest")
         tables = stored_tables(tensors)
         if tuple(map(sum, prior.config.slices)) != tokenizer.config.channels or len(tables.shift) != SCALES * UNIT:
             raise ValueError("tokenizer, prior and tables do not belong together")

@@ -60,8 +60,8 @@ def build_tokenizer(
     ValueError or TypeError for others."""
     tokenizer = SemanticTokenizer(
         build_encoder(features),
-        checked_config(DecoderConfig, dict(decoder)),
-        None if upscaler is None else checked_config(UpscalerConfig, dict(upscaler)),
+        checked_config(DecoderConfig, decoder),
+        None if upscaler is None else checked_config(UpscalerConfig, upscaler),
     )
     largest = max(tokenizer.encoder.side, tokenizer.largest_side)
     if largest > LARGEST_SIDE or tokenizer.encoder.dim > LARGEST_DIM:
@@ -71,8 +71,10 @@ def build_tokenizer(
 
 def build_encoder(features: Mapping[str, Any]) -> Encoder:
     """An encoder by its configuration."""
+    if not isinstance(features, dict):
+        raise ValueError(f"its features are {features!r:.40} instead of an object")
     fields = dict(features)
-    match fields.pop("kind"):
+    match fields.pop("kind", None):
         case "shipped":
             return FeatureEncoder(checked_config(FeatureConfig, fields))
         case "open_clip":

@@ -28,6 +28,7 @@ from imgcodec.storage import files
 from imgcodec.tokenizers.clip import ClipEncoder, clip_config
 from imgcodec.tokenizers.features import FeatureEncoder
 from imgcodec.tokenizers.semantic import SemanticTokenizer
+from imgcodec.tokenizers.upscaler import FACTOR
 from imgcodec.training import distributed
 from imgcodec.training.data import check_sizes
 from imgcodec.training.fields import from_table
@@ -84,12 +85,14 @@ class SemanticRecipe:
         if not 1 <= self.layout_bytes <= 4096 or not 1 <= self.meaning_bytes <= 4096:
             raise ValueError("layout_bytes and meaning_bytes must be from 1 to 4096")
         with torch.device("meta"):  # so that it is refused now, not an hour later
-            build_tokenizer(self.features, self.decoder, self.upscaler)
+            side = build_tokenizer(self.features, self.decoder, self.upscaler).decoder.config.side
         trains = [phase.trains for phase in self.phases]
         if trains != sorted(trains, key=TRAINS.index):
             raise ValueError("phases of the encoder come first, then those of both, of the decoder and of the upscaler")
         if "upscaler" in trains and self.upscaler is None:
             raise ValueError("a phase trains the upscaler, and the recipe has none: give it a table [upscaler]")
+        if "upscaler" in trains and self.crop < FACTOR * side:
+            raise ValueError("crop must be at least twice the decoder's side, for the upscaler to learn from")
         for phase in self.phases:
             if not self.loss.trains(phase.trains):
                 raise ValueError(f"the phase {phase.name} would learn nothing, for all of its losses have the weight 0")
@@ -123,6 +126,8 @@ def train_semantic(
         tokenizer.encoder.weights = tokenizer.encoder.config.weights  # which the recipe names
     started = None if start is None else _start_from(tokenizer, start)
     trains = {phase.trains for phase in recipe.phases}
+    if trains == {"upscaler"} and started is None:
+        raise UsageError("The recipe trains the upscaler alone, and needs a model to start from: --start MODEL.")
     # an upscaler alone leaves vectors, and what is drawn of them, as they are in the model that it starts from
     kept = started if trains == {"upscaler"} else None
     if kept is not None and kept.tokenizer.decoder.config != tokenizer.decoder.config:

@@ -76,6 +76,8 @@ def crops(views: Views, batch: int, step: int, rank: int, side: int) -> tuple[Te
     large: list[Pixels] = []
     for numbers in views.draw(batch, step, rank):
         view = views.view(*numbers)
+        if min(view.shape[:2]) < FACTOR * side:  # a part without pixels enough: enlarged, it would be blurred
+            view = views.photographs[numbers[0]]
         top, left = rng.integers(side - part + 1, size=2)
         turn = 1 - 2 * int(rng.integers(2))
         for found, times in ((small, 1), (large, FACTOR)):

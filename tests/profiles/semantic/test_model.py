@@ -55,6 +55,10 @@ def test_weights_are_those_that_were_rounded(semantic_path, contents):
         ("features", {"surprise": 1}, "unknown field"),
         ("decoder", {"base": 32}, "shape"),
         ("decoder", {"patch": 3}, "side must be"),
+        ("decoder", {"blocks": 65}, "at most 64 blocks"),
+        ("decoder", {"base": 4096}, "at most 4096 wide"),
+        ("features", {"blocks": [2**18, 1]}, "at most 64 blocks"),
+        ("features", {"widths": [2**16, 32]}, "at most 4096 wide"),
         ("decoder", {"schedule": "square"}, "linear or cosine"),
         ("decoder", {"base": 17}, "multiples of 16"),
     ],
@@ -84,3 +88,22 @@ def test_damaged_tensors_are_refused(contents, saved, name, change, words):
         tensors[name] = change(tensors[name])
     with pytest.raises(CodecError, match=words):
         imgcodec.load_model(saved(tensors, without_digest(metadata)))
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("upscaler", [], "instead of an object"),
+        ("upscaler", 5, "instead of an object"),
+        ("upscaler", {"width": 2**13}, "an upscaler is"),
+        ("upscaler", {"width": 4, "blocks": 1}, "missing"),
+        ("decoder", "", "instead of an object"),
+        ("features", [["kind", "shipped"]], "instead of an object"),
+        ("features", {}, "no encoder"),
+    ],
+)
+def test_parts_of_other_kinds_are_refused(contents, saved, part, value, words):
+    tensors, metadata = contents
+    config = json.loads(metadata["config"]) | {part: value}
+    with pytest.raises(CodecError, match=words):
+        imgcodec.load_model(saved(tensors, without_digest(metadata) | {"config": json.dumps(config)}))

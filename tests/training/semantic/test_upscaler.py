@@ -101,6 +101,21 @@ def test_an_upscaler_alone_leaves_vectors_and_drawings_as_they_are(trained, fold
         train(other, [folder], None, tmp_path / "other", resume=False, start=str(trained))
 
 
+def test_alone_it_needs_a_model_to_start_from(folder, tmp_path):
+    with pytest.raises(UsageError, match="needs a model to start from"):
+        train(read(tmp_path, recipe_text("upscaler")), [folder], None, tmp_path / "run", resume=False, start=None)
+
+
+def test_what_it_learns_from_is_not_enlarged(tmp_path):
+    with pytest.raises(UsageError, match="crop must be at least twice"):
+        read(tmp_path, recipe_text("upscaler"), "crop=31")
+    noisy = Views([np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)], 6, seed=1)
+    assert min(min(noisy.view(0, v).shape[:2]) for v in range(6)) < 2 * SIDE
+    for step in range(8):  # enlarged, neighbours would be more alike
+        _, large = crops(noisy, 1, step, 0, SIDE)
+        assert (large[..., 1:] - large[..., :-1]).abs().mean() > 0.18
+
+
 def test_it_is_trained_last_and_only_where_there_is_one(tmp_path):
     with pytest.raises(UsageError, match="come first"):
         read(tmp_path, recipe_text("upscaler", "decoder"))
