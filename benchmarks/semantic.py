@@ -38,6 +38,7 @@ from imgcodec.pictures.square import as_square
 from imgcodec.profiles.semantic.codec import SemanticCodec, as_semantic
 from imgcodec.storage import files
 from imgcodec.tokenizers.features import FeatureEncoder
+from imgcodec.tokenizers.upscaler import FACTOR
 from imgcodec.training.data import load_photographs
 
 BINS = (6, 7, 7)  # of a histogram in a byte each
@@ -207,14 +208,14 @@ def measure_upscaler(
     codec: SemanticCodec, pictures: list[np.ndarray], drawn: np.ndarray, grid: Path | None
 ) -> dict[str, float]:
     upscaler, side = codec.tokenizer.upscaler, codec.tokenizer.decoder.config.side
-    large = np.stack([as_square(pixels, 2 * side) for pixels in pictures])
+    large = np.stack([as_square(pixels, FACTOR * side) for pixels in pictures])
     small = np.stack([as_square(pixels, side) for pixels in pictures])
-    figures: dict[str, float] = {"side": 2 * side}
+    figures: dict[str, float] = {"side": FACTOR * side}
     shown = []
     for source, pixels in (("originals", small), ("drawn", drawn)):
         with torch.inference_mode():
             upscaled = as_pixels(upscaler(torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div(255)))
-        filtered = np.stack([as_square(picture, 2 * side) for picture in pixels])
+        filtered = np.stack([as_square(picture, FACTOR * side) for picture in pixels])
         for name, found in (("filter", filtered), ("upscaler", upscaled)):
             pairs = list(zip(large, found, strict=True))
             figures[f"{source}_by_{name}_psnr"] = float(np.mean([psnr(a, b) for a, b in pairs]))

@@ -1,6 +1,6 @@
 """Parts of pictures: a region, or the whole at a smaller size, from no more of a file than that takes.
 
-    file ──► header ──► which tiles and calls ──► their sections, and the frames of all ──► tokens, tile by tile
+    file ──► header ──► which tiles and calls ──► their sections, and the frames of all ──► tokens of these tiles
                                                                                                │
     Picture ◄── alpha and metadata of the part ◄──────────────────────────────────────────── pixels
 

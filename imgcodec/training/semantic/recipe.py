@@ -126,10 +126,11 @@ def train_semantic(
         tokenizer.encoder.weights = tokenizer.encoder.config.weights  # which the recipe names
     started = None if start is None else _start_from(tokenizer, start)
     trains = {phase.trains for phase in recipe.phases}
-    if trains == {"upscaler"} and started is None:
+    is_alone = trains == {"upscaler"}
+    if is_alone and started is None:
         raise UsageError("The recipe trains the upscaler alone, and needs a model to start from: --start MODEL.")
     # an upscaler alone leaves vectors, and what is drawn of them, as they are in the model that it starts from
-    kept = started if trains == {"upscaler"} else None
+    kept = started if is_alone else None
     if kept is not None and kept.tokenizer.decoder.config != tokenizer.decoder.config:
         raise UsageError(f"The model {start} has another decoder than the recipe, which trains the upscaler alone.")
     if started is None and isinstance(tokenizer.encoder, FeatureEncoder):
