@@ -54,13 +54,13 @@ def test_it_learns_what_the_bicubic_filter_cannot_give(views, tmp_path):
     before = validate(networks, data).figures
     assert before["upscaled_psnr"] == pytest.approx(before["bicubic_psnr"], abs=1e-3)
     losses = []
-    for _ in range(80):
+    for _ in range(160):
         loss, _ = objective(0.0, *crops(views, 8, 0, 0, SIDE))  # a few pictures by heart
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.75 * losses[0]  # 0.66 of it, with any seed
     report = validate(networks, data)
     assert report.figures["upscaled_psnr"] != before["upscaled_psnr"]
     assert report.pictures["upscaled"].shape == (3, 3 * 2 * SIDE, 8 * 2 * SIDE)
