@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.exact.plugins import load_plugin
 
 LARGEST_SIDE = 2**14
@@ -52,11 +53,10 @@ def decode(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     padded = data + b"\0" * (len(data) % 2)
     frame = b"WEBPVP8L" + len(data).to_bytes(4, "little") + padded
     try:
-        with Image.open(io.BytesIO(b"RIFF" + len(frame).to_bytes(4, "little") + frame), formats=["WEBP"]) as image:
+        file = io.BytesIO(b"RIFF" + len(frame).to_bytes(4, "little") + frame)
+        with pillow_errors(), Image.open(file, formats=["WEBP"]) as image:
             pixels = np.asarray(image.convert("RGBA"))
-    except MemoryError:
-        raise
-    except Exception:  # whatever Pillow raises
+    except PillowError:
         raise InvalidFileError("The exact pixels are damaged: they cannot be decoded.") from None
     if pixels.shape[:2] != (height, width):
         raise InvalidFileError("The exact pixels are damaged: they are no VP8L of the size of their tile.")

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from imgcodec.exact.pillow_errors import PillowError, pillow_errors
+
 NOTE = "its file lacks its end; the picture is whole"
 _DOUBT = "its file lacks its end, and some of the picture may be lost"
 
@@ -51,9 +53,10 @@ def mended_jpeg(data: bytes) -> bytes | None:
     if not data.startswith(_JPEG) or scan < 0 or not _every_coefficient_is_there(data):
         return None
     try:
-        is_whole = _is_whole(body, scan) and not _is_padded(body, scan)
+        with pillow_errors():
+            is_whole = _is_whole(body, scan) and not _is_padded(body, scan)
         return body + _JPEG_END if is_whole else None
-    except Exception:  # whatever Pillow makes of a damaged file
+    except PillowError:
         return None
 
 

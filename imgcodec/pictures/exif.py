@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from PIL import Image
 
+from imgcodec.exact.pillow_errors import PillowError, pillow_errors
+
 Density: TypeAlias = tuple[int, int]
 """Pixels per metre, across and down, each 1 .. 2**32 - 1."""
 
@@ -60,10 +62,11 @@ def density(exif: bytes | None) -> Density | None:
         return None
     parsed = Image.Exif()
     try:
-        parsed.load(exif)
-        across, down = float(parsed[X_RESOLUTION]), float(parsed[Y_RESOLUTION])
-        unit = {_INCH: 1.0, _CENTIMETRE: 2.54}[parsed.get(RESOLUTION_UNIT, _INCH)]
-    except Exception:  # there is none, and whatever Pillow makes of damaged metadata
+        with pillow_errors():
+            parsed.load(exif)
+            across, down = float(parsed[X_RESOLUTION]), float(parsed[Y_RESOLUTION])
+            unit = {_INCH: 1.0, _CENTIMETRE: 2.54}[parsed.get(RESOLUTION_UNIT, _INCH)]
+    except PillowError:  # there is none, too
         return None
     return of_dpi((unit * across, unit * down))
 

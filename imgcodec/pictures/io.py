@@ -23,6 +23,7 @@ from PIL import Image, UnidentifiedImageError
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
+from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.exact.plugins import load_plugin
 from imgcodec.pictures import carried, chunks, deep_png, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
@@ -129,11 +130,9 @@ def _reduced(bits: int) -> str:
 def is_image(data: bytes) -> bool:
     """Whether bytes are an image file of a kind that can be read, as far as its beginning tells."""
     try:
-        with Image.open(io.BytesIO(data), formats=_formats(data)):
+        with pillow_errors(), Image.open(io.BytesIO(data), formats=_formats(data)):
             return True
-    except MemoryError:  # which says nothing of the file
-        raise
-    except Exception:  # whatever Pillow raises
+    except PillowError:
         return False
 
 
@@ -178,26 +177,23 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
             notes.append(f"{format} has no transparency, which was left out")
     options = _OPTIONS[format]
     try:
-        try:
-            file = _pillow_encode(image, format, options | options_of_metadata)
-        except MemoryError:
-            raise
-        except Exception:
-            if not options_of_metadata:
-                raise
-            # Pillow parses some of the metadata, and fails. The picture alone is better than nothing.
-            return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
-        if picture.wide is not None and format == "PNG":
-            file = deep_png.deepened(file, picture.wide, picture.bit_depth)
-        elif picture.wide is not None:
-            notes.append(_reduced(picture.bit_depth))
-        file, more = carried.finished(file, picture, format)
-        return file, [*notes, *more]
-    except MemoryError:
-        raise
-    except Exception as error:
+        with pillow_errors():
+            try:
+                file = _pillow_encode(image, format, options | options_of_metadata)
+            except PillowError:
+                if not options_of_metadata:
+                    raise
+                # Pillow parses some of the metadata, and fails. The picture alone is better than nothing.
+                return _pillow_encode(image, format, options), [*notes, f"its metadata do not fit into {format}"]
+            if picture.wide is not None and format == "PNG":
+                file = deep_png.deepened(file, picture.wide, picture.bit_depth)
+            elif picture.wide is not None:
+                notes.append(_reduced(picture.bit_depth))
+            file, more = carried.finished(file, picture, format)
+            return file, [*notes, *more]
+    except PillowError as error:
         raise CodecError(
-            f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {_reason(error)}."
+            f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {error}."
         ) from error
 
 
@@ -217,6 +213,7 @@ def png_bytes(picture: Picture) -> int:
     return len(_pillow_encode(to_pil(picture), "PNG", {"compress_level": 1})) + metadata_bytes
 
 
+@pillow_errors()
 def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) -> bytes:
     # A copy without `info`, whose content Pillow would write, too.
     bare = image.copy()
@@ -246,14 +243,12 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     _check_size(image.size, max_pixels)
     data = _file_of(image, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
     try:
-        with without_pillow_limit():
+        with pillow_errors(), without_pillow_limit():
             return _from_image(image, data, wide_tiff.preferred_layout(data))
-    except (CodecError, MemoryError):
-        raise
-    except Exception as error:  # a PIL image decodes its file late
+    except PillowError as error:  # a PIL image decodes its file late
         if data:  # which may lack only its end, or have damaged metadata
             return from_bytes(data, "The image", max_pixels)
-        raise InvalidFileError(f"The image cannot be decoded: {_reason(error)}.") from error
+        raise InvalidFileError(f"The image cannot be decoded: {error}.") from error
 
 
 def _file_of(image: Image.Image, room: int) -> bytes:
@@ -282,16 +277,14 @@ def from_bytes(data: bytes, name: str, max_pixels: int) -> Picture:
         raise InvalidFileError(f"{name} is a .nic file already; imgcodec decompress makes a picture of it.")
     try:
         picture = _decode(data, max_pixels)
-    except MemoryError:  # which says nothing of the file
-        raise
     except InvalidFileError as error:
         raise InvalidFileError(f"{name}: {error}") from None
-    except Exception as error:
+    except PillowError as error:
         without = _decode_without_end(data, max_pixels) or _decode_without_metadata(data, max_pixels)
         if without is None:  # it was not the metadata: the first error counts
-            if isinstance(error, UnidentifiedImageError):
+            if isinstance(error.__cause__, UnidentifiedImageError):
                 raise InvalidFileError(f"{name} is not an image of a kind that can be read.") from None
-            raise InvalidFileError(f"{name} cannot be decoded: {_reason(error)}.") from error
+            raise InvalidFileError(f"{name} cannot be decoded: {error}.") from error
         picture = without
     picture.file_bytes = len(data)
     return picture
@@ -305,9 +298,7 @@ def _decode_without_end(data: bytes, max_pixels: int) -> Picture | None:
         return None
     try:
         picture = _decode(mended, max_pixels)
-    except MemoryError:
-        raise
-    except Exception:  # there are damaged metadata, too
+    except (PillowError, InvalidFileError):  # there are damaged metadata, too
         return None
     picture.notes.insert(0, ends.NOTE)
     return picture
@@ -323,17 +314,13 @@ def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
         return None
     try:
         picture = _decode(chunks.without(parts, set(kinds)), max_pixels)
-    except MemoryError:
-        raise
-    except Exception:
+    except (PillowError, InvalidFileError):
         return None
     note = "its metadata cannot be read and was left out"
     for kind in kinds[:8] if len(kinds) > 1 else ():  # each is a picture to decode, and untrusted input says how many
         try:
             picture = _decode(chunks.without(parts, {kind}), max_pixels)
-        except MemoryError:
-            raise
-        except Exception:  # it is another one, or more than one
+        except (PillowError, InvalidFileError):  # it is another one, or more than one
             continue
         note = f"its metadata of the kind {kind!r} cannot be read and was left out"
         break
@@ -341,6 +328,7 @@ def _decode_without_metadata(data: bytes, max_pixels: int) -> Picture | None:
     return picture
 
 
+@pillow_errors()
 def _decode(data: bytes, max_pixels: int) -> Picture:
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":  # Pillow allocates its canvas when it opens the file
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
@@ -417,8 +405,3 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise InvalidFileError(f"A picture of {width} x {height} has no pixels.")
     check_size(width, height, max_pixels)
-
-
-def _reason(error: Exception) -> str:
-    """Pillow's message, as the end of a sentence. Some of its errors have none."""
-    return str(error).strip().rstrip(".") or "it is damaged"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
+from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.pictures import cicp, exif, extended_xmp, icc, xmp
 from imgcodec.pictures.exif import UPRIGHT, Density
 from imgcodec.pictures.formats import avif, bmp, gif, jpeg, jpeg2000, plain, png, tiff, webp
@@ -129,8 +130,9 @@ def _exif(image: Image.Image, found: Findings) -> tuple[bytes | None, str | None
         there = image.info.get("exif")
         if isinstance(there, Image.Exif):
             try:
-                there = there.tobytes()
-            except Exception:  # whatever Pillow makes of damaged metadata
+                with pillow_errors():
+                    there = there.tobytes()
+            except PillowError:
                 return None, "its EXIF cannot be read and was left out"
         block = bytes(there) if isinstance(there, bytes | bytearray | memoryview) else None
     block = (block or b"").removeprefix(exif.PREFIX)

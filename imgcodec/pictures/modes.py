@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from imgcodec.bitstream.errors import InvalidFileError
+from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Sample = TypeVar("Sample", np.uint8, np.uint16)
@@ -197,9 +198,11 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
     """A CMYK or LAB image as sRGB, by its profile if that is valid, else by formula; and a note that says which."""
     name = image.mode
     try:
-        profile = ImageCms.createProfile("LAB") if name == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(icc or b""))
-        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except Exception:  # no profile, one of another colour space, a damaged one
+        with pillow_errors():
+            stated = io.BytesIO(icc or b"")
+            profile = ImageCms.createProfile("LAB") if name == "LAB" else ImageCms.ImageCmsProfile(stated)
+            converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except PillowError:  # no profile, one of another colour space, a damaged one
         return image.convert("RGB"), f"its {name} is converted to sRGB by formula, for want of a profile"
     if converted is None:  # only when asked to convert in place
         raise InvalidFileError(f"Its {name} cannot be converted to sRGB.")

@@ -167,12 +167,10 @@ def _speaking(address: str, what: str, kind: type[CodecError]) -> Iterator[None]
     """Makes a sentence of whatever a service raises: each has errors of its own."""
     try:
         yield
-    except CodecError:
+    except (CodecError, MemoryError):
         raise
     except FileNotFoundError:
         raise CodecError(f"There is no file {address}.") from None
-    except MemoryError:
-        raise
     except Exception as error:
         reason = " ".join((str(error) or type(error).__name__).split()).rstrip(".")
         raise kind(f"{address} cannot be {what}: {reason:.300}.") from None

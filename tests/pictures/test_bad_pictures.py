@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_pictures import colours, file_of, png_chunk
-from PIL import Image
+from PIL import Image, ImageCms
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.pictures import io as image
@@ -97,3 +98,18 @@ class TestBadInput:
         data = file_of(Image.fromarray(colours(64, 64)))
         with pytest.raises(InvalidFileError, match="cannot be decoded"):
             image.load(Image.open(io.BytesIO(data[: len(data) // 2])))
+
+    @pytest.mark.parametrize("read", [image.load, image.is_image])
+    def test_too_little_memory_says_nothing_of_the_file(self, read: Callable[[bytes], object], monkeypatch) -> None:
+        monkeypatch.setattr(Image, "open", lacking_memory)
+        with pytest.raises(MemoryError):
+            read(file_of(Image.fromarray(colours(8, 8))))
+
+    def test_too_little_memory_changes_no_colours(self, monkeypatch) -> None:
+        monkeypatch.setattr(ImageCms, "profileToProfile", lacking_memory)
+        with pytest.raises(MemoryError):
+            image.load(Image.new("LAB", (8, 8)))
+
+
+def lacking_memory(*_: object, **__: object) -> None:
+    raise MemoryError

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.pictures import directories, exif
 from imgcodec.pictures.formats.findings import IPTC, LAYERS, Findings, photoshop, unknown
 from imgcodec.pictures.formats.jpeg import behind
@@ -123,12 +124,13 @@ def _block(image: Image.Image, data: bytes, orientation: int | None) -> tuple[by
     found = directories.read(data)
     if found is None:  # a file that is not known, or a BigTIFF
         try:
-            source = image.getexif()
-            kept = Image.Exif()
-            kept.update({tag: source[tag] for tag in list(source) if is_descriptive(tag) and tag not in _INNER})
-            kept.update({tag: dict(inner) for tag in _INNER if (inner := source.get_ifd(tag))})
-            found = directories.read(kept.tobytes().removeprefix(exif.PREFIX))
-        except Exception:  # whatever Pillow makes of damaged metadata
+            with pillow_errors():
+                source = image.getexif()
+                kept = Image.Exif()
+                kept.update({tag: source[tag] for tag in list(source) if is_descriptive(tag) and tag not in _INNER})
+                kept.update({tag: dict(inner) for tag in _INNER if (inner := source.get_ifd(tag))})
+                found = directories.read(kept.tobytes().removeprefix(exif.PREFIX))
+        except PillowError:
             return None, note
         if found is None:
             return None, None
