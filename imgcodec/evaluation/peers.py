@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, features
 
 from imgcodec.bitstream.errors import CodecError, UsageError
+from imgcodec.exact.plugins import save
 from imgcodec.metrics.reference import RGBPixels, psnr
 
 # Qualities that draw the JPEG curve from 0.1 to 3 bits per pixel on photographs.
@@ -41,9 +42,7 @@ class Codec:
 
 
 def _save(pixels: RGBPixels, format: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format, **options)
-    return file.getvalue()
+    return save(Image.fromarray(pixels), format, **options)
 
 
 def decode(data: bytes) -> RGBPixels:

@@ -11,12 +11,10 @@ from PIL import Image
 
 from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.exact.pillow_errors import PillowError, pillow_errors
-from imgcodec.exact.plugins import load_plugin
+from imgcodec.exact.plugins import load_plugin, save
 
 LARGEST_SIDE = 2**14
 _FRAME = 20  # bytes of a WebP file before the bitstream: RIFF, the file's length, WEBP, VP8L, the bitstream's length
-NO_MEMORY = ("encoding error 1", "encoding error 2")
-"""What Pillow says where libwebp has too little."""
 _METHOD, _QUALITY = 4, 80  # as Pillow has them for lossless files
 
 
@@ -26,15 +24,7 @@ def encode(samples: NDArray[np.uint8]) -> bytes:
     channels = [*samples]
     colours, alpha = (channels[:1] * 3, channels[1:]) if len(channels) < 3 else (channels[:3], channels[3:])
     image = Image.fromarray(np.ascontiguousarray(np.stack([*colours, *alpha], axis=-1)))
-    load_plugin("WEBP")
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, "WEBP", lossless=True, exact=True, method=_METHOD, quality=_QUALITY)
-    except ValueError as error:
-        if str(error) in NO_MEMORY:
-            raise MemoryError(str(error)) from error
-        raise
-    file = buffer.getvalue()
+    file = save(image, "WEBP", lossless=True, exact=True, method=_METHOD, quality=_QUALITY)
     size = int.from_bytes(file[_FRAME - 4 : _FRAME], "little")
     assert file[12:16] == b"VP8L", "a lossless WebP without metadata is one chunk"
     return file[_FRAME : _FRAME + size]

@@ -24,7 +24,7 @@ from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
 from imgcodec.exact.pillow_errors import PillowError, pillow_errors
-from imgcodec.exact.plugins import load_plugin
+from imgcodec.exact.plugins import load_plugin, save
 from imgcodec.pictures import carried, chunks, deep_png, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
 from imgcodec.pictures.exif import Density
 from imgcodec.pictures.formats import png, tiff
@@ -218,10 +218,7 @@ def _pillow_encode(image: Image.Image, format: str, options: Mapping[str, Any]) 
     # A copy without `info`, whose content Pillow would write, too.
     bare = image.copy()
     bare.info = {}
-    load_plugin(format)
-    buffer = io.BytesIO()
-    bare.save(buffer, format, **options)
-    return buffer.getvalue()
+    return save(bare, format, **options)
 
 
 def _from_array(array: NDArray[np.generic], max_pixels: int) -> Picture:

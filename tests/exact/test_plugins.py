@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from PIL import Image
 
 from imgcodec.exact import plugins
 
@@ -35,3 +36,22 @@ def test_a_pillow_without_a_library_is_one(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(plugins, "import_module", missing)
     plugins.load_plugin("AVIF")
+
+
+@pytest.mark.parametrize(
+    ("said", "raised"),
+    [
+        (ValueError("encoding error 1"), MemoryError),
+        (ValueError("encoding error 2"), MemoryError),
+        (ValueError("encoding error 5: Image size exceeds WebP limit of 16383 pixels"), ValueError),
+        (RuntimeError("Failed to encode image: Out of memory"), MemoryError),
+        (RuntimeError("Failed to encode image: Encoding of color planes failed"), RuntimeError),
+    ],
+)
+def test_encoders_that_find_no_memory_are_told_from_those_that_refuse(said, raised, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise said
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(raised):
+        plugins.save(Image.new("RGB", (8, 8)), "WEBP")
