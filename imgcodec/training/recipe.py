@@ -42,6 +42,7 @@ def read_recipe(path: Path, settings: list[str]) -> Recipe:
         recipe = READERS[profile_named(table.setdefault("profile", "photo"))](table)
         if not recipe.phases:
             raise ValueError("it has no phases")
+        _check_names([phase.name for phase in recipe.phases])
         return recipe
     except KeyError as error:
         raise UsageError(f"The recipe {path} is not valid: it has no {error.args[0]}.") from error
@@ -87,6 +88,16 @@ def train(
                 return train_raster(recipe, photographs, held_out, folder, resume, start, chosen)
             case SemanticRecipe():
                 return train_semantic(recipe, photographs, held_out, folder, resume, start, chosen)
+
+
+def _check_names(names: list[str]) -> None:
+    """Raises ValueError for phases of one name, which would write the same files: a resumed training would take the
+    first for the second. On some systems capitals are the same."""
+    found: set[str] = set()
+    for name in names:
+        if name.lower() in found:
+            raise ValueError(f"it has two phases of the name {name!r:.40}")
+        found.add(name.lower())
 
 
 def _set(table: dict[str, Any], setting: str) -> None:

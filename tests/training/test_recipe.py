@@ -39,6 +39,8 @@ def test_the_profile_says_what_is_read() -> None:
         ("phases.0.batch_=1", "nothing is called 'phases.0.batch_'"),
         ("phases=[]", "it has no phases"),
         ("phases.0={}", r"it has no phases\.0\.name"),
+        ("phases.0.name='quantized'", r"^The recipe .* is not valid: it has two phases of the name 'quantized'\.$"),
+        ("phases.0.name='Quantized'", "it has two phases of the name 'quantized'"),
         ("profile=[1]", r"its profile \[1\] is not known"),
         ("lambdas.lowest=0", "lambdas must be above 0"),
         ("export_crops=0", "export_crops must be 1 or more"),
