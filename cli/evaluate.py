@@ -11,7 +11,7 @@ import typer
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.cli.options import MODEL, Device, Force, Jobs, MaxPixels, Quality, Tune, say
+from imgcodec.cli.options import MODEL, Device, Force, Jobs, MaxPixels, Quality, Tune, complain, say
 from imgcodec.cli.progress import tallying
 from imgcodec.workers import working_through
 
@@ -60,7 +60,8 @@ def evaluate(
     """Compress pictures, decompress them again, and measure: one line a picture, and the means.
 
     For a model of the profile semantic also how often a changed picture finds its original. Metrics whose extra is not
-    installed are left out, with a word.
+    installed are left out, with a word. Files that are no pictures are named and skipped; those that a store should
+    have and are not there are listed at the end, as failed.
     """
     from imgcodec.storage import files, pairs
 
@@ -80,7 +81,7 @@ def evaluate(
         say(f"{name} is left out: {why}")
     open_task = partial(measuring.open_evaluator, settings) if jobs > 1 else lambda: opened
     pictures: list[RGBPixels] = []
-    measured = []
+    measured, failures = [], []
     sizes = {path: pairs.size_of(str(path)) for _, path in found}
     with (
         tallying(f"Evaluating {sources[0].name}", len(found), sum(sizes.values())) as tally,
@@ -92,6 +93,10 @@ def evaluate(
                 say(f"Skipped {name}: {outcome.error}")
                 tally.add(sizes[path])
                 continue
+            if type(outcome.error) is CodecError:  # of this file; others, of the model for example, are of all of them
+                failures.append(f"{name}: {outcome.error}")
+                tally.add(sizes[path])
+                continue
             if outcome.error is not None:
                 raise outcome.error
             assert outcome.result is not None
@@ -100,6 +105,8 @@ def evaluate(
             if pixels is not None:
                 pictures.append(pixels)
             tally.add(sizes[path], evaluated.width * evaluated.height, sizes[path], evaluated.bytes)
+    for failure in failures:
+        complain(failure)
     if not measured:
         needed = "can be read" if store is None or not found else f"{store} has a whole file of"
         raise InvalidFileError(f"{' '.join(map(str, sources))} holds no picture that {needed}.")
@@ -112,6 +119,8 @@ def evaluate(
         files.write(json_file, text.encode(), force)
     if str(json_file) != files.STANDARD:
         sys.stdout.write("\n".join(lines(report)) + "\n")
+    if failures:
+        raise typer.Exit(CodecError.exit_code)
 
 
 def pictures_of(sources: list[Path]) -> list[tuple[str, Path]]:

@@ -59,6 +59,19 @@ def test_pictures_that_a_store_lacks_are_not_said_to_be_unreadable(run, folder, 
     assert "--store STORE" in text(run("eval", "--help"))[1]
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_file_that_is_gone_from_a_store_fails_and_the_others_are_measured(run, folder, tiny, jobs):
+    assert run("compress", folder, "-o", "store", "--model", tiny).returncode == 0
+    Path("store/01.nic").unlink()
+    options = ("--model", tiny, "--store", "store", "--metrics", "psnr", "--json", "report.json", "-j", jobs)
+    done, out, err = text(run("eval", folder, *options))
+    assert (done, err) == (1, f"imgcodec: 01.png: There is no file {Path('store/01.nic')}.\n")
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "picture", "00.png", "02.png", "03.png", "04.png", "05.png", "mean",
+    ]  # fmt: skip
+    assert len(json.loads(Path("report.json").read_text())["pictures"]) == 5
+
+
 def test_drawings_of_a_store_need_no_model_to_be_measured(run, folder, tiny):
     rows, columns = np.mgrid[:100, :90]
     checks = Image.fromarray(((rows + columns) % 2 * 255).astype(np.uint8))
