@@ -1,6 +1,5 @@
 """The conditions of a measurement: machine, versions, commit. Every benchmark writes them beside its figures."""
 
-import os
 import platform
 import subprocess
 from datetime import date
@@ -11,6 +10,7 @@ from PIL import features
 
 import imgcodec
 from imgcodec.doctor import processor
+from imgcodec.parallel import cores
 
 PACKAGES = ("torch", "onnxruntime", "numpy", "scipy", "pillow", "constriction", "safetensors", "zstandard")
 
@@ -25,7 +25,7 @@ def describe() -> dict[str, object]:
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "processor": processor(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": cores(),
             "torch_threads": torch.get_num_threads(),
             "torch_cpu_capability": torch.backends.cpu.get_cpu_capability(),
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,

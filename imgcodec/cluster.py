@@ -9,15 +9,13 @@ reads an item's input and writes its output itself, so both have to be where eve
 import logging
 import os
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Generic
 
 from imgcodec.bitstream.errors import CodecError
-from imgcodec.waiting import wait_passively
-from imgcodec.workers import Item, Outcome, Result, outcome_of, portable
+from imgcodec.workers import Item, Outcome, Result, outcome_of, portable, prepare_process
 
 LARGEST_BLOCK = 32
 """Items that an actor gets at once, and does again when it dies over them."""
@@ -89,9 +87,7 @@ class _Actor(Generic[Item, Result]):
     """A process of the cluster, with a task. Where that cannot be opened, the error is its answer to everything."""
 
     def __init__(self, open_task: Callable[[], Callable[[Item], Result]], folder: str, tries: Any) -> None:
-        os.environ["OMP_NUM_THREADS"] = "1"
-        wait_passively()
-        warnings.filterwarnings("ignore", module=r"PIL\b")  # what Pillow warns of becomes a note on the picture
+        prepare_process()
         if os.path.isdir(folder):  # what relative paths are relative to; on other machines it may not be there
             os.chdir(folder)
         self.tries = tries

@@ -25,6 +25,7 @@ from imgcodec.evaluation.peers import Codec, peers_named
 from imgcodec.metrics.reference import Reference, RGBPixels
 from imgcodec.model_file import inventory
 from imgcodec.model_file.find import installed_models
+from imgcodec.parallel import cores
 
 PURPOSES = {
     "train": "to train models: the teacher of the profile semantic, TensorBoard for figures",
@@ -100,7 +101,7 @@ def machine() -> Machine:
         processor=processor(),
         instructions=sorted(name for name, has in known.items() if has is True),
         uses=torch.backends.cpu.get_cpu_capability(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         threads=torch.get_num_threads(),
         environment={name: os.environ[name] for name in VARIABLES if name in os.environ},
         devices=devices(),

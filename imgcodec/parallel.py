@@ -8,6 +8,7 @@ wait for each other some hundred times a part. They are threads of one process, 
 lock. What a part gives does not depend on how many there are.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,6 +32,11 @@ class Threads:
 
     count: Callable[[], int]
     take_one: Callable[[int], None]
+
+
+def cores() -> int:
+    """How many this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def side_by_side(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.graphs.onnx_file import Graph
-from imgcodec.parallel import Threads
+from imgcodec.parallel import Threads, cores
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -32,7 +32,7 @@ def thread_count() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores()
 
 
 def take_one_thread(before: int) -> None:

@@ -171,12 +171,18 @@ def _dismiss(team: list[_Worker]) -> None:
                 worker.process.kill()
 
 
+def prepare_process() -> None:
+    """Of this process, which works on items and has not computed yet: one thread, and no warnings of Pillow, which
+    become notes on the picture."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    wait_passively()
+    warnings.filterwarnings("ignore", module=r"PIL\b")
+
+
 def _serve(connection: "Connection[Any, Any]") -> None:
     """The life of a process: it gets a function that opens the task, then items, and answers with outcomes; with an
     exception where the task cannot be opened."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    wait_passively()
-    warnings.filterwarnings("ignore", module=r"PIL\b")  # what Pillow warns of becomes a note on the picture
+    prepare_process()
     if sys.platform != "win32":
         signal.signal(signal.SIGTERM, _stop)
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):  # the latter two: the parent is gone

@@ -19,7 +19,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from imgcodec.graphs.tensors import StoredTensor
+from imgcodec.graphs.tensors import STORED_TYPES, StoredTensor
 
 OPSET = 17
 IR_VERSION = 8
@@ -32,8 +32,6 @@ TYPES = {
     "bfloat16": 16,
 }  # fmt: skip
 """Types of tensors and their numbers in ONNX."""
-
-_STORED_TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
 
 Shape = Sequence[int | str]
 """Of an input or output; a dimension that is not fixed has a name."""
@@ -69,7 +67,7 @@ class Graph:
 
     def stored(self, tensor: StoredTensor) -> str:
         """A tensor of a model file, as float32: the graph has it as it is stored, and converts it."""
-        value = self._initializer(_STORED_TYPES[tensor.type], tensor.shape, tensor.data)
+        value = self._initializer(STORED_TYPES[tensor.type], tensor.shape, tensor.data)
         return value if tensor.type == "F32" else self.cast(value, "float32")
 
     def cast(self, value: str, type: str) -> str:

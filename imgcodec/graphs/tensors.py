@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+STORED_TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
+"""Types of tensors, by the names of safetensors: those of torch and of ONNX."""
 NUMPY_TYPES = {"I8": "<i1", "U8": "<u1", "I32": "<i4", "F16": "<f2", "F32": "<f4"}
-"""Types of tensors, by their names in safetensors; BF16 is the one that is missing."""
+"""Those that NumPy has; BF16 is the one that is missing."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoredTensor:
-    """type: as safetensors names it, one of `NUMPY_TYPES` or BF16. data: little-endian, rows last."""
+    """type: as safetensors names it, one of `STORED_TYPES`. data: little-endian, rows last."""
 
     type: str
     shape: tuple[int, ...]

@@ -13,8 +13,8 @@ from typing import Any
 
 from imgcodec.bitstream.errors import UnusableModelError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
-from imgcodec.graphs.tensors import StoredTensor
-from imgcodec.model_file.find import LARGEST_FILE, TYPES, digest_of_contents, find_model, shipped_id
+from imgcodec.graphs.tensors import STORED_TYPES, StoredTensor
+from imgcodec.model_file.find import LARGEST_FILE, digest_of_contents, find_model, shipped_id
 from imgcodec.model_file.untrusted import as_model_error, read_tensors
 
 FORMAT = "imgcodec-model-1"
@@ -61,7 +61,7 @@ def _read(path: Path) -> ModelContents:
         config = json.loads(metadata["config"])
         if metadata.get("format") != FORMAT or not isinstance(config["profile"], str):
             raise ValueError("unknown format or profile")
-    listed = ((name, f"torch.{TYPES[t.type]}", t.shape, t.data) for name, t in tensors.items())
+    listed = ((name, f"torch.{STORED_TYPES[t.type]}", t.shape, t.data) for name, t in tensors.items())
     digest, stored = digest_of_contents(metadata["config"], listed), metadata.get("digest")
     if stored not in (None, digest.hex()):
         raise UnusableModelError(

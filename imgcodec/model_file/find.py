@@ -13,14 +13,13 @@ from safetensors import SafetensorError, deserialize, safe_open
 from imgcodec import models
 from imgcodec.bitstream.errors import CodecError, ModelNotFoundError, UnusableModelError
 from imgcodec.bitstream.header import CODEBOOK_ID_BYTES
+from imgcodec.graphs.tensors import STORED_TYPES
 from imgcodec.model_file import hub
 from imgcodec.storage import files
 
 LARGEST_FILE = 2**28  # bytes
 TABLE = "ids.json"
 """Beside the shipped models: the id of each, by its name. `tests/expected/make.py` writes it."""
-TYPES = {"I8": "int8", "U8": "uint8", "I32": "int32", "F16": "float16", "BF16": "bfloat16", "F32": "float32"}
-"""Types of tensors, by the names of safetensors: those of torch."""
 
 
 class Version(NamedTuple):
@@ -119,7 +118,7 @@ def id_of_file(version: Version) -> bytes:
         with safe_open(version.path, framework="numpy") as file:
             config = (file.metadata() or {}).get("config", "")
         tensors = [
-            (name, f"torch.{TYPES.get(t['dtype'])}", tuple(t["shape"]), t["data"])
+            (name, f"torch.{STORED_TYPES.get(t['dtype'])}", tuple(t["shape"]), t["data"])
             for name, t in deserialize(version.path.read_bytes())
         ]
     except (SafetensorError, OSError) as error:

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from imgcodec.graphs.tensors import StoredTensor
-from imgcodec.model_file.find import TYPES
+from imgcodec.graphs.tensors import STORED_TYPES, StoredTensor
 
 
 def as_torch(stored: Mapping[str, StoredTensor]) -> dict[str, Tensor]:
@@ -15,7 +14,7 @@ def as_torch(stored: Mapping[str, StoredTensor]) -> dict[str, Tensor]:
 
 
 def _as_torch(tensor: StoredTensor) -> Tensor:
-    dtype = getattr(torch, TYPES[tensor.type])
+    dtype = getattr(torch, STORED_TYPES[tensor.type])
     if not len(tensor.data):
         return torch.empty(tensor.shape, dtype=dtype)
     return torch.frombuffer(bytearray(tensor.data), dtype=dtype).reshape(tensor.shape)

@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError, safe_open
 
 from imgcodec.bitstream.errors import UnusableModelError
-from imgcodec.graphs.tensors import StoredTensor
-from imgcodec.model_file.find import TYPES
+from imgcodec.graphs.tensors import STORED_TYPES, StoredTensor
 from imgcodec.storage import files
 
 LARGEST_NUMBER = 2**18  # in a configuration: no model has more codes, channels or layers
@@ -30,7 +29,7 @@ def read_tensors(path: Path, largest: int) -> tuple[dict[str, StoredTensor], dic
             raise UnusableModelError(f"{path.name} is too large to be a model.")
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            unknown = {file.get_slice(name).get_dtype() for name in file.keys()} - TYPES.keys()  # noqa: SIM118
+            unknown = {file.get_slice(name).get_dtype() for name in file.keys()} - STORED_TYPES.keys()  # noqa: SIM118
         if unknown:
             raise UnusableModelError(f"The model {path.name} is not sound: no model has tensors of {min(unknown)}.")
         return _slices(path.read_bytes()), metadata
