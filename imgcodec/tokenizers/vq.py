@@ -170,15 +170,10 @@ class ScalableVQVAE(nn.Module):
     def decode(self, tokens: list[Tensor], scale: int = 1) -> Tensor:
         if scale not in self.scales:
             raise UsageError(f"This model decodes at {', '.join(map(str, self.scales))} times the size, not {scale}.")
-        return self._pictures(self.quantizer.lookup(tokens[0]), (1, scale))[-1]
-
-    def decode_scales(self, tokens: list[Tensor]) -> dict[int, Tensor]:
-        """Pictures of all sizes, by scale, from one evaluation of the decoder."""
-        pictures = self._pictures(self.quantizer.lookup(tokens[0]), self.scales)
-        return dict(zip(self.scales, pictures, strict=True))
+        return self._picture(self.quantizer.lookup(tokens[0]), scale)
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
-        return self._pictures(self.quantizer.pass_through(self._latent(pixels)), (1,))[0]
+        return self._picture(self.quantizer.pass_through(self._latent(pixels)), 1)
 
     def code_vectors(self) -> list[Tensor]:
         """What each code is decoded from, by stage: (codebook_size, z_channels)."""
@@ -187,7 +182,7 @@ class ScalableVQVAE(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, Losses]:
         values, _, (vq, commit, entropy, usage) = self.quantizer(self._latent(pixels))
         losses = Losses(vq, self.config.commit_loss_beta * commit, entropy, usage)
-        return self._pictures(values, (1,))[0], losses
+        return self._picture(values, 1), losses
 
     @torch.no_grad()
     def init_from_data(self, crops: Tensor) -> None:
@@ -207,21 +202,17 @@ class ScalableVQVAE(nn.Module):
             linear = self.linear_in(pixels.float() - 0.5)
         return linear + self.encoder(2 * pixels - 1).float()
 
-    def _pictures(self, values: Tensor, scales: tuple[int, ...]) -> list[Tensor]:
-        """Latent (B, z_channels, h, w) -> the pictures at some of `self.scales`, from one evaluation of the decoder."""
+    def _picture(self, values: Tensor, scale: int) -> Tensor:
+        """Latent (B, z_channels, h, w) -> the pictures at one of `self.scales`."""
         features = self.decoder(values)
         with torch.autocast(values.device.type, enabled=False):
             linear = F.pixel_shuffle(self.linear_out(values.float()), self.strides[0])
         original_size = linear + self.picture(features).float() + 0.5
-        pictures = []
-        for scale in scales:
-            if scale == 1:
-                pictures.append(original_size)
-                continue
-            head = self.heads[self.scales.index(scale) - 1]
-            larger = F.interpolate(original_size, scale_factor=scale, mode="bicubic", align_corners=False)
-            pictures.append(larger + F.pixel_shuffle(head(features).float(), scale))
-        return pictures
+        if scale == 1:
+            return original_size
+        head = self.heads[self.scales.index(scale) - 1]
+        larger = F.interpolate(original_size, scale_factor=scale, mode="bicubic", align_corners=False)
+        return larger + F.pixel_shuffle(head(features).float(), scale)
 
 
 def _middle(width: int, dropout: float) -> list[nn.Module]:

@@ -19,7 +19,6 @@ from torch.nn import functional as F
 
 from imgcodec.priors.integer.trainable_causal import Dense, Embedding, Gate
 from imgcodec.priors.raster.protocol import DigitCoder, DigitPosition
-from imgcodec.priors.raster.sampling import sample
 from imgcodec.priors.raster.transformer import LOGIT_FRACTION, MAX_BLOCKS, MAX_VALUES
 
 MAX_SIDE = 128
@@ -151,19 +150,6 @@ class PixelCNN(nn.Module):
             row = row + added[:, 0]
             links.append(link[:, 0])
         return links
-
-    @torch.no_grad()
-    def generate(
-        self,
-        start_sequence: Tensor,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Samples tokens (B, image_size, image_size) that begin with start_sequence (B, n), int64, the first n in
-        raster order; n may be 0. Other arguments and errors are those of `sample`."""
-        size = (self.config.image_size,) * 2
-        return sample(self, len(start_sequence), [size], temperature, top_k, generator, [start_sequence])[0]
 
     def _blocks(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]

@@ -79,4 +79,4 @@ def test_digits_never_spell_more_than_the_last_code():
 )
 def test_impossible_options_are_refused(options, start):
     with pytest.raises(UsageError, match=r"\.$"):
-        in_float("pixelcnn").generate(start, **options)
+        sample(in_float("pixelcnn"), 1, [(6, 6)], prefix=[start], **options)
