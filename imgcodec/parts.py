@@ -7,7 +7,7 @@
 What is read is checked, what is not needed is not read: a file may be damaged elsewhere, and nobody is told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -145,17 +145,23 @@ def _grown(part: Rectangle, margin: int, unit: int, header: Header) -> Rectangle
     return Rectangle(left, top, right - left, bottom - top)
 
 
-def _groups(tiles: frozenset[int], header: Header) -> list[tuple[list[int], Rectangle]]:
-    """Tiles that are read at once, and the rectangle that they fill: all, so that a codec may read each on a core of
-    its own; or one at a time where they have so many pixels that memory matters."""
-    ordered = sorted(tiles)
-    first, last = header.tile_rectangle(ordered[0]), header.tile_rectangle(ordered[-1])
-    whole = Rectangle(
-        first.left, first.top, last.left + last.width - first.left, last.top + last.height - first.top
-    )  # the tiles of a part lie in a rectangle
-    if whole.width * whole.height <= TOGETHER:
-        return [(ordered, whole)]
-    return [([index], header.tile_rectangle(index)) for index in ordered]
+def _groups(tiles: frozenset[int], header: Header) -> Iterator[tuple[list[int], Rectangle]]:
+    """The tiles of a part, which lie in a rectangle, in smaller ones of `TOGETHER` pixels or one tile at most. Those of
+    a group are read at once, so that a codec may read each on a core of its own."""
+    rows, columns = ({divmod(tile, header.tile_columns)[axis] for tile in tiles} for axis in (0, 1))
+    most = max(1, TOGETHER // header.tile_size**2) if header.tile_size else 1
+    for some_rows in _runs(rows, max(1, most // len(columns))):
+        for some_columns in _runs(columns, most):
+            group = [row * header.tile_columns + column for row in some_rows for column in some_columns]
+            first, last = header.tile_rectangle(group[0]), header.tile_rectangle(group[-1])
+            width, height = last.left + last.width - first.left, last.top + last.height - first.top
+            yield group, Rectangle(first.left, first.top, width, height)
+
+
+def _runs(numbers: set[int], most: int) -> list[list[int]]:
+    """Numbers in their order, in runs of at most `most`."""
+    ordered = sorted(numbers)
+    return [ordered[first : first + most] for first in range(0, len(ordered), most)]
 
 
 def _tiles(part: Rectangle, header: Header) -> frozenset[int]:

@@ -60,23 +60,27 @@ def test_a_region_is_what_is_cut_out_of_the_whole(tiny_codec, drawn):
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
-def test_tiles_that_are_too_large_to_be_read_at_once_are_read_one_by_one(many_tiles, tiny_codec, monkeypatch):
-    place = (300, 60, 130, 100)
+def test_a_large_region_is_read_a_few_tiles_at_once(many_tiles, tiny_codec, monkeypatch):
+    place = (300, 60, 130, 100)  # in 4 x 3 tiles
     pixels = region(tiny_codec, many_tiles, *place).pixels
     read = []
     usual = type(tiny_codec).read
 
     def reading(codec, header, tiles, *others):
-        read.append(len(tiles))
+        read.append((header.width, header.height, len(tiles)))
         usual(codec, header, tiles, *others)
 
     monkeypatch.setattr(type(tiny_codec), "read", reading)
-    assert np.array_equal(region(tiny_codec, many_tiles, *place).pixels, pixels)
-    monkeypatch.setattr(parts, "TOGETHER", 0)
-    assert np.array_equal(region(tiny_codec, many_tiles, *place).pixels, pixels)
-    together, *alone = read
-    assert together > 1
-    assert alone == [1] * together
+    for together, groups in (
+        (12, [(256, 192, 12)]),
+        (9, [(256, 128, 8), (256, 64, 4)]),
+        (3, [(192, 64, 3), (64, 64, 1)] * 3),
+        (0, [(64, 64, 1)] * 12),
+    ):
+        monkeypatch.setattr(parts, "TOGETHER", together * 64**2)
+        read.clear()
+        assert np.array_equal(region(tiny_codec, many_tiles, *place).pixels, pixels)
+        assert read == groups
 
 
 @pytest.mark.parametrize("name", ["two-tiles", "version-2", "gray", "alpha", "everything", "few-calls", "no-calls"])
