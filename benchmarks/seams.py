@@ -34,6 +34,7 @@ from imgcodec.cli.bench import find_files
 from imgcodec.codec import detokenize, header_of, load_codec
 from imgcodec.metrics.reference import RGBPixels, psnr
 from imgcodec.pictures import io as image
+from imgcodec.pictures.picture import Picture
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.tokens import TokenCodec
@@ -79,7 +80,7 @@ def measure(
         analysis = list(codec.analyse(pixels))  # it knows no tiles, and no quality
     rows = []
     for quality in qualities:
-        plain = header_of(codec, image.Picture(pixels), quality)
+        plain = header_of(codec, Picture(pixels), quality)
         sizes, coded, errors = [], [], []
         for side in (tile_size, 0):
             tokens, sections = codec.encode(replace(plain, tile_size=side), analysis, pixels, effort=1)

@@ -33,7 +33,7 @@ from imgcodec.codec import load_codec
 from imgcodec.encoder import encode_picture
 from imgcodec.evaluation.retrieval import QUERIES, recall, retrieval
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.square import as_square
 from imgcodec.profiles.semantic.codec import SemanticCodec, as_semantic
 from imgcodec.storage import files

@@ -51,6 +51,7 @@ def generate(
 ) -> None:
     """Sample pictures from the prior of a model: 0000.png, 0001.png, ..."""
     from imgcodec.pictures import io
+    from imgcodec.pictures.picture import Picture
 
     if not 0 <= temperature < math.inf:
         raise UsageError(f"--temperature takes a number of 0 or more, not {temperature:g}.")
@@ -75,7 +76,7 @@ def generate(
         pictures = [detokenize(codec, tokens) for tokens in drawn]
     folders.make_folder(output)
     for name, pixels in zip(names, [*pictures, *([contact_sheet(pictures)] if grid else [])], strict=True):
-        files.write(output / name, io.encode(io.Picture(pixels), "PNG")[0], force)
+        files.write(output / name, io.encode(Picture(pixels), "PNG")[0], force)
     say(f"{output}: {counted(count, 'picture')} of {width} x {height}")
 
 

@@ -169,6 +169,7 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
     """Writes a PNG for every picture of a shard, or of all shards of a folder."""
     from imgcodec.codec import detokenize, load_codec
     from imgcodec.pictures import io
+    from imgcodec.pictures.picture import Picture
     from imgcodec.storage.token_shards import read, shards_of
 
     shards = shards_of(source)
@@ -181,7 +182,7 @@ def decode_shards(model: str, source: Path, output: Path, force: bool, device: s
         for shard in shards:
             for name, tokens in read(shard, codec, max_pixels):
                 target = output_name(name, written)
-                encoded, _ = io.encode(io.Picture(detokenize(codec, tokens)), "PNG")
+                encoded, _ = io.encode(Picture(detokenize(codec, tokens)), "PNG")
                 folders.make_folder((output / target).parent)
                 files.write(output / target, encoded, force)
             advance()

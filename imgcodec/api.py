@@ -31,7 +31,8 @@ from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits, check_size, whole
 from imgcodec.bitstream.salvage import Salvage
 from imgcodec.pictures import io as images
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture, kept_exactly
+from imgcodec.pictures.pil_images import to_pil
 from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
 from imgcodec.profiles.semantic.drawing import DrawingOptions, at_size
@@ -373,7 +374,7 @@ def _decompressed(
             from imgcodec.profiles.semantic.codec import with_drawing  # takes torch
 
             codec, file = with_drawing(codec, how), file if how.size is None else at_size(file, how.size)
-        return images.to_pil(pipeline.decode_picture(codec, file, whole("scale", scale), max_pixels))
+        return to_pil(pipeline.decode_picture(codec, file, whole("scale", scale), max_pixels))
     if drawing is not None:
         raise UsageError("A picture is drawn whole: say its size, instead of a region or a thumbnail.")
     if region is not None and thumbnail is not None:
@@ -387,9 +388,9 @@ def _decompressed(
         side = None if thumbnail is None else whole("thumbnail's side", thumbnail)
         codec = codec_of(header)
         if place is not None:
-            return images.to_pil(parts.decode_region(codec, slices, place, most))
+            return to_pil(parts.decode_region(codec, slices, place, most))
         assert side is not None
-        return images.to_pil(parts.decode_thumbnail(codec, slices, side, most))
+        return to_pil(parts.decode_thumbnail(codec, slices, side, most))
 
 
 # Arguments
@@ -406,7 +407,7 @@ def _salvaged(data: FileLike, max_pixels: int) -> Salvage:
 
 
 def _picture(image: ImageLike, max_pixels: int, lossless: bool = False) -> Picture:
-    """The picture of whatever stands for one; what is lost on the way is warned of. lossless: see `io.kept_exactly`."""
+    """The picture of whatever stands for one; what is lost on the way is warned of. lossless: see `kept_exactly`."""
     if is_tensor(image):
         import torch
 
@@ -416,7 +417,7 @@ def _picture(image: ImageLike, max_pixels: int, lossless: bool = False) -> Pictu
         picture = images.load(image.permute(1, 2, 0).contiguous().cpu().numpy(), max_pixels)
     else:
         picture = images.load(image, max_pixels)
-    picture = images.kept_exactly(picture) if lossless else picture
+    picture = kept_exactly(picture) if lossless else picture
     _warn(image, picture.notes)
     return picture
 

@@ -47,7 +47,7 @@ from imgcodec.exact.sections import blocks_of
 from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.find import Version, find_model, find_model_by_id, version_of
 from imgcodec.pictures.exact_samples import put_samples
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import apply_sections, colour_mode
 from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.recovery import Recovery

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imgcodec.bitstream.header import Profile, Tune
 from imgcodec.codec import check_effort, header_of
 from imgcodec.one_file import Blocks, EncodeResult, Mixed, Settings, encode_exact, encode_tokens, exact_blocks
-from imgcodec.pictures.io import Picture, kept_exactly
+from imgcodec.pictures.picture import Picture, kept_exactly
 from imgcodec.profiles.photo.choice import drawn, least_bytes, share_of_tokens
 from imgcodec.rate_control import OutOfReachError, RateTarget
 from imgcodec.tokens import TokenCodec

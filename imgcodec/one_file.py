@@ -24,7 +24,7 @@ from imgcodec.codec import detokenize, header_of, read_tokens
 from imgcodec.exact.blocks import enlarged
 from imgcodec.exact.sections import block_sections
 from imgcodec.pictures.exact_samples import colour_mode_with_alpha, sample_depth, samples_of
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import keeps, make_gray, picture_sections
 from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.profiles.photo.choice import far, filled, share, smeared

@@ -23,8 +23,8 @@ from imgcodec.bitstream.token_sections import key
 from imgcodec.codec import decode_picture
 from imgcodec.exact.sections import blocks_of
 from imgcodec.pictures.exact_samples import put_samples
-from imgcodec.pictures.io import Picture
 from imgcodec.pictures.parts import picture_of_region, reduced_picture, resized
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import header_of, read_decodable, read_part
 from imgcodec.tokens import PartialCodec, Stages, TokenCodec, Tokens, check_model, check_profile

@@ -114,7 +114,7 @@ class NicImageFile(ImageFile.ImageFile):
         from imgcodec import codec as pipeline
         from imgcodec import parts
         from imgcodec.api import decompress
-        from imgcodec.pictures.io import to_pil
+        from imgcodec.pictures.pil_images import to_pil
 
         most = self._whole[0] * self._whole[1]  # it is Pillow's limit on pixels that counts
         try:

@@ -7,8 +7,8 @@ from PIL import Image
 
 from imgcodec.bitstream.salvage import Salvage
 from imgcodec.bitstream.sections import SectionType
-from imgcodec.pictures import io as images
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
+from imgcodec.pictures.pil_images import to_pil
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Recovery:
     @property
     def image(self) -> Image.Image:
         """The picture as `imgcodec.decompress` gives it."""
-        return images.to_pil(self.picture)
+        return to_pil(self.picture)
 
     @property
     def is_cut(self) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from imgcodec.bitstream import container
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import picture_sections
 
 

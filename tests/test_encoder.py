@@ -18,7 +18,7 @@ from imgcodec.encoder import MANY_DRAWN, encode_picture
 from imgcodec.exact.blocks import enlarged
 from imgcodec.metrics.reference import psnr
 from imgcodec.one_file import EncodeResult
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles.photo.choice import drawn
 from imgcodec.rate_control import RateTarget
 

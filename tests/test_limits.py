@@ -19,7 +19,7 @@ from imgcodec.bitstream.header import ColourMode, write_header
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures import io as image
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import apply_sections
 from imgcodec.storage import files
 

@@ -12,7 +12,7 @@ from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import CodecError
 from imgcodec.codec import decode_picture
 from imgcodec.one_file import Settings, encode_exact, encode_tokens, exact_blocks
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.rate_control import target_of
 
 HOW = Settings(quality=50.0, target=None, tune=None, effort=1, verify=False, exact=True)

@@ -14,7 +14,7 @@ from imgcodec.encoder import encode_picture
 from imgcodec.metrics import reference
 from imgcodec.metrics.ssimulacra2 import Ssimulacra2
 from imgcodec.one_file import encode_exact
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.rate_control import SYNTHESES, OutOfReachError, RateTarget, search, target_of
 
 

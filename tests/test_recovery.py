@@ -19,7 +19,7 @@ from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
 from imgcodec.bitstream.token_sections import key
 from imgcodec.codec import decode_picture, detokenize, tokenize
 from imgcodec.encoder import encode_picture
-from imgcodec.pictures import io as image
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles.photo import codec as photo
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq_config import STRIDES
@@ -40,7 +40,7 @@ def tiled(tiny_codec, photograph):
     alpha = np.tile(np.arange(pixels.shape[1]) % 256, (len(pixels), 1)).astype(np.uint8)
     exif = Image.Exif()
     exif[0x010E] = "a tower"
-    picture = image.Picture(
+    picture = Picture(
         pixels, alpha, SRGB, exif.tobytes().removeprefix(b"Exif\0\0"), b"<x:xmpmeta/>", density=(11811, 5906),
         features=b"id of it" + b"bytes of a vector",
     )  # fmt: skip

@@ -17,6 +17,7 @@ from imgcodec.evaluation.similarity import CLIP, DEFAULT_CLIP, Metric
 from imgcodec.evaluation.similarity import metrics as metrics_named
 from imgcodec.metrics.reference import RGBPixels
 from imgcodec.pictures import io
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles.decodable import read_decodable
 from imgcodec.profiles.exact.codec import ExactCodec
 from imgcodec.profiles.semantic.codec import SemanticCodec, with_features
@@ -116,7 +117,7 @@ class Evaluator:
         """The file of a picture."""
         how = self.settings
         if how.store is None or self.stored is None:
-            return encode_picture(self.codec, io.Picture(pixels), how.quality, tune=how.tune, exact=False).data
+            return encode_picture(self.codec, Picture(pixels), how.quality, tune=how.tune, exact=False).data
         return files.read(how.store / self.stored.pictures[name].file)
 
     def decompress(self, data: bytes) -> RGBPixels:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PIL import PngImagePlugin
 
 from imgcodec.pictures import exif, extended_xmp
 from imgcodec.pictures.formats import png, tiff
-
-if TYPE_CHECKING:
-    from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 _JPEG_SEGMENT = 65533  # bytes in a segment
 _XMP_HEAD = 29

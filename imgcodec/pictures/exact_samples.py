@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.bitstream.header import ColourMode
-from imgcodec.pictures.io import Picture
 from imgcodec.pictures.modes import narrowed
+from imgcodec.pictures.picture import Picture
 
 Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 """(channels, H, W): gray or RGB, then perhaps alpha."""

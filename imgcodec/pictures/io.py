@@ -1,8 +1,6 @@
 """Pictures from and to ordinary image files. Knows Pillow, never torch.
 
-      file ──► Pillow ──► modes to RGB ──► turned upright ──► Picture ──► file
-                                                              pixels, alpha, ICC, EXIF, XMP,
-                                                              density, and notes on what was lost
+      file ──► PIL image ──► Picture ──► PIL image ──► file
 
 Files are untrusted input: the size is checked before pixels are decoded, and whatever Pillow raises becomes an
 InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
@@ -10,7 +8,6 @@ InvalidFileError. Metadata that Pillow cannot read does not stop the picture.
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -25,10 +22,11 @@ from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
 from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.exact.plugins import load_plugin, save
-from imgcodec.pictures import carried, chunks, deep_png, ends, exif, icc, metadata, modes, pil_info, samples, wide_tiff
-from imgcodec.pictures.exif import Density
+from imgcodec.pictures import carried, chunks, deep_png, ends, wide_tiff
 from imgcodec.pictures.formats import png, tiff
 from imgcodec.pictures.modes import Pixels
+from imgcodec.pictures.picture import Picture, reduced
+from imgcodec.pictures.pil_images import from_image, to_pil
 from imgcodec.pictures.pillow_limit import without_pillow_limit
 from imgcodec.storage import files
 
@@ -56,44 +54,6 @@ _PIXEL_BYTES = 8  # of 16-bit RGBA, uncompressed
 _FILE_ROOM = 2**26  # bytes of an image file besides its pixels
 
 
-@dataclass
-class Picture:
-    """A picture, upright.
-
-    pixels: uint8 (H, W, 3); the three channels are equal where the original is gray.
-    alpha: uint8 (H, W), 0 transparent to 255 opaque, or None. Pixels are not multiplied by it.
-    icc: the profile of the pixels, or None for sRGB. exif: from its byte order mark on. xmp: the packet.
-    gray: the original has one colour channel, and so has the picture when it is written.
-    density: pixels per metre, across and down.
-    bit_depth: bits per sample of the original, 1 to 16; `pixels` have 8.
-    notes: losses on the way here, each a clause about "it", for people.
-    file_bytes: size of the file that it was read from.
-    wide: uint16 (H, W, channels) gray or RGB and perhaps alpha, of bit_depth bits, where the original has more than 8.
-    features: what it shows, as a vector, and the id of the model that made it (`docs/format.md`, section 8.3).
-    """
-
-    pixels: Pixels
-    alpha: Pixels | None = None
-    icc: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    gray: bool = False
-    density: Density | None = None
-    bit_depth: int = 8
-    notes: list[str] = field(default_factory=list)
-    file_bytes: int | None = None
-    wide: NDArray[np.uint16] | None = None
-    features: bytes | None = None
-
-    @property
-    def width(self) -> int:
-        return int(self.pixels.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self.pixels.shape[0])
-
-
 def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAULT_LIMITS.pixels) -> Picture:
     """A Picture from a path (`-` is standard input), a file's bytes, a binary file object, a PIL image of any mode, or
     an array uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), whose fourth channel is alpha.
@@ -114,17 +74,6 @@ def load(source: files.FileLike | Image.Image | Pixels, max_pixels: int = DEFAUL
         "A picture is a path, a binary file object, a PIL image, or uint8 samples in an array or tensor, "
         f"not of the type {type(source).__name__}."
     )
-
-
-def kept_exactly(picture: Picture) -> Picture:
-    """The picture without the note that its samples are reduced to 8 bits, where all of their bits are known."""
-    if picture.wide is None:
-        return picture
-    return replace(picture, notes=[note for note in picture.notes if note != _reduced(picture.bit_depth)])
-
-
-def _reduced(bits: int) -> str:
-    return f"its {bits} bits per sample are reduced to 8"
 
 
 def is_image(data: bytes) -> bool:
@@ -188,23 +137,13 @@ def encode(picture: Picture, format: str) -> tuple[bytes, list[str]]:
             if picture.wide is not None and format == "PNG":
                 file = deep_png.deepened(file, picture.wide, picture.bit_depth)
             elif picture.wide is not None:
-                notes.append(_reduced(picture.bit_depth))
+                notes.append(reduced(picture.bit_depth))
             file, more = carried.finished(file, picture, format)
             return file, [*notes, *more]
     except PillowError as error:
         raise CodecError(
             f"A picture of {picture.width} x {picture.height} cannot be written as {format}: {error}."
         ) from error
-
-
-def to_pil(picture: Picture) -> Image.Image:
-    """A PIL image, RGB or L, with alpha where there is any, its metadata in `info`."""
-    colours = picture.pixels[..., 0] if picture.gray else picture.pixels
-    image = Image.fromarray(np.ascontiguousarray(colours))
-    if picture.alpha is not None:
-        image.putalpha(Image.fromarray(np.ascontiguousarray(picture.alpha)))
-    image.info.update(pil_info.made(picture.icc, picture.exif, picture.xmp, picture.density))
-    return image
 
 
 def png_bytes(picture: Picture) -> int:
@@ -241,7 +180,7 @@ def _from_pil(image: Image.Image, max_pixels: int) -> Picture:
     data = _file_of(image, _FILE_ROOM + _PIXEL_BYTES * max_pixels)
     try:
         with pillow_errors(), without_pillow_limit():
-            return _from_image(image, data, wide_tiff.preferred_layout(data))
+            return from_image(image, data, wide_tiff.preferred_layout(data))
     except PillowError as error:  # a PIL image decodes its file late
         if data:  # which may lack only its end, or have damaged metadata
             return from_bytes(data, "The image", max_pixels)
@@ -342,59 +281,7 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
         with image:
             tiff.prepare(image)
             _check_size(image.size, max_pixels)
-            return _from_image(image, data, wide)
-
-
-def _from_image(image: Image.Image, data: bytes, wide: wide_tiff.Layout | None) -> Picture:
-    """A Picture from a PIL image. data: the bytes of its file; empty where they are not known. wide: how the samples
-    lie in it, where Pillow is not to decode them."""
-    notes: list[str] = []
-    if getattr(image, "is_animated", False) and image.format not in ("JPEG", "MPO"):
-        notes.append(f"only the first of its {'pictures' if image.format == 'TIFF' else 'frames'} is kept")
-    bits = wide.bits if wide else modes.bit_depth(image, data)
-    gray = wide.gray if wide else modes.is_gray(image)
-    if not wide:
-        image.load()
-    if end_note := ends.note(data):
-        notes.append(end_note)
-    image, info_notes = pil_info.checked(image)
-    if not wide and modes.has_no_range(image):
-        bits, note = modes.guessed_depth(image)
-        notes.append(note)
-    if bits > 8:
-        notes.append(_reduced(bits))
-    notes += info_notes
-
-    found = metadata.read(image, data, gray)
-    notes += [note for note in found.notes if note not in notes]
-    if found.icc and icc.space(found.icc) == "GRAY" and not gray:  # 16-bit gray with alpha that Pillow has made RGBA
-        gray = modes.is_gray_as_rgb(image)
-    notes += samples.left_out(image, wide)
-    if not wide and image.mode in ("CMYK", "LAB"):
-        image, note = modes.to_srgb(image, found.icc)
-        found.icc = None
-        notes.append(note)
-    elif found.icc and icc.space(found.icc) == "RGB" and gray and image.format == "GIF":
-        gray = False  # Pillow takes a palette of grays for gray, and the profile is of the palette
-    elif found.icc and icc.space(found.icc) != ("GRAY" if gray else "RGB"):
-        found.icc = None
-        notes.append("its ICC profile is of another colour space and was left out")
-
-    pixels, alpha, deep = samples.read(image, data, bits, wide)
-    if found.crop:
-        left, top, right, bottom = found.crop
-        pixels = np.ascontiguousarray(pixels[top:bottom, left:right])
-        alpha = None if alpha is None else np.ascontiguousarray(alpha[top:bottom, left:right])
-        deep = None if deep is None else deep[top:bottom, left:right]
-    if found.turn != exif.UPRIGHT and not found.is_turned:
-        pixels = modes.turned(pixels, found.turn)
-        alpha = None if alpha is None else modes.turned(alpha, found.turn)
-        deep = None if deep is None else modes.turned(deep, found.turn)
-    metadata.upright(found, (pixels.shape[1], pixels.shape[0]))
-    notes += metadata.limit(found)
-    if deep is not None and deep.shape[2] != (1 if gray else 3) + (alpha is not None):
-        deep = None  # gray as RGB, or the other way round
-    return Picture(pixels, alpha, found.icc, found.exif, found.xmp, gray, found.density, bits, notes, wide=deep)
+            return from_image(image, data, wide)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:

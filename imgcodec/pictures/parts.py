@@ -10,8 +10,8 @@ from imgcodec.bitstream.header import Rectangle
 from imgcodec.bitstream.payload import unpack_alpha_region, unpack_reduced_alpha
 from imgcodec.bitstream.sections import SectionType
 from imgcodec.pictures import exif
-from imgcodec.pictures.io import Picture
 from imgcodec.pictures.modes import Pixels
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import apply_sections
 
 

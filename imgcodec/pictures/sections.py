@@ -10,8 +10,8 @@ from imgcodec.bitstream.container import Container
 from imgcodec.bitstream.header import ColourMode
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, pack_fields, unpack_fields
 from imgcodec.pictures.exif import density as exif_density
-from imgcodec.pictures.io import Picture
 from imgcodec.pictures.modes import Pixels
+from imgcodec.pictures.picture import Picture
 
 _LUMA = (0.299, 0.587, 0.114)
 

@@ -9,7 +9,7 @@ from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.bitstream.header import SIGNATURE, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.pictures import io, sections
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture, kept_exactly
 from imgcodec.rate_control import OutOfReachError, RateTarget
 from imgcodec.storage import files, pairs
 from imgcodec.storage.pairs import Pair
@@ -46,7 +46,7 @@ class CompressSettings:
     def load(self, source: str) -> Picture:
         """The picture of a file; its notes are on what is lost with these settings. Raises as `io.load`."""
         picture = io.load(source, self.max_pixels)
-        return io.kept_exactly(picture) if self.lossless else picture
+        return kept_exactly(picture) if self.lossless else picture
 
 
 @dataclass(frozen=True)

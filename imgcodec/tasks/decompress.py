@@ -10,6 +10,7 @@ from imgcodec.bitstream.header import Header, Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, Limits
 from imgcodec.bitstream.salvage import Salvage
 from imgcodec.pictures import io, sections
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles import PROFILES
 from imgcodec.profiles.decodable import header_of, read_decodable, region_of, salvage_decodable
 from imgcodec.profiles.semantic.drawing import DrawingOptions, at_size
@@ -174,7 +175,7 @@ class Decompressor:
         self,
         item: Pair,
         header: Header,
-        picture: io.Picture,
+        picture: Picture,
         input_bytes: int,
         losses: Sequence[str] = (),
         is_whole: bool = True,

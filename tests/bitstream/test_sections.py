@@ -18,7 +18,7 @@ from imgcodec.bitstream.sections import (
     unpack_fields,
     unpacks,
 )
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 
 def test_every_field_of_a_picture_that_is_not_pixels_has_a_row() -> None:

@@ -32,7 +32,7 @@ from imgcodec.bitstream.entropy import FrequencyTables
 from imgcodec.model_file.model import save_model
 from imgcodec.pictures import io as images
 from imgcodec.pictures.exif import of_density as exif_of_density
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import picture_sections
 from imgcodec.priors.integer.exact import check_bounds
 from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, export

@@ -27,7 +27,7 @@ from imgcodec.codec import load_codec, write_tokens
 from imgcodec.encoder import encode_picture
 from imgcodec.exact.sections import blocks_of
 from imgcodec.exact.tile import Method
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles.exact.codec import CHANNELS, ExactCodec
 from imgcodec.tokens import Tokens
 

@@ -23,7 +23,8 @@ from small_semantic import save_small_model
 from imgcodec.bitstream import container
 from imgcodec.codec import decode_picture, load_codec
 from imgcodec.encoder import encode_picture
-from imgcodec.pictures.io import Picture, to_pil
+from imgcodec.pictures.picture import Picture
+from imgcodec.pictures.pil_images import to_pil
 from imgcodec.profiles.semantic.codec import SemanticCodec, as_semantic, with_drawing
 from imgcodec.profiles.semantic.drawing import DrawingOptions
 

@@ -9,7 +9,7 @@ from PIL import Image
 from imgcodec.pictures import carried
 from imgcodec.pictures import io as image
 from imgcodec.pictures.exif import PREFIX, of_density
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 
 def block_with_thumbnail() -> bytes:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from imgcodec.pictures import chunks
 from imgcodec.pictures import io as image
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])

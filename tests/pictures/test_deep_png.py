@@ -14,7 +14,7 @@ from imgcodec.codec import decode_picture
 from imgcodec.one_file import encode_exact
 from imgcodec.pictures import io as images
 from imgcodec.pictures.deep_png import deepened
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture, kept_exactly
 from imgcodec.profiles.exact.codec import ExactCodec
 
 
@@ -38,7 +38,7 @@ def test_all_bits_go_through_a_file_and_out_as_png_and_in_again(channels, bits):
     assert (again.bit_depth, again.gray, again.density) == (16, channels < 3, picture.density)
     np.testing.assert_array_equal(again.wide, np.rint(picture.wide / (2**bits - 1) * 65535).astype(np.uint16))
     np.testing.assert_array_equal(again.pixels, picture.pixels)
-    assert images.kept_exactly(again).notes == []
+    assert kept_exactly(again).notes == []
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "TIFF", "PPM"])

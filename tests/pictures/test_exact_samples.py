@@ -5,7 +5,7 @@ import pytest
 
 from imgcodec.bitstream.header import ColourMode
 from imgcodec.pictures.exact_samples import colour_mode_with_alpha, put_samples, sample_depth, samples_of
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 RANDOM = np.random.default_rng(1)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from imgcodec.pictures import extended_xmp
 from imgcodec.pictures import io as image
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 
 def extended_jpeg(first: bytes, extended: bytes, name: bytes, order: int = 1) -> bytes:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.pictures import io as image
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 
 class TestArrays:
@@ -45,21 +45,6 @@ class TestFileObjects:
     def test_file_objects_over_the_limit_are_refused(self) -> None:
         with pytest.raises(InvalidFileError, match=r"^The input has more than the limit of"):
             image.load(io.BytesIO(bytes(2**26 + 9)), max_pixels=1)
-
-
-@pytest.mark.parametrize(("format", "several"), [("GIF", "frames"), ("WEBP", "frames"), ("TIFF", "pictures")])
-def test_the_first_of_several_pictures_is_kept_with_a_note(format: str, several: str) -> None:
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
-    data = file_of(
-        frames[0],
-        format,
-        save_all=True,
-        append_images=frames[1:],
-        **({"lossless": True} if format == "WEBP" else {}),
-    )
-    picture = image.load(data)
-    assert picture.pixels[0, 0].tolist() == [255, 0, 0]
-    assert picture.notes == [f"only the first of its {several} is kept"]
 
 
 class TestSaving:

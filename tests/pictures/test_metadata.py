@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from imgcodec.pictures import exif as exif_block
 from imgcodec.pictures import io as image
 from imgcodec.pictures.exif import PREFIX, of_density
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import strip
 
 

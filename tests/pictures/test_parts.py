@@ -10,8 +10,8 @@ from imgcodec.bitstream.header import Rectangle
 from imgcodec.bitstream.payload import pack_alpha
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.pictures import exif
-from imgcodec.pictures.io import Picture
 from imgcodec.pictures.parts import picture_of_region, reduced_picture, resized
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.sections import picture_sections
 
 ALPHA = made_pixels(HEADER.width, HEADER.height)[..., 0]

@@ -8,7 +8,7 @@ from generated_pictures import Case, all_cases, samples, tiff, tiff_case
 from PIL import Image, UnidentifiedImageError
 
 from imgcodec.pictures import io as pictures
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 CASES = all_cases()
 

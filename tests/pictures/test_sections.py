@@ -12,7 +12,8 @@ from imgcodec.bitstream.errors import InvalidFileError
 from imgcodec.bitstream.header import ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.sections import PICTURE_SECTIONS, Section, SectionType
 from imgcodec.pictures.exif import of_density
-from imgcodec.pictures.io import Picture, to_pil
+from imgcodec.pictures.picture import Picture
+from imgcodec.pictures.pil_images import to_pil
 from imgcodec.pictures.sections import apply_sections, colour_mode, keeps, picture_sections, strip
 
 FULL = Picture(colours(), colours()[..., 1], SRGB, exif_of(1), XMP, density=(11811, 5906), features=b"8 bytes.")

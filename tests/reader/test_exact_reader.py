@@ -15,7 +15,7 @@ from imgcodec.bitstream.entropy import TOTAL
 from imgcodec.encoder import encode_picture
 from imgcodec.exact import predicted, tile, vp8l
 from imgcodec.exact.tables import frequency_tables
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 EXACT = json.loads((GOLDEN / "exact.json").read_text())

@@ -15,7 +15,7 @@ from two_tunes import save_two_tunes
 from imgcodec.bitstream import container
 from imgcodec.codec import load_codec, tokenize
 from imgcodec.encoder import encode_picture
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 INDEX = json.loads((GOLDEN / "golden.json").read_text())

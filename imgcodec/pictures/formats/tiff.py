@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
@@ -16,10 +16,8 @@ from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.pictures import directories, exif
 from imgcodec.pictures.formats.findings import IPTC, LAYERS, Findings, photoshop, unknown
 from imgcodec.pictures.formats.jpeg import behind
+from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.xmp import PICTURES
-
-if TYPE_CHECKING:
-    from imgcodec.pictures.io import Picture
 
 XMP = 700
 _BYTE, _SHORT = 1, 3  # types

@@ -14,7 +14,7 @@ from PIL import Image
 from imgcodec.pictures import icc
 from imgcodec.pictures import io as image
 from imgcodec.pictures.formats import png
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 
 PLAIN = file_of(Image.fromarray(colours()))
 LONG_ICC = len(SRGB + bytes(3 * 2**20)).to_bytes(4, "big") + SRGB[4:] + bytes(3 * 2**20)

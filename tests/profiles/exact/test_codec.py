@@ -16,7 +16,7 @@ from imgcodec import one_file
 from imgcodec.bitstream import container
 from imgcodec.bitstream.errors import InvalidFileError, UsageError
 from imgcodec.bitstream.header import ColourMode, Profile
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles.exact.codec import CHANNELS, TILE_SIZE, ExactCodec
 from imgcodec.tokens import Tokens
 

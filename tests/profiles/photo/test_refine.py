@@ -19,7 +19,7 @@ from imgcodec.bitstream.header import Tune
 from imgcodec.codec import load_codec, tokenize
 from imgcodec.encoder import encode_picture
 from imgcodec.metrics.reference import psnr
-from imgcodec.pictures.io import Picture
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.profiles.photo.refine import METRIC_TERMS, _Tile, floating_prior
 

@@ -16,7 +16,8 @@ from imgcodec.bitstream.salvage import salvage
 from imgcodec.bitstream.sections import Section, SectionType
 from imgcodec.codec import decode_picture, load_codec, recover_picture
 from imgcodec.encoder import encode_picture
-from imgcodec.pictures.io import Picture, load
+from imgcodec.pictures.io import load
+from imgcodec.pictures.picture import Picture
 from imgcodec.profiles import decodable
 from imgcodec.profiles.semantic.codec import as_semantic, with_drawing, with_features
 from imgcodec.profiles.semantic.drawing import DrawingOptions, at_size, drawn_size
