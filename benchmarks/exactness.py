@@ -34,13 +34,14 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+WORKER = Path(__file__).with_name("exactness_worker.py")
 QUALITIES = (10.0, 50.0, 90.0)
 CAPABILITIES = ("default", "avx2", "avx512")  # of PyTorch's own kernels; a processor that has one has those before it
 ONEDNN = ("", "SSE41", "AVX2")  # of oneDNN's, which takes no more than the processor has; empty: all of that
@@ -62,8 +63,8 @@ class Setting:
     emulator: tuple[str, ...] = ()
 
     def run(self, *arguments: str | Path) -> dict[str, Any]:
-        """What `write` or `read` say in a process under this setting."""
-        command = [*self.emulator, self.python, __file__, *map(str, arguments), "--device", self.device]
+        """What `exactness_worker.py` says in a process under this setting."""
+        command = [*self.emulator, self.python, str(WORKER), *map(str, arguments), "--device", self.device]
         command += ["--engine", self.engine, *(["--level", self.level] if self.level else [])]
         result = subprocess.run(command, env={**os.environ, **self.environment}, stdout=subprocess.PIPE, check=True)
         answer: dict[str, Any] = json.loads(result.stdout)
@@ -218,115 +219,6 @@ def is_exact(result: dict[str, Any]) -> bool:
     return not result["wrong_tokens"] and not result["other_bytes"] and result["largest_pixel_difference"] <= 1
 
 
-# What runs under a setting. It may be another version of everything, so torch and imgcodec are imported here only.
-
-
-def opened(models: Iterable[str], setting: argparse.Namespace) -> Iterator[Any]:
-    """Those of the models that the engine of a setting computes."""
-    import imgcodec
-
-    if setting.level:
-        use_level(setting.level)
-    for name in models:
-        try:
-            yield imgcodec.load_model(name, device=setting.device, engine=setting.engine)
-        except imgcodec.UsageError:
-            if setting.engine != "onnx":
-                raise
-
-
-def use_level(name: str) -> None:
-    """Makes ONNX Runtime change all graphs so far, whatever this package asks for."""
-    import onnxruntime
-
-    make, level = onnxruntime.InferenceSession, getattr(onnxruntime.GraphOptimizationLevel, name)
-
-    def with_level(graph: bytes, options: Any, **others: Any) -> Any:
-        options.graph_optimization_level = level
-        return make(graph, options, **others)
-
-    onnxruntime.InferenceSession = with_level
-
-
-def write(
-    models: Iterable[str], pictures: Path, qualities: Iterable[float], folder: Path, setting: argparse.Namespace
-) -> dict[str, Any]:
-    """Compresses everything into `folder`, with the decoded pictures beside the files."""
-    from hashlib import sha256
-
-    import numpy as np
-    from PIL import Image
-
-    files = {}
-    for model in opened(models, setting):
-        for path in sorted(p for p in pictures.iterdir() if p.suffix.lower() in (".png", ".jpg", ".webp")):
-            pixels = np.asarray(Image.open(path).convert("RGB"))
-            rates = list(product(model.tunes, qualities)) if model.has_qualities else [(None, None)]
-            for tune, quality in rates:
-                file = Path(model.name) / f"{path.stem}-{tune}-{quality}.nic"
-                data = model.compress(pixels, quality=quality, tune=tune)
-                (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                (folder / file).write_bytes(data)
-                model.decompress(data).save((folder / file).with_suffix(".png"))
-                files[str(file)] = {"tokens": model.read_tokens(data).sha256(), "sha256": sha256(data).hexdigest()}
-    return {"under": describe_setting(setting), "files": files}
-
-
-def read(models: Iterable[str], folder: Path, setting: argparse.Namespace) -> dict[str, Any]:
-    """Decodes the files of all settings. The same bytes are decoded once."""
-    import numpy as np
-    from PIL import Image
-
-    files = {}
-    for model in opened(models, setting):
-        decoded: dict[bytes, tuple[str, int, bool, Any]] = {}
-        for path in sorted(folder.glob(f"*/{model.name}/*.nic")):
-            data = path.read_bytes()
-            if data not in decoded:
-                tokens = model.read_tokens(data)
-                same = model.write_tokens(tokens) == data
-                count = sum(stage.size for stage in tokens.stages)
-                decoded[data] = tokens.sha256(), count, same, np.asarray(model.decompress(data)).astype(int)
-            sha256, count, same, pixels = decoded[data]
-            difference = np.abs(pixels - np.asarray(Image.open(path.with_suffix(".png"))))
-            files[path.relative_to(folder).as_posix()] = {
-                "tokens": sha256,
-                "token_count": count,
-                "same_bytes": same,
-                "largest_difference": int(difference.max()),
-            }
-    return {"under": describe_setting(setting), "files": files}
-
-
-def describe_setting(setting: argparse.Namespace) -> dict[str, object]:
-    import platform
-
-    device = setting.device
-    if setting.engine == "onnx":
-        import onnxruntime
-
-        from imgcodec.runtime import thread_count
-
-        assert "torch" not in sys.modules
-        return {
-            "python": platform.python_version(),
-            "onnxruntime": onnxruntime.__version__,
-            "level": setting.level,
-            "threads": thread_count(),
-            "device": device,
-        }
-    import torch
-
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "onednn": os.environ.get("ONEDNN_MAX_CPU_ISA", "best"),
-        "threads": torch.get_num_threads(),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
-    }
-
-
 # The command
 
 
@@ -401,38 +293,18 @@ def matrix(arguments: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    if sys.argv[1:2] not in (["write"], ["read"]):
-        parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-        parser.add_argument("pictures", type=Path, help="a folder")
-        parser.add_argument("--model", action="append", required=True, help="a name or a file; may be given again")
-        parser.add_argument("--python", action="append", default=[], help="an interpreter that has imgcodec")
-        parser.add_argument("--torch", action="append", default=[], help="a version to install and test")
-        parser.add_argument("--onnxruntime", action="append", default=[], help="a version to install and test")
-        parser.add_argument(
-            "--emulate", action="append", default=[], help="a processor of qemu-x86_64, such as Haswell"
-        )
-        parser.add_argument("--page", type=Path, help="a built folder of the page, with its tests")
-        parser.add_argument("--few", action="store_true", help="of PyTorch only the oldest and the newest instructions")
-        parser.add_argument("--index", default=INDEX, help="where pip gets torch")
-        parser.add_argument("-o", "--output", type=Path)
-        return matrix(parser.parse_args())
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what")
-    parser.add_argument("models", nargs="+")
-    parser.add_argument("--pictures", type=Path)
-    parser.add_argument("--qualities", type=lambda text: [float(q) for q in text.split(",")])
-    parser.add_argument("--into", type=Path)
-    parser.add_argument("--from", type=Path, dest="source")
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--engine", required=True)
-    parser.add_argument("--level", default="")
-    given = parser.parse_args()
-    if given.what == "write":
-        answer = write(given.models, given.pictures, given.qualities, given.into, given)
-    else:
-        answer = read(given.models, given.source, given)
-    print(json.dumps(answer))
-    return 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, help="a folder")
+    parser.add_argument("--model", action="append", required=True, help="a name or a file; may be given again")
+    parser.add_argument("--python", action="append", default=[], help="an interpreter that has imgcodec")
+    parser.add_argument("--torch", action="append", default=[], help="a version to install and test")
+    parser.add_argument("--onnxruntime", action="append", default=[], help="a version to install and test")
+    parser.add_argument("--emulate", action="append", default=[], help="a processor of qemu-x86_64, such as Haswell")
+    parser.add_argument("--page", type=Path, help="a built folder of the page, with its tests")
+    parser.add_argument("--few", action="store_true", help="of PyTorch only the oldest and the newest instructions")
+    parser.add_argument("--index", default=INDEX, help="where pip gets torch")
+    parser.add_argument("-o", "--output", type=Path)
+    return matrix(parser.parse_args())
 
 
 if __name__ == "__main__":
