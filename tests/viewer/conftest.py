@@ -4,12 +4,13 @@ import json
 import shutil
 import struct
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imgcodec import viewing
 from imgcodec.model_file.contents import open_contents
 from imgcodec.model_file.graph_folder import export_graphs
 
@@ -55,3 +56,29 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = open_contents(str(GOLDEN / "tiny.safetensors"))
     export_graphs(model, folder / f"{model.id.hex()}.nicm", force=False)
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    import chromium  # which skips where there is none
+
+    with chromium.running() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page_files(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the page at `address`."""
+    folder = tmp_path_factory.mktemp("page") / "page"
+    shutil.copytree(built, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(page_files: Path) -> Iterator[str]:
+    """Of a page with the model of the golden files, and no file."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(viewing, "page_folder", lambda: page_files)
+    with viewing.served(None, model=str(GOLDEN / "tiny.safetensors")) as address:
+        yield address
+    patch.undo()

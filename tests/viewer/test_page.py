@@ -6,85 +6,23 @@ Where there is no Chromium (`apt-get install chromium`), or no playwright, these
 import base64
 import io
 import json
-import shutil
 from dataclasses import replace
 
-import chromium
 import numpy as np
 import pytest
 from chromium import playwright
 from fuzz.corpus import GOLDEN
 from fuzz.structure import Part, put_together, take_apart
 from PIL import Image, ImageCms
+from viewer.window import DESK, PHONE, Window, facts, pick, saved, shown, wait
 
 import imgcodec
-from imgcodec import viewing
 from imgcodec.bitstream.payload import pack_bytes
 from imgcodec.pictures import cicp
 
 EXACT = json.loads((GOLDEN / "exact.json").read_text())["files"]
 INDEX = json.loads((GOLDEN / "golden.json").read_text())
-TINY = str(GOLDEN / "tiny.safetensors")
-DESK = {"viewport": {"width": 1000, "height": 700}}
-PHONE = {"viewport": {"width": 360, "height": 700}, "is_mobile": True, "has_touch": True}
 DISPLAY_P3 = (12, 13)
-ELEMENTS = """<!doctype html><meta charset="utf-8"><link rel="icon" href="icon.svg">
-<script type="module" src="told.js"></script><script type="module" src="nic.js"></script>
-<nic-image src="odd-size.nic" alt="odd" style="width: 50px"></nic-image>
-<nic-image src="alpha.nic" alt="alpha"></nic-image>
-<nic-image src="nowhere.nic" alt="nowhere"></nic-image>
-"""
-TOLD = """for (const kind of ["load", "error"])
-  document.addEventListener(kind, ({ target }) => {
-    if (target.localName === "nic-image") document.body.dataset.told = Number(document.body.dataset.told ?? 0) + 1;
-  }, true);
-"""
-PATIENCE = 120_000  # milliseconds, on a machine that is busy
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.running() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def address(built, tmp_path_factory):
-    """Of a page with the model of the golden files, and no file. Beside it lie ELEMENTS as elements.html, and two
-    files."""
-    folder = tmp_path_factory.mktemp("page") / "page"
-    shutil.copytree(built, folder)
-    (folder / "elements.html").write_text(ELEMENTS)
-    (folder / "told.js").write_text(TOLD)
-    for name in ("odd-size.nic", "alpha.nic"):
-        shutil.copy(GOLDEN / name, folder)
-    patch = pytest.MonkeyPatch()
-    patch.setattr(viewing, "page_folder", lambda: folder)
-    with viewing.served(None, model=TINY) as address:
-        yield address
-    patch.undo()
-
-
-class Window:
-    """A page on a kind of screen, with what it tells and fetches."""
-
-    def __init__(self, browser, address, **screen):
-        self.told, self.fetched = [], []
-        self.page = browser.new_context(**screen).new_page()
-        self.page.set_default_timeout(PATIENCE)
-        self.page.on("console", lambda message: self.told.append(message.text))
-        self.page.on("pageerror", lambda error: self.told.append(str(error)))
-        self.page.on("request", lambda request: self.fetched.append(request.url))
-        self.page.goto(address)
-
-    def check(self, address):
-        """No message may have come but of files that are not there and of how the tests look at a canvas, and no
-        request have left the origin."""
-        assert [text for text in self.told if "404" not in text and "readback" not in text] == []
-        # a library carries its WebAssembly in an address of data, and what is saved comes from a blob
-        own = (address, "data:application/wasm", f"blob:{address}")
-        assert [url for url in self.fetched if not url.startswith(own)] == []
-        assert self.fetched
 
 
 @pytest.fixture(scope="module")
@@ -98,50 +36,6 @@ def page(window, address):
     yield window.page
     window.page.keyboard.press("Escape")  # closes the panel
     window.check(address)
-
-
-def pick(page, name, data):
-    """Opens a file, and waits until the page has begun with it and put away what was there."""
-    page.evaluate("document.getElementById('name').textContent = ''")  # a file before it may have had the same name
-    page.locator("#file").set_input_files({"name": name, "mimeType": "application/octet-stream", "buffer": data})
-    playwright.expect(page.locator("#name")).to_have_text(name, timeout=PATIENCE)
-
-
-def wait(page):
-    """Until the picture is there, or a sentence, which is returned."""
-    page.wait_for_selector("#save:not([hidden]), #fault:not([hidden])")
-    return page.locator("#fault").inner_text() if page.locator("#fault").is_visible() else ""
-
-
-def saved(page):
-    """What the button saves."""
-    with page.expect_download() as download:
-        page.locator("#save").click()
-    return Image.open(io.BytesIO(download.value.path().read_bytes()))
-
-
-def facts(page):
-    """The panel as a dictionary."""
-    if page.locator("#panel").is_hidden():
-        page.locator("#facts").click()
-    return dict(
-        zip(page.locator("#panel dt").all_inner_texts(), page.locator("#panel dd").all_inner_texts(), strict=True)
-    )
-
-
-def shown(page):
-    """The pixels of the canvas, RGBA."""
-    text = page.evaluate(
-        """() => {
-          const canvas = document.getElementById("canvas"), context = canvas.getContext("2d");
-          const { data } = context.getImageData(0, 0, canvas.width, canvas.height, { colorSpace: "srgb" });
-          let text = "";
-          for (let at = 0; at < data.length; at += 30000)
-            text += String.fromCharCode(...data.subarray(at, at + 30000));
-          return [btoa(text), canvas.width, canvas.height];
-        }"""
-    )
-    return np.frombuffer(base64.b64decode(text[0]), np.uint8).reshape(text[2], text[1], 4).astype(int)
 
 
 def test_golden_files_come_to_their_tokens_and_pixels(page):
@@ -343,40 +237,6 @@ def test_a_phone_in_the_dark(browser, address):
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     page.locator("#in").tap()
     assert page.locator("#canvas").bounding_box()["width"] > 360
-    window.check(address)
-
-
-def test_pictures_on_other_pages(browser, address):
-    window = Window(browser, f"{address}elements.html", **DESK)
-    page = window.page
-    page.locator("body[data-told='3']").wait_for()
-    images = page.locator("nic-image")
-    sizes = [images.nth(number).evaluate("image => [image.naturalWidth, image.naturalHeight]") for number in range(3)]
-    assert sizes == [[100, 75], [40, 30], [0, 0]]
-    assert images.nth(0).bounding_box()["width"] == 50
-    assert images.nth(0).bounding_box()["height"] == pytest.approx(37.5, abs=6)  # it stands on a line of text
-    assert page.get_by_role("img", name="alpha").count() == 1
-    assert images.nth(2).get_by_text("nowhere").is_visible()
-    assert "404" in images.nth(2).get_attribute("title")
-    window.check(address)
-
-
-def test_the_module_decodes(browser, address):
-    window = Window(browser, f"{address}elements.html", **DESK)
-    found = window.page.evaluate(
-        """async () => {
-          const { decode } = await import("./nic.js");
-          const get = async name => (await fetch(name)).arrayBuffer();
-          const { data, width, height } = await decode(await get("odd-size.nic"));
-          const damaged = await decode((await get("odd-size.nic")).slice(0, 90)).catch(error => error.message);
-          return { pixels: [...data], width, height, damaged };
-        }"""
-    )
-    pixels = np.reshape(found["pixels"], (found["height"], found["width"], 4))
-    expected = np.asarray(Image.open(GOLDEN / "odd-size.png"), int)
-    assert np.abs(pixels[..., :3] - expected).max() <= 1
-    assert (pixels[..., 3] == 255).all()
-    assert "cut short" in found["damaged"]
     window.check(address)
 
 
