@@ -1,4 +1,4 @@
-"""A model of two tunes, made of the tiny one."""
+"""A model of two tunes, with post filters, made of the tiny one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +13,17 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 
 
 def save_two_tunes(path: Path) -> None:
-    """Writes the tiny model with a second tune, a shaken copy of the first."""
+    """Writes the tiny model with a second tune, a shaken copy of the first, and post filters for both."""
     tiny = load_photo_model(str(Path(__file__).parent / "golden" / "tiny.safetensors"))
     torch.manual_seed(1)
-    tokenizer = ResidualVQ(replace(tiny.tokenizer.config, visual=True))
+    tokenizer = ResidualVQ(replace(tiny.tokenizer.config, visual=True, width_filter=8))
     state = tiny.tokenizer.state_dict()
     for name, tensor in list(state.items()):
         if name.startswith("synthesis."):
             state[name.replace("synthesis.", "visual.")] = tensor * (1 + 0.01 * torch.randn(tensor.shape))
+    for name, tensor in tokenizer.state_dict().items():
+        if ".post_filter." in name:
+            state[name] = tensor + 0.05 * torch.randn(tensor.shape)
     tokenizer.load_state_dict(state | {"visual_shift": torch.linspace(0.3, -0.3, len(tokenizer.visual_shift))})
     prior = PhotoPrior(replace(tiny.prior.config, tunes=2))
     restore(prior, tiny.prior)

@@ -6,7 +6,7 @@ import numpy as np
 
 from imgcodec.graphs.tensors import StoredTensor, checked_shape
 from imgcodec.tokenizers.blocks import BLOCK
-from imgcodec.tokenizers.rvq_config import RVQConfig
+from imgcodec.tokenizers.rvq_config import FILTER_SIDE, RVQConfig
 
 Named = tuple[str, tuple[int, ...]]
 
@@ -58,6 +58,11 @@ def _synthesis(name: str, config: RVQConfig) -> Iterator[Named]:
     yield from _convolution(f"{name}.fine.0", coarse, 4 * fine)
     yield from _blocks(f"{name}.fine", 2, fine_blocks, fine, 3)
     yield from _convolution(f"{name}.fine.{2 + fine_blocks}", fine, 3 * 64)
+    if width := config.width_filter:
+        yield f"{name}.post_filter.level", (config.levels, width)
+        yield from _convolution(f"{name}.post_filter.first", 3, width, 3 * FILTER_SIDE)
+        yield from _convolution(f"{name}.post_filter.second", width, width, 3)
+        yield from _convolution(f"{name}.post_filter.last", width, 3 * FILTER_SIDE**2, 3)
 
 
 def _blocks(name: str, first: int, count: int, width: int, kernel: int) -> Iterator[Named]:

@@ -14,7 +14,7 @@ from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.masking import HIGHEST, KNEE, SLOPE, contrast
-from imgcodec.tokenizers.rvq_config import POOL, RVQConfig
+from imgcodec.tokenizers.rvq_config import FILTER_IN, FILTER_OUT, FILTER_SIDE, POOL, RVQConfig
 
 LOG_GAIN = (-5, 8)
 """The range of the logarithm of a gain."""
@@ -72,7 +72,10 @@ def synthesis(config: RVQConfig, tensors: Mapping[str, StoredTensor], tune: str,
         x = net.residual_block(f"{name}.fine.{block}", x)
     x = net.convolution(f"{name}.fine.{2 + fine_blocks}", x)
     x = graph.add("DepthToSpace", x, blocksize=8, mode="CRD")
-    pixels = graph.add("Add", graph.add("Add", linear, x), graph.constant(np.float32(0.5)))
+    x = graph.add("Add", linear, x)
+    if config.width_filter:
+        x = graph.add("Add", x, net.post_filter(f"{name}.post_filter", x, level))
+    pixels = graph.add("Add", x, graph.constant(np.float32(0.5)))
     graph.output("pixels", pixels, "float32", [1, 3, "pixel_rows", "pixel_columns"])
     return graph
 
@@ -150,6 +153,17 @@ class _Net:
         y = self.graph.add("Relu", self.convolution(f"{name}.first", x, pads=[1, 1, 1, 1]))
         padding = self.tensor(f"{name}.second.weight").shape[-1] // 2
         return self.graph.add("Add", x, self.convolution(f"{name}.second", y, pads=[padding] * 4))
+
+    def post_filter(self, name: str, pixels: str, level: str) -> str:
+        """`PostFilter`."""
+        graph = self.graph
+        x = graph.add("Mul", pixels, graph_number(graph, FILTER_IN))
+        x = self.convolution(f"{name}.first", x, strides=[FILTER_SIDE] * 2, pads=[FILTER_SIDE] * 4)
+        x = graph.add("Relu", graph.add("Add", x, self.row(f"{name}.level", level)))
+        x = graph.add("Relu", self.convolution(f"{name}.second", x, pads=[1, 1, 1, 1]))
+        x = self.convolution(f"{name}.last", x, pads=[1, 1, 1, 1])
+        x = graph.add("Mul", x, graph_number(graph, FILTER_OUT))
+        return graph.add("DepthToSpace", x, blocksize=FILTER_SIDE, mode="CRD")
 
     def row(self, name: str, level: str) -> str:
         """`interpolate_levels` of a table (levels, channels): (1, channels, 1, 1)."""

@@ -49,7 +49,9 @@ class ResidualVQ(nn.Module):
     def _synthesis(self) -> Synthesis:
         config = self.config
         blocks = config.synthesis_blocks[::-1]
-        return Synthesis(config.channels[1], config.widths, blocks, kernel=1, levels=config.levels)
+        return Synthesis(
+            config.channels[1], config.widths, blocks, kernel=1, levels=config.levels, post_filter=config.width_filter
+        )
 
     # The two directions of the codec
 

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 
-from imgcodec.tokenizers.blocks import BLOCK, check_transforms
+from imgcodec.tokenizers.blocks import BLOCK, MAX_WIDTH, check_transforms
 
 STRIDES = (64, BLOCK)
 POOL = STRIDES[0] // STRIDES[1]
+
+FILTER_SIDE = 2
+"""Of the squares of pixels that are one position of the post filter."""
+
+FILTER_IN, FILTER_OUT = 16.0, 1 / 64
+"""Factors of what goes into the post filter and of what comes out of it."""
 
 # No model needs more, and codebooks are made before the tensors of an untrusted file are read.
 MAX_CODES = 2**13
@@ -20,6 +26,7 @@ class RVQConfig:
     groups or one per group. codes: of each codebook, an odd number. levels: of quality. width_coarse, width_fine: of
     the convolutions at strides 16 and 8. analysis_blocks, synthesis_blocks: how many of them at strides (8, 16).
     visual: whether there is a second tune, for the eye instead of PSNR, with a synthesis and steps of its own.
+    width_filter: of the layers of the post filter of each synthesis, 0 where it has none.
     """
 
     channels: tuple[int, int] = (96, 320)
@@ -31,6 +38,7 @@ class RVQConfig:
     analysis_blocks: tuple[int, int] = (2, 1)
     synthesis_blocks: tuple[int, int] = (3, 2)
     visual: bool = False
+    width_filter: int = 0
 
     def __post_init__(self) -> None:
         if self.codes % 2 == 0:
@@ -41,6 +49,8 @@ class RVQConfig:
             raise ValueError(f"there may be {MAX_CODES} codes in a codebook and {MAX_CODEWORDS} in all of them")
         _, channels = self.channels
         check_transforms(channels, self.widths, self.analysis_blocks + self.synthesis_blocks)
+        if not 0 <= self.width_filter <= MAX_WIDTH:
+            raise ValueError(f"a post filter may be up to {MAX_WIDTH} wide")
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -60,5 +70,6 @@ class RVQConfig:
 
     @property
     def synthesis_halo(self) -> int:
-        """Latents beyond a tile's border that its pixels depend on."""
-        return sum(self.synthesis_blocks)
+        """Latents beyond a tile's border that its pixels depend on: as for analysis, and one where there is a post
+        filter, which reaches six pixels."""
+        return sum(self.synthesis_blocks) + (self.width_filter > 0)

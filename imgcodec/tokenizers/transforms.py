@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, zero_init
+from imgcodec.tokenizers.post_filter import PostFilter
 
 
 class Analysis(nn.Module):
@@ -46,16 +47,22 @@ class Analysis(nn.Module):
 class Synthesis(nn.Module):
     """Latent (B, channels, h, w), and the level (B,) where there are levels -> pixels (B, 3, 16h, 16w), not clamped.
 
-    kernel: of the second convolutions at stride 16. levels: of quality; each has a bias of its own, 0 at first. halo:
-    latents beyond a tile's border that its pixels depend on.
+    kernel: of the second convolutions at stride 16. levels: of quality; each has a bias of its own, 0 at first.
+    post_filter: its width, 0 for none; it needs levels. halo: latents beyond a tile's border that its pixels depend on.
     """
 
     def __init__(
-        self, channels: int, widths: tuple[int, int], blocks: tuple[int, int], kernel: int = 3, levels: int = 0
+        self,
+        channels: int,
+        widths: tuple[int, int],
+        blocks: tuple[int, int],
+        kernel: int = 3,
+        levels: int = 0,
+        post_filter: int = 0,
     ) -> None:
         super().__init__()
         (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
-        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks
+        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks + (post_filter > 0)
         self.linear = nn.Conv2d(channels, 3 * BLOCK * BLOCK, 1)
         self.input_scale = nn.Parameter(torch.ones(channels))
         self.input = nn.Conv2d(channels, coarse, 1)
@@ -70,8 +77,14 @@ class Synthesis(nn.Module):
             zero_init(nn.Conv2d(fine, 3 * 64, 1)),
             nn.PixelShuffle(8),
         )
+        self.post_filter = PostFilter(post_filter, levels) if post_filter else None
 
     def forward(self, latent: Tensor, level: Tensor | None = None) -> Tensor:
+        pixels = self.unfiltered(latent, level)
+        return pixels if self.post_filter is None else pixels + self.post_filter(pixels - 0.5, level)
+
+    def unfiltered(self, latent: Tensor, level: Tensor | None = None) -> Tensor:
+        """As `forward`, before the post filter."""
         x = self.input(latent * self.input_scale[:, None, None])
         if level is not None:
             x = x + interpolate_levels(self.level, level)

@@ -26,9 +26,10 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RECIPE = Path(__file__).parents[2] / "recipes" / "photo.toml"
 SMALL = [
     *SMALL_RECIPE,
-    *(f"phases.{i}.steps=100" for i in range(5)),
-    *(f"phases.{i}.save_every_minutes=0" for i in range(5)),
-    "phases.4.steps=10",  # of the visual synthesis, whose steps take longest
+    *(f"phases.{i}.steps=100" for i in range(7)),
+    *(f"phases.{i}.save_every_minutes=0" for i in range(7)),
+    "phases.3.steps=10",  # of the visual synthesis, whose steps take longest
+    "phases.6.steps=10",  # of its filter
 ]
 
 

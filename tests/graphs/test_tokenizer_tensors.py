@@ -21,7 +21,16 @@ from imgcodec.tokenizers.rvq_config import RVQConfig
     [
         RVQConfig(),
         RVQConfig(visual=True, analysis_blocks=(0, 3), synthesis_blocks=(2, 0)),
-        RVQConfig(channels=(3, 5), codebooks=(3, 1), codes=11, levels=3, width_coarse=6, width_fine=4, visual=True),
+        RVQConfig(
+            channels=(3, 5),
+            codebooks=(3, 1),
+            codes=11,
+            levels=3,
+            width_coarse=6,
+            width_fine=4,
+            visual=True,
+            width_filter=6,
+        ),
     ],
 )
 def test_shapes_are_those_of_pytorch(config):

@@ -3,22 +3,31 @@
 import pytest
 import torch
 
+from imgcodec.tokenizers.blocks import MAX_WIDTH
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import MAX_CODES, RVQConfig
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"codes": 4094}, {"levels": 0}, {"channels": (0, 3)}, {"codes": MAX_CODES + 1}, {"codebooks": (2**12, 2**12)}],
+    [
+        {"codes": 4094},
+        {"levels": 0},
+        {"width_filter": -1},
+        {"width_filter": MAX_WIDTH + 1},
+        {"channels": (0, 3)},
+        {"codes": MAX_CODES + 1},
+        {"codebooks": (2**12, 2**12)},
+    ],
 )
 def test_sizes_that_no_model_needs_are_refused(changes):
     with pytest.raises(ValueError, match=r"must|may"):
         RVQConfig(**changes)
 
 
-@pytest.mark.parametrize(("analysis", "synthesis"), [((2, 1), (3, 2)), ((0, 3), (1, 0))])
-def test_halos_are_those_of_the_modules(analysis, synthesis):
-    config = RVQConfig(analysis_blocks=analysis, synthesis_blocks=synthesis)
+@pytest.mark.parametrize(("analysis", "synthesis", "width"), [((2, 1), (3, 2), 0), ((0, 3), (1, 0), 8)])
+def test_halos_are_those_of_the_modules(analysis, synthesis, width):
+    config = RVQConfig(analysis_blocks=analysis, synthesis_blocks=synthesis, width_filter=width)
     with torch.device("meta"):
         tokenizer = ResidualVQ(config)
     assert config.analysis_halo == tokenizer.analysis.halo

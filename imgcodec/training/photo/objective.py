@@ -161,21 +161,34 @@ def rate_under_noise(value: Tensor, mean: Tensor, scale: Tensor, alive: Tensor) 
 @dataclass(frozen=True)
 class PhotoPhase(Phase):
     """trains: all, or only the prior, the synthesis or the visual synthesis, which for frozen tokens do not depend on
-    each other. linear_until: the fraction of the phase in which the analysis is its linear path alone (a quarter
-    cheaper). noisy: the gradient of the rate by the latent comes from uniform noise instead of straight-through
-    rounding, and dead zeros have none. quantized: the prior trains with fake quantization, so that its export to
-    integers loses next to nothing. shift_gains: added to the logarithm of the gains of stage 1 before the phase, one
-    number for each slice of the prior. Straight-through gradients do not see that tokens of early slices are context
-    for later ones, and make their steps too wide. begin_visual: before the phase the model gets a visual tune: steps by
-    sensitivity (`imgcodec.training.photo.visual`), level tables and synthesis as copies of those for PSNR.
+    each other; or only the post filter of one of these (`imgcodec.training.photo.post_filter`). linear_until: the
+    fraction of the phase in which the analysis is its linear path alone (a quarter cheaper). noisy: the gradient of the
+    rate by the latent comes from uniform noise instead of straight-through rounding, and dead zeros have none.
+    quantized: the prior trains with fake quantization, so that its export to integers loses next to nothing.
+    shift_gains: added to the logarithm of the gains of stage 1 before the phase, one number for each slice of the
+    prior. Straight-through gradients do not see that tokens of early slices are context for later ones, and make their
+    steps too wide. begin_visual: before the phase the model gets a visual tune: steps by sensitivity
+    (`imgcodec.training.photo.visual`), level tables and synthesis as copies of those for PSNR. decoded: the crops that a
+    post filter learns from, 600 KB each at 256 x 256.
     """
 
-    trains: Literal["all", "prior", "synthesis", "visual"] = "all"
+    trains: Literal["all", "prior", "synthesis", "visual", "filter", "visual filter"] = "all"
     linear_until: float = 0.0
     noisy: bool = False
     quantized: bool = False
     shift_gains: tuple[float, ...] = ()
     begin_visual: bool = False
+    decoded: int = 1500
+
+    @property
+    def is_visual(self) -> bool:
+        """Whether it trains what only the visual tune has."""
+        return self.trains in ("visual", "visual filter")
+
+    @property
+    def trains_filter(self) -> bool:
+        """Whether it trains a post filter alone."""
+        return self.trains in ("filter", "visual filter")
 
 
 class PhotoNetworks(nn.Module):
@@ -277,13 +290,22 @@ def decode_visually(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> Tens
     tokenizer = model.tokenizer
     assert tokenizer.visual is not None
     with torch.no_grad():
-        visual_level = level + tokenizer.config.levels
-        values = tokenizer.ste_residuals(tokenizer.analysis(pixels), visual_level)
-        _, tokens = bits_and_tokens(model.prior, values, visual_level)
-        latent = tokenizer.dequantize_lattice(tokens, visual_level)
-    stored = {name: as_stored(name, weight) for name, weight in tokenizer.visual.named_parameters()}
-    decoded: Tensor = functional_call(tokenizer.visual, stored, (latent, level))
+        latent = decoded_latent(model, pixels, level + tokenizer.config.levels)
+    decoded: Tensor = functional_call(tokenizer.visual, weights_as_stored(tokenizer.visual), (latent, level))
     return decoded
+
+
+def decoded_latent(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> Tensor:
+    """Pixels (B, 3, H, W) in 0..1 and level (B,), of either tune -> the latent that a decoder has."""
+    tokenizer = model.tokenizer
+    values = tokenizer.ste_residuals(tokenizer.analysis(pixels), level)
+    _, tokens = bits_and_tokens(model.prior, values, level)
+    return tokenizer.dequantize_lattice(tokens, level)
+
+
+def weights_as_stored(visual: nn.Module) -> dict[str, Tensor]:
+    """The parameters of the visual synthesis or of a part of it, rounded as `as_stored` does."""
+    return {name: as_stored(name, weight) for name, weight in visual.named_parameters()}
 
 
 def as_stored(name: str, weight: Tensor) -> Tensor:
@@ -332,7 +354,8 @@ def change_lambdas(model: PhotoNetworks, old: Lambdas, new: Lambdas) -> None:
         table.copy_(interpolate_levels(table, old_level)[:, :, 0, 0])
     syntheses = [s for s in (model.tokenizer.synthesis, model.tokenizer.visual) if s is not None]
     rows = [m.rows for m in model.prior.modules() if isinstance(m, LevelTable)]
-    for table in [*(s.level for s in syntheses), *(t for r in rows for t in r.split(levels))]:
+    filters = [s.post_filter for s in syntheses if s.post_filter is not None]
+    for table in [*(part.level for part in (*syntheses, *filters)), *(t for r in rows for t in r.split(levels))]:
         table.copy_(interpolate_levels(table, old_level.clamp(0, levels - 1))[:, :, 0, 0])
 
 

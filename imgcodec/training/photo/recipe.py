@@ -34,6 +34,7 @@ from imgcodec.training.photo.objective import (
     change_lambdas,
     train_phase,
 )
+from imgcodec.training.photo.post_filter import train_filter
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,12 @@ class PhotoRecipe:
             len(phase.shift_gains) not in (0, slices) for phase in self.phases
         ):  # so that it is refused now, not an hour later
             raise ValueError(f"shift_gains takes a number for each of the {slices} slices of stage 1")
-        if any(p.trains == "visual" or p.begin_visual for p in self.phases) and not self.tokenizer.visual:
+        if any(p.is_visual or p.begin_visual for p in self.phases) and not self.tokenizer.visual:
             raise ValueError("a phase trains the visual tune, and the tokenizer has none: set visual = true")
+        if any(phase.decoded < 1 for phase in self.phases):
+            raise ValueError("decoded must be 1 or more")
+        if any(p.trains_filter for p in self.phases) and not self.tokenizer.width_filter:
+            raise ValueError("a phase trains a post filter, and the tokenizer has none: set width_filter")
         if self.prior.tunes != 1 + self.tokenizer.visual:
             raise ValueError("with visual = true the prior needs tunes = 2, and without it tunes = 1")
 
@@ -92,11 +97,13 @@ def train_photo(
     model.to(device)
 
     def train(phase: PhotoPhase) -> None:
-        train_phase(model, phase, data, folder, resume, before if phase is recipe.phases[0] else 0)
+        train_one = train_filter if phase.trains_filter else train_phase
+        train_one(model, phase, data, folder, resume, before if phase is recipe.phases[0] else 0)
 
     run_phases(recipe.phases, model, folder, resume, train)
     model.eval()
-    if not recipe.phases[-1].quantized:
+    of_prior = [phase for phase in recipe.phases if phase.trains in ("all", "prior")]
+    if not (of_prior[-1].quantized if of_prior else model.prior.upsample.quantized):
         calibrate(model.prior, lambda: calibration_pass(model, data))
 
     def export(path: Path) -> dict[str, Any]:
@@ -130,7 +137,7 @@ def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> int
 
 def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, prior: PhotoPriorConfig) -> None:
     """Raises UsageError where a model is no start for these sizes of a recipe. Either may have a visual tune that the
-    other lacks, and the recipe may have more blocks."""
+    other lacks, and the recipe may have more blocks, and a post filter that the model lacks."""
     differences = []
     for part, ours, theirs in (
         ("tokenizer", tokenizer, shipped.tokenizer.config),
@@ -140,6 +147,8 @@ def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, 
             wanted = getattr(ours, name)
             if name in ("analysis_blocks", "synthesis_blocks"):
                 fits = all(more >= needed for more, needed in zip(wanted, has, strict=True))
+            elif name == "width_filter":
+                fits = has in (0, wanted)
             else:
                 fits = wanted == has or name in ("visual", "tunes")
             if not fits:

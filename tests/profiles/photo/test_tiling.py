@@ -19,7 +19,13 @@ def tokenizer():
     """Random weights everywhere, so that a piece depends on all of its margin."""
     torch.manual_seed(2)
     config = RVQConfig(
-        channels=(3, 5), levels=4, width_coarse=12, width_fine=6, analysis_blocks=(2, 1), synthesis_blocks=(3, 2)
+        channels=(3, 5),
+        levels=4,
+        width_coarse=12,
+        width_fine=6,
+        analysis_blocks=(2, 1),
+        synthesis_blocks=(3, 2),
+        width_filter=4,
     )
     made = ResidualVQ(config).requires_grad_(False)
     for layer in made.modules():
