@@ -59,7 +59,7 @@ def _synthesis(name: str, config: RVQConfig) -> Iterator[Named]:
     yield from _blocks(f"{name}.fine", 2, fine_blocks, fine, 3)
     yield from _convolution(f"{name}.fine.{2 + fine_blocks}", fine, 3 * 64)
     if width := config.width_filter:
-        yield f"{name}.post_filter.level", (config.levels, width)
+        yield f"{name}.post_filter.level", (config.levels, 2)
         yield from _convolution(f"{name}.post_filter.first", 3, width, 3 * FILTER_SIDE)
         yield from _convolution(f"{name}.post_filter.second", width, width, 3)
         yield from _convolution(f"{name}.post_filter.last", width, 3 * FILTER_SIDE**2, 3)

@@ -157,13 +157,17 @@ class _Net:
     def post_filter(self, name: str, pixels: str, level: str) -> str:
         """`PostFilter`."""
         graph = self.graph
-        x = graph.add("Mul", pixels, graph_number(graph, FILTER_IN))
+        gains = graph.add("Exp", self.row(f"{name}.level", level))
+
+        def gain(place: int, factor: float) -> str:
+            part = graph.add("Slice", gains, graph.shape(place), graph.shape(place + 1), graph.shape(1))
+            return graph.add("Mul", part, graph_number(graph, factor))
+
+        x = graph.add("Mul", pixels, gain(0, FILTER_IN))
         x = self.convolution(f"{name}.first", x, strides=[FILTER_SIDE] * 2, pads=[FILTER_SIDE] * 4)
-        x = graph.add("Relu", graph.add("Add", x, self.row(f"{name}.level", level)))
-        x = graph.add("Relu", self.convolution(f"{name}.second", x, pads=[1, 1, 1, 1]))
-        x = self.convolution(f"{name}.last", x, pads=[1, 1, 1, 1])
-        x = graph.add("Mul", x, graph_number(graph, FILTER_OUT))
-        return graph.add("DepthToSpace", x, blocksize=FILTER_SIDE, mode="CRD")
+        x = self.convolution(f"{name}.second", graph.add("Relu", x), pads=[1, 1, 1, 1])
+        x = self.convolution(f"{name}.last", graph.add("Relu", x), pads=[1, 1, 1, 1])
+        return graph.add("DepthToSpace", graph.add("Mul", x, gain(1, FILTER_OUT)), blocksize=FILTER_SIDE, mode="CRD")
 
     def row(self, name: str, level: str) -> str:
         """`interpolate_levels` of a table (levels, channels): (1, channels, 1, 1)."""

@@ -15,18 +15,23 @@ class PostFilter(nn.Module):
     each other go together. Video codecs have loop filters for that. Squares of 2x2 pixels are one position here, so
     that there is more arithmetic for each pass over memory. width: of the layers. Its input differs by hundredths from
     pixel to pixel, its output is less, and both are scaled so that one learning rate suits all layers.
+
+    The level has a gain for the input and one for the output, as logarithms: what is noise at one level is detail at
+    another, and the input's gain moves the borders between them, the biases. A bias for each level would cost a pass
+    over all channels.
     """
 
     def __init__(self, width: int, levels: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(3, width, 3 * FILTER_SIDE, stride=FILTER_SIDE, padding=FILTER_SIDE)
-        self.level = nn.Parameter(torch.zeros(levels, width))
+        self.level = nn.Parameter(torch.zeros(levels, 2))
         with torch.no_grad():  # flat places say little
             self.first.weight -= self.first.weight.mean((1, 2, 3), keepdim=True)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.last = zero_init(nn.Conv2d(width, 3 * FILTER_SIDE**2, 3, padding=1))
 
     def forward(self, pixels: Tensor, level: Tensor) -> Tensor:
-        x = F.relu(self.first(pixels * FILTER_IN) + interpolate_levels(self.level, level))
-        x = self.last(F.relu(self.second(x))).float() * FILTER_OUT
-        return F.pixel_shuffle(x, FILTER_SIDE)
+        gains = interpolate_levels(self.level, level).exp()
+        x = F.relu(self.first(pixels * (FILTER_IN * gains[:, :1])))
+        x = self.last(F.relu(self.second(x))).float()
+        return F.pixel_shuffle(x, FILTER_SIDE) * (FILTER_OUT * gains[:, 1:])
