@@ -168,8 +168,8 @@ class PhotoPhase(Phase):
     shift_gains: added to the logarithm of the gains of stage 1 before the phase, one number for each slice of the
     prior. Straight-through gradients do not see that tokens of early slices are context for later ones, and make their
     steps too wide. begin_visual: before the phase the model gets a visual tune: steps by sensitivity
-    (`imgcodec.training.photo.visual`), level tables and synthesis as copies of those for PSNR. decoded: the crops that a
-    post filter learns from, 600 KB each at 256 x 256.
+    (`imgcodec.training.photo.visual`), level tables and synthesis as copies of those for PSNR. decoded: the crops that
+    a post filter learns from, 600 KB each at 256 x 256.
     """
 
     trains: Literal["all", "prior", "synthesis", "visual", "filter", "visual filter"] = "all"

@@ -135,7 +135,9 @@ class FilterObjective(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         x, level = pixels.to(self.device).float(), level.to(self.device)
         originals = originals.to(self.device).float().div_(255)
-        weights = weights_as_stored(self.post_filter) if self.is_visual else dict(self.post_filter.named_parameters())
+        weights: dict[str, Tensor] = dict(self.post_filter.named_parameters())
+        if self.is_visual:
+            weights = weights_as_stored(self.post_filter)
         with mixed_precision(self.device):
             decoded = x + 0.5 + functional_call(self.post_filter, weights, (x, level))
             if self.is_visual:
