@@ -176,11 +176,11 @@ def test_text_is_left_to_tokens_where_they_take_fewer_bytes(photo_codec, page):
     ("target", "share"),
     [
         pytest.param(RateTarget("ssimulacra2", 60), 0.6, marks=pytest.mark.slow),
-        (RateTarget("psnr", 20), 0.95),
+        (RateTarget("psnr", 22), 0.8),
     ],
 )
 def test_a_target_takes_fewer_bytes_with_exact_text(photo_codec, page, target, share):
-    """For 20 dB the text alone, at the lowest quality, is smaller than tokens, and nearer than was asked for."""
+    """For 22 dB the text alone, at the lowest quality, is smaller than tokens, and nearer than was asked for."""
     plain, found = (encode_picture(photo_codec, Picture(page), target=target, exact=exact) for exact in (False, True))
     assert len(found.data) < share * len(plain.data)
     assert found.reached >= target.value
