@@ -17,7 +17,7 @@ before there were digests gets one, and the picture of its known-answer test, wh
 
 The two files are the shipped model's golden files: they are made anew with each release of weights until 1.0, and from
 then on kept. They take a processor with AVX-512; PyTorch is told to leave it alone for the second. For the first,
-convolutions are in bfloat16, as on most of these processors, also on one that has no instructions for it and takes a minute.
+convolutions are in bfloat16, as on most of these processors, also on one that lacks the instructions and takes longer.
 """
 
 import json
