@@ -12,6 +12,7 @@ import argparse
 import json
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from large import photograph
 from machine import describe
@@ -56,13 +57,13 @@ def main() -> None:
     parser.add_argument("--quality", type=float, default=50)
     arguments = parser.parse_args()
 
-    files, made = find_files(arguments.folder), arguments.output.with_suffix(".nic")
-    rows = []
-    for megapixels in MEGAPIXELS:
-        encoding = in_own_process(encode, files, megapixels, arguments.quality, made)
-        rows.append({"megapixels": megapixels, "encode_mib": encoding, "decode_mib": in_own_process(decode, made)})
-        print(json.dumps(rows[-1]))
-    made.unlink()
+    files, rows = find_files(arguments.folder), []
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / "large.nic"
+        for megapixels in MEGAPIXELS:
+            encoding = in_own_process(encode, files, megapixels, arguments.quality, made)
+            rows.append({"megapixels": megapixels, "encode_mib": encoding, "decode_mib": in_own_process(decode, made)})
+            print(json.dumps(rows[-1]))
     effort = {t: in_own_process(encode_with_effort, files, arguments.quality, t) for t in ("psnr", "visual")}
     result = {
         **describe(), "quality": arguments.quality, "base_mib": in_own_process(base), "peaks": rows,

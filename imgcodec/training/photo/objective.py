@@ -229,9 +229,7 @@ def train_phase(
     def batch(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((data.seed, step, distributed.rank()))
         pixels = data.random_crops(data.crop, data.batch, rng)
-        # stratified: levels differ more in their losses than pictures do
-        level = torch.from_numpy((rng.permutation(data.batch) + rng.random(data.batch)) / data.batch).float()
-        level = level * (levels - 1)
+        level = random_levels(data.batch, levels, rng)
         tune = torch.from_numpy(rng.integers(0, prior.config.tunes if phase.trains == "prior" else 1, data.batch))
         return pixels.to(data.device), (level + levels * tune).to(data.device)
 
@@ -241,6 +239,11 @@ def train_phase(
     objective = PhotoObjective(model, phase, data.lambdas)
     records = data.device.type == "cuda" and not phase.linear_until and not distributed.is_distributed()
     run_phase(run, objective, batch, validation, records=records)
+
+
+def random_levels(count: int, levels: int, rng: np.random.Generator) -> Tensor:
+    """(count,), one in each of as many equal parts of the range: levels differ more in their losses than pictures."""
+    return torch.from_numpy((rng.permutation(count) + rng.random(count)) / count).float() * (levels - 1)
 
 
 def parameter_groups(model: PhotoNetworks, phase: PhotoPhase) -> Callable[[str], str]:
@@ -371,6 +374,16 @@ def calibration_pass(model: PhotoNetworks, data: PhotoData, batches: int = 8) ->
         bits_and_tokens(model.prior, model.tokenizer.ste_residuals(model.tokenizer.analysis(pixels), level), level)
 
 
+def as_batch(picture: np.ndarray, device: torch.device) -> Tensor:
+    """A picture uint8 (H, W, 3) -> (1, 3, H, W) in 0..1."""
+    return torch.from_numpy(np.array(picture)).to(device).permute(2, 0, 1)[None].float().div(255)
+
+
+def as_shown(decoded: Tensor) -> Tensor:
+    """Pixels around 0..1, in the gray levels that a picture of 8 bits has."""
+    return (decoded * 255).round().clamp(0, 255) / 255
+
+
 @torch.no_grad()
 def validate(model: PhotoNetworks, data: PhotoData, linear_analysis: bool = False) -> Report:
     """Rate and PSNR on the development set at every level, the loss over all of them, and the first picture at each."""
@@ -383,12 +396,12 @@ def validate(model: PhotoNetworks, data: PhotoData, linear_analysis: bool = Fals
         rates, psnrs = [], []
         for number, picture in enumerate(data.development):
             level = torch.full((1,), float(index), device=data.device)
-            x = torch.from_numpy(np.array(picture)).to(data.device).permute(2, 0, 1)[None].float().div(255)
+            x = as_batch(picture, data.device)
             with mixed_precision(x.device):
                 latent = tokenizer.analysis.linear_path(x) if linear_analysis else tokenizer.analysis(x)
                 bits, tokens = bits_and_tokens(prior, tokenizer.ste_residuals(latent.float(), level), level)
                 decoded = tokenizer.synthesis(tokenizer.dequantize_lattice(tokens, level), level).float()
-            decoded = (decoded * 255).round().clamp(0, 255) / 255
+            decoded = as_shown(decoded)
             error = (decoded - x).square().mean()
             lambda_ = data.lambdas.at(level, levels)
             rates.append(float(bits) / x[0, 0].numel())
