@@ -16,7 +16,7 @@ def save_two_tunes(path: Path) -> None:
     """Writes the tiny model with a second tune, a shaken copy of the first, and post filters for both."""
     tiny = load_photo_model(str(Path(__file__).parent / "golden" / "tiny.safetensors"))
     torch.manual_seed(1)
-    tokenizer = ResidualVQ(replace(tiny.tokenizer.config, visual=True, width_filter=8))
+    tokenizer = ResidualVQ(replace(tiny.tokenizer.config, visual=True, width_filter=8, filter_blocks=1))
     state = tiny.tokenizer.state_dict()
     for name, tensor in list(state.items()):
         if name.startswith("synthesis."):

@@ -62,6 +62,8 @@ def _synthesis(name: str, config: RVQConfig) -> Iterator[Named]:
         yield f"{name}.post_filter.level", (config.levels, 2)
         yield from _convolution(f"{name}.post_filter.first", 3, width, 3 * FILTER_SIDE)
         yield from _convolution(f"{name}.post_filter.second", width, width, 3)
+        for block in range(config.filter_blocks):
+            yield from _convolution(f"{name}.post_filter.blocks.{block}", width, width, 3)
         yield from _convolution(f"{name}.post_filter.last", width, 3 * FILTER_SIDE**2, 3)
 
 

@@ -165,8 +165,10 @@ class _Net:
 
         x = graph.add("Mul", pixels, gain(0, FILTER_IN))
         x = self.convolution(f"{name}.first", x, strides=[FILTER_SIDE] * 2, pads=[FILTER_SIDE] * 4)
-        x = self.convolution(f"{name}.second", graph.add("Relu", x), pads=[1, 1, 1, 1])
-        x = self.convolution(f"{name}.last", graph.add("Relu", x), pads=[1, 1, 1, 1])
+        x = graph.add("Relu", self.convolution(f"{name}.second", graph.add("Relu", x), pads=[1, 1, 1, 1]))
+        for block in range(self.config.filter_blocks):
+            x = graph.add("Relu", graph.add("Add", x, self.convolution(f"{name}.blocks.{block}", x, pads=[1, 1, 1, 1])))
+        x = self.convolution(f"{name}.last", x, pads=[1, 1, 1, 1])
         return graph.add("DepthToSpace", graph.add("Mul", x, gain(1, FILTER_OUT)), blocksize=FILTER_SIDE, mode="CRD")
 
     def row(self, name: str, level: str) -> str:

@@ -50,7 +50,13 @@ class ResidualVQ(nn.Module):
         config = self.config
         blocks = config.synthesis_blocks[::-1]
         return Synthesis(
-            config.channels[1], config.widths, blocks, kernel=1, levels=config.levels, post_filter=config.width_filter
+            config.channels[1],
+            config.widths,
+            blocks,
+            kernel=1,
+            levels=config.levels,
+            width_filter=config.width_filter,
+            filter_blocks=config.filter_blocks,
         )
 
     # The two directions of the codec

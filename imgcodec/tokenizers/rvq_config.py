@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from imgcodec.tokenizers.blocks import BLOCK, MAX_WIDTH, check_transforms
+from imgcodec.tokenizers.blocks import BLOCK, MAX_BLOCKS, MAX_WIDTH, check_transforms
 
 STRIDES = (64, BLOCK)
 POOL = STRIDES[0] // STRIDES[1]
@@ -12,6 +12,13 @@ FILTER_SIDE = 2
 
 FILTER_IN, FILTER_OUT = 16.0, 1 / 64
 """Factors of what goes into the post filter and of what comes out of it."""
+
+
+def filter_halo(blocks: int) -> int:
+    """Latents beyond a tile's border that the pixels of a post filter with so many blocks depend on. Each of its
+    convolutions reaches one square further."""
+    return -(-FILTER_SIDE * (3 + blocks) // BLOCK)
+
 
 # No model needs more, and codebooks are made before the tensors of an untrusted file are read.
 MAX_CODES = 2**13
@@ -26,7 +33,8 @@ class RVQConfig:
     groups or one per group. codes: of each codebook, an odd number. levels: of quality. width_coarse, width_fine: of
     the convolutions at strides 16 and 8. analysis_blocks, synthesis_blocks: how many of them at strides (8, 16).
     visual: whether there is a second tune, for the eye instead of PSNR, with a synthesis and steps of its own.
-    width_filter: of the layers of the post filter of each synthesis, 0 where it has none.
+    width_filter: of the layers of the post filter of each synthesis, 0 where it has none. filter_blocks: how many
+    residual layers it has behind its second one.
     """
 
     channels: tuple[int, int] = (96, 320)
@@ -39,6 +47,7 @@ class RVQConfig:
     synthesis_blocks: tuple[int, int] = (3, 2)
     visual: bool = False
     width_filter: int = 0
+    filter_blocks: int = 0
 
     def __post_init__(self) -> None:
         if self.codes % 2 == 0:
@@ -51,6 +60,8 @@ class RVQConfig:
         check_transforms(channels, self.widths, self.analysis_blocks + self.synthesis_blocks)
         if not 0 <= self.width_filter <= MAX_WIDTH:
             raise ValueError(f"a post filter may be up to {MAX_WIDTH} wide")
+        if not 0 <= self.filter_blocks <= MAX_BLOCKS * (self.width_filter > 0):
+            raise ValueError(f"a post filter may have up to {MAX_BLOCKS} blocks, and must have a width for them")
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -70,6 +81,6 @@ class RVQConfig:
 
     @property
     def synthesis_halo(self) -> int:
-        """Latents beyond a tile's border that its pixels depend on: as for analysis, and one where there is a post
-        filter, which reaches six pixels."""
-        return sum(self.synthesis_blocks) + (self.width_filter > 0)
+        """Latents beyond a tile's border that its pixels depend on: as for analysis, and what a post filter
+        reaches."""
+        return sum(self.synthesis_blocks) + (filter_halo(self.filter_blocks) if self.width_filter else 0)

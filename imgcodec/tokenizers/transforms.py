@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, zero_init
 from imgcodec.tokenizers.post_filter import PostFilter
+from imgcodec.tokenizers.rvq_config import filter_halo
 
 
 class Analysis(nn.Module):
@@ -48,7 +49,7 @@ class Synthesis(nn.Module):
     """Latent (B, channels, h, w), and the level (B,) where there are levels -> pixels (B, 3, 16h, 16w), not clamped.
 
     kernel: of the second convolutions at stride 16. levels: of quality; each has a bias of its own, 0 at first.
-    post_filter: its width, 0 for none; it needs levels. halo: latents beyond a tile's border that its pixels depend on.
+    width_filter, filter_blocks: of the post filter, which needs levels; no width, no filter. halo: latents beyond a tile's border that its pixels depend on.
     """
 
     def __init__(
@@ -58,11 +59,12 @@ class Synthesis(nn.Module):
         blocks: tuple[int, int],
         kernel: int = 3,
         levels: int = 0,
-        post_filter: int = 0,
+        width_filter: int = 0,
+        filter_blocks: int = 0,
     ) -> None:
         super().__init__()
         (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
-        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks + (post_filter > 0)
+        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks + (filter_halo(filter_blocks) if width_filter else 0)
         self.linear = nn.Conv2d(channels, 3 * BLOCK * BLOCK, 1)
         self.input_scale = nn.Parameter(torch.ones(channels))
         self.input = nn.Conv2d(channels, coarse, 1)
@@ -77,7 +79,7 @@ class Synthesis(nn.Module):
             zero_init(nn.Conv2d(fine, 3 * 64, 1)),
             nn.PixelShuffle(8),
         )
-        self.post_filter = PostFilter(post_filter, levels) if post_filter else None
+        self.post_filter = PostFilter(width_filter, levels, filter_blocks) if width_filter else None
 
     def forward(self, latent: Tensor, level: Tensor | None = None) -> Tensor:
         pixels = self.unfiltered(latent, level)

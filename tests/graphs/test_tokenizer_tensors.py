@@ -30,6 +30,7 @@ from imgcodec.tokenizers.rvq_config import RVQConfig
             width_fine=4,
             visual=True,
             width_filter=6,
+            filter_blocks=2,
         ),
     ],
 )

@@ -7,11 +7,16 @@ from torch import nn
 from imgcodec.tokenizers.post_filter import PostFilter
 
 
+BLOCKS = 2
+
+
 @pytest.fixture
 def shaken():
     torch.manual_seed(2)
-    made = PostFilter(6, levels=3).requires_grad_(False)
+    made = PostFilter(6, levels=3, blocks=BLOCKS).requires_grad_(False)
     nn.init.normal_(made.last.weight)
+    for block in made.blocks:
+        nn.init.normal_(block.weight)
     nn.init.normal_(made.level)
     return made
 
@@ -34,12 +39,26 @@ def test_each_picture_of_a_batch_has_its_level(shaken):
     torch.testing.assert_close(shaken(pixels[:1], torch.tensor([1.5]))[0], second)
 
 
-def test_a_pixel_reaches_six_pixels_at_most(shaken):
-    pixels, level = torch.rand(1, 3, 32, 32) - 0.5, torch.tensor([1.0])
+def test_new_blocks_change_nothing_and_have_a_gradient():
+    torch.manual_seed(2)
+    few, more = PostFilter(6, levels=3), PostFilter(6, levels=3, blocks=BLOCKS)
+    nn.init.normal_(few.last.weight)
+    assert set(more.load_state_dict(few.state_dict(), strict=False).missing_keys) == {
+        f"blocks.{block}.{name}" for block in range(BLOCKS) for name in ("weight", "bias")
+    }
+    pixels, level = torch.rand(2, 3, 8, 12) - 0.5, torch.tensor([0.0, 1.5])
+    torch.testing.assert_close(more(pixels, level), few(pixels, level), rtol=0, atol=0)
+    more(pixels, level).square().sum().backward()
+    assert all(block.weight.grad.any() for block in more.blocks)
+
+
+def test_a_pixel_reaches_so_many_squares_as_there_are_layers_at_most(shaken):
+    reach = 2 * (3 + BLOCKS)
+    pixels, level = torch.rand(1, 3, 48, 48) - 0.5, torch.tensor([1.0])
     changed = pixels.clone()
-    changed[:, :, 16:18, 14:16] += 0.5
+    changed[:, :, 24:26, 22:24] += 0.5
     rows, columns = ((shaken(changed, level) - shaken(pixels, level)).abs().amax((0, 1)) > 1e-7).nonzero().T
-    assert 16 - 6 <= rows.min() < 16
-    assert 17 < rows.max() <= 17 + 6
-    assert columns.min() >= 14 - 6
-    assert columns.max() <= 15 + 6
+    assert 24 - reach <= rows.min() < 24
+    assert 25 < rows.max() <= 25 + reach
+    assert columns.min() >= 22 - reach
+    assert columns.max() <= 23 + reach

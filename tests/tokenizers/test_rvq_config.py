@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from imgcodec.tokenizers.blocks import MAX_WIDTH
+from imgcodec.tokenizers.blocks import MAX_BLOCKS, MAX_WIDTH
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import MAX_CODES, RVQConfig
 
@@ -15,6 +15,8 @@ from imgcodec.tokenizers.rvq_config import MAX_CODES, RVQConfig
         {"levels": 0},
         {"width_filter": -1},
         {"width_filter": MAX_WIDTH + 1},
+        {"width_filter": 8, "filter_blocks": MAX_BLOCKS + 1},
+        {"filter_blocks": 1},
         {"channels": (0, 3)},
         {"codes": MAX_CODES + 1},
         {"codebooks": (2**12, 2**12)},
@@ -25,9 +27,13 @@ def test_sizes_that_no_model_needs_are_refused(changes):
         RVQConfig(**changes)
 
 
-@pytest.mark.parametrize(("analysis", "synthesis", "width"), [((2, 1), (3, 2), 0), ((0, 3), (1, 0), 8)])
-def test_halos_are_those_of_the_modules(analysis, synthesis, width):
-    config = RVQConfig(analysis_blocks=analysis, synthesis_blocks=synthesis, width_filter=width)
+@pytest.mark.parametrize(
+    ("analysis", "synthesis", "width", "blocks"), [((2, 1), (3, 2), 0, 0), ((0, 3), (1, 0), 8, 5), ((1, 0), (0, 1), 8, 6)]
+)
+def test_halos_are_those_of_the_modules(analysis, synthesis, width, blocks):
+    config = RVQConfig(
+        analysis_blocks=analysis, synthesis_blocks=synthesis, width_filter=width, filter_blocks=blocks
+    )
     with torch.device("meta"):
         tokenizer = ResidualVQ(config)
     assert config.analysis_halo == tokenizer.analysis.halo

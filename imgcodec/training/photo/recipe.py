@@ -137,7 +137,7 @@ def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> int
 
 def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, prior: PhotoPriorConfig) -> None:
     """Raises UsageError where a model is no start for these sizes of a recipe. Either may have a visual tune that the
-    other lacks, and the recipe may have more blocks, and a post filter that the model lacks."""
+    other lacks, and the recipe may have more blocks, of a post filter too, and one that the model lacks."""
     differences = []
     for part, ours, theirs in (
         ("tokenizer", tokenizer, shipped.tokenizer.config),
@@ -149,6 +149,8 @@ def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, 
                 fits = all(more >= needed for more, needed in zip(wanted, has, strict=True))
             elif name == "width_filter":
                 fits = has in (0, wanted)
+            elif name == "filter_blocks":
+                fits = wanted >= has
             else:
                 fits = wanted == has or name in ("visual", "tunes")
             if not fits:

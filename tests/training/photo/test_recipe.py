@@ -63,6 +63,15 @@ def test_grown_transforms_compute_what_the_smaller_ones_did() -> None:
     torch.testing.assert_close(large.gain(1, level), small.gain(1, level))
 
 
+def test_a_grown_post_filter_computes_what_the_smaller_one_did() -> None:
+    small, large = (ResidualVQ(replace(TOKENIZER, width_filter=4, filter_blocks=blocks)) for blocks in (0, 2))
+    assert small.synthesis.post_filter is not None
+    torch.nn.init.normal_(small.synthesis.post_filter.last.weight)
+    grow(large, small)
+    latent, level = torch.randn(1, TOKENIZER.channels[1], 4, 4), torch.tensor([2.5])
+    torch.testing.assert_close(large.synthesis(latent, level), small.synthesis(latent, level))
+
+
 def test_a_model_of_other_sizes_is_no_start(trained: Path, recipe: PhotoRecipe, folder: Path, tmp_path: Path) -> None:
     wider = replace(recipe, tokenizer=replace(recipe.tokenizer, width_fine=12))
     with pytest.raises(
@@ -81,7 +90,7 @@ def test_the_recipe_mine_goes_on_from_the_shipped_model() -> None:
         check_sizes_of_start("photo", shipped, recipe.tokenizer, recipe.prior)
 
     check()
-    check("tokenizer.synthesis_blocks=[4, 3]")
+    check("tokenizer.synthesis_blocks=[4, 3]", "tokenizer.filter_blocks=3")
     sizes = r"tokenizer\.analysis_blocks is \(3, 2\), and \(2, 1\) in the recipe; prior\.hidden is 384, and 128 in"
     with pytest.raises(imgcodec.UsageError, match=rf"^The model photo has other sizes than the recipe: {sizes}"):
         check("tokenizer.analysis_blocks=[2, 1]", "prior.hidden=128")
