@@ -61,7 +61,7 @@ def evaluate(
 
     For a model of the profile semantic also how often a changed picture finds its original. Metrics whose extra is not
     installed are left out, with a word. Files that are no pictures are named and skipped; those that a store should
-    have and are not there are listed at the end, as failed.
+    have and that are damaged or not there are listed at the end, as failed.
     """
     from imgcodec.storage import files, pairs
 

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import numpy as np
 
-from imgcodec.bitstream.errors import InvalidFileError, UsageError
+from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import Profile
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
 from imgcodec.codec import decode_picture, load_codec
@@ -105,12 +105,16 @@ class Evaluator:
 
     def __call__(self, item: tuple[str, Path]) -> tuple[Evaluated, RGBPixels | None]:
         """Measures a picture, name and path. Gives its pixels, too, where files are searched by them. Raises as
-        `io.load`, and InvalidFileError for a picture that the store does not have."""
+        `io.load`, InvalidFileError for a picture that the store does not have, and CodecError for a file of the store
+        that is damaged."""
         name, path = item
         pixels = io.load(path, self.settings.max_pixels).pixels
         if self.stored is not None and name not in self.stored.pictures:
             raise InvalidFileError("The store does not have it.")
-        (found,) = evaluate([(name, pixels)], self.compress, self.decompress, self.metrics)
+        try:
+            (found,) = evaluate([(name, pixels)], self.compress, self.decompress, self.metrics)
+        except InvalidFileError as error:  # not of the picture, which has been read
+            raise CodecError(f"The file of the store is damaged: {error}") from error
         return found, np.ascontiguousarray(pixels) if isinstance(self.codec, SemanticCodec) else None
 
     def compress(self, name: str, pixels: RGBPixels) -> bytes:

@@ -60,16 +60,20 @@ def test_pictures_that_a_store_lacks_are_not_said_to_be_unreadable(run, folder, 
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_file_that_is_gone_from_a_store_fails_and_the_others_are_measured(run, folder, tiny, jobs):
+def test_files_that_a_store_has_lost_fail_and_the_others_are_measured(run, folder, tiny, jobs):
     assert run("compress", folder, "-o", "store", "--model", tiny).returncode == 0
     Path("store/01.nic").unlink()
+    damaged = Path("store/02.nic")
+    damaged.write_bytes(damaged.read_bytes()[:-40])
     options = ("--model", tiny, "--store", "store", "--metrics", "psnr", "--json", "report.json", "-j", jobs)
     done, out, err = text(run("eval", folder, *options))
-    assert (done, err) == (1, f"imgcodec: 01.png: There is no file {Path('store/01.nic')}.\n")
+    gone, broken = err.splitlines()
+    assert (done, gone) == (1, f"imgcodec: 01.png: There is no file {Path('store/01.nic')}.")
+    assert broken.startswith("imgcodec: 02.png: The file of the store is damaged: ")
     assert [line.split()[0] for line in out.splitlines()] == [
-        "picture", "00.png", "02.png", "03.png", "04.png", "05.png", "mean",
+        "picture", "00.png", "03.png", "04.png", "05.png", "mean",
     ]  # fmt: skip
-    assert len(json.loads(Path("report.json").read_text())["pictures"]) == 5
+    assert len(json.loads(Path("report.json").read_text())["pictures"]) == 4
 
 
 def test_drawings_of_a_store_need_no_model_to_be_measured(run, folder, tiny):
