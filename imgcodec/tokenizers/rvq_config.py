@@ -60,8 +60,8 @@ class RVQConfig:
         check_transforms(channels, self.widths, self.analysis_blocks + self.synthesis_blocks)
         if not 0 <= self.width_filter <= MAX_WIDTH:
             raise ValueError(f"a post filter may be up to {MAX_WIDTH} wide")
-        if not 0 <= self.filter_blocks <= MAX_BLOCKS * (self.width_filter > 0):
-            raise ValueError(f"a post filter may have up to {MAX_BLOCKS} blocks, and must have a width for them")
+        if not 0 <= self.filter_blocks <= MAX_BLOCKS:
+            raise ValueError(f"a post filter may have up to {MAX_BLOCKS} blocks")
 
     @property
     def widths(self) -> tuple[int, int]:

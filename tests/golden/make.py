@@ -44,9 +44,12 @@ from imgcodec.profiles.photo.model import photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.tokens import Tokens
+from imgcodec.training.photo.data import PhotoData
 from imgcodec.training.photo.export import symbol_counts
 from imgcodec.training.photo.klt import init_from_klt
-from imgcodec.training.photo.objective import PhotoData, PhotoNetworks, PhotoPhase, calibration_pass, train_phase
+from imgcodec.training.photo.networks import PhotoNetworks
+from imgcodec.training.photo.objective import PhotoPhase
+from imgcodec.training.photo.phases import calibration_pass, train_phase
 
 FOLDER = Path(__file__).parent
 PHOTOGRAPH = FOLDER.parent.parent / "examples" / "photo.png"

@@ -16,7 +16,7 @@ from imgcodec.tokenizers.rvq_config import MAX_CODES, RVQConfig
         {"width_filter": -1},
         {"width_filter": MAX_WIDTH + 1},
         {"width_filter": 8, "filter_blocks": MAX_BLOCKS + 1},
-        {"filter_blocks": 1},
+        {"filter_blocks": -1},
         {"channels": (0, 3)},
         {"codes": MAX_CODES + 1},
         {"codebooks": (2**12, 2**12)},

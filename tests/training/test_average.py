@@ -13,7 +13,9 @@ from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.average import is_average, load_average, write_average
 from imgcodec.training.loop import Run
-from imgcodec.training.photo.objective import PhotoNetworks, PhotoPhase, parameter_groups
+from imgcodec.training.photo.networks import PhotoNetworks
+from imgcodec.training.photo.objective import PhotoPhase
+from imgcodec.training.photo.phases import parameter_groups
 
 
 def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:

@@ -23,7 +23,9 @@ from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.profiles.photo.model import load_photo_model, photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
-from imgcodec.training.photo.objective import Lambdas, PhotoNetworks, bits_and_tokens
+from imgcodec.training.photo.data import Lambdas
+from imgcodec.training.photo.networks import PhotoNetworks
+from imgcodec.training.photo.rates import bits_and_tokens
 
 
 def export_photo(

@@ -18,17 +18,11 @@ from imgcodec.tokenizers.post_filter import PostFilter
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Report, Run, run_phase
-from imgcodec.training.photo.objective import (
-    PhotoData,
-    PhotoNetworks,
-    PhotoPhase,
-    as_batch,
-    as_shown,
-    decoded_latent,
-    parameter_groups,
-    random_levels,
-    weights_as_stored,
-)
+from imgcodec.training.photo.data import PhotoData, as_batch, as_shown, random_levels
+from imgcodec.training.photo.networks import PhotoNetworks, weights_as_stored
+from imgcodec.training.photo.objective import PhotoPhase
+from imgcodec.training.photo.phases import parameter_groups
+from imgcodec.training.photo.rates import decoded_latent
 from imgcodec.training.precision import mixed_precision
 
 PATCH, VISUAL_PATCH = 64, 176

@@ -23,17 +23,12 @@ from imgcodec.training.average import is_average, load_average
 from imgcodec.training.data import centre_crop, check_sizes
 from imgcodec.training.fields import from_table
 from imgcodec.training.loop import export_model, run_phases
+from imgcodec.training.photo.data import Lambdas, PhotoData
 from imgcodec.training.photo.export import compare_rates, export_photo
 from imgcodec.training.photo.klt import init_from_klt
-from imgcodec.training.photo.objective import (
-    Lambdas,
-    PhotoData,
-    PhotoNetworks,
-    PhotoPhase,
-    calibration_pass,
-    change_lambdas,
-    train_phase,
-)
+from imgcodec.training.photo.networks import PhotoNetworks, change_lambdas
+from imgcodec.training.photo.objective import PhotoPhase
+from imgcodec.training.photo.phases import calibration_pass, train_phase
 from imgcodec.training.photo.post_filter import train_filter
 
 

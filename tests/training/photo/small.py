@@ -18,9 +18,10 @@ from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import RVQConfig
 from imgcodec.training.data import load_photographs, random_crops
-from imgcodec.training.photo import klt, objective
+from imgcodec.training.photo import klt, phases
+from imgcodec.training.photo.data import PhotoData
 from imgcodec.training.photo.klt import init_from_klt
-from imgcodec.training.photo.objective import PhotoData, PhotoNetworks
+from imgcodec.training.photo.networks import PhotoNetworks
 from imgcodec.training.photo.recipe import PhotoRecipe
 from imgcodec.training.photo.visual import visual_shift
 
@@ -46,7 +47,7 @@ def short_starts() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(klt, "random_crops", crops)
-        patch.setattr(objective, "visual_shift", shift)
+        patch.setattr(phases, "visual_shift", shift)
         yield
 
 

@@ -11,7 +11,7 @@ from imgcodec.priors.integer.trainable import calibrate, exported
 from imgcodec.priors.photo.tables import HALF, SCALES, UNIT
 from imgcodec.profiles.photo.model import load_photo_model
 from imgcodec.training.photo.export import symbol_counts
-from imgcodec.training.photo.objective import calibration_pass
+from imgcodec.training.photo.phases import calibration_pass
 from imgcodec.training.photo.recipe import PhotoRecipe
 
 

@@ -9,7 +9,8 @@ import torch
 from training.photo.small import RECIPE, TINY, small_model
 
 from imgcodec import UsageError
-from imgcodec.training.photo.objective import PhotoPhase, add_visual_tune
+from imgcodec.training.photo.objective import PhotoPhase
+from imgcodec.training.photo.phases import add_visual_tune
 from imgcodec.training.photo.post_filter import FilterObjective, Unfiltered, cut, decode, train_filter, validate_filter
 from imgcodec.training.photo.recipe import PhotoRecipe
 from imgcodec.training.recipe import read_recipe
