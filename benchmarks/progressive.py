@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import imgcodec
 from imgcodec.metrics.reference import psnr
 from imgcodec.pictures import io as image
-from imgcodec.profiles.photo.codec import SMALL_FILE
+from imgcodec.profiles.photo.tile_coder import SMALL_FILE
 
 CUTS = (25, 50, 75)  # per cent of the bytes
 FRESH = np.arange(0, 101, 10)  # qualities whose sizes and PSNR are interpolated

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from imgcodec.bitstream import container
 from imgcodec.codec import load_codec, read_tokens, write_tokens
 from imgcodec.model_file.find import installed_models
-from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.photo import tile_coder
 from imgcodec.profiles.photo.codec import PhotoCodec
 from imgcodec.tokenizers.rvq_config import STRIDES
 from imgcodec.tokens import TokenCodec, Tokens, stage_places
@@ -93,7 +93,7 @@ def raster_codec():
 def check(codec: TokenCodec, threads, case: Case, shuffled) -> None:
     """Tiles of small files are not divided into sections, so here no file is small: a tile alone is as it was among
     others."""
-    with patch.object(photo, "SMALL_FILE", 0):
+    with patch.object(tile_coder, "SMALL_FILE", 0):
         check_tiles(codec, threads, case, shuffled)
 
 

@@ -17,7 +17,7 @@ from imgcodec.codec import decode_picture, load_codec
 from imgcodec.exact.sections import blocks_of
 from imgcodec.model_file.model import open_model
 from imgcodec.pictures import exif
-from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.photo import tile_coder
 from imgcodec.profiles.semantic.codec import with_drawing
 from imgcodec.profiles.semantic.drawing import DrawingOptions
 
@@ -74,8 +74,8 @@ def test_golden_photo_files_decode_and_are_written_again(tiny_model, tiny_codec,
     version = 2 if name in VERSION_2 else 1
     assert data[8] == tokens.header.version == version
     if name in DIVIDED:
-        monkeypatch.setattr(photo, "PART_BYTES", PART_BYTES)
-        monkeypatch.setattr(photo, "SMALL_FILE", 0)
+        monkeypatch.setattr(tile_coder, "PART_BYTES", PART_BYTES)
+        monkeypatch.setattr(tile_coder, "SMALL_FILE", 0)
     again = tiny_model.write_tokens(tokens)
     written, before = (
         [s for s in container.read(file).sections if s.type == SectionType.TOKENS] for file in (again, data)

@@ -21,6 +21,7 @@ from imgcodec.codec import decode_picture, detokenize, tokenize
 from imgcodec.encoder import encode_picture
 from imgcodec.pictures.picture import Picture
 from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.photo import tile_coder
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq_config import STRIDES
 from imgcodec.tokens import stage_places
@@ -46,8 +47,8 @@ def tiled(tiny_codec, photograph):
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(photo, "TILE_SIZE", 128)
-        patch.setattr(photo, "PART_BYTES", 60)  # some tiles have two sections, some up to five
-        patch.setattr(photo, "SMALL_FILE", 0)
+        patch.setattr(tile_coder, "PART_BYTES", 60)  # some tiles have two sections, some up to five
+        patch.setattr(tile_coder, "SMALL_FILE", 0)
         data = encode_picture(tiny_codec, picture, 70).data
     return data, decode_picture(tiny_codec, container.read(data))
 
@@ -141,7 +142,7 @@ def test_four_damaged_bytes_cost_some_detail_of_a_tile(tiny_model, tiny_codec, t
         stages, left_over = tiny_codec.empty(file.header), found.found.tokens()[tile]
         assert len(left_over.parts) == number
         tiny_codec.read(file.header, [tile], [left_over], stages)
-        places = tiny_codec.call_places(file.header)[: left_over.end]
+        places = tiny_codec.coder.call_places(file.header)[: left_over.end]
         for place in places:  # these are as they were
             (y, x) = stage_places(file.header.tile_rectangle(tile), STRIDES)[place.stage]
             now, then = (s[place.stage][place.first : place.end, y, x] for s in (stages, sound.stages))

@@ -36,8 +36,8 @@ class CodeLengthCounter(RangeCoder):
 def stage_bits(codec: PhotoCodec, tokens: Tokens) -> list[float]:
     """The ideal code length of each stage's tokens, in bits."""
     bits = [0.0, 0.0]
-    places = codec.call_places(tokens.header)
-    for _, calls in codec.record(tokens):
+    places = codec.coder.call_places(tokens.header)
+    for _, calls in codec.coder.record(tokens):
         for place, call in zip(places, calls, strict=False):
             counter = CodeLengthCounter(codec.photo.tables)
             counter.code(call.values, call.table)

@@ -49,7 +49,8 @@ class Synthesis(nn.Module):
     """Latent (B, channels, h, w), and the level (B,) where there are levels -> pixels (B, 3, 16h, 16w), not clamped.
 
     kernel: of the second convolutions at stride 16. levels: of quality; each has a bias of its own, 0 at first.
-    width_filter, filter_blocks: of the post filter, which needs levels; no width, no filter. halo: latents beyond a tile's border that its pixels depend on.
+    width_filter, filter_blocks: of the post filter, which needs levels; no width, no filter. halo: latents beyond a
+    tile's border that its pixels depend on.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Synthesis(nn.Module):
     ) -> None:
         super().__init__()
         (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
-        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks + (filter_halo(filter_blocks) if width_filter else 0)
+        filter_reach = filter_halo(filter_blocks) if width_filter else 0
+        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks + filter_reach
         self.linear = nn.Conv2d(channels, 3 * BLOCK * BLOCK, 1)
         self.input_scale = nn.Parameter(torch.ones(channels))
         self.input = nn.Conv2d(channels, coarse, 1)

@@ -39,7 +39,7 @@ from imgcodec.priors.integer.trainable import Attention, LevelTable, calibrate, 
 from imgcodec.priors.photo.config import PhotoPriorConfig
 from imgcodec.priors.photo.tables import fit_tables, integer_weights
 from imgcodec.priors.photo.transformer import PhotoPrior
-from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.photo import tile_coder
 from imgcodec.profiles.photo.model import photo_model_contents
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import RVQConfig
@@ -214,7 +214,7 @@ def make_file(model: Model, name: str) -> dict[str, object]:
 
 def write_divided(model: Model, tokens: Tokens) -> bytes:
     """The file of these tokens with many small sections."""
-    with mock.patch.multiple(photo, PART_BYTES=PART_BYTES, SMALL_FILE=0):
+    with mock.patch.multiple(tile_coder, PART_BYTES=PART_BYTES, SMALL_FILE=0):
         return model.write_tokens(tokens)
 
 

@@ -107,7 +107,7 @@ def test_golden_files_have_their_tokens(folder, manifest, name):
     stages, tables = codec.empty(file.header), tables_of(folder, manifest)
     zero = manifest["tokenizer"]["codes"] // 2
     for index, found in enumerate(file.tokens()):
-        calls, parts = codec._calls_of(file.header, found)
+        calls, parts = codec.coder.calls_of(file.header, found)
         tile = file.header.tile_rectangle(index)
         at = stage_places(tile, manifest["strides"])
         sizes = [(y.stop - y.start, x.stop - x.start) for y, x in at]

@@ -6,7 +6,6 @@ from torch import nn
 
 from imgcodec.tokenizers.post_filter import PostFilter
 
-
 BLOCKS = 2
 
 

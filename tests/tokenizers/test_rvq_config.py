@@ -28,12 +28,11 @@ def test_sizes_that_no_model_needs_are_refused(changes):
 
 
 @pytest.mark.parametrize(
-    ("analysis", "synthesis", "width", "blocks"), [((2, 1), (3, 2), 0, 0), ((0, 3), (1, 0), 8, 5), ((1, 0), (0, 1), 8, 6)]
+    ("analysis", "synthesis", "width", "blocks"),
+    [((2, 1), (3, 2), 0, 0), ((0, 3), (1, 0), 8, 5), ((1, 0), (0, 1), 8, 6)],
 )
 def test_halos_are_those_of_the_modules(analysis, synthesis, width, blocks):
-    config = RVQConfig(
-        analysis_blocks=analysis, synthesis_blocks=synthesis, width_filter=width, filter_blocks=blocks
-    )
+    config = RVQConfig(analysis_blocks=analysis, synthesis_blocks=synthesis, width_filter=width, filter_blocks=blocks)
     with torch.device("meta"):
         tokenizer = ResidualVQ(config)
     assert config.analysis_halo == tokenizer.analysis.halo

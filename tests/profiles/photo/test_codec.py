@@ -16,7 +16,7 @@ from imgcodec.bitstream.sections import SectionType
 from imgcodec.codec import detokenize, tokenize
 from imgcodec.metrics.reference import psnr
 from imgcodec.priors.integer.constants import TUNE_UNITS
-from imgcodec.profiles.photo.codec import prior_quality
+from imgcodec.profiles.photo.tile_coder import prior_quality
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from imgcodec.bitstream import container
 from imgcodec.codec import load_codec, tokenize
 from imgcodec.engines import is_installed
 from imgcodec.priors.photo.coding import code_tile
-from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.photo import tile_coder
 
 TINY = Path(__file__).parents[2] / "golden" / "tiny.safetensors"
 ENGINES = ["torch", pytest.param("onnx", marks=pytest.mark.skipif(not is_installed("onnx"), reason="no ONNX Runtime"))]
@@ -93,7 +93,7 @@ def test_tiles_that_take_more_memory_are_decoded_one_at_a_time(monkeypatch, core
         threads.add(threading.current_thread())
         return code_tile(*arguments)
 
-    monkeypatch.setattr(photo, "code_tile", watched)
+    monkeypatch.setattr(tile_coder, "code_tile", watched)
     for size, is_alone in ((1024, False), (1536, True)):
         of_size = Tokens(replace(tokens.header, tile_size=size), tokens.stages)
         threads.clear()

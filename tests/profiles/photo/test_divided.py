@@ -12,7 +12,7 @@ from imgcodec import InvalidFileError, Tokens
 from imgcodec.bitstream import container
 from imgcodec.bitstream.sections import Section
 from imgcodec.codec import load_codec, read_tokens, tokenize, write_tokens
-from imgcodec.profiles.photo import codec as photo
+from imgcodec.profiles.photo import tile_coder
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
@@ -26,7 +26,7 @@ def tokens(tiny_codec):
 def with_zeros(codec, tokens, kept):
     """The tokens with zeros behind the first `kept` calls."""
     stages = [stage.copy() for stage in tokens.stages]
-    for place in codec.call_places(tokens.header)[kept:]:
+    for place in codec.coder.call_places(tokens.header)[kept:]:
         for row in (0, 1):
             stages[place.stage][place.first : place.end, row::2, row ^ place.parity :: 2] = 255
     return Tokens(tokens.header, stages)
@@ -71,10 +71,10 @@ def test_a_tile_of_more_calls_than_the_model_makes_is_refused(tiny_model, tokens
 
 
 def test_any_division_decodes_to_the_same(tiny_model, tokens, monkeypatch):
-    monkeypatch.setattr(photo, "SMALL_FILE", 0)
+    monkeypatch.setattr(tile_coder, "SMALL_FILE", 0)
     seen = set()
     for part_bytes in (1, 60, 100, 200, 1e9):
-        monkeypatch.setattr(photo, "PART_BYTES", part_bytes)
+        monkeypatch.setattr(tile_coder, "PART_BYTES", part_bytes)
         data = tiny_model.write_tokens(tokens)
         assert tiny_model.read_tokens(data).sha256() == tokens.sha256()
         sizes = [len(part.data) for part in container.read(data).tokens()[0].parts[1:]]
@@ -86,12 +86,12 @@ def test_any_division_decodes_to_the_same(tiny_model, tokens, monkeypatch):
 
 def test_small_files_are_not_divided_and_large_ones_for_little(tiny_model, tokens, monkeypatch):
     whole = tiny_model.write_tokens(tokens)
-    monkeypatch.setattr(photo, "PART_BYTES", 100)
+    monkeypatch.setattr(tile_coder, "PART_BYTES", 100)
     size = sum(len(part.data) for part in container.read(whole).tokens()[0].parts)
     for small in (size + 1, size + 200):  # bytes of tokens, in several sections a few more
-        monkeypatch.setattr(photo, "SMALL_FILE", small + 20)
+        monkeypatch.setattr(tile_coder, "SMALL_FILE", small + 20)
         assert tiny_model.write_tokens(tokens) == whole
-    monkeypatch.setattr(photo, "SMALL_FILE", size // 2)
+    monkeypatch.setattr(tile_coder, "SMALL_FILE", size // 2)
     divided = tiny_model.write_tokens(tokens)
     count = len(container.read(divided).tokens()[0].parts)
     assert count > 3
