@@ -14,7 +14,15 @@ from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.masking import HIGHEST, KNEE, SLOPE, contrast
-from imgcodec.tokenizers.rvq_config import FILTER_IN, FILTER_OUT, FILTER_SIDE, POOL, RVQConfig
+from imgcodec.tokenizers.rvq_config import (
+    FILTER_IN,
+    FILTER_OUT,
+    FILTER_SIDE,
+    POOL,
+    RVQConfig,
+    filter_halo,
+    filter_reach,
+)
 
 LOG_GAIN = (-5, 8)
 """The range of the logarithm of a gain."""
@@ -30,12 +38,14 @@ def transform_graphs(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> 
 
 
 def analysis(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> Graph:
-    """`Analysis`: pixels in 0..1, rows and columns multiples of 64 -> latent."""
+    """`Analysis`: pixels in 0..1, rows and columns multiples of 16, and what is shown, a box of latents -> these
+    latents."""
     net = _Net("analysis", config, tensors)
     graph = net.graph
     pixels = graph.input("pixels", "float32", [1, 3, "pixel_rows", "pixel_columns"])
+    shown = graph.input("shown", "int32", [4])
     centred = graph.add("Sub", pixels, graph.constant(np.float32(0.5)))
-    linear = net.convolution("analysis.linear", centred, strides=[BLOCK, BLOCK])
+    linear, _ = net.cut(net.convolution("analysis.linear", centred, strides=[BLOCK, BLOCK]), shown, 0)
     fine_blocks, coarse_blocks = config.analysis_blocks
     # a 1x1 convolution behind PixelUnshuffle is a convolution over blocks
     x = net.block_convolution("analysis.net.1", centred, 8)
@@ -43,21 +53,24 @@ def analysis(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> Graph:
     for block in range(first, first + fine_blocks):
         x = net.residual_block(f"analysis.net.{block}", x)
     x = net.block_convolution(f"analysis.net.{first + fine_blocks + 1}", x, 2)
+    x, inner = net.cut(x, shown, coarse_blocks)
     second = first + fine_blocks + 2
     for block in range(second, second + coarse_blocks):
         x = net.residual_block(f"analysis.net.{block}", x)
-    x = net.convolution(f"analysis.net.{second + coarse_blocks}", x)
+    x, _ = net.cut(net.convolution(f"analysis.net.{second + coarse_blocks}", x), inner, 0)
     graph.output("latent", graph.add("Add", linear, x), "float32", net.latent_shape)
     return graph
 
 
 def synthesis(config: RVQConfig, tensors: Mapping[str, StoredTensor], tune: str, name: str) -> Graph:
-    """`Synthesis` of a tune, whose tensors have this name: latent and level, from 0 for each tune -> pixels, which are
-    to be clamped to 0..1."""
+    """`Synthesis` of a tune, whose tensors have this name: latent, level, from 0 for each tune, and what is shown,
+    a box of latents -> their pixels, which are to be clamped to 0..1."""
     net = _Net(f"synthesis-{tune}", config, tensors)
     graph = net.graph
     latent = graph.input("latent", "float32", net.latent_shape)
     level = graph.input("level", "float32", [])
+    shown = graph.input("shown", "int32", [4])
+    latent, shown = net.cut(latent, shown, config.synthesis_halo)
     scale = graph.stored(net.tensor(f"{name}.input_scale"))
     scaled = graph.add("Mul", latent, graph.add("Reshape", scale, graph.shape(1, -1, 1, 1)))
     x = net.convolution(f"{name}.input", scaled)
@@ -65,7 +78,9 @@ def synthesis(config: RVQConfig, tensors: Mapping[str, StoredTensor], tune: str,
     fine_blocks, coarse_blocks = config.synthesis_blocks
     for block in range(coarse_blocks):
         x = net.residual_block(f"{name}.coarse.{block}", x)
-    refined = graph.add("Add", latent, net.convolution(f"{name}.refine", x))
+    halo = fine_blocks + (filter_halo(config.filter_blocks) if config.width_filter else 0)
+    refined, inner = net.cut(graph.add("Add", latent, net.convolution(f"{name}.refine", x)), shown, halo)
+    x, _ = net.cut(x, shown, halo)
     linear = graph.add("DepthToSpace", net.convolution(f"{name}.linear", refined), blocksize=BLOCK, mode="CRD")
     x = graph.add("DepthToSpace", net.convolution(f"{name}.fine.0", x), blocksize=2, mode="CRD")
     for block in range(2, 2 + fine_blocks):
@@ -73,8 +88,11 @@ def synthesis(config: RVQConfig, tensors: Mapping[str, StoredTensor], tune: str,
     x = net.convolution(f"{name}.fine.{2 + fine_blocks}", x)
     x = graph.add("DepthToSpace", x, blocksize=8, mode="CRD")
     x = graph.add("Add", linear, x)
+    inner = graph.add("Mul", inner, graph.constant(np.int32(BLOCK)))
     if config.width_filter:
+        x, inner = net.cut(x, inner, filter_reach(config.filter_blocks))
         x = graph.add("Add", x, net.post_filter(f"{name}.post_filter", x, level))
+    x, _ = net.cut(x, inner, 0)
     pixels = graph.add("Add", x, graph.constant(np.float32(0.5)))
     graph.output("pixels", pixels, "float32", [1, 3, "pixel_rows", "pixel_columns"])
     return graph
@@ -170,6 +188,19 @@ class _Net:
             x = graph.add("Relu", graph.add("Add", x, self.convolution(f"{name}.blocks.{block}", x, pads=[1, 1, 1, 1])))
         x = self.convolution(f"{name}.last", x, pads=[1, 1, 1, 1])
         return graph.add("DepthToSpace", graph.add("Mul", x, gain(1, FILTER_OUT)), blocksize=FILTER_SIDE, mode="CRD")
+
+    def cut(self, x: str, shown: str, reach: int) -> tuple[str, str]:
+        """`imgcodec.tokenizers.layers.cut`; a box is int32 (4,)."""
+        graph, zeros, around = self.graph, np.zeros(2, np.int32), np.full(2, reach, np.int32)
+        first, end = (
+            graph.add("Slice", shown, graph.shape(start), graph.shape(start + 2), graph.shape(0)) for start in (0, 2)
+        )
+        if not reach:
+            return graph.add("Slice", x, first, end, graph.constant(np.array([2, 3], np.int32))), ""
+        first = graph.add("Max", graph.add("Sub", first, graph.constant(around)), graph.constant(zeros))
+        end = graph.add("Add", end, graph.constant(around))  # as far as there is any
+        part = graph.add("Slice", x, first, end, graph.constant(np.array([2, 3], np.int32)))
+        return part, graph.add("Sub", shown, graph.add("Concat", first, first, axis=0))
 
     def row(self, name: str, level: str) -> str:
         """`interpolate_levels` of a table (levels, channels): (1, channels, 1, 1)."""

@@ -22,7 +22,7 @@ from imgcodec.priors.photo.tables import stored_tables
 from imgcodec.storage import files, folders
 from imgcodec.tokenizers.rvq_config import STRIDES, RVQConfig
 
-FORMAT = "imgcodec-graphs-1"
+FORMAT = "imgcodec-graphs-2"
 SUFFIX = ".nicm"
 MANIFEST = "model.json"
 COMPRESSED = ".zz"

@@ -2,6 +2,9 @@
 
 BLOCK = 16
 
+Box = tuple[int, int, int, int]
+"""Positions of a map: first row, first column, end of rows, end of columns."""
+
 # No model needs more, and untrusted configurations are checked before anything of their size is built.
 MAX_WIDTH = 2**12
 MAX_BLOCKS = 64

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from imgcodec.tokenizers.blocks import Box
+
 
 class ResidualBlock(nn.Module):
     """`x + conv(relu(conv(x)))`, the first convolution 3x3, the second `kernel` x `kernel`.
@@ -36,6 +38,17 @@ def interpolate_levels(table: Tensor, level: Tensor) -> Tensor:
     fraction = (level - low)[:, None]
     rows = torch.lerp(table[low], table[low + 1], fraction)
     return rows[:, :, None, None]
+
+
+def cut(x: Tensor, shown: Box | None, reach: int) -> tuple[Tensor, Box | None]:
+    """A map (B, C, H, W) -> what of it lies around `shown` up to so many positions, and the place of `shown` in that.
+    None: all of it is shown, and nothing is cut."""
+    if shown is None:
+        return x, None
+    top, left, bottom, right = shown
+    above, before = max(0, top - reach), max(0, left - reach)
+    x = x[:, :, above : bottom + reach, before : right + reach]
+    return x, (top - above, left - before, bottom - above, right - before)
 
 
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:

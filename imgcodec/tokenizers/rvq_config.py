@@ -14,10 +14,14 @@ FILTER_IN, FILTER_OUT = 16.0, 1 / 64
 """Factors of what goes into the post filter and of what comes out of it."""
 
 
+def filter_reach(blocks: int) -> int:
+    """Pixels around one that it depends on in a post filter with so many blocks: a square for each convolution."""
+    return FILTER_SIDE * (3 + blocks)
+
+
 def filter_halo(blocks: int) -> int:
-    """Latents beyond a tile's border that the pixels of a post filter with so many blocks depend on. Each of its
-    convolutions reaches one square further."""
-    return -(-FILTER_SIDE * (3 + blocks) // BLOCK)
+    """As `filter_reach`, in latents."""
+    return -(-filter_reach(blocks) // BLOCK)
 
 
 # No model needs more, and codebooks are made before the tensors of an untrusted file are read.

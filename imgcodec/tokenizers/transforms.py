@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from imgcodec.tokenizers.blocks import BLOCK
-from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, zero_init
+from imgcodec.tokenizers.blocks import BLOCK, Box
+from imgcodec.tokenizers.layers import ResidualBlock, cut, interpolate_levels, zero_init
 from imgcodec.tokenizers.post_filter import PostFilter
-from imgcodec.tokenizers.rvq_config import filter_halo
+from imgcodec.tokenizers.rvq_config import filter_halo, filter_reach
 
 
 class Analysis(nn.Module):
@@ -24,7 +24,8 @@ class Analysis(nn.Module):
     def __init__(self, channels: int, widths: tuple[int, int], blocks: tuple[int, int], kernel: int = 3) -> None:
         super().__init__()
         (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
-        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks
+        self._coarse_halo, self._fine_layers = coarse_blocks * (1 + kernel // 2), 4 + fine_blocks
+        self.halo = self._coarse_halo + fine_blocks
         self.linear = nn.Conv2d(3, channels, BLOCK, stride=BLOCK)
         self.net = nn.Sequential(
             nn.PixelUnshuffle(8),
@@ -36,8 +37,11 @@ class Analysis(nn.Module):
             zero_init(nn.Conv2d(coarse, channels, 1)),
         )
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        return self.linear_path(pixels) + self.net(pixels - 0.5).float()
+    def forward(self, pixels: Tensor, shown: Box | None = None) -> Tensor:
+        """shown: the latents that are wanted, None for all; what they do not depend on is left out on the way."""
+        x, inner = cut(self.net[: self._fine_layers](pixels - 0.5), shown, self._coarse_halo)
+        x = self.net[self._fine_layers :](x)
+        return cut(self.linear_path(pixels), shown, 0)[0] + cut(x, inner, 0)[0].float()
 
     def linear_path(self, pixels: Tensor) -> Tensor:
         """In float32 always: its precision is the ceiling of the whole codec."""
@@ -65,8 +69,9 @@ class Synthesis(nn.Module):
     ) -> None:
         super().__init__()
         (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
-        filter_reach = filter_halo(filter_blocks) if width_filter else 0
-        self.halo = coarse_blocks * (1 + kernel // 2) + fine_blocks + filter_reach
+        self._fine_halo = fine_blocks + (filter_halo(filter_blocks) if width_filter else 0)
+        self._filter_reach = filter_reach(filter_blocks)
+        self.halo = coarse_blocks * (1 + kernel // 2) + self._fine_halo
         self.linear = nn.Conv2d(channels, 3 * BLOCK * BLOCK, 1)
         self.input_scale = nn.Parameter(torch.ones(channels))
         self.input = nn.Conv2d(channels, coarse, 1)
@@ -83,20 +88,31 @@ class Synthesis(nn.Module):
         )
         self.post_filter = PostFilter(width_filter, levels, filter_blocks) if width_filter else None
 
-    def forward(self, latent: Tensor, level: Tensor | None = None) -> Tensor:
-        pixels = self.unfiltered(latent, level)
-        return pixels if self.post_filter is None else pixels + self.post_filter(pixels - 0.5, level)
+    def forward(self, latent: Tensor, level: Tensor | None = None, shown: Box | None = None) -> Tensor:
+        """shown: the latents whose pixels are wanted, None for all; what these do not depend on is left out on the
+        way."""
+        pixels, inner = self._unfiltered(latent, level, shown)
+        if self.post_filter is not None:
+            pixels, inner = cut(pixels, inner, self._filter_reach)
+            pixels = pixels + self.post_filter(pixels - 0.5, level)
+        return cut(pixels, inner, 0)[0]
 
     def unfiltered(self, latent: Tensor, level: Tensor | None = None) -> Tensor:
         """As `forward`, before the post filter."""
+        return self._unfiltered(latent, level, None)[0]
+
+    def _unfiltered(self, latent: Tensor, level: Tensor | None, shown: Box | None) -> tuple[Tensor, Box | None]:
+        """Pixels around what is shown, and its place in them."""
+        latent, shown = cut(latent, shown, self.halo)
         x = self.input(latent * self.input_scale[:, None, None])
         if level is not None:
             x = x + interpolate_levels(self.level, level)
         x = self.coarse(x)
-        refined = latent + self.refine(x)
+        refined, inner = cut(latent + self.refine(x), shown, self._fine_halo)
+        x, _ = cut(x, shown, self._fine_halo)
         with torch.autocast(x.device.type, enabled=False):
             linear = F.pixel_shuffle(self.linear(refined.float()), BLOCK)
-        return linear + self.fine(x) + 0.5
+        return linear + self.fine(x) + 0.5, inner and in_pixels(inner)
 
     def reduced(self, latent: Tensor, reduction: int) -> Tensor:
         """Latent (B, channels, h, w) -> pixels (B, 3, 16h / reduction, 16w / reduction), not clamped; reduction divides
@@ -111,3 +127,9 @@ class Synthesis(nn.Module):
             latent.float(), weight[:, :, None, None], bias.float().unflatten(0, blocks).mean((2, 4)).flatten()
         )
         return F.pixel_shuffle(means, side) + 0.5
+
+
+def in_pixels(latents: Box) -> Box:
+    """The pixels of these latents."""
+    top, left, bottom, right = (BLOCK * end for end in latents)
+    return top, left, bottom, right

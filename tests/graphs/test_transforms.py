@@ -43,6 +43,10 @@ def photograph():
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None]) / np.float32(255)
 
 
+def boxed(*ends):
+    return np.array(ends, np.int32)
+
+
 def tokens_of(tokenizer, latent, level):
     coarse, fine = tokenizer.scaled_residuals(latent, torch.tensor([level]))
     return [(tokenizer.zero + stage.round()).to(torch.int32) for stage in (coarse, fine)]
@@ -55,7 +59,8 @@ def test_pictures_go_through_all_of_them(model, is_optimized):
     levels = [*LEVELS, *(level + config.levels for level in LEVELS if config.visual)]
     with exact_arithmetic():
         latent = tokenizer.analysis(torch.from_numpy(pixels))
-        found = run(analysis(config, tensors), {"pixels": pixels}, is_optimized)["latent"]
+        feeds = {"pixels": pixels, "shown": boxed(0, 0, 8, 12)}
+        found = run(analysis(config, tensors), feeds, is_optimized)["latent"]
         assert np.abs(found - latent.numpy()).max() < 1e-4
         for level in levels:
             feeds = {"latent": latent.numpy(), "level": number(level)}
@@ -75,8 +80,34 @@ def test_pictures_go_through_all_of_them(model, is_optimized):
             visual, of_tune = level >= config.levels, level % config.levels
             expected = (tokenizer.visual if visual else tokenizer.synthesis)(again, torch.tensor([of_tune]))
             graph = synthesis(config, tensors, "any", "visual" if visual else "synthesis")
-            found = run(graph, {"latent": again.numpy(), "level": number(of_tune)}, is_optimized)["pixels"]
+            feeds = {"latent": again.numpy(), "level": number(of_tune), "shown": boxed(0, 0, 8, 12)}
+            found = run(graph, feeds, is_optimized)["pixels"]
             assert np.abs(found - expected.numpy()).max() < 0.01 * GREY
+
+
+@pytest.mark.parametrize("shown", [(0, 0, 24, 28), (9, 10, 12, 14), (0, 12, 1, 28), (20, 0, 24, 3)])
+def test_a_part_is_what_it_is_in_the_whole(model, shown):
+    tokenizer, tensors = model
+    config, level = tokenizer.config, 2.75
+    top, left, bottom, right = shown
+    rng = np.random.default_rng(1)
+    pixels = rng.random((1, 3, 24 * 16, 28 * 16), np.float32)
+    with exact_arithmetic():
+        latent = tokenizer.analysis(torch.from_numpy(pixels))
+        expected = latent[:, :, top:bottom, left:right]
+        graph = analysis(config, tensors)
+        found = run(graph, {"pixels": pixels, "shown": boxed(*shown)})["latent"]
+        for part in (found, tokenizer.analysis(torch.from_numpy(pixels), shown).numpy()):
+            assert part.shape == expected.shape
+            assert np.abs(part - expected.numpy()).max() < 1e-4
+        for name in ("synthesis", "visual")[: 1 + config.visual]:
+            net = getattr(tokenizer, name)
+            expected = net(latent, torch.tensor([level]))[:, :, 16 * top : 16 * bottom, 16 * left : 16 * right]
+            feeds = {"latent": latent.numpy(), "level": number(level), "shown": boxed(*shown)}
+            found = run(synthesis(config, tensors, "any", name), feeds)["pixels"]
+            for part in (found, net(latent, torch.tensor([level]), shown).numpy()):
+                assert part.shape == expected.shape
+                assert np.abs(part - expected.numpy()).max() < 0.01 * GREY
 
 
 def test_codewords_at_the_ends_are_taken(model):

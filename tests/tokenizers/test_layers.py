@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from imgcodec.tokenizers.layers import ResidualBlock, interpolate_levels, straight_through, zero_init
+from imgcodec.tokenizers.layers import ResidualBlock, cut, interpolate_levels, straight_through, zero_init
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
@@ -48,3 +48,12 @@ def test_hard_values_have_the_gradient_of_soft_ones():
     torch.testing.assert_close(found, torch.tensor([1.0, -5.0, 8.0]))
     found.square().sum().backward()
     torch.testing.assert_close(soft.grad, 2 * found.detach())
+
+
+def test_what_is_cut_off_is_too_far_from_what_is_shown():
+    x = torch.arange(2 * 3 * 10 * 12.0).reshape(2, 3, 10, 12)
+    part, shown = cut(x, (4, 1, 6, 12), 2)
+    assert torch.equal(part, x[:, :, 2:8, 0:12])
+    assert shown == (2, 1, 4, 12)
+    assert torch.equal(cut(part, shown, 0)[0], x[:, :, 4:6, 1:12])
+    assert cut(x, None, 2) == (x, None)

@@ -6,7 +6,6 @@
 Knows no torch.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,7 +16,7 @@ from imgcodec.bitstream.header import QUALITY_MAX, Header
 from imgcodec.parallel import Threads
 from imgcodec.priors.photo.coding import Walk
 from imgcodec.priors.photo.config import PhotoPriorConfig
-from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK, Box
 from imgcodec.tokenizers.rvq_config import RVQConfig
 
 if TYPE_CHECKING:
@@ -86,16 +85,23 @@ class PhotoNets(Protocol):
         """The same model in PyTorch, for what takes gradients. Raises UsageError where that is not installed."""
 
 
-def reach(shown: Crop, latent: Sequence[int], halo: int) -> tuple[Crop, Crop]:
-    """What of a latent of so many (rows, columns) these pixels depend on, and their place in the pixels of that. halo:
-    latents beyond a border that matter inside it."""
-    near, place = [], []
-    for part, length in zip(shown, latent, strict=True):
-        first, end, _ = part.indices(length * BLOCK)
-        start = max(0, first // BLOCK - halo)
-        near.append(slice(start, -(-end // BLOCK) + halo))
-        place.append(slice(first - start * BLOCK, end - start * BLOCK))
-    return (near[0], near[1]), (place[0], place[1])
+def latents_of(shown: Crop) -> tuple[Box, Crop]:
+    """The latents of these pixels, and the place of the pixels in those of the latents."""
+    rows, columns = shown
+    latents = (
+        slice(rows.start // BLOCK, -(-rows.stop // BLOCK)),
+        slice(columns.start // BLOCK, -(-columns.stop // BLOCK)),
+    )
+    place = [
+        slice(s.start - near.start * BLOCK, s.stop - near.start * BLOCK) for s, near in zip(shown, latents, strict=True)
+    ]
+    return box(latents), (place[0], place[1])
+
+
+def box(crop: Crop) -> Box:
+    """Rows and columns as nets take them."""
+    rows, columns = crop
+    return rows.start, columns.start, rows.stop, columns.stop
 
 
 def level_of(config: RVQConfig, header: Header) -> float:

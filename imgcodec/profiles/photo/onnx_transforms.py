@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.graphs.transforms import analysis, dequantization, quantization, synthesis
 from imgcodec.parallel import Threads
-from imgcodec.profiles.photo.nets import Crop, reach
+from imgcodec.profiles.photo.nets import Crop, box, latents_of
 from imgcodec.runtime import THREADS, Session, number
-from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK, Box
 from imgcodec.tokenizers.known_inputs import LEVELS, known_levels, middle, noisy_pixels, sparse_tokens
 from imgcodec.tokenizers.rvq_config import POOL, STRIDES, RVQConfig
 
@@ -34,7 +34,7 @@ class OnnxTransforms:
     def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Float32s:
         """(1, C, rows, columns)."""
         planes = np.divide(pixels.transpose(2, 0, 1)[None], 255, dtype=np.float32)
-        return np.ascontiguousarray(self.latent(planes)[:, :, *shown])
+        return self.latent(planes, box(shown))
 
     def quantize(self, latent: Float32s, level: float, masked: bool) -> tuple[Float32s, Float32s, Float32s | None]:
         """See `Transforms`."""
@@ -45,9 +45,8 @@ class OnnxTransforms:
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
     ) -> NDArray[np.uint8]:
         """See `Transforms`."""
-        latent = self._latent_of(coarse, fine, level)
-        near, place = reach(shown, latent.shape[2:], self.config.synthesis_halo)
-        return _samples(self.pixels(np.ascontiguousarray(latent[:, :, *near]), level)[:, :, *place])
+        latents, place = latents_of(shown)
+        return _samples(self.pixels(self._latent_of(coarse, fine, level), level, latents)[:, :, *place])
 
     def reduced(
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int
@@ -85,19 +84,20 @@ class OnnxTransforms:
                 for groups, stride in zip(self.config.channels, STRIDES, strict=True)
             )
             of_tune = level + tune * self.config.levels
-            latent = self.latent(noisy_pixels(LEVELS, STRIDES[0])[place : place + 1])
+            whole = (0, 0, POOL, POOL)
+            latent = self.latent(noisy_pixels(LEVELS, STRIDES[0])[place : place + 1], whole)
             latent = latent + self._latent_of(coarse, fine, of_tune)
-            shown.append(_samples(middle(self.pixels(latent, of_tune))))
+            shown.append(_samples(middle(self.pixels(latent, of_tune, whole))))
         return np.stack(shown)
 
-    def latent(self, pixels: Float32s) -> Float32s:
-        """Pixels (1, 3, H, W) in 0..1 -> latent (1, C, H / 16, W / 16)."""
-        return self._analysis({"pixels": pixels})["latent"]
+    def latent(self, pixels: Float32s, shown: Box) -> Float32s:
+        """Pixels (1, 3, H, W) in 0..1 -> these latents (1, C, rows, columns)."""
+        return self._analysis({"pixels": pixels, "shown": np.array(shown, np.int32)})["latent"]
 
-    def pixels(self, latent: Float32s, level: float) -> Float32s:
-        """Latent -> pixels, not clamped."""
-        found = self._syntheses[self.tune_of(level)]({"latent": latent, "level": number(level % self.config.levels)})
-        return found["pixels"]
+    def pixels(self, latent: Float32s, level: float, shown: Box) -> Float32s:
+        """Latent -> pixels of the part that is shown, not clamped."""
+        feeds = {"latent": latent, "level": number(level % self.config.levels), "shown": np.array(shown, np.int32)}
+        return self._syntheses[self.tune_of(level)](feeds)["pixels"]
 
     def _latent_of(self, coarse: NDArray[Any], fine: NDArray[Any], level: float) -> Float32s:
         feeds = {"coarse": coarse.astype(np.int32), "fine": fine.astype(np.int32), "level": number(level)}

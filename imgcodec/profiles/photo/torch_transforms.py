@@ -10,7 +10,7 @@ from torch import Tensor
 from imgcodec.parallel import Threads
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo.masking import importance
-from imgcodec.profiles.photo.nets import Crop, reach
+from imgcodec.profiles.photo.nets import Crop, box, latents_of
 from imgcodec.speed import reduced_precision, torch_threads
 from imgcodec.tokenizers.blocks import BLOCK
 from imgcodec.tokenizers.rvq import ResidualVQ
@@ -38,7 +38,7 @@ class TorchTransforms:
         """(1, C, rows, columns), on the device."""
         x = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1)[None]
         with exact_arithmetic(), reduced_precision(self.device):
-            return self.tokenizer.analysis(x.float().div_(255))[:, :, *shown]
+            return self.tokenizer.analysis(x.float().div_(255), box(shown))
 
     def quantize(
         self, latent: Tensor, level: float, masked: bool
@@ -55,11 +55,10 @@ class TorchTransforms:
     ) -> NDArray[np.uint8]:
         """See `Transforms`."""
         with exact_arithmetic():
-            latent = self._latent(coarse, fine, level)
-            near, place = reach(shown, latent.shape[2:], self.config.synthesis_halo)
-            latent = latent[:, :, *near].contiguous(memory_format=torch.channels_last)
+            latents, place = latents_of(shown)
+            latent = self._latent(coarse, fine, level).contiguous(memory_format=torch.channels_last)
             with reduced_precision(self.device):
-                decoded = self._synthesis(level)(latent, self._levels(level % self.config.levels))
+                decoded = self._synthesis(level)(latent, self._levels(level % self.config.levels), latents)
             return _samples(decoded[:, :, *place])
 
     def reduced(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from imgcodec.bitstream.header import Tune
-from imgcodec.profiles.photo.nets import level_of, reach
+from imgcodec.profiles.photo.nets import latents_of, level_of
 
 
 def test_the_level_rises_with_quality_and_tunes_follow_each_other(tiny_codec) -> None:
@@ -14,8 +14,7 @@ def test_the_level_rises_with_quality_and_tunes_follow_each_other(tiny_codec) ->
     assert level_of(config, replace(headers[2], tune=Tune.VISUAL)) == config.levels + last
 
 
-def test_no_more_of_a_latent_is_taken_than_its_pixels_depend_on() -> None:
-    near, place = reach((slice(0, 320), slice(170, 200)), (30, 40), 5)
-    assert near == (slice(0, 25), slice(5, 18))
-    assert place == (slice(0, 320), slice(90, 120))
-    assert reach((slice(None), slice(None)), (3, 2), 5) == ((slice(0, 8), slice(0, 7)), (slice(0, 48), slice(0, 32)))
+def test_pixels_lie_in_their_latents() -> None:
+    latents, place = latents_of((slice(0, 320), slice(170, 200)))
+    assert latents == (0, 10, 20, 13)
+    assert place == (slice(0, 320), slice(10, 40))

@@ -9,8 +9,6 @@ from imgcodec.model_file.contents import open_contents
 from imgcodec.profiles.photo.model import load_photo_model
 from imgcodec.profiles.photo.onnx_transforms import OnnxTransforms
 
-WHOLE = (slice(None), slice(None))
-
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):

@@ -5,8 +5,6 @@ import torch
 
 from imgcodec.profiles.photo.torch_transforms import TorchTransforms
 
-WHOLE = (slice(None), slice(None))
-
 
 def test_arrays_go_in_and_come_out(tiny_codec):
     transforms = tiny_codec.photo.in_torch().transforms
@@ -16,8 +14,8 @@ def test_arrays_go_in_and_come_out(tiny_codec):
     latent = transforms.analyse(pixels, (slice(0, 4), slice(2, 8)))
     assert isinstance(latent, torch.Tensor)
     assert latent.shape == (1, config.channels[1], 4, 6)
-    whole = transforms.analyse(pixels, WHOLE)
-    assert torch.equal(whole[:, :, :4, 2:8], latent)
+    whole = transforms.analyse(pixels, (slice(0, 4), slice(0, 8)))
+    torch.testing.assert_close(whole[:, :, :4, 2:8], latent)
 
     coarse, fine, weight = transforms.quantize(whole, 1.5, masked=True)
     assert coarse.shape == (config.channels[0], 1, 2)
@@ -29,5 +27,6 @@ def test_arrays_go_in_and_come_out(tiny_codec):
     decoded = transforms.synthesise(*tokens, 1.5, (slice(0, 9), slice(5, 100)))
     assert decoded.shape == (9, 95, 3)
     assert decoded.dtype == np.uint8
-    assert np.array_equal(transforms.synthesise(*tokens, 1.5, WHOLE)[:9, 5:100], decoded)
+    whole = transforms.synthesise(*tokens, 1.5, (slice(0, 64), slice(0, 128)))
+    assert np.abs(whole[:9, 5:100].astype(int) - decoded).max() <= 1
     assert [transforms.reduced(*tokens, 1.5, r).shape for r in (8, 16, 64)] == [(8, 16, 3), (4, 8, 3), (1, 2, 3)]

@@ -1,7 +1,7 @@
 /** Pixels to what tokens are chosen from, piece by piece. */
 
 import type { Header, Rectangle } from "../format/header.ts";
-import { float32, type Net, type Tensor } from "./net.ts";
+import { box, float32, type Net, type Tensor } from "./net.ts";
 import { STRIDES } from "./tokens.ts";
 
 const PIECE = 512; // side in pixels, a multiple of 64
@@ -69,13 +69,13 @@ async function latentOf(
   const part = { left: Math.max(0, left - margin), top: Math.max(0, top - margin), width: 0, height: 0 };
   part.width = Math.min(right + margin, up(width)) - part.left;
   part.height = Math.min(bottom + margin, up(height)) - part.top;
-  const { latent } = await analysis.run({ pixels: planes(pixels, width, height, part) });
-  return crop(latent, {
+  const shown = box({
     left: (left - part.left) / BLOCK,
     top: (top - part.top) / BLOCK,
     width: (right - left) / BLOCK,
     height: (bottom - top) / BLOCK,
   });
+  return (await analysis.run({ pixels: planes(pixels, width, height, part), shown })).latent;
 }
 
 /** A part of the picture, which may reach past its end, as (1, 3, rows, columns) of 0 to 1; its last pixels go on. */
@@ -89,18 +89,6 @@ function planes(pixels: Uint8ClampedArray, width: number, height: number, part: 
     }
   }
   return float32(data, 1, 3, part.height, part.width);
-}
-
-function crop(latent: Tensor, part: Rectangle): Tensor {
-  const [, channels, rows, columns] = latent.dims;
-  const data = new Float32Array(channels * part.height * part.width);
-  for (let channel = 0, at = 0; channel < channels; channel++) {
-    for (let row = 0; row < part.height; row++, at += part.width) {
-      const from = (channel * rows + part.top + row) * columns + part.left;
-      data.set(latent.data.subarray(from, from + part.width), at);
-    }
-  }
-  return float32(data, 1, channels, part.height, part.width);
 }
 
 /** Puts (groups, rows, columns), or (rows, columns), into a larger map at a place; what reaches past its end is left. */

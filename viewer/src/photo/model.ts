@@ -10,7 +10,7 @@ import { openNet } from "./runtime.ts";
 import type { Transform } from "./synthesis.ts";
 import type { Prior } from "./walk.ts";
 
-const FORMAT = "imgcodec-graphs-1";
+const FORMAT = "imgcodec-graphs-2";
 
 /** Gives the bytes of a file of the model's folder. Throws where there is none. */
 export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;

@@ -1,5 +1,7 @@
 /** What a net is to the rest of the page. */
 
+import type { Rectangle } from "../format/header.ts";
+
 /** Numbers, the last dimension fastest. */
 export interface Tensor {
   type: "float32" | "int32";
@@ -17,6 +19,11 @@ export interface Net {
 
 export function float32(data: Float32Array, ...dims: number[]): Tensor {
   return { type: "float32", dims, data };
+}
+
+/** A part of a map, as graphs take it: first row, first column, end of rows, end of columns. */
+export function box({ left, top, width, height }: Rectangle): Tensor {
+  return int32(Int32Array.of(top, left, top + height, left + width), 4);
 }
 
 export function int32(data: Int32Array, ...dims: number[]): Tensor {

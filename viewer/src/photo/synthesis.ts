@@ -2,7 +2,7 @@
  * the result is that of the whole picture at once, up to the rounding of floats. */
 
 import type { Header, Rectangle } from "../format/header.ts";
-import { float32, int32, type Net, type Tensor } from "./net.ts";
+import { box, float32, int32, type Net, type Tensor } from "./net.ts";
 import { type Stage, STRIDES } from "./tokens.ts";
 
 const BLOCK = STRIDES[1];
@@ -31,11 +31,14 @@ export async function synthesise(
   const to = { row: Math.ceil((part.top + part.height) / BLOCK), column: Math.ceil((part.left + part.width) / BLOCK) };
   const last = { row: POOL * tokens[0].rows, column: POOL * tokens[0].columns }; // the picture, padded to 64 pixels
   const needed = neededBlocks(transform.halo, from, to, last);
-  const whole = await dequantize(transform, header, tokens, needed);
-  const pixels = await run(transform, header, whole);
-  const top = part.top - needed.top * BLOCK;
-  const left = part.left - needed.left * BLOCK;
-  return toBytes(pixels, { left, top, width: part.width, height: part.height });
+  const latent = await dequantize(transform, header, tokens, needed);
+  const pixels = await run(transform, header, latent, {
+    left: from.column - needed.left,
+    top: from.row - needed.top,
+    width: to.column - from.column,
+    height: to.row - from.row,
+  });
+  return toBytes(pixels, part);
 }
 
 /** What the tokens of stage 0 say of the picture: its colours at every 64 pixels, (rows, columns) of them, RGB. Every
@@ -55,7 +58,8 @@ export async function preview(transform: Transform, header: Header, tokens: read
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++)
         data[at++] = whole.data[((channel * rows + row) * POOL * columns + column) * POOL];
-  const pixels = await run(transform, header, float32(data, 1, channels, rows, columns));
+  const latent = float32(data, 1, channels, rows, columns);
+  const pixels = await run(transform, header, latent, { left: 0, top: 0, width: columns, height: rows });
   return blockMeans(pixels);
 }
 
@@ -104,21 +108,22 @@ function cut(stage: Stage, left: number, top: number, width: number, height: num
   return int32(found, groups, height, width);
 }
 
-async function run(transform: Transform, header: Header, latent: Tensor): Promise<Tensor> {
+/** The pixels of these positions of a latent. */
+async function run(transform: Transform, header: Header, latent: Tensor, shown: Rectangle): Promise<Tensor> {
   const level = (header.quality / QUALITY_MAX) * (transform.levels - 1);
-  const given = { latent, level: float32(Float32Array.of(level)) };
+  const given = { latent, level: float32(Float32Array.of(level)), shown: box(shown) };
   return (await transform.synthesis.run(given)).pixels;
 }
 
-/** Pixels (1, 3, rows, columns) of 0 to 1 -> a part of them, RGB. */
-function toBytes(pixels: Tensor, part: Rectangle): Uint8Array {
+/** Pixels (1, 3, rows, columns) of 0 to 1 -> the first of these rows and columns, RGB. */
+function toBytes(pixels: Tensor, { width, height }: { width: number; height: number }): Uint8Array {
   const [, , rows, columns] = pixels.dims;
-  const found = new Uint8Array(3 * part.width * part.height);
+  const found = new Uint8Array(3 * width * height);
   for (let channel = 0; channel < 3; channel++) {
-    for (let row = 0; row < part.height; row++) {
-      const from = (channel * rows + part.top + row) * columns + part.left;
-      let to = 3 * row * part.width + channel;
-      for (let column = 0; column < part.width; column++, to += 3) found[to] = gray(pixels.data[from + column]);
+    for (let row = 0; row < height; row++) {
+      const from = (channel * rows + row) * columns;
+      let to = 3 * row * width + channel;
+      for (let column = 0; column < width; column++, to += 3) found[to] = gray(pixels.data[from + column]);
     }
   }
   return found;
