@@ -78,7 +78,7 @@ def synthesis(config: RVQConfig, tensors: Mapping[str, StoredTensor], tune: str,
     fine_blocks, coarse_blocks = config.synthesis_blocks
     for block in range(coarse_blocks):
         x = net.residual_block(f"{name}.coarse.{block}", x)
-    halo = fine_blocks + (filter_halo(config.filter_blocks) if config.width_filter else 0)
+    halo = fine_blocks + filter_halo(config.width_filter, config.filter_blocks)
     refined, inner = net.cut(graph.add("Add", latent, net.convolution(f"{name}.refine", x)), shown, halo)
     x, _ = net.cut(x, shown, halo)
     linear = graph.add("DepthToSpace", net.convolution(f"{name}.linear", refined), blocksize=BLOCK, mode="CRD")
@@ -90,7 +90,7 @@ def synthesis(config: RVQConfig, tensors: Mapping[str, StoredTensor], tune: str,
     x = graph.add("Add", linear, x)
     inner = graph.add("Mul", inner, graph.constant(np.int32(BLOCK)))
     if config.width_filter:
-        x, inner = net.cut(x, inner, filter_reach(config.filter_blocks))
+        x, inner = net.cut(x, inner, filter_reach(config.width_filter, config.filter_blocks))
         x = graph.add("Add", x, net.post_filter(f"{name}.post_filter", x, level))
     x, _ = net.cut(x, inner, 0)
     pixels = graph.add("Add", x, graph.constant(np.float32(0.5)))
@@ -195,8 +195,6 @@ class _Net:
         first, end = (
             graph.add("Slice", shown, graph.shape(start), graph.shape(start + 2), graph.shape(0)) for start in (0, 2)
         )
-        if not reach:
-            return graph.add("Slice", x, first, end, graph.constant(np.array([2, 3], np.int32))), ""
         first = graph.add("Max", graph.add("Sub", first, graph.constant(around)), graph.constant(zeros))
         end = graph.add("Add", end, graph.constant(around))  # as far as there is any
         part = graph.add("Slice", x, first, end, graph.constant(np.array([2, 3], np.int32)))

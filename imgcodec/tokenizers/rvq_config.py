@@ -14,14 +14,15 @@ FILTER_IN, FILTER_OUT = 16.0, 1 / 64
 """Factors of what goes into the post filter and of what comes out of it."""
 
 
-def filter_reach(blocks: int) -> int:
-    """Pixels around one that it depends on in a post filter with so many blocks: a square for each convolution."""
-    return FILTER_SIDE * (3 + blocks)
+def filter_reach(width: int, blocks: int) -> int:
+    """Pixels around one that it depends on in a post filter of these sizes, a square for each convolution; without a
+    width there is none."""
+    return FILTER_SIDE * (3 + blocks) if width else 0
 
 
-def filter_halo(blocks: int) -> int:
+def filter_halo(width: int, blocks: int) -> int:
     """As `filter_reach`, in latents."""
-    return -(-filter_reach(blocks) // BLOCK)
+    return -(-filter_reach(width, blocks) // BLOCK)
 
 
 # No model needs more, and codebooks are made before the tensors of an untrusted file are read.
@@ -87,4 +88,4 @@ class RVQConfig:
     def synthesis_halo(self) -> int:
         """Latents beyond a tile's border that its pixels depend on: as for analysis, and what a post filter
         reaches."""
-        return sum(self.synthesis_blocks) + (filter_halo(self.filter_blocks) if self.width_filter else 0)
+        return sum(self.synthesis_blocks) + filter_halo(self.width_filter, self.filter_blocks)

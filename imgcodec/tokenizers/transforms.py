@@ -69,8 +69,8 @@ class Synthesis(nn.Module):
     ) -> None:
         super().__init__()
         (coarse, fine), (coarse_blocks, fine_blocks) = widths, blocks
-        self._fine_halo = fine_blocks + (filter_halo(filter_blocks) if width_filter else 0)
-        self._filter_reach = filter_reach(filter_blocks)
+        self._fine_halo = fine_blocks + filter_halo(width_filter, filter_blocks)
+        self._filter_reach = filter_reach(width_filter, filter_blocks)
         self.halo = coarse_blocks * (1 + kernel // 2) + self._fine_halo
         self.linear = nn.Conv2d(channels, 3 * BLOCK * BLOCK, 1)
         self.input_scale = nn.Parameter(torch.ones(channels))
