@@ -47,6 +47,7 @@ class Graph:
         self._nodes: list[bytes] = []
         self._initializers: list[tuple[bytes, bytes, bytes | bytearray | memoryview]] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._stored: dict[tuple[int, tuple[int, ...]], str] = {}
         self._count = 0
 
     def input(self, name: str, type: str, shape: Shape) -> str:
@@ -66,9 +67,12 @@ class Graph:
         return self._constant(_name(array.dtype), array.shape, little.tobytes())
 
     def stored(self, tensor: StoredTensor) -> str:
-        """A tensor of a model file, as float32: the graph has it as it is stored, and converts it."""
-        value = self._initializer(STORED_TYPES[tensor.type], tensor.shape, tensor.data)
-        return value if tensor.type == "F32" else self.cast(value, "float32")
+        """A tensor of a model file, as float32: the graph has it once, as it is stored, and converts it."""
+        key = id(tensor.data), tensor.shape  # the graph keeps the data, so that no other gets its id
+        if key not in self._stored:
+            value = self._initializer(STORED_TYPES[tensor.type], tensor.shape, tensor.data)
+            self._stored[key] = value if tensor.type == "F32" else self.cast(value, "float32")
+        return self._stored[key]
 
     def cast(self, value: str, type: str) -> str:
         """The value in another type; real numbers lose what is behind the point where that has none."""

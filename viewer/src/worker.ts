@@ -143,6 +143,7 @@ async function modelOf(id: string, tune: number, advance: (share: number) => voi
   if (known) return known;
   const model = await openModel(id, tune, fetcher(id), advance);
   models.set(key, model);
+  model.whole.catch(() => models.delete(key)); // so that it is fetched again
   return model;
 }
 

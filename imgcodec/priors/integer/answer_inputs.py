@@ -55,9 +55,13 @@ def linear_input(weight: NDArray[Any], positive: bool, fraction: int | None, hei
         signs = _signs(weight)
         largest = [constants.MAX_OPERAND * signs, -constants.MAX_OPERAND * signs]
     rows = np.concatenate([*largest, noise((len(weight), weight.shape[1]), positive)])
-    order = np.arange(height * width) * 7919 % len(rows)  # a prime: all rows, or some of each
-    operands = np.ascontiguousarray(rows[order].T).reshape(1, -1, height, width)
+    operands = np.ascontiguousarray(rows[order_of_rows(len(rows), height * width)].T).reshape(1, -1, height, width)
     return operands if fraction is None else np.multiply(operands, np.float32(unit(fraction)), out=operands)
+
+
+def order_of_rows(rows: int, positions: int) -> NDArray[np.int64]:
+    """Which of so many rows of operands each position gets: all of them, or some of each kind."""
+    return np.arange(positions) * 7919 % rows  # a prime
 
 
 def depthwise_input(weight: NDArray[Any], fraction: int, height: int, width: int) -> Float32s:
@@ -88,11 +92,11 @@ def unit(fraction: int) -> float:
 
 def noise(shape: tuple[int, ...], positive: bool) -> Float32s:
     """Operands over the whole range."""
-    return np.resize(_period(positive)[: int(np.prod(shape))], shape)
+    return np.resize(noise_period(positive)[: int(np.prod(shape))], shape)
 
 
 @cache
-def _period(positive: bool) -> Float32s:
+def noise_period(positive: bool) -> Float32s:
     """Operands that begin anew after a prime number, so that no two rows of a layer are the same."""
     hashed = (hashes(0, 2**16 + 1) >> 8).astype(np.int64)
     largest = constants.MAX_OPERAND

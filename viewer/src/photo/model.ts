@@ -15,7 +15,8 @@ const FORMAT = "imgcodec-graphs-2";
 /** Gives the bytes of a file of the model's folder. Throws where there is none. */
 export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
 
-/** A model that decodes files of one tune, and codes them. groups: tokens per position of each stage. */
+/** A model that decodes files of one tune, and codes them, parts of which are still on their way. groups: tokens per
+ * position of each stage. whole: when all of it is there. */
 export interface Model {
   id: string;
   name: string;
@@ -24,10 +25,11 @@ export interface Model {
   prior: Prior;
   transform: Transform;
   known: KnownAnswer;
+  whole: Promise<void>;
 }
 
 /** Gets the model of this codebook id, as far as decoding needs it. advance: is told the share of it that is there, 0
- * to 1. Throws a NicError where the model is not there, or cannot be used. */
+ * to 1. Throws a NicError where the model is not there, or cannot be used; so do its nets where they do not come. */
 export async function openModel(
   id: string,
   tune: number,
@@ -38,54 +40,85 @@ export async function openModel(
   const { prior, tokenizer, tables, known_answer: known } = manifest;
   if (tune >= prior.tunes) throw new NicError("file", `The file has tune ${TUNES[tune]}, which its model does not have.`);
   const zero = Math.floor(tokenizer.codes / 2);
-  try {
-    const frequencies = readTables(tables, await unpack(manifest, tables.file, fetch));
-    const others = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`, known.file];
-    const nets = await openNets(manifest, [...manifest.steps.map(({ file }) => file), ...others], fetch, advance);
-    const [dequantization, synthesis, layers] = nets.splice(-3);
-    return {
-      id,
-      name: manifest.name,
-      tune,
-      groups: tokenizer.channels,
-      prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: frequencies },
-      transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo: manifest.halo.synthesis },
-      known: { sha256: known.sha256, quality: known.quality, layers, outputs: Object.keys(known.outputs) },
-    };
-  } catch (error) {
-    throw damaged(id, error);
-  }
+  const unpacked = unpacker(manifest, fetch);
+  const frequencies = unpacked(tables.file);
+  // in the order in which they are needed: the preview is made of stage 0
+  const steps = manifest.steps.map(({ file }) => file);
+  const coarse = steps.splice(0, 2 * prior.slices[0].length);
+  const others = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
+  const { nets, whole } = openNets(manifest, [...coarse, ...others, known.file, ...steps], unpacked, advance);
+  const [dequantization, synthesis, layers] = nets.splice(coarse.length, 3);
+  return {
+    id,
+    name: manifest.name,
+    tune,
+    groups: tokenizer.channels,
+    prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: readTables(tables, await frequencies) },
+    transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo: manifest.halo.synthesis },
+    known: { sha256: known.sha256, quality: known.quality, layers, outputs: Object.keys(known.outputs) },
+    whole,
+  };
 }
 
 /** The nets that only writers need, and which tune they should take: the last that the model has, for the eye. Throws as
  * `openModel`. */
 export async function openAnalyser(id: string, fetch: Fetcher): Promise<{ analyser: Analyser; tune: number }> {
   const manifest = await readManifest(id, fetch);
-  try {
-    const [analysis, quantization] = await openNets(manifest, ["analysis.onnx", "quantization.onnx"], fetch);
-    const analyser = { analysis, quantization, levels: manifest.tokenizer.levels, halo: manifest.halo.analysis };
-    return { analyser, tune: manifest.prior.tunes - 1 };
-  } catch (error) {
-    throw damaged(id, error);
-  }
+  const { nets, whole } = openNets(manifest, ["analysis.onnx", "quantization.onnx"], unpacker(manifest, fetch));
+  const [analysis, quantization] = nets;
+  await whole;
+  const analyser = { analysis, quantization, levels: manifest.tokenizer.levels, halo: manifest.halo.analysis };
+  return { analyser, tune: manifest.prior.tunes - 1 };
 }
 
+/** Nets whose graphs are on their way, and when all are there. */
 function openNets(
-  { steps, transforms, known_answer: known, files }: Manifest,
+  { steps, transforms, known_answer: known }: Manifest,
   names: readonly string[],
-  fetch: Fetcher,
+  unpacked: Unpacker,
   advance: (share: number) => void = () => {},
-): Promise<Net[]> {
-  const graphs = [...steps, ...transforms, known];
+): { nets: Net[]; whole: Promise<void> } {
+  const inputsOf = new Map([...steps, ...transforms, known].map(({ file, inputs }) => [file, Object.keys(inputs)]));
   let read = 0;
-  return Promise.all(
-    names.map(async (name) => {
-      const { inputs } = graphs.find(({ file }) => file === name)!;
-      const net = openNet(await unpack({ files }, name, fetch), Object.keys(inputs));
-      advance(++read / names.length);
-      return net;
-    }),
-  );
+  const graphs = names.map(unpacked);
+  for (const graph of graphs)
+    graph.then(
+      () => advance(++read / names.length),
+      () => {}, // the net that lacks its graph will tell
+    );
+  const whole = Promise.all(graphs).then(() => {});
+  whole.catch(() => {});
+  return { nets: names.map((name, at) => openNet(graphs[at], inputsOf.get(name)!)), whole };
+}
+
+/** Gives a file of a model as it was before it was compressed. Throws a NicError where it is damaged, or does not come. */
+type Unpacker = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** Files are fetched side by side, and unpacked one after the other: what is asked for first is there first. */
+function unpacker({ id, files }: Manifest, fetch: Fetcher): Unpacker {
+  let before: Promise<unknown> = Promise.resolve();
+  return (name) => {
+    const last = before;
+    const unpacked = (async () => {
+      const data = fetch(files[name].file);
+      data.catch(() => {}); // told when its turn comes
+      await last;
+      try {
+        return await unpack(files[name].bytes, await data);
+      } catch (error) {
+        throw damaged(id, error);
+      }
+    })();
+    before = unpacked.catch(() => {});
+    return unpacked;
+  };
+}
+
+async function unpack(bytes: number, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const unpacked = new Uint8Array(await new Response(stream).arrayBuffer());
+  if (unpacked.length !== bytes) throw new Error("a file of it has another size than it must");
+  return unpacked;
 }
 
 function damaged(id: string, error: unknown): NicError {
@@ -129,14 +162,6 @@ async function readManifest(id: string, fetch: Fetcher): Promise<Manifest> {
   if (manifest?.format !== FORMAT || manifest.id !== id)
     throw new NicError("model", `The file needs the model ${id}, which does not lie beside this page.`);
   return manifest;
-}
-
-async function unpack({ files }: Pick<Manifest, "files">, name: string, fetch: Fetcher): Promise<Uint8Array<ArrayBuffer>> {
-  const { file, bytes } = files[name];
-  const stream = new Blob([await fetch(file)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const unpacked = new Uint8Array(await new Response(stream).arrayBuffer());
-  if (unpacked.length !== bytes) throw new Error(`${name} has another size than it must`);
-  return unpacked;
 }
 
 function readTables({ count, symbols }: Tables, data: Uint8Array<ArrayBuffer>): FrequencyTables {
