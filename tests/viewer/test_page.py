@@ -174,6 +174,22 @@ def test_a_browser_that_computes_other_integers_is_told(browser, address):
     window.check(address)
 
 
+@pytest.mark.parametrize("name", ["tables.bin", "layers.onnx"])
+def test_a_part_of_a_model_that_does_not_come_is_told_and_fetched_again(browser, address, name):
+    came = []
+
+    def but_for_the_first(route):
+        came.append(route.request.url)
+        route.fulfill(status=404) if len(came) == 1 else route.continue_()
+
+    window = Window(browser, address, **DESK)
+    window.page.context.route(f"**/{name}.zz", but_for_the_first)
+    pick(window.page, "a.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    assert f"beside this page is damaged: {name}.zz is missing" in wait(window.page)
+    pick(window.page, "b.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    assert wait(window.page) == "" and len(came) == 2
+
+
 def test_zoom_and_pan(page):
     pick(page, "two-tiles.nic", (GOLDEN / "two-tiles.nic").read_bytes())
     assert wait(page) == ""

@@ -148,8 +148,11 @@ async function modelOf(id: string, tune: number, advance: (share: number) => voi
 }
 
 /** Throws a NicError for a model that this browser computes wrongly. */
-function proven({ id, name, prior, known }: Model): Promise<void> {
-  if (!proofs.has(id)) proofs.set(id, prove(name, prior, known));
+function proven({ id, name, prior, known, whole }: Model): Promise<void> {
+  if (!proofs.has(id)) {
+    proofs.set(id, prove(name, prior, known));
+    whole.catch(() => proofs.delete(id)); // it proves nothing
+  }
   return proofs.get(id)!;
 }
 
