@@ -15,13 +15,15 @@ A points file is {codec: [{"bpp": ..., "psnr": ..., "msssim_db": ..., "ssimulacr
 
 import argparse
 import json
+import os
 import sys
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from functools import cache, partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import torch
 from machine import describe
@@ -83,8 +85,16 @@ def measure(arguments: argparse.Namespace) -> None:
 
 
 def share(jobs: int) -> None:
-    """Gives a process its part of the cores."""
+    """Gives a process its part of the cores, and ends it with the one that started it, whatever ends that."""
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+    Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def of_one(path: Path, arguments: argparse.Namespace) -> dict[str, list[Sample]]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.exact.plugins import load_plugin, save
+from imgcodec.pillow_errors import PillowError, pillow_errors
 
 LARGEST_SIDE = 2**14
 _FRAME = 20  # bytes of a WebP file before the bitstream: RIFF, the file's length, WEBP, VP8L, the bitstream's length

@@ -87,9 +87,7 @@ class _Operands:
             "Mul", graph.add("Reshape", x, graph.shape(1, channels, height, width)), self._number(unit(fraction))
         )
 
-    def attention(
-        self, channels: int, window: int, fractions: tuple[int, int, int], height: int, width: int
-    ) -> str:
+    def attention(self, channels: int, window: int, fractions: tuple[int, int, int], height: int, width: int) -> str:
         """`attention_input`."""
         graph, third = self._graph, height // window // 3 * window
         x, most = self._noise((3, channels, height, width), False), self._number(MAX_OPERAND)

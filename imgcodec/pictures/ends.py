@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
+from imgcodec.pillow_errors import PillowError, pillow_errors
 
 NOTE = "its file lacks its end; the picture is whole"
 _DOUBT = "its file lacks its end, and some of the picture may be lost"

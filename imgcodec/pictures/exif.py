@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
+from imgcodec.pillow_errors import PillowError, pillow_errors
 
 Density: TypeAlias = tuple[int, int]
 """Pixels per metre, across and down, each 1 .. 2**32 - 1."""

@@ -20,7 +20,6 @@ from PIL import Image, UnidentifiedImageError
 from imgcodec.bitstream.errors import CodecError, InvalidFileError, UsageError
 from imgcodec.bitstream.header import SIGNATURE
 from imgcodec.bitstream.limits import DEFAULT_LIMITS, check_size
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.exact.plugins import load_plugin, save
 from imgcodec.pictures import carried, chunks, deep_png, ends, wide_tiff
 from imgcodec.pictures.formats import png, tiff
@@ -28,6 +27,7 @@ from imgcodec.pictures.modes import Pixels
 from imgcodec.pictures.picture import Picture, reduced
 from imgcodec.pictures.pil_images import from_image, to_pil
 from imgcodec.pictures.pillow_limit import without_pillow_limit
+from imgcodec.pillow_errors import PillowError, pillow_errors
 from imgcodec.storage import files
 
 # Formats to read: those that are told by their first bytes and need no other program (EPS would start one).

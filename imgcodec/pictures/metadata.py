@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from imgcodec.bitstream.limits import DEFAULT_LIMITS
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.pictures import cicp, exif, extended_xmp, icc, xmp
 from imgcodec.pictures.exif import UPRIGHT, Density
 from imgcodec.pictures.formats import avif, bmp, gif, jpeg, jpeg2000, plain, png, tiff, webp
 from imgcodec.pictures.formats.findings import COMMENT, PLURALS, PNG_TEXT, Findings, listed
+from imgcodec.pillow_errors import PillowError, pillow_errors
 
 _READERS: dict[str | None, Callable[[Image.Image, bytes], Findings]] = {
     "PNG": png.read,

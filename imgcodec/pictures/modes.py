@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
+from imgcodec.pillow_errors import PillowError, pillow_errors
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Sample = TypeVar("Sample", np.uint8, np.uint16)

@@ -187,7 +187,8 @@ def test_a_part_of_a_model_that_does_not_come_is_told_and_fetched_again(browser,
     pick(window.page, "a.nic", (GOLDEN / "odd-size.nic").read_bytes())
     assert f"beside this page is damaged: {name}.zz is missing" in wait(window.page)
     pick(window.page, "b.nic", (GOLDEN / "odd-size.nic").read_bytes())
-    assert wait(window.page) == "" and len(came) == 2
+    assert wait(window.page) == ""
+    assert len(came) == 2
 
 
 def test_zoom_and_pan(page):

@@ -12,12 +12,12 @@ from typing import Any
 
 from PIL import Image
 
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
 from imgcodec.pictures import directories, exif
 from imgcodec.pictures.formats.findings import IPTC, LAYERS, Findings, photoshop, unknown
 from imgcodec.pictures.formats.jpeg import behind
 from imgcodec.pictures.picture import Picture
 from imgcodec.pictures.xmp import PICTURES
+from imgcodec.pillow_errors import PillowError, pillow_errors
 
 XMP = 700
 _BYTE, _SHORT = 1, 3  # types

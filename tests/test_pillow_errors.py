@@ -3,7 +3,7 @@
 import pytest
 
 from imgcodec.bitstream.errors import InvalidFileError
-from imgcodec.exact.pillow_errors import PillowError, pillow_errors
+from imgcodec.pillow_errors import PillowError, pillow_errors
 
 
 @pytest.mark.parametrize("error", [OSError("Cut off."), SyntaxError("Cut off"), KeyError(), StopIteration("Cut off")])
