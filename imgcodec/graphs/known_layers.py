@@ -36,7 +36,7 @@ def layers_graph(
         if layer.kind == "rows" or kind in done:
             continue
         done.add(kind)
-        fraction = fractions.get(layer.name)
+        fraction: Any = fractions.get(layer.name)
         match layer.kind:
             case "linear":
                 y = layers.linear(layer.name, operands.linear(layer, fraction, height, width), layer.positive)
