@@ -3,7 +3,14 @@
 BLOCK = 16
 
 Box = tuple[int, int, int, int]
-"""Positions of a map: first row, first column, end of rows, end of columns."""
+"""Positions of a map, or pixels: first row, first column, end of rows, end of columns."""
+
+
+def rows_and_columns(box: Box) -> tuple[slice, slice]:
+    """For indexing."""
+    top, left, bottom, right = box
+    return slice(top, bottom), slice(left, right)
+
 
 # No model needs more, and untrusted configurations are checked before anything of their size is built.
 MAX_WIDTH = 2**12

@@ -22,9 +22,6 @@ from imgcodec.tokenizers.rvq_config import RVQConfig
 if TYPE_CHECKING:
     from imgcodec.profiles.photo.model import PhotoModel
 
-Crop = tuple[slice, slice]
-"""Rows and columns."""
-
 
 class Transforms(Protocol):
     """Analysis, quantization and synthesis of parts of pictures. Levels of quality are those of `ResidualVQ`: those of
@@ -37,8 +34,8 @@ class Transforms(Protocol):
     def threads(self) -> Threads:
         """In which the engine computes, the prior too."""
 
-    def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Any:
-        """Pixels (H, W, 3), H and W multiples of 16 -> these rows and columns of the latent, as `quantize` takes it."""
+    def analyse(self, pixels: NDArray[np.uint8], shown: Box) -> Any:
+        """Pixels (H, W, 3), H and W multiples of 16 -> these positions of the latent, as `quantize` takes it."""
 
     def quantize(
         self, latent: Any, level: float, masked: bool
@@ -48,9 +45,9 @@ class Transforms(Protocol):
         (rows, columns), of `imgcodec.tokenizers.masking`."""
 
     def synthesise(
-        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Box
     ) -> NDArray[np.uint8]:
-        """Tokens of both stages (groups, rows, columns) -> these rows and columns of the pixels (H, W, 3)."""
+        """Tokens of both stages (groups, rows, columns) -> these of the pixels (H, W, 3)."""
 
     def reduced(
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int
@@ -85,23 +82,12 @@ class PhotoNets(Protocol):
         """The same model in PyTorch, for what takes gradients. Raises UsageError where that is not installed."""
 
 
-def latents_of(shown: Crop) -> tuple[Box, Crop]:
+def latents_of(shown: Box) -> tuple[Box, Box]:
     """The latents of these pixels, and the place of the pixels in those of the latents."""
-    rows, columns = shown
-    latents = (
-        slice(rows.start // BLOCK, -(-rows.stop // BLOCK)),
-        slice(columns.start // BLOCK, -(-columns.stop // BLOCK)),
-    )
-    place = [
-        slice(s.start - near.start * BLOCK, s.stop - near.start * BLOCK) for s, near in zip(shown, latents, strict=True)
-    ]
-    return box(latents), (place[0], place[1])
-
-
-def box(crop: Crop) -> Box:
-    """Rows and columns as nets take them."""
-    rows, columns = crop
-    return rows.start, columns.start, rows.stop, columns.stop
+    top, left, bottom, right = shown
+    y, x = top // BLOCK, left // BLOCK
+    place = (top - y * BLOCK, left - x * BLOCK, bottom - y * BLOCK, right - x * BLOCK)
+    return (y, x, -(-bottom // BLOCK), -(-right // BLOCK)), place
 
 
 def level_of(config: RVQConfig, header: Header) -> float:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.graphs.transforms import analysis, dequantization, quantization, synthesis
 from imgcodec.parallel import Threads
-from imgcodec.profiles.photo.nets import Crop, box, latents_of
+from imgcodec.profiles.photo.nets import latents_of
 from imgcodec.runtime import THREADS, Session, number
-from imgcodec.tokenizers.blocks import BLOCK, Box
+from imgcodec.tokenizers.blocks import BLOCK, Box, rows_and_columns
 from imgcodec.tokenizers.known_inputs import LEVELS, known_levels, middle, noisy_pixels, sparse_tokens
 from imgcodec.tokenizers.rvq_config import POOL, STRIDES, RVQConfig
 
@@ -31,10 +31,10 @@ class OnnxTransforms:
         self._names = ["synthesis", *(["visual"] if config.visual else [])]
         self._syntheses = [Session(partial(synthesis, config, tensors, n, n), is_optimized=True) for n in self._names]
 
-    def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Float32s:
+    def analyse(self, pixels: NDArray[np.uint8], shown: Box) -> Float32s:
         """(1, C, rows, columns)."""
         planes = np.divide(pixels.transpose(2, 0, 1)[None], 255, dtype=np.float32)
-        return self.latent(planes, box(shown))
+        return self.latent(planes, shown)
 
     def quantize(self, latent: Float32s, level: float, masked: bool) -> tuple[Float32s, Float32s, Float32s | None]:
         """See `Transforms`."""
@@ -42,11 +42,13 @@ class OnnxTransforms:
         return found["coarse"], found["fine"], found["importance"] if masked else None
 
     def synthesise(
-        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Box
     ) -> NDArray[np.uint8]:
         """See `Transforms`."""
         latents, place = latents_of(shown)
-        return _samples(self.pixels(self._latent_of(coarse, fine, level), level, latents)[:, :, *place])
+        return _samples(
+            self.pixels(self._latent_of(coarse, fine, level), level, latents)[:, :, *rows_and_columns(place)]
+        )
 
     def reduced(
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int
@@ -125,7 +127,7 @@ class TestedTransforms:
         """See `Transforms`."""
         return THREADS
 
-    def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Float32s:
+    def analyse(self, pixels: NDArray[np.uint8], shown: Box) -> Float32s:
         """See `OnnxTransforms`."""
         return self.transforms.analyse(pixels, shown)
 
@@ -135,7 +137,7 @@ class TestedTransforms:
         return self.transforms.quantize(latent, level, masked)
 
     def synthesise(
-        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Box
     ) -> NDArray[np.uint8]:
         """See `Transforms`."""
         self.check(self.transforms.tune_of(level))

@@ -13,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgcodec.parallel import side_by_side
-from imgcodec.profiles.photo.nets import Crop, Transforms
-from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.profiles.photo.nets import Transforms
+from imgcodec.tokenizers.blocks import BLOCK, Box
 from imgcodec.tokenizers.rvq_config import STRIDES
-
-Place = tuple[int, int, int, int]
-"""(top, left, bottom, right), in pixels, multiples of the coarsest stride."""
 
 PIECE = 16 * STRIDES[0]
 """The longest side of a piece in pixels, a multiple of all strides."""
@@ -40,13 +37,13 @@ def analyse(transforms: Transforms, pixels: NDArray[np.uint8]) -> Iterator[Piece
     height, width = pixels.shape[:2]
     margin = transforms.config.analysis_halo * BLOCK
 
-    def analysed(place: Place) -> Piece:
+    def analysed(place: Box) -> Piece:
         top, left, bottom, right = place
         y0, x0 = max(0, top - margin), max(0, left - margin)
         y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
         piece = pixels[y0:y1, x0:x1]
         padding = ((0, y1 - y0 - piece.shape[0]), (0, x1 - x0 - piece.shape[1]), (0, 0))
-        shown = _crop((top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - top) // BLOCK, (right - left) // BLOCK)
+        shown = ((top - y0) // BLOCK, (left - x0) // BLOCK, (bottom - y0) // BLOCK, (right - x0) // BLOCK)
         return Piece(top, left, transforms.analyse(np.pad(piece, padding, mode="edge"), shown))
 
     return side_by_side(analysed, list(_pieces(height, width)), transforms.threads)
@@ -98,7 +95,7 @@ def synthesise(
     if wanted is not None:
         pieces = [part for piece in pieces for part in _parts_with(wanted, piece, halo)]
 
-    def decode(place: Place) -> None:
+    def decode(place: Box) -> None:
         top, left, bottom, right = place
         y0, x0 = max(0, top - margin), max(0, left - margin)
         y1, x1 = min(bottom + margin, _up(height)), min(right + margin, _up(width))
@@ -110,9 +107,8 @@ def synthesise(
             )
             for stage, stride in zip(stages, STRIDES, strict=True)
         )
-        region = pixels[top:bottom, left:right]
-        shown = _crop(top - y0, left - x0, region.shape[0], region.shape[1])
-        region[:] = transforms.synthesise(coarse, fine, level, shown)
+        shown = (top - y0, left - x0, min(bottom, height) - y0, min(right, width) - x0)
+        pixels[top:bottom, left:right] = transforms.synthesise(coarse, fine, level, shown)
 
     for _ in side_by_side(decode, pieces, transforms.threads):
         advance(1 / len(pieces))
@@ -155,7 +151,7 @@ def _padded(transforms: Transforms, stage: NDArray[np.int16], size: tuple[int, i
     return np.pad(stage, short, constant_values=transforms.config.zero)
 
 
-def _pieces(height: int, width: int) -> Iterator[Place]:
+def _pieces(height: int, width: int) -> Iterator[Box]:
     """Pieces that cover the picture padded to the coarsest stride, as few as there can be, and about equal."""
     rows, columns = _cuts(_up(height)), _cuts(_up(width))
     for top, bottom in pairwise(rows):
@@ -169,7 +165,7 @@ def _cuts(length: int) -> list[int]:
     return [-(-units * part // count) * STRIDES[0] for part in range(count + 1)]
 
 
-def _parts_with(wanted: NDArray[np.bool_], piece: Place, halo: int) -> list[Place]:
+def _parts_with(wanted: NDArray[np.bool_], piece: Box, halo: int) -> list[Box]:
     """Rectangles that cover what is wanted of a piece, and with their margins are as little as cutting in halves
     finds."""
     top, left, bottom, right = (end // STRIDES[0] for end in piece)
@@ -178,21 +174,21 @@ def _parts_with(wanted: NDArray[np.bool_], piece: Place, halo: int) -> list[Plac
         return []
     top, bottom = top + int(rows.min()), top + int(rows.max()) + 1
     left, right = left + int(columns.min()), left + int(columns.max()) + 1
-    box = (top * STRIDES[0], left * STRIDES[0], bottom * STRIDES[0], right * STRIDES[0])
+    whole = (top * STRIDES[0], left * STRIDES[0], bottom * STRIDES[0], right * STRIDES[0])
     if wanted[top:bottom, left:right].all():
-        return [box]
-    halves: tuple[Place, Place]  # across the longer side
+        return [whole]
+    halves: tuple[Box, Box]  # across the longer side
     if bottom - top > right - left:
         middle = (top + bottom) // 2 * STRIDES[0]
-        halves = (*box[:2], middle, box[3]), (middle, *box[1:])
+        halves = (*whole[:2], middle, whole[3]), (middle, *whole[1:])
     else:
         middle = (left + right) // 2 * STRIDES[0]
-        halves = (*box[:3], middle), (box[0], middle, *box[2:])
+        halves = (*whole[:3], middle), (whole[0], middle, *whole[2:])
     parts = [part for half in halves for part in _parts_with(wanted, half, halo)]
-    return min([box], parts, key=lambda places: sum(_cost(place, halo) for place in places))
+    return min([whole], parts, key=lambda places: sum(_cost(place, halo) for place in places))
 
 
-def _cost(place: Place, halo: int) -> int:
+def _cost(place: Box, halo: int) -> int:
     """The pixels of a rectangle and of its margins."""
     top, left, bottom, right = place
     return (bottom - top + 2 * halo) * (right - left + 2 * halo)
@@ -201,7 +197,3 @@ def _cost(place: Place, halo: int) -> int:
 def _up(length: int) -> int:
     """A length rounded up to a multiple of the coarsest stride."""
     return -(-length // STRIDES[0]) * STRIDES[0]
-
-
-def _crop(top: int, left: int, height: int, width: int) -> Crop:
-    return slice(top, top + height), slice(left, left + width)

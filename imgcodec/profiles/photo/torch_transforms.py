@@ -10,9 +10,9 @@ from torch import Tensor
 from imgcodec.parallel import Threads
 from imgcodec.priors.integer.exact import exact_arithmetic
 from imgcodec.profiles.photo.masking import importance
-from imgcodec.profiles.photo.nets import Crop, box, latents_of
+from imgcodec.profiles.photo.nets import latents_of
 from imgcodec.speed import reduced_precision, torch_threads
-from imgcodec.tokenizers.blocks import BLOCK
+from imgcodec.tokenizers.blocks import BLOCK, Box, rows_and_columns
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.tokenizers.rvq_config import POOL, STRIDES, RVQConfig
 from imgcodec.tokenizers.transforms import Synthesis
@@ -34,11 +34,11 @@ class TorchTransforms:
         """See `Transforms`."""
         return torch_threads(self.device)
 
-    def analyse(self, pixels: NDArray[np.uint8], shown: Crop) -> Tensor:
+    def analyse(self, pixels: NDArray[np.uint8], shown: Box) -> Tensor:
         """(1, C, rows, columns), on the device."""
         x = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1)[None]
         with exact_arithmetic(), reduced_precision(self.device):
-            return self.tokenizer.analysis(x.float().div_(255), box(shown))
+            return self.tokenizer.analysis(x.float().div_(255), shown)
 
     def quantize(
         self, latent: Tensor, level: float, masked: bool
@@ -51,7 +51,7 @@ class TorchTransforms:
             return coarse, fine, weight
 
     def synthesise(
-        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Crop
+        self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, shown: Box
     ) -> NDArray[np.uint8]:
         """See `Transforms`."""
         with exact_arithmetic():
@@ -59,7 +59,7 @@ class TorchTransforms:
             latent = self._latent(coarse, fine, level).contiguous(memory_format=torch.channels_last)
             with reduced_precision(self.device):
                 decoded = self._synthesis(level)(latent, self._levels(level % self.config.levels), latents)
-            return _samples(decoded[:, :, *place])
+            return _samples(decoded[:, :, *rows_and_columns(place)])
 
     def reduced(
         self, coarse: NDArray[np.int16], fine: NDArray[np.int16], level: float, reduction: int

@@ -15,6 +15,6 @@ def test_the_level_rises_with_quality_and_tunes_follow_each_other(tiny_codec) ->
 
 
 def test_pixels_lie_in_their_latents() -> None:
-    latents, place = latents_of((slice(0, 320), slice(170, 200)))
+    latents, place = latents_of((0, 170, 320, 200))
     assert latents == (0, 10, 20, 13)
-    assert place == (slice(0, 320), slice(10, 40))
+    assert place == (0, 10, 320, 40)
