@@ -225,7 +225,7 @@ def test_a_tune_is_tested_before_it_is_used():
     coarse, fine = (
         np.full((count, side, side), config.zero, np.int16) for count, side in zip(config.channels, (1, 4), strict=True)
     )
-    whole = slice(0, 64), slice(0, 64)
+    whole = (0, 0, 64, 64)
     model.transforms.quantize(latent, levels, True)
     model.transforms.synthesise(coarse, fine, levels, whole)
     for use in (
