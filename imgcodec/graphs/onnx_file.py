@@ -67,7 +67,8 @@ class Graph:
         return self._constant(_name(array.dtype), array.shape, little.tobytes())
 
     def stored(self, tensor: StoredTensor) -> str:
-        """A tensor of a model file, as float32: the graph has it once, as it is stored, and converts it."""
+        """A tensor of a model file, as float32: the graph has it once in each shape, as it is stored, and
+        converts it."""
         key = id(tensor.data), tensor.shape  # the graph keeps the data, so that no other gets its id
         if key not in self._stored:
             value = self._initializer(STORED_TYPES[tensor.type], tensor.shape, tensor.data)

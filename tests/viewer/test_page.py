@@ -6,6 +6,7 @@ Where there is no Chromium (`apt-get install chromium`), or no playwright, these
 import base64
 import io
 import json
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -174,7 +175,7 @@ def test_a_browser_that_computes_other_integers_is_told(browser, address):
     window.check(address)
 
 
-@pytest.mark.parametrize("name", ["tables.bin", "layers.onnx"])
+@pytest.mark.parametrize("name", ["tables.bin", "layers.onnx", "analysis.onnx"])
 def test_a_part_of_a_model_that_does_not_come_is_told_and_fetched_again(browser, address, name):
     came = []
 
@@ -184,11 +185,26 @@ def test_a_part_of_a_model_that_does_not_come_is_told_and_fetched_again(browser,
 
     window = Window(browser, address, **DESK)
     window.page.context.route(f"**/{name}.zz", but_for_the_first)
-    pick(window.page, "a.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    png = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(png, "PNG")
+    file = ("a.png", png.getvalue()) if name == "analysis.onnx" else ("a.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    pick(window.page, *file)
     assert f"beside this page is damaged: {name}.zz is missing" in wait(window.page)
-    pick(window.page, "b.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    pick(window.page, *file)
     assert wait(window.page) == ""
     assert len(came) == 2
+
+
+@pytest.mark.parametrize(("size", "fault"), [(0, "the weights of a table"), (-1, "tables.bin has another size")])
+def test_damaged_tables_of_a_model_are_told(browser, address, size, fault):
+    def with_zeros(route):
+        length = len(zlib.decompress(route.fetch().body())) + size
+        route.fulfill(body=zlib.compress(bytes(length)))
+
+    window = Window(browser, address, **DESK)
+    window.page.context.route("**/tables.bin.zz", with_zeros)
+    pick(window.page, "a.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    assert f"beside this page is damaged: {fault}" in wait(window.page)
 
 
 def test_zoom_and_pan(page):

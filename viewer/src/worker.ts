@@ -57,7 +57,7 @@ async function serve(request: Request): Promise<void> {
 /** Makes a file of pixels, with the model that the page has for it, and shows it. */
 async function write(pixels: ImageData, quality: number, tell: Tell, isStopped: () => boolean): Promise<void> {
   const id = await writersModel();
-  const { analyser, tune } = await (analysers[id] ??= openAnalyser(id, fetcher(id)));
+  const { analyser, tune } = await analyserOf(id);
   const model = await modelOf(id, tune, () => {});
   await proven(model);
   const file = await encode(pixels, quality, model, analyser, (share) => {
@@ -145,6 +145,14 @@ async function modelOf(id: string, tune: number, advance: (share: number) => voi
   models.set(key, model);
   model.whole.catch(() => models.delete(key)); // so that it is fetched again
   return model;
+}
+
+function analyserOf(id: string): ReturnType<typeof openAnalyser> {
+  if (!analysers[id]) {
+    analysers[id] = openAnalyser(id, fetcher(id));
+    analysers[id].catch(() => delete analysers[id]); // as above
+  }
+  return analysers[id];
 }
 
 /** Throws a NicError for a model that this browser computes wrongly. */

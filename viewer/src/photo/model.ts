@@ -41,7 +41,7 @@ export async function openModel(
   if (tune >= prior.tunes) throw new NicError("file", `The file has tune ${TUNES[tune]}, which its model does not have.`);
   const zero = Math.floor(tokenizer.codes / 2);
   const unpacked = unpacker(manifest, fetch);
-  const frequencies = unpacked(tables.file);
+  const frequencies = unpacked(tables.file, (data) => readTables(tables, data));
   // in the order in which they are needed: the preview is made of stage 0
   const steps = manifest.steps.map(({ file }) => file);
   const coarse = steps.splice(0, 2 * prior.slices[0].length);
@@ -53,7 +53,7 @@ export async function openModel(
     name: manifest.name,
     tune,
     groups: tokenizer.channels,
-    prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: readTables(tables, await frequencies) },
+    prior: { steps: nets, slices: prior.slices, window: prior.windows[0], zero, tables: await frequencies },
     transform: { dequantization, synthesis, levels: tokenizer.levels, zero, halo: manifest.halo.synthesis },
     known: { sha256: known.sha256, quality: known.quality, layers, outputs: Object.keys(known.outputs) },
     whole,
@@ -73,14 +73,14 @@ export async function openAnalyser(id: string, fetch: Fetcher): Promise<{ analys
 
 /** Nets whose graphs are on their way, and when all are there. */
 function openNets(
-  { steps, transforms, known_answer: known }: Manifest,
+  { id, steps, transforms, known_answer: known }: Manifest,
   names: readonly string[],
   unpacked: Unpacker,
   advance: (share: number) => void = () => {},
 ): { nets: Net[]; whole: Promise<void> } {
   const inputsOf = new Map([...steps, ...transforms, known].map(({ file, inputs }) => [file, Object.keys(inputs)]));
   let read = 0;
-  const graphs = names.map(unpacked);
+  const graphs = names.map((name) => unpacked(name, (data) => data));
   for (const graph of graphs)
     graph.then(
       () => advance(++read / names.length),
@@ -88,36 +88,41 @@ function openNets(
     );
   const whole = Promise.all(graphs).then(() => {});
   whole.catch(() => {});
-  return { nets: names.map((name, at) => openNet(graphs[at], inputsOf.get(name)!)), whole };
+  const nets = names.map((name, at) => {
+    const inputs = inputsOf.get(name);
+    if (!inputs) throw damaged(id, new Error(`model.json does not say what ${name} takes`));
+    return openNet(graphs[at], inputs);
+  });
+  return { nets, whole };
 }
 
-/** Gives a file of a model as it was before it was compressed. Throws a NicError where it is damaged, or does not come. */
-type Unpacker = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
+/** Reads a file of a model, as it was before it was compressed. Throws a NicError where it is damaged, or does not come. */
+type Unpacker = <T>(name: string, read: (data: Uint8Array<ArrayBuffer>) => T) => Promise<T>;
 
 /** Files are fetched side by side, and unpacked one after the other: what is asked for first is there first. */
 function unpacker({ id, files }: Manifest, fetch: Fetcher): Unpacker {
   let before: Promise<unknown> = Promise.resolve();
-  return (name) => {
+  return (name, read) => {
     const last = before;
-    const unpacked = (async () => {
-      const data = fetch(files[name].file);
-      data.catch(() => {}); // told when its turn comes
+    const data = (async () => fetch(files[name].file))();
+    data.catch(() => {}); // told when its turn comes
+    const found = (async () => {
       await last;
       try {
-        return await unpack(files[name].bytes, await data);
+        return read(await unpack(name, files[name].bytes, await data));
       } catch (error) {
         throw damaged(id, error);
       }
     })();
-    before = unpacked.catch(() => {});
-    return unpacked;
+    before = found.catch(() => {});
+    return found;
   };
 }
 
-async function unpack(bytes: number, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+async function unpack(name: string, bytes: number, data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
   const unpacked = new Uint8Array(await new Response(stream).arrayBuffer());
-  if (unpacked.length !== bytes) throw new Error("a file of it has another size than it must");
+  if (unpacked.length !== bytes) throw new Error(`${name} has another size than it must`);
   return unpacked;
 }
 

@@ -4,12 +4,11 @@ import * as ort from "onnxruntime-web/wasm";
 import type { Net, Tensor, Tensors } from "./net.ts";
 
 /** Where the runtime's files lie, and how many threads it may use. More than one need a page that is isolated, by the
- * headers COOP and COEP. To be called before the first net is opened; the runtime is fetched and compiled meanwhile. */
+ * headers COOP and COEP. To be called before the first net is opened. */
 export function prepareRuntime(folder: string, threads: number): void {
   ort.env.wasm.wasmPaths = folder;
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";
-  ort.InferenceSession.create(smallestGraph(), OPTIONS).catch(() => {}); // the first net will tell
 }
 
 // Without optimizations integers are computed as the graph says, and a model opens in half of the time; a picture takes
@@ -20,14 +19,20 @@ const OPTIONS: ort.InferenceSession.SessionOptions = {
   logSeverityLevel: 3,
 };
 
+let begun: Promise<void> | undefined;
+
 /** The net of a graph that is on its way, which is opened when it runs for the first time: a preview does not wait for
- * what it has no use for. Where the graph is none, or does not come, that run throws. */
+ * what it has no use for. Where the graph is none, or does not come, that run throws. The runtime is fetched and compiled
+ * beside the first graph. */
 export function openNet(graph: Promise<Uint8Array>, inputs: readonly string[]): Net {
+  begun ??= begin();
+  let waiting: Promise<Uint8Array> | undefined = graph;
   let opened: Promise<ort.InferenceSession> | undefined;
   return {
     inputs,
     async run(given: Tensors): Promise<Tensors> {
-      opened ??= graph.then((bytes) => ort.InferenceSession.create(bytes, OPTIONS));
+      opened ??= waiting!.then((bytes) => ort.InferenceSession.create(bytes, OPTIONS));
+      waiting = undefined; // the session has its own copy
       const session = await opened;
       const feeds = Object.entries(given).map(([name, { type, data, dims }]) => [name, new ort.Tensor(type, data, dims)]);
       const found = await session.run(Object.fromEntries(feeds));
@@ -36,7 +41,15 @@ export function openNet(graph: Promise<Uint8Array>, inputs: readonly string[]): 
   };
 }
 
-/** An ONNX model of one node, y = Identity(x), which makes the runtime begin. */
+async function begin(): Promise<void> {
+  try {
+    await (await ort.InferenceSession.create(smallestGraph(), OPTIONS)).release();
+  } catch {
+    // the first net will tell
+  }
+}
+
+/** An ONNX model of one node: y = Identity(x). */
 function smallestGraph(): Uint8Array {
   const field = (tag: number, ...bytes: number[]) => [tag, bytes.length, ...bytes];
   const text = (tag: number, value: string) => field(tag, ...new TextEncoder().encode(value));
