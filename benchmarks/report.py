@@ -74,7 +74,7 @@ def summary(rd: dict[str, Any], effort: dict[str, Any]) -> list[str]:
     rows = [[title, *percents(against[name])] for name, title in NAMES.items() if name != "jpeg"]
     return [
         f"Bytes against JPEG of the same likeness, in %, on {len(rd['pictures'])} photographs (Kodak), every byte of real files counted;",
-        "`visual` and `psnr` are the tunes, `-e5` is `--effort 5` (measured before models had a post filter):",
+        "`visual` and `psnr` are the tunes, `-e5` is `--effort 5`:",
         "",
         *table(["codec", "by SSIMULACRA2", "by MS-SSIM", "by PSNR"], rows),
     ]
@@ -93,7 +93,7 @@ def peers(rd: dict[str, Any], effort: dict[str, Any]) -> list[str]:
     return [
         f"Rate and distortion on {len(rd['pictures'])} pictures (Kodak), every byte of real files counted: BD-rate against",
         f"JPEG in % (less is better; {low:g} to {high:g} bpp), SSIMULACRA2 at 0.5 bpp, PSNR in dB at 0.25 / 0.5 / 1 bpp.",
-        "JPEG, WebP and AVIF as Pillow makes them; `-e5` is `--effort 5` (measured before models had a post filter), which takes seconds where the",
+        "JPEG, WebP and AVIF as Pillow makes them; `-e5` is `--effort 5`, which takes seconds where the",
         "others take tenths of them (`benchmarks/rd.py measure`).",
         "",
         *table(RATES_HEAD, rows),
