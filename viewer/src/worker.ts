@@ -150,7 +150,7 @@ async function modelOf(id: string, tune: number, advance: (share: number) => voi
 function analyserOf(id: string): ReturnType<typeof openAnalyser> {
   if (!analysers[id]) {
     analysers[id] = openAnalyser(id, fetcher(id));
-    analysers[id].catch(() => delete analysers[id]); // as above
+    analysers[id].catch(() => delete analysers[id]); // so that it is fetched again
   }
   return analysers[id];
 }
