@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from imgcodec.bitstream.errors import CodecError
+from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.storage import files
 from imgcodec.training import distributed
 from imgcodec.training.cuda_graph import Recorded
@@ -128,6 +128,7 @@ class Run:
             self.step, self.minutes, self.usual_norm = state["step"], state["minutes"], state["usual_norm"]
             self.before = state["before"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
+        self._check_names(tensors)
         torch.set_rng_state(tensors["rng"])
         with torch.no_grad():
             for name, buffer in self.buffers.items():
@@ -138,6 +139,15 @@ class Run:
         for index, optimizer in enumerate(self.optimizers):
             load_optimizer(optimizer, state["optimizers"][index], tensors, f"optimizer{index}.")
         return True
+
+    def _check_names(self, tensors: dict[str, Tensor]) -> None:
+        """Raises UsageError for a checkpoint of other weights than this phase trains."""
+        wanted = {f"model.{name}": p.shape for name, p in self.named.items()}
+        if wanted != {name: t.shape for name, t in tensors.items() if name.startswith("model.")}:
+            raise UsageError(
+                f"The checkpoint {self.checkpoint} has other weights than the recipe trains in the phase "
+                f"{self.phase.name}: it was made with another recipe."
+            )
 
     def save(self) -> None:
         """Writes the checkpoint, whole or not at all; only in the first process."""

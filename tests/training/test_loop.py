@@ -131,6 +131,14 @@ def test_an_interrupted_phase_ends_where_an_uninterrupted_one_does(tmp_path: Pat
     assert again.model.calls == 9
 
 
+def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    run_of(Phase("x", steps=1), tmp_path).save()
+    larger = Model()
+    larger.another = nn.Parameter(torch.zeros(2))
+    with pytest.raises(CodecError, match="made with another recipe"):
+        run_of(Phase("x", steps=1), tmp_path, larger).resume()
+
+
 def test_without_a_checkpoint_nothing_is_resumed(tmp_path: Path) -> None:
     assert not run_of(Phase("x", steps=1), tmp_path).resume()
 
