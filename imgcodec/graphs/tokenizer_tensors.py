@@ -6,14 +6,14 @@ import numpy as np
 
 from imgcodec.graphs.tensors import StoredTensor, checked_shape
 from imgcodec.tokenizers.blocks import BLOCK
-from imgcodec.tokenizers.rvq_config import FILTER_SIDE, RVQConfig
+from imgcodec.tokenizers.rvq_config import FILTER_SIDE, NEGATIVE_CONTRAST, RVQConfig
 
 Named = tuple[str, tuple[int, ...]]
 
 
 def check_tokenizer(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> None:
     """Raises ValueError or KeyError where tensors do not fit the configuration, ValueError unless every codeword lies
-    within half a step of its lattice point, zero at zero."""
+    within half a step of its lattice point, zero at zero, and where a contrast is negative."""
     for name, shape in tokenizer_shapes(config):
         checked_shape(tensors, f"tokenizer.{name}", shape)
         if f"tokenizer.{name}.scale" in tensors:
@@ -24,6 +24,10 @@ def check_tokenizer(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> N
         off = np.abs(books - lattice)
         if not (off < 0.5).all() or off[:, config.zero].any():
             raise ValueError("a codeword is too far from its lattice point")
+    if config.widens:
+        contrast = tensors["tokenizer.contrast"].numpy().astype(np.float32)
+        if not ((contrast >= 0) & np.isfinite(contrast)).all():
+            raise ValueError(NEGATIVE_CONTRAST)
 
 
 def tokenizer_shapes(config: RVQConfig) -> Iterator[Named]:
@@ -41,6 +45,8 @@ def tokenizer_shapes(config: RVQConfig) -> Iterator[Named]:
     if config.visual:
         yield from _synthesis("visual", config)
         yield "visual_shift", (channels,)
+    if config.widens:
+        yield "contrast", (channels,)
     for stage, groups in enumerate(config.channels):
         yield f"log_gain.{stage}", (config.levels, groups)
         yield f"codebooks.{stage}", (config.codebooks[stage], config.codes, 1)

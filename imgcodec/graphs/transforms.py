@@ -13,7 +13,7 @@ import numpy as np
 from imgcodec.graphs.onnx_file import Graph
 from imgcodec.graphs.tensors import StoredTensor
 from imgcodec.tokenizers.blocks import BLOCK
-from imgcodec.tokenizers.masking import HIGHEST, KNEE, SLOPE, contrast
+from imgcodec.tokenizers.masking import HIGHEST, KNEE, NARROWINGS, ROUNDED_UP, SLOPE, contrast
 from imgcodec.tokenizers.rvq_config import (
     FILTER_IN,
     FILTER_OUT,
@@ -110,14 +110,21 @@ def quantization(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> Grap
     gains = [net.gain(stage, level) for stage in (0, 1)]
     tokens = net.nearest(0, graph.add("Mul", pooled, gains[0]))
     residual = graph.add("Sub", latent, net.unpooled(net.lookup(0, tokens, gains[0])))
-    residual = graph.add("Mul", residual, gains[1])
+    importance = net.importance(latent)
+    if not config.widens:
+        values = graph.add("Mul", residual, gains[1])
+    else:
+        exponent = net.widening_exponent(level)
+        values = net.narrowed(residual, gains[1], exponent)
+        widening = net.widening_of_values(values, gains[1], exponent)
+        importance = graph.add("Mul", importance, graph.add("Mul", widening, widening))
     low, high = (graph.constant(np.float32(limit)) for limit in (-zero, zero))
     centred = graph.add("Sub", graph.cast(tokens, "float32"), high)
     graph.output("coarse", net.flat(centred), "float32", [config.channels[0], "rows/4", "columns/4"])
     graph.output(
-        "fine", net.flat(graph.add("Clip", residual, low, high)), "float32", [config.channels[1], "rows", "columns"]
+        "fine", net.flat(graph.add("Clip", values, low, high)), "float32", [config.channels[1], "rows", "columns"]
     )
-    graph.output("importance", net.importance(latent), "float32", ["rows", "columns"])
+    graph.output("importance", graph.add("Squeeze", importance, graph.shape(0, 1)), "float32", ["rows", "columns"])
     return graph
 
 
@@ -130,7 +137,10 @@ def dequantization(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> Gr
     level = graph.input("level", "float32", [])
     first, second = (graph.add("Unsqueeze", tokens, graph.shape(0)) for tokens in (coarse, fine))
     latent = net.unpooled(net.lookup(0, first, net.gain(0, level)))
-    latent = graph.add("Add", latent, net.lookup(1, second, net.gain(1, level)))
+    details = net.lookup(1, second, net.gain(1, level))
+    if config.widens:
+        details = graph.add("Mul", details, net.widening(details, net.widening_exponent(level)))
+    latent = graph.add("Add", latent, details)
     graph.output("latent", latent, "float32", net.latent_shape)
     return graph
 
@@ -274,14 +284,43 @@ class _Net:
         return graph.add("Pad", whole, graph.shape(0, 0, 0, 0, 0, missing, 0, 0)) if missing else whole
 
     def importance(self, latent: str) -> str:
-        """The weight of `imgcodec.tokenizers.masking`: (rows, columns)."""
+        """The weight of `imgcodec.tokenizers.masking`: (1, 1, rows, columns)."""
         graph = self.graph
         channels = contrast(self.tensor("synthesis.linear.weight").numpy().astype(np.float32))
         weight = graph.constant(channels[None, :, None, None])
         variance = graph.add("Conv", graph.add("Mul", latent, latent), weight)
         busy = graph.add("Add", graph.add("Div", variance, graph_number(graph, KNEE)), graph_number(graph, 1))
-        weights = graph.add("Div", graph_number(graph, HIGHEST), graph.add("Pow", busy, graph_number(graph, SLOPE)))
-        return graph.add("Squeeze", weights, graph.shape(0, 1))
+        return graph.add("Div", graph_number(graph, HIGHEST), graph.add("Pow", busy, graph_number(graph, SLOPE)))
+
+    def widening_exponent(self, level: str) -> str:
+        """Of the tune of a level."""
+        graph = self.graph
+        psnr, visual = (graph_number(graph, exponent) for exponent in self.config.widening)
+        return graph.add("Where", graph.add("Less", level, graph_number(graph, self.config.levels)), psnr, visual)
+
+    def widening(self, fine: str, exponent: str) -> str:
+        """`ResidualVQ.widening`."""
+        graph = self.graph
+        channels = self.tensor("contrast").numpy().astype(np.float32)
+        squares = graph.add("Conv", graph.add("Mul", fine, fine), graph.constant(channels[None, :, None, None]))
+        return graph.add("Pow", graph.add("Add", squares, graph_number(graph, 1)), exponent)
+
+    def widening_of_values(self, values: str, gain: str, exponent: str) -> str:
+        """`ResidualVQ.widening_of_values`."""
+        graph = self.graph
+        away = graph.add("Floor", graph.add("Add", graph.add("Abs", values), graph_number(graph, ROUNDED_UP)))
+        return self.widening(graph.add("Div", away, gain), exponent)  # of squares: without their signs
+
+    def narrowed(self, residual: str, gain: str, exponent: str) -> str:
+        """`ResidualVQ.scaled_residuals`, where steps are wider by contrast."""
+        graph, values = self.graph, self.graph.add("Mul", residual, gain)
+        factor = self.widening(residual, exponent)
+        one, two = graph_number(graph, 1), graph_number(graph, 2)
+        part = graph.add("Div", one, graph.add("Add", one, graph.add("Mul", two, exponent)))
+        for _ in range(NARROWINGS):
+            tried = self.widening_of_values(graph.add("Div", values, factor), gain, exponent)
+            factor = graph.add("Mul", factor, graph.add("Pow", graph.add("Div", tried, factor), part))
+        return graph.add("Div", values, factor)
 
     def flat(self, x: str) -> str:
         """Without the dimension of the batch."""

@@ -7,7 +7,8 @@ decoder need not know.
 
     weight of a squared error = HIGHEST / (1 + variance of luma / KNEE) ** SLOPE
 
-The variance is that of the block that the linear path makes of a latent. Knows no torch.
+The variance is that of the block that the linear path makes of a latent. Steps that are wider where there is contrast
+(`ResidualVQ.widening`) are what both sides know of it. Knows no torch.
 """
 
 import numpy as np
@@ -17,6 +18,12 @@ from imgcodec.tokenizers.blocks import BLOCK
 
 LUMA = (0.299, 0.587, 0.114)
 HIGHEST, KNEE, SLOPE = 1.65, 170.0, 0.62  # fitted to what was measured; the knee is a variance of luma, 0..255
+
+NARROWINGS = 2
+"""How often an encoder tries what the contrast of tokens will be, which depends on how wide their steps are."""
+
+ROUNDED_UP = 0.45
+"""From 1 minus this fraction on, values are taken to be rounded away from zero there."""
 
 
 def contrast(linear: NDArray[np.floating]) -> NDArray[np.float32]:

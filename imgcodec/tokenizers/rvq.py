@@ -11,7 +11,9 @@
 Coarse strides first, each stage coding the residual of the earlier ones (SNAC, Siuzdak et al. 2024). A token is one
 channel at one position: the index of a codeword, a number. Codebooks (codebooks, codes, 1) start as the integer
 lattice; their zero codeword is in the middle, and tokens minus its index are called centred. One `quality` sets a gain
-for every channel and stage (Cui et al. 2021, gained VAE), so one model serves all rates.
+for every channel and stage (Cui et al. 2021, gained VAE), so one model serves all rates. Steps of stage 1 are wider
+where its own tokens have contrast, which a decoder sees, so nothing is sent for that: contrast hides errors from the
+eye, and costs fewer bits so by PSNR, too.
 """
 
 import numpy as np
@@ -20,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
-from imgcodec.tokenizers.rvq_config import POOL, RVQConfig
+from imgcodec.tokenizers.masking import NARROWINGS, ROUNDED_UP
+from imgcodec.tokenizers.rvq_config import NEGATIVE_CONTRAST, POOL, RVQConfig
 from imgcodec.tokenizers.transforms import Analysis, Synthesis
 
 
@@ -39,6 +42,8 @@ class ResidualVQ(nn.Module):
         self.visual = self._synthesis() if config.visual else None
         if config.visual:
             self.visual_shift = nn.Parameter(torch.zeros(config.channels[1]), requires_grad=False)
+        if config.widens:
+            self.contrast = nn.Parameter(torch.zeros(config.channels[1]), requires_grad=False)
         self.log_gain = nn.ParameterList(nn.Parameter(torch.zeros(config.levels, c)) for c in config.channels)
         # from NumPy: on the meta device, where models are built before they are loaded, torch.arange imports a compiler
         lattice = torch.from_numpy(np.arange(config.codes, dtype=np.float32) - self.zero)
@@ -66,14 +71,14 @@ class ResidualVQ(nn.Module):
         that they leave to stage 1, in quantization steps: real numbers near the centred tokens, which an encoder may
         round as it likes."""
         tokens = self._nearest(0, self._pool(latent) * self.gain(0, level))
-        residual = (latent - self._unpool(self.lookup(0, tokens, level))) * self.gain(1, level)
+        residual = self._narrowed(latent - self._unpool(self.lookup(0, tokens, level)), level) * self.gain(1, level)
         return (tokens - self.zero).to(latent.dtype), residual.clamp(-self.zero, self.zero)
 
     def dequantize(self, tokens: list[Tensor], level: Tensor) -> Tensor:
         """Tokens of the first stages, at least one, and level (B,) -> latent (B, C, h, w)."""
         latent = self._unpool(self.lookup(0, tokens[0], level))
         if len(tokens) > 1:
-            latent = latent + self.lookup(1, tokens[1], level)
+            latent = latent + self._widened(self.lookup(1, tokens[1], level), level)
         return latent
 
     def gain(self, stage: int, level: Tensor) -> Tensor:
@@ -90,8 +95,46 @@ class ResidualVQ(nn.Module):
         book, group = self._book(stage)
         return book[group, tokens.long()] / self.gain(stage, level)
 
-    def check_codebooks(self) -> None:
-        """Raises ValueError unless every codeword lies within half a step of its lattice point, zero at zero."""
+    def widening(self, fine: Tensor, level: Tensor) -> Tensor:
+        """What stage 1 says before it is widened (B, C, h, w), in units of the latent, and level (B,) -> how many times
+        as wide its steps are at each position, (B, 1, h, w): 1 where it says nothing.
+
+        `contrast` is what the square of each channel adds to the variance of luma, in units of that at which widening
+        begins.
+        """
+        variance = (fine.square() * self.contrast[:, None, None]).sum(1, keepdim=True)
+        return (1 + variance) ** self._exponent(level)
+
+    def widening_of_values(self, values: Tensor, level: Tensor) -> Tensor:
+        """About what `widening` will be when the real numbers of `scaled_residuals` (B, C, h, w) are tokens."""
+        # of squares: without their signs
+        return self.widening((values.abs() + ROUNDED_UP).floor() / self.gain(1, level), level)
+
+    def _exponent(self, level: Tensor) -> Tensor:
+        """Of the widening, (B, 1, 1, 1)."""
+        psnr, visual = self.config.widening
+        return torch.where(level < self.config.levels, psnr, visual)[:, None, None, None]
+
+    def _widened(self, fine: Tensor, level: Tensor) -> Tensor:
+        return fine * self.widening(fine, level) if self.config.widens else fine
+
+    def _narrowed(self, residual: Tensor, level: Tensor) -> Tensor:
+        """What `_widened` makes a residual (B, C, h, w) of, when it is tokens."""
+        if not self.config.widens:
+            return residual
+        with torch.no_grad():
+            gain, factor = self.gain(1, level), self.widening(residual, level)
+            part = 1 / (1 + 2 * self._exponent(level))  # Newton's method where contrast is high
+            for _ in range(NARROWINGS):
+                tried = self.widening_of_values(residual / factor * gain, level)
+                factor = factor * (tried / factor) ** part
+        return residual / factor
+
+    def check_tables(self) -> None:
+        """Raises ValueError unless every codeword lies within half a step of its lattice point, zero at zero, and no
+        contrast is negative."""
+        if self.config.widens and not bool(((self.contrast >= 0) & self.contrast.isfinite()).all()):
+            raise ValueError(NEGATIVE_CONTRAST)
         for book in self.codebooks:
             lattice = torch.arange(book.shape[1], device=book.device) - book.shape[1] // 2
             off = (book[:, :, 0] - lattice).abs()
@@ -105,7 +148,7 @@ class ResidualVQ(nn.Module):
         return book, torch.arange(self.config.channels[stage], device=book.device).minimum(last)[:, None, None]
 
     def _nearest(self, stage: int, scaled: Tensor) -> Tensor:
-        """Index of the nearest codeword. Codewords lie within half a step of their lattice point (`check_codebooks`),
+        """Index of the nearest codeword. Codewords lie within half a step of their lattice point (`check_tables`),
         so only the rounded value and its two neighbours can be nearest."""
         book, group = self._book(stage)
         zero, last = book.shape[1] // 2, book.shape[1] - 1
@@ -130,8 +173,9 @@ class ResidualVQ(nn.Module):
         """As `scaled_residuals`, but differentiable: a straight-through estimator for the rounding of stage 0."""
         scaled = self._pool(latent) * self.gain(0, level)
         coarse = straight_through(scaled.round(), scaled)
-        return [coarse, (latent - self._unpool(coarse / self.gain(0, level))) * self.gain(1, level)]
+        residual = self._narrowed(latent - self._unpool(coarse / self.gain(0, level)), level)
+        return [coarse, residual * self.gain(1, level)]
 
     def dequantize_lattice(self, tokens: list[Tensor], level: Tensor) -> Tensor:
         """As `dequantize`, but differentiable, for centred tokens of both stages and codebooks that are lattices."""
-        return self._unpool(tokens[0] / self.gain(0, level)) + tokens[1] / self.gain(1, level)
+        return self._unpool(tokens[0] / self.gain(0, level)) + self._widened(tokens[1] / self.gain(1, level), level)

@@ -29,6 +29,10 @@ def filter_halo(width: int, blocks: int) -> int:
 MAX_CODES = 2**13
 MAX_CODEWORDS = 2**22
 
+MAX_WIDENING = 1.0
+
+NEGATIVE_CONTRAST = "its contrast is not made of numbers from 0 on"
+
 
 @dataclass(frozen=True)
 class RVQConfig:
@@ -38,6 +42,8 @@ class RVQConfig:
     groups or one per group. codes: of each codebook, an odd number. levels: of quality. width_coarse, width_fine: of
     the convolutions at strides 16 and 8. analysis_blocks, synthesis_blocks: how many of them at strides (8, 16).
     visual: whether there is a second tune, for the eye instead of PSNR, with a synthesis and steps of its own.
+    widening: how much wider the steps of stage 1 are where there is contrast, an exponent for each tune
+    (`ResidualVQ.widening`); 0: not at all.
     width_filter: of the layers of the post filter of each synthesis, 0 where it has none. filter_blocks: how many
     residual layers it has behind its second one.
     """
@@ -51,6 +57,7 @@ class RVQConfig:
     analysis_blocks: tuple[int, int] = (2, 1)
     synthesis_blocks: tuple[int, int] = (3, 2)
     visual: bool = False
+    widening: tuple[float, float] = (0.0, 0.0)
     width_filter: int = 0
     filter_blocks: int = 0
 
@@ -67,11 +74,20 @@ class RVQConfig:
             raise ValueError(f"a post filter may be up to {MAX_WIDTH} wide")
         if not 0 <= self.filter_blocks <= MAX_BLOCKS:
             raise ValueError(f"a post filter may have up to {MAX_BLOCKS} blocks")
+        if min(self.widening) < 0 or max(self.widening) > MAX_WIDENING:
+            raise ValueError(f"exponents of widening must be from 0 to {MAX_WIDENING}")
+        if self.widening[1] and not self.visual:
+            raise ValueError("for widening of the visual tune there must be one: set visual = true")
 
     @property
     def widths(self) -> tuple[int, int]:
         """Of the convolutions, in the order of `imgcodec.tokenizers.transforms`."""
         return self.width_coarse, self.width_fine
+
+    @property
+    def widens(self) -> bool:
+        """Whether steps of any tune are wider where there is contrast."""
+        return any(self.widening)
 
     @property
     def zero(self) -> int:

@@ -29,6 +29,7 @@ from imgcodec.tokenizers.rvq_config import RVQConfig
             width_coarse=6,
             width_fine=4,
             visual=True,
+            widening=(0.0, 0.2),
             width_filter=6,
             filter_blocks=2,
         ),
@@ -75,3 +76,11 @@ def test_a_codeword_far_from_its_place_is_refused(model, place, value):
     changed = StoredTensor("F16", books.shape, books.tobytes())
     with pytest.raises(ValueError, match="codeword"):
         check_tokenizer(config, {**tensors, "tokenizer.codebooks.1": changed})
+
+
+def test_negative_contrast_is_refused(model):
+    config, tensors = model
+    numbers = np.linspace(-1e-3, 1, config.channels[1], dtype="<f4")
+    contrast = StoredTensor("F32", numbers.shape, numbers.tobytes())
+    with pytest.raises(ValueError, match="contrast"):
+        check_tokenizer(replace(config, widening=(0.1, 0.0)), {**tensors, "tokenizer.contrast": contrast})

@@ -69,7 +69,8 @@ def test_pictures_go_through_all_of_them(model, is_optimized):
             # a value between two tokens may be rounded either way, and its residual follows
             assert np.mean(values["coarse"] != coarse[0].numpy()) < 0.01
             assert np.mean(np.abs(values["fine"] - fine[0].numpy()) > 1e-3) < 0.01
-            assert np.allclose(values["importance"], importance(tokenizer, latent)[0].numpy(), rtol=1e-4)
+            expected = importance(tokenizer, latent, fine, torch.tensor([level]))[0].numpy()
+            assert np.mean(~np.isclose(values["importance"], expected, rtol=1e-4)) < 0.01
 
             tokens = tokens_of(tokenizer, latent, level)
             again = tokenizer.dequantize(tokens, torch.tensor([level]))

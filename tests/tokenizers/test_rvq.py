@@ -21,7 +21,7 @@ def tokenizer(codebooks=(1, 5), seed=1):
         noise = torch.rand_like(book) * 0.9 - 0.45
         noise[:, SMALL["codes"] // 2] = 0
         book.add_(noise)
-    made.check_codebooks()
+    made.check_tables()
     return made
 
 
@@ -111,7 +111,67 @@ def test_codebooks_that_the_search_could_miss_are_refused(code, offset):
     made = tokenizer()
     made.codebooks[1][2, code] = code - 10 + offset
     with pytest.raises(ValueError, match="too far from its lattice point"):
-        made.check_codebooks()
+        made.check_tables()
+
+
+WIDENING = (0.1, 0.4)
+
+
+def widening_tokenizer():
+    """Two tunes, whose steps are wider by contrast; codebooks are lattices."""
+    torch.manual_seed(1)
+    made = ResidualVQ(RVQConfig(**SMALL | {"codes": 1023}, visual=True, widening=WIDENING)).requires_grad_(False)
+    made.contrast.copy_(torch.tensor([0.0, 2.0, 1.0, 0.5, 0.1]))
+    for gain in made.log_gain:
+        gain.fill_(1.0)
+    return made
+
+
+@pytest.mark.parametrize("tune", [0, 1])
+def test_steps_are_wider_by_contrast(tune):
+    """By the exponent of the tune, and not by channels that are no contrast."""
+    made = widening_tokenizer()
+    level = torch.tensor([tune * SMALL["levels"] + 1.5])
+    fine = torch.zeros(1, 5, 1, 4)
+    fine[0, 1:3, 0, 1] = torch.tensor([2.0, -1.0])
+    fine[0, 0, 0, 2] = 9.0
+    fine[0, 1, 0, 3] = 100.0
+    widening = made.widening(fine, level)[0, 0, 0]
+    variances = torch.tensor([0.0, 2.0 * 4 + 1, 0.0, 2.0 * 100**2])
+    assert torch.allclose(widening, (1 + variances) ** WIDENING[tune])
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 2 * SMALL["levels"] - 1.01), st.floats(0.05, 30))
+def test_tokens_of_wide_steps_err_by_half_of_them_or_little_more(seed, level, size):
+    """What an encoder divides by is nearly what a decoder multiplies by, which sees tokens only."""
+    made, level = widening_tokenizer(), torch.tensor([level])
+    latent = size * torch.randn(1, 5, 8, 8, generator=torch.Generator().manual_seed(seed))
+    coarse, values = made.scaled_residuals(latent, level)
+    tokens = [(t.round() + made.zero).long() for t in (coarse, values)]
+    step = made.widening((tokens[1] - made.zero) / made.gain(1, level), level) / made.gain(1, level)
+    error = (made.dequantize(tokens, level) - latent).abs() / step
+    assert float(error.mean()) < 0.4  # 0.25 for steps that both know
+    assert bool((error <= 0.5 + 0.35 * values.abs()).all())
+
+
+def test_training_widens_as_the_encoder_and_the_decoder_do():
+    made = widening_tokenizer()
+    latent, level = torch.randn(2, 5, 4, 4) * 4, torch.tensor([2.5, 5.0])
+    given = made.ste_residuals(latent, level)
+    for ours, encoder in zip(given, made.scaled_residuals(latent, level), strict=True):
+        assert torch.allclose(ours, encoder, atol=1e-5)
+    tokens = [t.round() for t in given]
+    centred = [t.long() + made.zero for t in tokens]
+    assert torch.allclose(made.dequantize_lattice(tokens, level), made.dequantize(centred, level), atol=1e-4)
+
+
+def test_contrast_is_never_negative():
+    made = widening_tokenizer()
+    made.check_tables()
+    for wrong in (-0.1, float("nan"), float("inf")):
+        made.contrast[2] = wrong
+        with pytest.raises(ValueError, match="contrast"):
+            made.check_tables()
 
 
 @pytest.mark.parametrize(

@@ -24,20 +24,21 @@ def logistic_bits(values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def rdo_quantize(values: Tensor, mean: Tensor, scale: Tensor, weight: float) -> Tensor:
+def rdo_quantize(values: Tensor, mean: Tensor, scale: Tensor, weight: float | Tensor) -> Tensor:
     """Real numbers -> integers, rounded as `RDOQuantizer` does: to the nearest, or to the next one towards 0 if that
-    has the lower cost bits + weight * error^2. weight: see `slice_weight`.
+    has the lower cost bits + weight * error^2. weight: see `slice_weight`; of one shape with the values, or broadcast.
     """
     nearest = values.round()
     if values.is_cuda:  # to look for what is not zero would wait for the GPU, which has time for all
         return torch.where(_is_cheaper(values, nearest, mean, scale, weight), nearest - nearest.sign(), nearest)
     nonzero = nearest != 0
     value, near, m, s = (t[nonzero] for t in (values, nearest, mean, scale))
-    cheaper = _is_cheaper(value, near, m, s, weight)
+    weights = weight.expand_as(values)[nonzero] if isinstance(weight, Tensor) else weight
+    cheaper = _is_cheaper(value, near, m, s, weights)
     return nearest.masked_scatter(nonzero, torch.where(cheaper, near - near.sign(), near))
 
 
-def _is_cheaper(values: Tensor, nearest: Tensor, mean: Tensor, scale: Tensor, weight: float) -> Tensor:
+def _is_cheaper(values: Tensor, nearest: Tensor, mean: Tensor, scale: Tensor, weight: float | Tensor) -> Tensor:
     """Whether the next integer towards 0 costs less than the nearest one; not for a nearest one of 0."""
     towards_zero = nearest - nearest.sign()
     bits_saved = logistic_bits(nearest, mean, scale) - logistic_bits(towards_zero, mean, scale)

@@ -80,7 +80,7 @@ def build_photo_model(file: ModelFile, device: torch.device | str) -> PhotoModel
             tokenizer = ResidualVQ(checked_config(RVQConfig, config["tokenizer"]))
             prior = PhotoPrior(checked_config(PhotoPriorConfig, config["prior"]))
         fill(tokenizer, tensors)
-        tokenizer.check_codebooks()
+        tokenizer.check_tables()
         prior = exact_prior(prior, config["fractions"], tensors)
         exact.check_bounds(prior)
         lowest, highest = config.get("lambdas", (0.0008, 0.1))  # the first models do not say

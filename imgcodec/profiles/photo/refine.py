@@ -233,7 +233,10 @@ class _Tile:
     def first_curvature(self) -> Tensor:
         """Half the second derivative of the distortion by each token, as if it were PSNR alone: the linear path of the
         synthesis is nearly orthonormal, so a step is as large in pixels as in the latent."""
-        step = 1 / self.photo.tokenizer.gain(1, self.level)
+        tokenizer = self.photo.tokenizer
+        step = 1 / tokenizer.gain(1, self.level)
+        if tokenizer.config.widens:
+            step = step * tokenizer.widening(self.start * step, self.level)
         square = self.distortion_weight * self.decibel * 10 / math.log(10) / self.error
         return (CURVATURE * square * step.square()).expand_as(self.start)
 

@@ -45,9 +45,11 @@ class TorchTransforms:
     ) -> tuple[NDArray[np.float16], NDArray[np.float16], NDArray[np.float32] | None]:
         """See `Transforms`."""
         with exact_arithmetic():
-            weight = importance(self.tokenizer, latent)[0].cpu().numpy() if masked else None
             found = self.tokenizer.scaled_residuals(latent, self._levels(level))
             coarse, fine = (values[0].half().cpu().numpy() for values in found)
+            weight = None
+            if masked:
+                weight = importance(self.tokenizer, latent, found[1], self._levels(level))[0].cpu().numpy()
             return coarse, fine, weight
 
     def synthesise(

@@ -25,7 +25,7 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.data import random_crops
 from imgcodec.training.photo.data import Lambdas
 from imgcodec.training.photo.networks import PhotoNetworks
-from imgcodec.training.photo.rates import bits_and_tokens
+from imgcodec.training.photo.rates import bits_and_tokens, error_weight
 
 
 def export_photo(
@@ -79,6 +79,7 @@ def symbol_counts(
     symbols = 2 * HALF + 2
     counts = np.zeros(SCALES * UNIT * symbols)
     values: list[Tensor] = []
+    weights = torch.ones(())
 
     def code(stage: int, first: int, groups: int, parameters: Tensor, parity: int) -> Tensor:
         numbers = parameters[0].to(torch.int32).cpu().numpy()
@@ -86,7 +87,8 @@ def symbol_counts(
         tokens = checkerboard_half(values[stage][:, first : first + groups], parity)
         if stage == 1:
             mean, scale = (parameters.float() / UNIT).chunk(2, 1)
-            tokens = rdo_quantize(tokens, mean, scale, slice_weight(first, groups, values[stage].shape[1]))
+            weight = slice_weight(first, groups, values[stage].shape[1]) * checkerboard_half(weights, parity)
+            tokens = rdo_quantize(tokens, mean, scale, weight)
         high = (tokens[0].cpu().numpy().astype(np.int64) - centre) >> shift[table]
         symbol = np.where(abs(high) <= HALF, high + HALF, symbols - 1)
         counts[:] += np.bincount((table * symbols + symbol).ravel(), minlength=len(counts))
@@ -98,7 +100,9 @@ def symbol_counts(
         quality, tune = int(rng.integers(LEVEL_UNITS + 1)), number % prior.config.tunes
         level = torch.tensor([quality / LEVEL_UNITS * (levels - 1) + tune * levels])
         with torch.inference_mode():
-            values[:] = tokenizer.ste_residuals(tokenizer.analysis(pixels), level)
+            latent = tokenizer.analysis(pixels)
+            values[:] = tokenizer.ste_residuals(latent, level)
+            weights = error_weight(tokenizer, latent, values[1], level)
         with exact_arithmetic():
             prior((1, *values[0].shape[2:]), quality + tune * TUNE_UNITS, code)
     return counts.reshape(-1, symbols)

@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.func import functional_call
 
 from imgcodec.bitstream.errors import UsageError
+from imgcodec.metrics.differentiable import visual_loss
 from imgcodec.priors.integer.trainable import LevelTable, calibrate, unquantize
 from imgcodec.training import distributed
 from imgcodec.training.data import random_crops
 from imgcodec.training.loop import Report, Run, run_phase
 from imgcodec.training.photo.data import PhotoData, as_batch, as_shown, random_levels
-from imgcodec.training.photo.networks import PhotoNetworks, shift_gains
+from imgcodec.training.photo.networks import PhotoNetworks, shift_gains, weights_as_stored
 from imgcodec.training.photo.objective import PhotoObjective, PhotoPhase
-from imgcodec.training.photo.rates import bits_and_tokens
+from imgcodec.training.photo.rates import bits_and_tokens, error_weight, rate_and_distortion
 from imgcodec.training.photo.visual import visual_shift
+from imgcodec.training.photo.widening import add_widening_of_visual_tune
 from imgcodec.training.precision import mixed_precision
 
 
@@ -55,6 +58,8 @@ def train_phase(
         return pixels.to(data.device), (level + levels * tune).to(data.device)
 
     def validation() -> Report:
+        if phase.is_visual:
+            return validate_visually(model, data)
         return validate(model, data, phase.progress(run.step, run.minutes) < phase.linear_until)
 
     objective = PhotoObjective(model, phase, data.lambdas)
@@ -83,16 +88,23 @@ def add_visual_tune(model: PhotoNetworks, data: PhotoData) -> None:
     """Initialises the visual tune of a model: steps by sensitivity, the rest as for PSNR."""
     tokenizer = model.tokenizer
     assert tokenizer.visual is not None
-    rng = np.random.default_rng(data.seed)
-    crops = torch.cat([random_crops(data.photographs, 256, 4, rng) for _ in range(8)])
-    crops = crops.to(data.device).float().div_(255)
+    crops = typical_crops(data)
     with torch.enable_grad():
         tokenizer.visual_shift.copy_(visual_shift(tokenizer, crops))
+    if tokenizer.config.widens:
+        add_widening_of_visual_tune(tokenizer, crops)
     tokenizer.visual.load_state_dict(tokenizer.synthesis.state_dict())
     for layer in model.prior.modules():
         if isinstance(layer, LevelTable):
             psnr_rows = layer.rows[: len(layer.rows) // 2]
             layer.rows.copy_(psnr_rows.repeat(2, 1))
+
+
+def typical_crops(data: PhotoData) -> Tensor:
+    """Pixels (32, 3, 256, 256) in 0..1 of the photographs, on the device, the same ones every time."""
+    rng = np.random.default_rng(data.seed)
+    crops = torch.cat([random_crops(data.photographs, 256, 4, rng) for _ in range(8)])
+    return crops.to(data.device).float().div_(255)
 
 
 @torch.no_grad()
@@ -104,7 +116,7 @@ def calibration_pass(model: PhotoNetworks, data: PhotoData, batches: int = 8) ->
         pixels = random_crops(data.photographs, data.crop, data.batch, rng).to(data.device).float().div_(255)
         level = torch.linspace(0, levels - 1, data.batch, device=data.device)
         level = level + levels * (step % model.prior.config.tunes)
-        bits_and_tokens(model.prior, model.tokenizer.ste_residuals(model.tokenizer.analysis(pixels), level), level)
+        rate_and_distortion(model.tokenizer, model.prior, pixels, level, trains="prior")
 
 
 @torch.no_grad()
@@ -134,3 +146,31 @@ def validate(model: PhotoNetworks, data: PhotoData, linear_analysis: bool = Fals
                 pictures[f"level{index}"] = torch.cat([x[0], decoded[0]], 2)  # the original is at the left
         results |= {f"bpp{index}": float(np.mean(rates)), f"psnr{index}": float(np.mean(psnrs))}
     return Report({"loss": float(np.mean(losses))} | results, pictures)
+
+
+@torch.no_grad()
+def validate_visually(model: PhotoNetworks, data: PhotoData) -> Report:
+    """Rate and metrics of the visual tune on the development set at every level, and its loss over all of them."""
+    tokenizer = model.tokenizer
+    assert tokenizer.visual is not None
+    levels = tokenizer.config.levels
+    results: dict[str, float] = {}
+    losses = []
+    for index in range(levels):
+        found: dict[str, list[float]] = {}
+        for picture in data.development:
+            level = torch.full((1,), float(index), device=data.device)
+            x = as_batch(picture, data.device)
+            with mixed_precision(x.device):
+                latent = tokenizer.analysis(x)
+                values = tokenizer.ste_residuals(latent, level + levels)
+                weight = error_weight(tokenizer, latent, values[1], level + levels)
+                bits, tokens = bits_and_tokens(model.prior, values, level + levels, error_weight=weight)
+                latent = tokenizer.dequantize_lattice(tokens, level + levels)
+                decoded = functional_call(tokenizer.visual, weights_as_stored(tokenizer.visual), (latent, level))
+            loss, metrics = visual_loss(x, as_shown(decoded.float()))
+            losses.append(float(loss))
+            for name, figure in {"bpp": bits / x[0, 0].numel(), **metrics}.items():
+                found.setdefault(name, []).append(float(figure))
+        results |= {f"{name}{index}": float(np.mean(values)) for name, values in found.items() if name != "loss"}
+    return Report({"loss": float(np.mean(losses))} | results)

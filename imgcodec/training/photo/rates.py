@@ -9,6 +9,7 @@ from imgcodec.priors.photo.rate import logistic_bits, rdo_quantize
 from imgcodec.priors.photo.rdoq import slice_weight
 from imgcodec.priors.photo.transformer import PhotoPrior
 from imgcodec.priors.photo.windows import checkerboard_half, join_slices
+from imgcodec.profiles.photo.masking import importance
 from imgcodec.tokenizers.layers import straight_through
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.photo.networks import PhotoNetworks
@@ -28,8 +29,9 @@ def rate_and_distortion(
     with torch.set_grad_enabled(trains == "all"):
         latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
         values = tokenizer.ste_residuals(latent, level)
+    weight = error_weight(tokenizer, latent, values[1], level)
     with torch.set_grad_enabled(trains != "synthesis"):
-        bits, tokens = bits_and_tokens(prior, values, level, noisy=noisy)
+        bits, tokens = bits_and_tokens(prior, values, level, noisy=noisy, error_weight=weight)
     error = torch.zeros_like(level)
     if trains in ("all", "synthesis"):
         decoded = tokenizer.synthesis(tokenizer.dequantize_lattice(tokens, level), level)
@@ -37,14 +39,28 @@ def rate_and_distortion(
     return bits, error
 
 
+@torch.no_grad()
+def error_weight(tokenizer: ResidualVQ, latent: Tensor, values: Tensor, level: Tensor) -> Tensor:
+    """Latent (B, C, h, w), what becomes tokens of stage 1 (B, C, h, w) and level (B,) -> the weight that the encoder
+    gives to a squared error at each position, (B, 1, h, w)."""
+    weight = importance(tokenizer, latent, values, level)[:, None]
+    return torch.where((level < tokenizer.config.levels)[:, None, None, None], 1, weight)
+
+
 def bits_and_tokens(
-    prior: PhotoPrior, values: Sequence[Tensor], level: Tensor, rounds: bool = True, noisy: bool = False
+    prior: PhotoPrior,
+    values: Sequence[Tensor],
+    level: Tensor,
+    rounds: bool = True,
+    noisy: bool = False,
+    error_weight: Tensor | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Values of both stages (B, groups, h, w), centred, and level (B,) -> the bits (B,) of their tokens, and the
     tokens.
 
     rounds: values of stage 1 are real numbers, to be rounded as the encoder rounds them (`imgcodec.priors.photo.rdoq`),
-    with gradients straight through; otherwise they are tokens. noisy: see `PhotoPhase`.
+    with gradients straight through; otherwise they are tokens. noisy: see `PhotoPhase`. error_weight: of squared errors
+    at each position, (B, 1, h, w); None for 1 everywhere.
     """
     batch, _, height, width = values[0].shape
     total = torch.zeros(batch, device=level.device)
@@ -60,7 +76,9 @@ def bits_and_tokens(
         if not rounds or stage == 0:
             bits = bits_of_tokens(value, parameters)
         else:
-            weight = slice_weight(first, groups, values[stage].shape[1])
+            weight: float | Tensor = slice_weight(first, groups, values[stage].shape[1])
+            if error_weight is not None:
+                weight = weight * checkerboard_half(error_weight, parity)
             bits, value = bits_of_choice(value, parameters, weight, noisy)
         total = total + bits
         chosen[stage].append(value)
@@ -77,7 +95,7 @@ def bits_of_tokens(tokens: Tensor, parameters: Tensor) -> Tensor:
     return logistic_bits(tokens, mean, scale).sum((1, 2, 3))
 
 
-def bits_of_choice(values: Tensor, parameters: Tensor, weight: float, noisy: bool) -> tuple[Tensor, Tensor]:
+def bits_of_choice(values: Tensor, parameters: Tensor, weight: float | Tensor, noisy: bool) -> tuple[Tensor, Tensor]:
     """Real values (B, groups, h, w) and a head's parameters (B, 2 * groups, h, w) -> the bits (B,) of the tokens that
     the encoder would choose, and the tokens, with gradients as `PhotoPhase` says."""
     mean, scale = parameters.float().chunk(2, 1)
@@ -107,6 +125,8 @@ def rate_under_noise(value: Tensor, mean: Tensor, scale: Tensor, alive: Tensor) 
 def decoded_latent(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> Tensor:
     """Pixels (B, 3, H, W) in 0..1 and level (B,), of either tune -> the latent that a decoder has."""
     tokenizer = model.tokenizer
-    values = tokenizer.ste_residuals(tokenizer.analysis(pixels), level)
-    _, tokens = bits_and_tokens(model.prior, values, level)
+    latent = tokenizer.analysis(pixels)
+    values = tokenizer.ste_residuals(latent, level)
+    weight = error_weight(tokenizer, latent, values[1], level)
+    _, tokens = bits_and_tokens(model.prior, values, level, error_weight=weight)
     return tokenizer.dequantize_lattice(tokens, level)

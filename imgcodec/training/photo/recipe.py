@@ -28,8 +28,9 @@ from imgcodec.training.photo.export import compare_rates, export_photo
 from imgcodec.training.photo.klt import init_from_klt
 from imgcodec.training.photo.networks import PhotoNetworks, change_lambdas
 from imgcodec.training.photo.objective import PhotoPhase
-from imgcodec.training.photo.phases import calibration_pass, train_phase
+from imgcodec.training.photo.phases import calibration_pass, train_phase, typical_crops
 from imgcodec.training.photo.post_filter import train_filter
+from imgcodec.training.photo.widening import begin_widening
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,21 @@ def train_photo(
 
 def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> int:
     """Sets the weights that training starts from, on the CPU; returns how many steps they are the average of."""
-    levels = model.tokenizer.config.levels
+    steps = 0
     if start is None:
-        rng = np.random.default_rng(data.seed)
+        levels = model.tokenizer.config.levels
         lambdas = data.lambdas.at(torch.arange(float(levels)), levels)
-        init_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, rng)
-        return 0
-    if is_average(Path(start)):
-        return load_average(Path(start), model)
+        init_from_klt(model.tokenizer, model.prior, data.photographs, lambdas, np.random.default_rng(data.seed))
+    elif is_average(Path(start)):
+        steps = load_average(Path(start), model)
+    else:
+        _start_from_model(model, data, start)
+    if model.tokenizer.config.widens and not model.tokenizer.contrast.any():
+        begin_widening(model.tokenizer, typical_crops(data).cpu())
+    return steps
+
+
+def _start_from_model(model: PhotoNetworks, data: PhotoData, start: str) -> None:
     file = open_model(start)
     if file.config["profile"] != "photo":
         raise UsageError(f"The model {start} is of profile {file.config['profile']}, and the recipe of profile photo.")
@@ -127,12 +135,12 @@ def _initialize(model: PhotoNetworks, data: PhotoData, start: str | None) -> int
     grow(model.tokenizer, shipped.tokenizer)
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
-    return 0
 
 
 def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, prior: PhotoPriorConfig) -> None:
     """Raises UsageError where a model is no start for these sizes of a recipe. Either may have a visual tune that the
-    other lacks, and the recipe may have more blocks, of a post filter too, and one that the model lacks."""
+    other lacks, and the recipe may have more blocks, of a post filter too, and a filter or widening that the model
+    lacks."""
     differences = []
     for part, ours, theirs in (
         ("tokenizer", tokenizer, shipped.tokenizer.config),
@@ -144,6 +152,8 @@ def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, 
                 fits = all(more >= needed for more, needed in zip(wanted, has, strict=True))
             elif name == "width_filter":
                 fits = has in (0, wanted)
+            elif name == "widening":
+                fits = wanted == has or not any(has)
             elif name == "filter_blocks":
                 fits = wanted >= has
             else:

@@ -1,0 +1,43 @@
+"""The steps of stage 1 that are wider where there is contrast (`ResidualVQ.widening`), as training begins with them."""
+
+import torch
+from torch import Tensor
+
+from imgcodec.tokenizers.masking import contrast
+from imgcodec.tokenizers.rvq import ResidualVQ
+
+KNEE = 200.0
+"""The variance of luma, 0..255, at which steps begin to be wider."""
+
+LEVELS = (0.3, 0.6)
+"""Where gains are adjusted, as fractions of the range of levels."""
+
+
+@torch.no_grad()
+def begin_widening(tokenizer: ResidualVQ, pixels: Tensor) -> None:
+    """Initialises the widening of steps. The logarithms of steps keep their mean over pixels (N, 3, 256, 256) in 0..1,
+    so that a quality is about what it was."""
+    basis = tokenizer.synthesis.linear.weight.float().cpu().numpy()
+    tokenizer.contrast.copy_(torch.from_numpy(contrast(basis) / KNEE))
+    if tokenizer.config.visual:
+        add_widening_of_visual_tune(tokenizer, pixels)
+    tokenizer.log_gain[1].add_(_mean_logarithm(tokenizer, pixels, 0))
+
+
+@torch.no_grad()
+def add_widening_of_visual_tune(tokenizer: ResidualVQ, pixels: Tensor) -> None:
+    """The same for steps of the visual tune that were found without widening: they follow those for PSNR."""
+    of_psnr, of_visual = (_mean_logarithm(tokenizer, pixels, tune) for tune in (0, 1))
+    tokenizer.visual_shift.add_(of_visual - of_psnr)
+
+
+def _mean_logarithm(tokenizer: ResidualVQ, pixels: Tensor, tune: int) -> Tensor:
+    """Of the widening of a tune's steps."""
+    levels = tokenizer.config.levels
+    latent = torch.cat([tokenizer.analysis(batch) for batch in pixels.split(4)])
+    found = []
+    for part in LEVELS:
+        level = torch.full((len(latent),), tune * levels + part * (levels - 1), device=pixels.device)
+        _, values = tokenizer.ste_residuals(latent, level)
+        found.append(tokenizer.widening_of_values(values, level).log().mean())
+    return torch.stack(found).mean()
