@@ -6,14 +6,15 @@ import numpy as np
 
 from imgcodec.graphs.tensors import StoredTensor, checked_shape
 from imgcodec.tokenizers.blocks import BLOCK
-from imgcodec.tokenizers.rvq_config import FILTER_SIDE, NEGATIVE_CONTRAST, RVQConfig
+from imgcodec.tokenizers.rvq_config import FILTER_SIDE, IMPOSSIBLE_CONTRAST, MAX_CONTRAST, RVQConfig
 
 Named = tuple[str, tuple[int, ...]]
 
 
 def check_tokenizer(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> None:
     """Raises ValueError or KeyError where tensors do not fit the configuration, ValueError unless every codeword lies
-    within half a step of its lattice point, zero at zero, and where a contrast is negative."""
+    within half a step of its lattice point, zero at zero, and the contrast of each channel is from 0 to
+    `MAX_CONTRAST`."""
     for name, shape in tokenizer_shapes(config):
         checked_shape(tensors, f"tokenizer.{name}", shape)
         if f"tokenizer.{name}.scale" in tensors:
@@ -26,8 +27,8 @@ def check_tokenizer(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> N
             raise ValueError("a codeword is too far from its lattice point")
     if config.widens:
         contrast = tensors["tokenizer.contrast"].numpy().astype(np.float32)
-        if not ((contrast >= 0) & np.isfinite(contrast)).all():
-            raise ValueError(NEGATIVE_CONTRAST)
+        if not ((contrast >= 0) & (contrast <= MAX_CONTRAST)).all():
+            raise ValueError(IMPOSSIBLE_CONTRAST)
 
 
 def tokenizer_shapes(config: RVQConfig) -> Iterator[Named]:

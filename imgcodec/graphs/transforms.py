@@ -111,19 +111,17 @@ def quantization(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> Grap
     tokens = net.nearest(0, graph.add("Mul", pooled, gains[0]))
     residual = graph.add("Sub", latent, net.unpooled(net.lookup(0, tokens, gains[0])))
     importance = net.importance(latent)
+    low, high = (graph.constant(np.float32(limit)) for limit in (-zero, zero))
     if not config.widens:
-        values = graph.add("Mul", residual, gains[1])
+        values = graph.add("Clip", graph.add("Mul", residual, gains[1]), low, high)
     else:
         exponent = net.widening_exponent(level)
-        values = net.narrowed(residual, gains[1], exponent)
+        values = graph.add("Clip", net.narrowed(residual, gains[1], exponent), low, high)
         widening = net.widening_of_values(values, gains[1], exponent)
         importance = graph.add("Mul", importance, graph.add("Mul", widening, widening))
-    low, high = (graph.constant(np.float32(limit)) for limit in (-zero, zero))
     centred = graph.add("Sub", graph.cast(tokens, "float32"), high)
     graph.output("coarse", net.flat(centred), "float32", [config.channels[0], "rows/4", "columns/4"])
-    graph.output(
-        "fine", net.flat(graph.add("Clip", values, low, high)), "float32", [config.channels[1], "rows", "columns"]
-    )
+    graph.output("fine", net.flat(values), "float32", [config.channels[1], "rows", "columns"])
     graph.output("importance", graph.add("Squeeze", importance, graph.shape(0, 1)), "float32", ["rows", "columns"])
     return graph
 

@@ -7,8 +7,9 @@ decoder need not know.
 
     weight of a squared error = HIGHEST / (1 + variance of luma / KNEE) ** SLOPE
 
-The variance is that of the block that the linear path makes of a latent. Steps that are wider where there is contrast
-(`ResidualVQ.widening`) are what both sides know of it. Knows no torch.
+The variance is that of the block that the linear path makes of a latent. What a decoder knows is that steps are wider
+where tokens have contrast (`ResidualVQ.widening`). An error of one of these steps is so much larger, and its weight is
+multiplied by the square of how much. Knows no torch.
 """
 
 import numpy as np
@@ -23,7 +24,7 @@ NARROWINGS = 2
 """How often an encoder tries what the contrast of tokens will be, which depends on how wide their steps are."""
 
 ROUNDED_UP = 0.45
-"""From 1 minus this fraction on, values are taken to be rounded away from zero there."""
+"""A value counts there as the next number away from zero where its fraction is 0.55 or more."""
 
 
 def contrast(linear: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ channel at one position: the index of a codeword, a number. Codebooks (codebooks
 lattice; their zero codeword is in the middle, and tokens minus its index are called centred. One `quality` sets a gain
 for every channel and stage (Cui et al. 2021, gained VAE), so one model serves all rates. Steps of stage 1 are wider
 where its own tokens have contrast, which a decoder sees, so nothing is sent for that: contrast hides errors from the
-eye, and costs fewer bits so by PSNR, too.
+eye, and at equal PSNR a little of it takes fewer bits, too.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from imgcodec.tokenizers.layers import interpolate_levels, straight_through
 from imgcodec.tokenizers.masking import NARROWINGS, ROUNDED_UP
-from imgcodec.tokenizers.rvq_config import NEGATIVE_CONTRAST, POOL, RVQConfig
+from imgcodec.tokenizers.rvq_config import IMPOSSIBLE_CONTRAST, MAX_CONTRAST, POOL, RVQConfig
 from imgcodec.tokenizers.transforms import Analysis, Synthesis
 
 
@@ -32,6 +32,10 @@ class ResidualVQ(nn.Module):
 
     Levels of quality run from 0 to `levels` - 1, with fractions; those of the visual tune follow, from `levels` on.
     """
+
+    contrast: Tensor
+    """What the square of each channel of the latent adds to the variance of luma, in units of that at which steps begin
+    to be wider; where they are."""
 
     def __init__(self, config: RVQConfig) -> None:
         super().__init__()
@@ -43,7 +47,7 @@ class ResidualVQ(nn.Module):
         if config.visual:
             self.visual_shift = nn.Parameter(torch.zeros(config.channels[1]), requires_grad=False)
         if config.widens:
-            self.contrast = nn.Parameter(torch.zeros(config.channels[1]), requires_grad=False)
+            self.register_buffer("contrast", torch.zeros(config.channels[1]))
         self.log_gain = nn.ParameterList(nn.Parameter(torch.zeros(config.levels, c)) for c in config.channels)
         # from NumPy: on the meta device, where models are built before they are loaded, torch.arange imports a compiler
         lattice = torch.from_numpy(np.arange(config.codes, dtype=np.float32) - self.zero)
@@ -97,11 +101,7 @@ class ResidualVQ(nn.Module):
 
     def widening(self, fine: Tensor, level: Tensor) -> Tensor:
         """What stage 1 says before it is widened (B, C, h, w), in units of the latent, and level (B,) -> how many times
-        as wide its steps are at each position, (B, 1, h, w): 1 where it says nothing.
-
-        `contrast` is what the square of each channel adds to the variance of luma, in units of that at which widening
-        begins.
-        """
+        as wide its steps are at each position, (B, 1, h, w): 1 where it says nothing."""
         variance = (fine.square() * self.contrast[:, None, None]).sum(1, keepdim=True)
         return (1 + variance) ** self._exponent(level)
 
@@ -119,7 +119,7 @@ class ResidualVQ(nn.Module):
         return fine * self.widening(fine, level) if self.config.widens else fine
 
     def _narrowed(self, residual: Tensor, level: Tensor) -> Tensor:
-        """What `_widened` makes a residual (B, C, h, w) of, when it is tokens."""
+        """A residual (B, C, h, w), divided so that `_widened` makes about the same of its tokens."""
         if not self.config.widens:
             return residual
         with torch.no_grad():
@@ -131,10 +131,10 @@ class ResidualVQ(nn.Module):
         return residual / factor
 
     def check_tables(self) -> None:
-        """Raises ValueError unless every codeword lies within half a step of its lattice point, zero at zero, and no
-        contrast is negative."""
-        if self.config.widens and not bool(((self.contrast >= 0) & self.contrast.isfinite()).all()):
-            raise ValueError(NEGATIVE_CONTRAST)
+        """Raises ValueError unless every codeword lies within half a step of its lattice point, zero at zero, and the
+        contrast of each channel is from 0 to `MAX_CONTRAST`."""
+        if self.config.widens and not bool(((self.contrast >= 0) & (self.contrast <= MAX_CONTRAST)).all()):
+            raise ValueError(IMPOSSIBLE_CONTRAST)
         for book in self.codebooks:
             lattice = torch.arange(book.shape[1], device=book.device) - book.shape[1] // 2
             off = (book[:, :, 0] - lattice).abs()

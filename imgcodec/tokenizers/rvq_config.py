@@ -29,9 +29,9 @@ def filter_halo(width: int, blocks: int) -> int:
 MAX_CODES = 2**13
 MAX_CODEWORDS = 2**22
 
-MAX_WIDENING = 1.0
+MAX_WIDENING, MAX_CONTRAST = 1.0, 1e6
 
-NEGATIVE_CONTRAST = "its contrast is not made of numbers from 0 on"
+IMPOSSIBLE_CONTRAST = f"its contrast is not made of numbers from 0 to {MAX_CONTRAST:.0e}"
 
 
 @dataclass(frozen=True)

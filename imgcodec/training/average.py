@@ -17,15 +17,16 @@ from imgcodec.bitstream.errors import CodecError, UsageError
 from imgcodec.storage import files
 
 FORMAT = "imgcodec-average-1"
-PREFIX = "average."
+PREFIXES = ("average.", "buffer.")
+"""Of what is kept of a checkpoint: averaged weights, and tensors that are not trained."""
 
 
 def write_average(checkpoint: Path, path: Path) -> None:
     """Writes the averaged weights of a checkpoint: bfloat16 for the weights of nets, float16 for linear paths, whose
     precision is the ceiling of the codec, float32 for the rest, which is small."""
     with safe_open(checkpoint, framework="pt") as file:
-        names = [name for name in file.keys() if name.startswith(PREFIX)]  # noqa: SIM118, it is no dict
-        tensors = {name.removeprefix(PREFIX): file.get_tensor(name) for name in names}
+        names = [name for name in file.keys() if name.startswith(PREFIXES)]  # noqa: SIM118, it is no dict
+        tensors = {name.split(".", 1)[1]: file.get_tensor(name) for name in names}
         if not names:
             raise UsageError(f"{checkpoint} is no checkpoint of a training.")
         state = json.loads(file.metadata()["state"])
@@ -49,13 +50,13 @@ def is_average(path: Path) -> bool:
 def load_average(path: Path, model: nn.Module) -> int:
     """Loads such a file into a model, and returns how many steps its weights have behind them. Raises UsageError for
     the weights of a model of other sizes."""
-    parameters = dict(model.named_parameters())
+    tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     with safe_open(path, framework="pt") as file:
         for name in file.keys():  # noqa: SIM118
             tensor = file.get_tensor(name)
-            if name not in parameters or parameters[name].shape != tensor.shape:
+            if name not in tensors or tensors[name].shape != tensor.shape:
                 raise UsageError(f"The weights in {path} have other sizes than the recipe.")
-            parameters[name].copy_(tensor)
+            tensors[name].copy_(tensor)
         return int(file.metadata()["step"])
 
 

@@ -154,6 +154,22 @@ def test_tokens_of_wide_steps_err_by_half_of_them_or_little_more(seed, level, si
     assert bool((error <= 0.5 + 0.35 * values.abs()).all())
 
 
+@pytest.mark.parametrize("level", [0.0, 7.0])
+def test_what_fine_steps_are_divided_by_is_what_they_are_multiplied_by(level):
+    """Where steps are small, tokens are large, and a little would be many steps."""
+    made, level = widening_tokenizer(), torch.tensor([level])
+    for gain in made.log_gain:
+        gain.fill_(2.5)
+    latent = 10 * torch.randn(1, 5, 32, 32, generator=torch.Generator().manual_seed(2))
+    coarse, values = made.scaled_residuals(latent, level)
+    tokens = [(t.round() + made.zero).long() for t in (coarse, values)]
+    step = made.widening((tokens[1] - made.zero) / made.gain(1, level), level) / made.gain(1, level)
+    error = (made.dequantize(tokens, level) - latent).abs() / step
+    assert float(values.abs().max()) > 100
+    assert float(error.mean()) < 0.35  # 0.25 for steps that both know
+    assert float(error.max()) < 4
+
+
 def test_training_widens_as_the_encoder_and_the_decoder_do():
     made = widening_tokenizer()
     latent, level = torch.randn(2, 5, 4, 4) * 4, torch.tensor([2.5, 5.0])
@@ -165,10 +181,19 @@ def test_training_widens_as_the_encoder_and_the_decoder_do():
     assert torch.allclose(made.dequantize_lattice(tokens, level), made.dequantize(centred, level), atol=1e-4)
 
 
+def test_gradients_pass_through_wide_steps():
+    """That of the decoder's side is the true one."""
+    made, level = widening_tokenizer(), torch.tensor([1.5, 5.5])
+    tokens = [torch.randn(2, c, s, s).round().double() for c, s in ((3, 1), (5, 4))]
+    made.double()
+    fine = (3 * tokens[1]).requires_grad_()
+    assert torch.autograd.gradcheck(lambda t: made.dequantize_lattice([tokens[0], t], level.double()), fine)
+
+
 def test_contrast_is_never_negative():
     made = widening_tokenizer()
     made.check_tables()
-    for wrong in (-0.1, float("nan"), float("inf")):
+    for wrong in (-0.1, float("nan"), 1e7):
         made.contrast[2] = wrong
         with pytest.raises(ValueError, match="contrast"):
             made.check_tables()

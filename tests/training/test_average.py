@@ -19,7 +19,9 @@ from imgcodec.training.photo.phases import parameter_groups
 
 
 def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
-    had = small_networks()
+    wide = replace(TOKENIZER, widening=(0.1, 0.0))
+    had = small_networks(wide)
+    had.tokenizer.contrast.fill_(0.3)  # no parameter
     phase = PhotoPhase("main", steps=2, matrix_rate=1e-3)
     run = Run(phase, had, parameter_groups(had, phase), tmp_path, before=40)
     run.step = 2
@@ -29,11 +31,12 @@ def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
     assert is_average(path)
     assert not is_average(run.checkpoint)
     assert not is_average(tmp_path / "none.safetensors")
-    start = PhotoNetworks(ResidualVQ(TOKENIZER), PhotoPrior(PRIOR))
+    start = PhotoNetworks(ResidualVQ(wide), PhotoPrior(PRIOR))
     assert load_average(path, start) == 42
     for (name, parameter), kept in zip(had.named_parameters(), start.parameters(), strict=True):
         tolerance = 2**-10 if ".linear." in name else 2**-8 if parameter.dim() == 4 else 0.0
         torch.testing.assert_close(kept, parameter, rtol=tolerance, atol=1e-7, msg=name)
+    assert torch.equal(start.tokenizer.contrast, had.tokenizer.contrast)
     assert {t.dtype for t in load_file(path).values()} == {torch.bfloat16, torch.float16, torch.float32}
     other = PhotoNetworks(ResidualVQ(replace(TOKENIZER, width_fine=12)), PhotoPrior(PRIOR))
     with pytest.raises(UsageError, match="other sizes"):

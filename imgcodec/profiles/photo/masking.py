@@ -12,9 +12,10 @@ from imgcodec.tokenizers.rvq import ResidualVQ
 def importance(tokenizer: ResidualVQ, latent: Tensor, values: Tensor, level: Tensor) -> Tensor:
     """Latent (B, C, h, w), what becomes tokens of stage 1 (B, C, h, w) and level (B,) -> the weight (B, h, w) of a
     squared error at each position, in steps: wide ones are larger errors."""
-    basis = tokenizer.synthesis.linear.weight[:, :, 0, 0].unflatten(0, (3, BLOCK**2))  # colour, pixel, channel
-    luma = torch.einsum("k,kpc->pc", torch.tensor(LUMA, dtype=basis.dtype, device=basis.device), basis)
+    # no matrix products, which autocast would round, and no tensor from the CPU, which recording for a GPU forbids
+    red, green, blue = tokenizer.synthesis.linear.weight[:, :, 0, 0].unflatten(0, (3, BLOCK**2))  # pixel, channel
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     contrast = (luma - luma.mean(0)).square().mean(0) * 255**2
-    variance = torch.einsum("c,bchw->bhw", contrast, latent.float().square())
+    variance = (latent.float().square() * contrast[:, None, None]).sum(1)
     widening = tokenizer.widening_of_values(values, level)[:, 0] if tokenizer.config.widens else 1
     return HIGHEST / (1 + variance / KNEE) ** SLOPE * widening**2

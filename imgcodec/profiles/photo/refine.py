@@ -191,11 +191,19 @@ class _Tile:
         self.coded = F.pad(torch.ones_like(self.start[:, :1]), self.padding)
         self.least, self.most = torch.full_like(self.start, -self.half), torch.full_like(self.start, self.half)
         (_, (y, x)) = stage_places(tile, STRIDES)
-        value = torch.from_numpy(values[:, y, x]).to(device).float()[None]
+        value = self.in_steps(torch.from_numpy(values[:, y, x]).to(device).float()[None])
         self.least = torch.maximum(self.least, torch.minimum(self.start, (value - REACH).ceil()))
         self.most = torch.minimum(self.most, torch.maximum(self.start, (value + REACH).floor()))
         # set by the first offer: the bits that e times the bits would be more, and the squared error
         self.distortion_weight = self.error = 0.0
+
+    def in_steps(self, value: Tensor) -> Tensor:
+        """The real values of the encoder, in steps as wide as its tokens say: it knew about how wide they would be."""
+        tokenizer = self.photo.tokenizer
+        if not tokenizer.config.widens:
+            return value
+        fine = self.start / tokenizer.gain(1, self.level)
+        return value * (tokenizer.widening_of_values(value, self.level) / tokenizer.widening(fine, self.level))
 
     def centred(self, stages: Stages, part: Rectangle) -> tuple[Tensor, Tensor]:
         """Centred tokens (1, groups, rows, columns) of both stages in a part of the picture."""

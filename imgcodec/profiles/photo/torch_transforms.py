@@ -45,11 +45,10 @@ class TorchTransforms:
     ) -> tuple[NDArray[np.float16], NDArray[np.float16], NDArray[np.float32] | None]:
         """See `Transforms`."""
         with exact_arithmetic():
-            found = self.tokenizer.scaled_residuals(latent, self._levels(level))
+            levels = self._levels(level)
+            found = self.tokenizer.scaled_residuals(latent, levels)
             coarse, fine = (values[0].half().cpu().numpy() for values in found)
-            weight = None
-            if masked:
-                weight = importance(self.tokenizer, latent, found[1], self._levels(level))[0].cpu().numpy()
+            weight = importance(self.tokenizer, latent, found[1], levels)[0].cpu().numpy() if masked else None
             return coarse, fine, weight
 
     def synthesise(

@@ -78,8 +78,7 @@ def symbol_counts(
     _, shift = logistic_tables()
     symbols = 2 * HALF + 2
     counts = np.zeros(SCALES * UNIT * symbols)
-    values: list[Tensor] = []
-    weights = torch.ones(())
+    values: list[Tensor] = []  # of both stages, and the weight of errors
 
     def code(stage: int, first: int, groups: int, parameters: Tensor, parity: int) -> Tensor:
         numbers = parameters[0].to(torch.int32).cpu().numpy()
@@ -87,7 +86,7 @@ def symbol_counts(
         tokens = checkerboard_half(values[stage][:, first : first + groups], parity)
         if stage == 1:
             mean, scale = (parameters.float() / UNIT).chunk(2, 1)
-            weight = slice_weight(first, groups, values[stage].shape[1]) * checkerboard_half(weights, parity)
+            weight = slice_weight(first, groups, values[stage].shape[1]) * checkerboard_half(values[2], parity)
             tokens = rdo_quantize(tokens, mean, scale, weight)
         high = (tokens[0].cpu().numpy().astype(np.int64) - centre) >> shift[table]
         symbol = np.where(abs(high) <= HALF, high + HALF, symbols - 1)
@@ -101,8 +100,8 @@ def symbol_counts(
         level = torch.tensor([quality / LEVEL_UNITS * (levels - 1) + tune * levels])
         with torch.inference_mode():
             latent = tokenizer.analysis(pixels)
-            values[:] = tokenizer.ste_residuals(latent, level)
-            weights = error_weight(tokenizer, latent, values[1], level)
+            coarse, fine = tokenizer.ste_residuals(latent, level)
+            values[:] = coarse, fine, error_weight(tokenizer, latent, fine, level)
         with exact_arithmetic():
             prior((1, *values[0].shape[2:]), quality + tune * TUNE_UNITS, code)
     return counts.reshape(-1, symbols)

@@ -26,11 +26,11 @@ def rate_and_distortion(
 ) -> tuple[Tensor, Tensor]:
     """Pixels (B, 3, H, W) in 0..1, H and W multiples of 256, and level (B,) -> bits (B,) and MSE (B,), which is zero
     where only the prior is trained. trains, noisy: see `PhotoPhase`."""
-    with torch.set_grad_enabled(trains == "all"):
+    with torch.set_grad_enabled(torch.is_grad_enabled() and trains == "all"):
         latent = tokenizer.analysis.linear_path(pixels) if linear_analysis else tokenizer.analysis(pixels)
         values = tokenizer.ste_residuals(latent, level)
     weight = error_weight(tokenizer, latent, values[1], level)
-    with torch.set_grad_enabled(trains != "synthesis"):
+    with torch.set_grad_enabled(torch.is_grad_enabled() and trains != "synthesis"):
         bits, tokens = bits_and_tokens(prior, values, level, noisy=noisy, error_weight=weight)
     error = torch.zeros_like(level)
     if trains in ("all", "synthesis"):
@@ -43,6 +43,8 @@ def rate_and_distortion(
 def error_weight(tokenizer: ResidualVQ, latent: Tensor, values: Tensor, level: Tensor) -> Tensor:
     """Latent (B, C, h, w), what becomes tokens of stage 1 (B, C, h, w) and level (B,) -> the weight that the encoder
     gives to a squared error at each position, (B, 1, h, w)."""
+    if not tokenizer.config.visual:
+        return torch.ones_like(values[:, :1])
     weight = importance(tokenizer, latent, values, level)[:, None]
     return torch.where((level < tokenizer.config.levels)[:, None, None, None], 1, weight)
 

@@ -153,7 +153,8 @@ def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, 
             elif name == "width_filter":
                 fits = has in (0, wanted)
             elif name == "widening":
-                fits = wanted == has or not any(has)
+                tunes = 1 + (tokenizer.visual and shipped.tokenizer.config.visual)
+                fits = wanted[:tunes] == has[:tunes] or not any(has)
             elif name == "filter_blocks":
                 fits = wanted >= has
             else:

@@ -5,12 +5,10 @@ from torch import Tensor
 
 from imgcodec.tokenizers.masking import contrast
 from imgcodec.tokenizers.rvq import ResidualVQ
+from imgcodec.training.photo.visual import LEVELS
 
-KNEE = 200.0
+WIDENING_KNEE = 200.0
 """The variance of luma, 0..255, at which steps begin to be wider."""
-
-LEVELS = (0.3, 0.6)
-"""Where gains are adjusted, as fractions of the range of levels."""
 
 
 @torch.no_grad()
@@ -18,8 +16,8 @@ def begin_widening(tokenizer: ResidualVQ, pixels: Tensor) -> None:
     """Initialises the widening of steps. The logarithms of steps keep their mean over pixels (N, 3, 256, 256) in 0..1,
     so that a quality is about what it was."""
     basis = tokenizer.synthesis.linear.weight.float().cpu().numpy()
-    tokenizer.contrast.copy_(torch.from_numpy(contrast(basis) / KNEE))
-    if tokenizer.config.visual:
+    tokenizer.contrast.copy_(torch.from_numpy(contrast(basis) / WIDENING_KNEE))
+    if tokenizer.config.visual and tokenizer.visual_shift.any():  # or the tune is still to come, with its own
         add_widening_of_visual_tune(tokenizer, pixels)
     tokenizer.log_gain[1].add_(_mean_logarithm(tokenizer, pixels, 0))
 

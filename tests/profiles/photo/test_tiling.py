@@ -25,6 +25,8 @@ def tokenizer():
         width_fine=6,
         analysis_blocks=(2, 1),
         synthesis_blocks=(3, 2),
+        visual=True,
+        widening=(0.1, 0.3),
         width_filter=4,
     )
     made = ResidualVQ(config).requires_grad_(False)
@@ -32,6 +34,7 @@ def tokenizer():
         if isinstance(layer, nn.Conv2d):
             nn.init.normal_(layer.weight, 0, 1 / layer.weight[0].numel() ** 0.5)
     made.synthesis.linear.weight.mul_(0.1)
+    made.contrast.fill_(0.2)
     for gain in made.log_gain:
         gain.fill_(1.0)
     return made

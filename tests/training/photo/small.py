@@ -26,7 +26,12 @@ from imgcodec.training.photo.recipe import PhotoRecipe
 from imgcodec.training.photo.visual import visual_shift
 
 RECIPE = Path(__file__).parents[3] / "recipes" / "photo.toml"
-TINY = [*SMALL_RECIPE, *(f"phases.{i}.steps=3" for i in range(7)), "phases.0.validate_every=2"]
+TINY = [
+    *SMALL_RECIPE,
+    *(f"phases.{i}.steps=3" for i in range(7)),
+    "phases.0.validate_every=2",
+    "phases.3.validate_every=2",
+]
 TOKENIZER = RVQConfig(channels=(8, 12), width_coarse=8, width_fine=8, analysis_blocks=(2, 1), synthesis_blocks=(1, 2))
 
 
