@@ -4,7 +4,9 @@ import io
 
 import numpy as np
 import pytest
-from generated_pictures import Case, all_cases, samples, tiff, tiff_case
+from generated_pictures import all_cases
+from generated_pictures.case import Case, samples
+from generated_pictures.tiff import tiff, tiff_case
 from PIL import Image, UnidentifiedImageError
 
 from imgcodec.pictures import io as pictures

@@ -6,7 +6,8 @@ import zlib
 
 import numpy as np
 import pytest
-from generated_pictures import png, samples
+from generated_pictures.case import samples
+from generated_pictures.png import png
 from made_pictures import png_chunk
 from PIL import Image, ImageCms
 

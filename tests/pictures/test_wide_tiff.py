@@ -4,7 +4,8 @@ import struct
 
 import numpy as np
 import pytest
-from generated_pictures import TIFF_DEFLATE, samples, tiff
+from generated_pictures.case import samples
+from generated_pictures.tiff import TIFF_DEFLATE, tiff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
