@@ -101,17 +101,19 @@ def of_one(path: Path, arguments: argparse.Namespace) -> dict[str, list[Sample]]
     """All samples of a picture, by codec."""
     reference = Reference(image.load(path).pixels)
     samples = {}
-    for codec in codecs_of(arguments.model, arguments.device, arguments.quality, arguments.effort, arguments.peers):
+    for codec in codecs_of(
+        arguments.model, arguments.device, arguments.quality, arguments.tune, arguments.effort, arguments.peers
+    ):
         samples[codec.name] = [bench.measure(path.name, reference, codec, quality) for quality in codec.qualities]
     return samples
 
 
 @cache
-def codecs_of(model: str, device: str, quality: str, effort: str, others: str) -> list[peers.Codec]:
-    """Ours for every tune and effort, and the peers, of which JPEG is the anchor."""
+def codecs_of(model: str, device: str, quality: str, tune: str | None, effort: str, others: str) -> list[peers.Codec]:
+    """Ours for a tune or for every one, and for every effort, and the peers, of which JPEG is the anchor."""
     ours = []
     for each in map(int, effort.split(",")):
-        codecs = codecs_of_model(model, device, parse_qualities(quality), None, each)
+        codecs = codecs_of_model(model, device, parse_qualities(quality), tune, each)
         ours += [replace(c, name=f"{c.name} -e{each}") if each > 1 else c for c in codecs]
     return [*ours, *peers.peers_named(others.split(","))[0]]
 
@@ -158,6 +160,7 @@ def main() -> None:
     command.add_argument("folder", type=Path)
     command.add_argument("-o", "--output", type=Path, required=True)
     command.add_argument("--quality", default=",".join(f"{quality:g}" for quality in DEFAULT_QUALITIES))
+    command.add_argument("--tune", help="one; all if not given")
     command.add_argument("--effort", default="1", help="one, or a list")
     command.add_argument("--peers", default="jpeg,webp,avif")
     command.add_argument("--jobs", type=int, default=1, help="pictures at once")
