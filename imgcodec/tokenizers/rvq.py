@@ -12,8 +12,8 @@ Coarse strides first, each stage coding the residual of the earlier ones (SNAC, 
 channel at one position: the index of a codeword, a number. Codebooks (codebooks, codes, 1) start as the integer
 lattice; their zero codeword is in the middle, and tokens minus its index are called centred. One `quality` sets a gain
 for every channel and stage (Cui et al. 2021, gained VAE), so one model serves all rates. Steps of stage 1 are wider
-where its own tokens have contrast, which a decoder sees, so nothing is sent for that: contrast hides errors from the
-eye, and at equal PSNR a little of it takes fewer bits, too.
+where its own tokens have contrast, which hides errors from the eye. A decoder sees it in the tokens, so nothing is sent
+for that.
 """
 
 import numpy as np
