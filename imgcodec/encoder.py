@@ -23,7 +23,7 @@ from imgcodec.tokens import TokenCodec
 MANY_DRAWN = 1 / 8
 """Of the blocks of a picture. Where so many may be drawn, it may be as small without a loss."""
 
-WORTH = 1.3
+WORTH = 1.35
 """How many times as large a drawing may be without a loss: just below that, tokens are worse than a lossy WebP."""
 
 WORTH_TO_OTHERS = 1.5
