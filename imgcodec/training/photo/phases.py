@@ -18,7 +18,7 @@ from imgcodec.training.loop import Report, Run, run_phase
 from imgcodec.training.photo.data import PhotoData, as_batch, as_shown, random_levels
 from imgcodec.training.photo.networks import PhotoNetworks, shift_gains, weights_as_stored
 from imgcodec.training.photo.objective import PhotoObjective, PhotoPhase
-from imgcodec.training.photo.rates import bits_and_tokens, error_weight, rate_and_distortion
+from imgcodec.training.photo.rates import bits_and_latent, bits_and_tokens, rate_and_distortion
 from imgcodec.training.photo.visual import visual_shift
 from imgcodec.training.photo.widening import add_widening_of_visual_tune
 from imgcodec.training.precision import mixed_precision
@@ -162,11 +162,7 @@ def validate_visually(model: PhotoNetworks, data: PhotoData) -> Report:
             level = torch.full((1,), float(index), device=data.device)
             x = as_batch(picture, data.device)
             with mixed_precision(x.device):
-                latent = tokenizer.analysis(x)
-                values = tokenizer.ste_residuals(latent, level + levels)
-                weight = error_weight(tokenizer, latent, values[1], level + levels)
-                bits, tokens = bits_and_tokens(model.prior, values, level + levels, error_weight=weight)
-                latent = tokenizer.dequantize_lattice(tokens, level + levels)
+                bits, latent = bits_and_latent(model, x, level + levels)
                 decoded = functional_call(tokenizer.visual, weights_as_stored(tokenizer.visual), (latent, level))
             loss, metrics = visual_loss(x, as_shown(decoded.float()))
             losses.append(float(loss))

@@ -124,11 +124,17 @@ def rate_under_noise(value: Tensor, mean: Tensor, scale: Tensor, alive: Tensor) 
     return bits - bits.detach()
 
 
-def decoded_latent(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> Tensor:
-    """Pixels (B, 3, H, W) in 0..1 and level (B,), of either tune -> the latent that a decoder has."""
+def bits_and_latent(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels (B, 3, H, W) in 0..1 and level (B,), of either tune -> the bits (B,) of the tokens that the encoder chooses,
+    and the latent that a decoder has."""
     tokenizer = model.tokenizer
     latent = tokenizer.analysis(pixels)
     values = tokenizer.ste_residuals(latent, level)
     weight = error_weight(tokenizer, latent, values[1], level)
-    _, tokens = bits_and_tokens(model.prior, values, level, error_weight=weight)
-    return tokenizer.dequantize_lattice(tokens, level)
+    bits, tokens = bits_and_tokens(model.prior, values, level, error_weight=weight)
+    return bits, tokenizer.dequantize_lattice(tokens, level)
+
+
+def decoded_latent(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> Tensor:
+    """As `bits_and_latent`, the latent alone."""
+    return bits_and_latent(model, pixels, level)[1]
