@@ -112,11 +112,12 @@ def quantization(config: RVQConfig, tensors: Mapping[str, StoredTensor]) -> Grap
     residual = graph.add("Sub", latent, net.unpooled(net.lookup(0, tokens, gains[0])))
     importance = net.importance(latent)
     low, high = (graph.constant(np.float32(limit)) for limit in (-zero, zero))
-    if not config.widens:
-        values = graph.add("Clip", graph.add("Mul", residual, gains[1]), low, high)
-    else:
+    values = graph.add("Mul", residual, gains[1])
+    if config.widens:
         exponent = net.widening_exponent(level)
-        values = graph.add("Clip", net.narrowed(residual, gains[1], exponent), low, high)
+        values = net.narrowed(residual, values, gains[1], exponent)
+    values = graph.add("Clip", values, low, high)
+    if config.widens:
         widening = net.widening_of_values(values, gains[1], exponent)
         importance = graph.add("Mul", importance, graph.add("Mul", widening, widening))
     centred = graph.add("Sub", graph.cast(tokens, "float32"), high)
@@ -309,9 +310,9 @@ class _Net:
         away = graph.add("Floor", graph.add("Add", graph.add("Abs", values), graph_number(graph, ROUNDED_UP)))
         return self.widening(graph.add("Div", away, gain), exponent)  # of squares: without their signs
 
-    def narrowed(self, residual: str, gain: str, exponent: str) -> str:
-        """`ResidualVQ.scaled_residuals`, where steps are wider by contrast."""
-        graph, values = self.graph, self.graph.add("Mul", residual, gain)
+    def narrowed(self, residual: str, values: str, gain: str, exponent: str) -> str:
+        """`ResidualVQ._narrowed`: a residual in units of the latent, and in usual steps -> in those that are wider."""
+        graph = self.graph
         factor = self.widening(residual, exponent)
         one, two = graph_number(graph, 1), graph_number(graph, 2)
         part = graph.add("Div", one, graph.add("Add", one, graph.add("Mul", two, exponent)))

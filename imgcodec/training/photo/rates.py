@@ -125,8 +125,8 @@ def rate_under_noise(value: Tensor, mean: Tensor, scale: Tensor, alive: Tensor) 
 
 
 def bits_and_latent(model: PhotoNetworks, pixels: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-    """Pixels (B, 3, H, W) in 0..1 and level (B,), of either tune -> the bits (B,) of the tokens that the encoder chooses,
-    and the latent that a decoder has."""
+    """Pixels (B, 3, H, W) in 0..1 and level (B,), of either tune -> the bits (B,) of the tokens that the encoder
+    chooses, and the latent that a decoder has."""
     tokenizer = model.tokenizer
     latent = tokenizer.analysis(pixels)
     values = tokenizer.ste_residuals(latent, level)
