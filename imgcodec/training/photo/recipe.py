@@ -30,7 +30,7 @@ from imgcodec.training.photo.networks import PhotoNetworks, change_lambdas
 from imgcodec.training.photo.objective import PhotoPhase
 from imgcodec.training.photo.phases import calibration_pass, train_phase, typical_crops
 from imgcodec.training.photo.post_filter import train_filter
-from imgcodec.training.photo.widening import begin_widening
+from imgcodec.training.photo.widening import begin_widening, change_widening
 
 
 @dataclass(frozen=True)
@@ -133,14 +133,16 @@ def _start_from_model(model: PhotoNetworks, data: PhotoData, start: str) -> None
     shipped = build_photo_model(file, "cpu")
     check_sizes_of_start(start, shipped, model.tokenizer.config, model.prior.config)
     grow(model.tokenizer, shipped.tokenizer)
+    if shipped.tokenizer.config.widens:
+        change_widening(model.tokenizer, shipped.tokenizer, typical_crops(data).cpu())
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
 
 
 def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, prior: PhotoPriorConfig) -> None:
     """Raises UsageError where a model is no start for these sizes of a recipe. Either may have a visual tune that the
-    other lacks, and the recipe may have more blocks, of a post filter too, and a filter or widening that the model
-    lacks."""
+    other lacks, and the recipe may have more blocks, of a post filter too, a filter that the model lacks, and other
+    exponents of widening."""
     differences = []
     for part, ours, theirs in (
         ("tokenizer", tokenizer, shipped.tokenizer.config),
@@ -152,13 +154,10 @@ def check_sizes_of_start(start: str, shipped: PhotoModel, tokenizer: RVQConfig, 
                 fits = all(more >= needed for more, needed in zip(wanted, has, strict=True))
             elif name == "width_filter":
                 fits = has in (0, wanted)
-            elif name == "widening":
-                tunes = 1 + (tokenizer.visual and shipped.tokenizer.config.visual)
-                fits = wanted[:tunes] == has[:tunes] or not any(has)
             elif name == "filter_blocks":
                 fits = wanted >= has
             else:
-                fits = wanted == has or name in ("visual", "tunes")
+                fits = wanted == has or name in ("visual", "tunes", "widening")
             if not fits:
                 differences.append(f"{part}.{name} is {has}, and {wanted} in the recipe")
     if differences:

@@ -29,9 +29,22 @@ def add_widening_of_visual_tune(tokenizer: ResidualVQ, pixels: Tensor) -> None:
     tokenizer.visual_shift.add_(of_visual - of_psnr)
 
 
+@torch.no_grad()
+def change_widening(tokenizer: ResidualVQ, before: ResidualVQ, pixels: Tensor) -> None:
+    """For a tokenizer that has the weights of another, with other exponents. The mean logarithm of each tune's steps
+    stays the same."""
+    psnr = _mean_logarithm(tokenizer, pixels, 0) - _mean_logarithm(before, pixels, 0)
+    if tokenizer.config.visual and before.config.visual:
+        visual = _mean_logarithm(tokenizer, pixels, 1) - _mean_logarithm(before, pixels, 1)
+        tokenizer.visual_shift.add_(visual - psnr)
+    tokenizer.log_gain[1].add_(psnr)
+
+
 def _mean_logarithm(tokenizer: ResidualVQ, pixels: Tensor, tune: int) -> Tensor:
     """Of the widening of a tune's steps."""
     levels = tokenizer.config.levels
+    if not tokenizer.config.widens:
+        return torch.zeros(())
     latent = torch.cat([tokenizer.analysis(batch) for batch in pixels.split(4)])
     found = []
     for part in LEVELS:

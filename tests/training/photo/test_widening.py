@@ -8,7 +8,7 @@ from training.photo.small import TOKENIZER, small_networks
 
 from imgcodec.tokenizers.rvq import ResidualVQ
 from imgcodec.training.photo.recipe import grow
-from imgcodec.training.photo.widening import LEVELS, begin_widening
+from imgcodec.training.photo.widening import LEVELS, begin_widening, change_widening
 
 
 @pytest.fixture
@@ -35,6 +35,26 @@ def test_steps_keep_their_mean_and_are_wider_where_there_is_contrast(pixels: tor
             change = (before.gain(1, level) / after.gain(1, level)).log()  # the same for all channels
             means.append(float((widening.log() + change.mean()).detach().mean()))
         assert abs(sum(means)) < 0.1
+
+
+def test_other_exponents_keep_the_mean_of_the_steps_of_each_tune(pixels: torch.Tensor) -> None:
+    before, after, again = (
+        small_networks(replace(TOKENIZER, visual=True, widening=widening)).tokenizer
+        for widening in ((0.1, 0.3), (0.0, 0.2), (0.1, 0.3))
+    )
+    begin_widening(before, pixels)
+    with torch.no_grad():
+        before.visual_shift.add_(0.5)  # as if it had been trained
+    grow(after, before)
+    change_widening(after, before, pixels)
+    visual = torch.tensor([TOKENIZER.levels + 1.0])
+    for level in (visual - TOKENIZER.levels, visual):
+        finer = (before.gain(1, level) / after.gain(1, level)).log().detach()
+        assert 0.01 < float(finer.min()) == pytest.approx(float(finer.max()), abs=1e-5)
+    grow(again, after)
+    change_widening(again, after, pixels)
+    torch.testing.assert_close(again.log_gain[1], before.log_gain[1], atol=0.05, rtol=0)
+    torch.testing.assert_close(again.visual_shift, before.visual_shift, atol=0.05, rtol=0)
 
 
 def test_widening_of_nothing_changes_nothing(pixels: torch.Tensor) -> None:
