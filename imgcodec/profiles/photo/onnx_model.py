@@ -77,6 +77,12 @@ class OnnxWalk:
         self._walk(self._optimized if is_optimized else self._steps, (window, window), QUALITY, code, None)
         return parts
 
+    def make_ready(self) -> None:
+        """Opens all steps, the last ones first: for a thread beside one that walks, and opens them as it comes to
+        them."""
+        for step in reversed(self._steps):
+            step.make_ready()
+
     @cached_property
     def _is_the_same_when_optimized(self) -> bool:
         """An optimizer that would change an integer is not used."""
@@ -194,6 +200,7 @@ def begin_onnx_model(contents: ModelContents) -> OnnxModel:
     threads = ThreadPoolExecutor(2)
     parameters = threads.submit(walk.known_parameters)
     layers = threads.submit(_layers, prior, config["fractions"], tensors)
+    threads.submit(walk.make_ready)  # on its errors, `parameters` will come, too
     usual_picture = threads.submit(transforms.known_picture, usual_tune) if contents.picture else None
     threads.shutdown(wait=False)
 
