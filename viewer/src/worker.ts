@@ -96,20 +96,26 @@ async function showPhoto(file: NicFile, extras: Extras, tell: Tell, isStopped: (
 
   const raster = emptyRaster(file.header, extras.alpha);
   let tokens = "";
-  for await (const progress of decode(file, model)) {
-    if (isStopped()) return;
-    if (progress.kind === "tokens") {
-      tokens = await sha256(hashedBytes(progress.tokens, model.prior.zero));
-    } else if (progress.kind === "preview") {
-      const { width, height, pixels } = progress;
-      const whole = { left: 0, top: 0, width, height };
-      const small = put(emptyRaster({ ...file.header, width, height }, undefined), whole, pixels);
-      const image = await drawable(small, extras.icc);
-      tell({ kind: "preview", image }, [image instanceof ImageData ? image.data.buffer : image]);
-      await proven(model); // behind the preview, which needs less of the model
-    } else {
-      await tellPiece(progress.part, put(raster, progress.part, progress.pixels), extras, tell);
+  try {
+    for await (const progress of decode(file, model)) {
+      if (isStopped()) return;
+      if (progress.kind === "tokens") {
+        tokens = await sha256(hashedBytes(progress.tokens, model.prior.zero));
+      } else if (progress.kind === "preview") {
+        const { width, height, pixels } = progress;
+        const whole = { left: 0, top: 0, width, height };
+        const small = put(emptyRaster({ ...file.header, width, height }, undefined), whole, pixels);
+        const image = await drawable(small, extras.icc);
+        tell({ kind: "preview", image }, [image instanceof ImageData ? image.data.buffer : image]);
+      } else {
+        await tellPiece(progress.part, put(raster, progress.part, progress.pixels), extras, tell);
+        await proven(model); // behind the first piece, which is all of a small picture, and is seen a second earlier so
+      }
     }
+  } catch (error) {
+    // a file may look damaged because the browser computes wrongly: then that is told
+    if (error instanceof NicError && error.kind === "file") await proven(model);
+    throw error;
   }
   last = { raster: () => raster, extras };
   tell({ kind: "done", tokens, model: model.name, seconds: (performance.now() - started) / 1000, threads });

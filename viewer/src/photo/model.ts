@@ -46,8 +46,9 @@ export async function openModel(
   const steps = manifest.steps.map(({ file }) => file);
   const coarse = steps.splice(0, 2 * prior.slices[0].length);
   const others = ["dequantization.onnx", `synthesis-${TUNES[tune]}.onnx`];
-  const { nets, whole } = openNets(manifest, [...coarse, ...others, known.file, ...steps], unpacked, advance);
-  const [dequantization, synthesis, layers] = nets.splice(coarse.length, 3);
+  const { nets, whole } = openNets(manifest, [...coarse, ...others, ...steps, known.file], unpacked, advance);
+  const [dequantization, synthesis] = nets.splice(coarse.length, 2);
+  const layers = nets.pop()!;
   return {
     id,
     name: manifest.name,
