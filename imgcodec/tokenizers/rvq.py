@@ -102,6 +102,8 @@ class ResidualVQ(nn.Module):
     def widening(self, fine: Tensor, level: Tensor) -> Tensor:
         """What stage 1 says before it is widened (B, C, h, w), in units of the latent, and level (B,) -> how many times
         as wide its steps are at each position, (B, 1, h, w): 1 where it says nothing."""
+        if not self.config.widens:
+            return torch.ones_like(fine[:, :1])
         variance = (fine.square() * self.contrast[:, None, None]).sum(1, keepdim=True)
         return (1 + variance) ** self._exponent(level)
 

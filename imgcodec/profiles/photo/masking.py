@@ -17,5 +17,5 @@ def importance(tokenizer: ResidualVQ, latent: Tensor, values: Tensor, level: Ten
     luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     contrast = (luma - luma.mean(0)).square().mean(0) * 255**2
     variance = (latent.float().square() * contrast[:, None, None]).sum(1)
-    widening = tokenizer.widening_of_values(values, level)[:, 0] if tokenizer.config.widens else 1
+    widening = tokenizer.widening_of_values(values, level)[:, 0]
     return HIGHEST / (1 + variance / KNEE) ** SLOPE * widening**2

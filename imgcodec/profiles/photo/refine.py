@@ -200,8 +200,6 @@ class _Tile:
     def in_steps(self, value: Tensor) -> Tensor:
         """The real values of the encoder, in steps as wide as its tokens say: it knew about how wide they would be."""
         tokenizer = self.photo.tokenizer
-        if not tokenizer.config.widens:
-            return value
         fine = self.start / tokenizer.gain(1, self.level)
         return value * (tokenizer.widening_of_values(value, self.level) / tokenizer.widening(fine, self.level))
 
@@ -243,8 +241,7 @@ class _Tile:
         synthesis is nearly orthonormal, so a step is as large in pixels as in the latent."""
         tokenizer = self.photo.tokenizer
         step = 1 / tokenizer.gain(1, self.level)
-        if tokenizer.config.widens:
-            step = step * tokenizer.widening(self.start * step, self.level)
+        step = step * tokenizer.widening(self.start * step, self.level)
         square = self.distortion_weight * self.decibel * 10 / math.log(10) / self.error
         return (CURVATURE * square * step.square()).expand_as(self.start)
 

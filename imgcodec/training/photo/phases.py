@@ -91,8 +91,7 @@ def add_visual_tune(model: PhotoNetworks, data: PhotoData) -> None:
     crops = typical_crops(data)
     with torch.enable_grad():
         tokenizer.visual_shift.copy_(visual_shift(tokenizer, crops))
-    if tokenizer.config.widens:
-        add_widening_of_visual_tune(tokenizer, crops)
+    add_widening_of_visual_tune(tokenizer, crops)
     tokenizer.visual.load_state_dict(tokenizer.synthesis.state_dict())
     for layer in model.prior.modules():
         if isinstance(layer, LevelTable):

@@ -43,8 +43,6 @@ def change_widening(tokenizer: ResidualVQ, before: ResidualVQ, pixels: Tensor) -
 def _mean_logarithm(tokenizer: ResidualVQ, pixels: Tensor, tune: int) -> Tensor:
     """Of the widening of a tune's steps."""
     levels = tokenizer.config.levels
-    if not tokenizer.config.widens:
-        return torch.zeros(())
     latent = torch.cat([tokenizer.analysis(batch) for batch in pixels.split(4)])
     found = []
     for part in LEVELS:
