@@ -33,7 +33,8 @@ from imgcodec.viewing import served
 SEEN = "#save:not([hidden]), #fault:not([hidden])"
 # Frames of the page, when the canvas was shown first, and when all pieces were on it.
 WATCH = """() => {
-  const told = (window.told = { frame: performance.now(), longest: 0, began: performance.now(), preview: 0, pixels: 0 });
+  const now = performance.now();
+  const told = (window.told = { frame: now, longest: 0, began: now, preview: 0, pixels: 0 });
   const watch = now => {
     told.longest = Math.max(told.longest, now - told.frame);
     told.frame = now;
