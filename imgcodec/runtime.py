@@ -72,9 +72,9 @@ class Session:
 
     def _ready(self) -> Made:
         key = os.getpid(), thread_count()
-        return self._made.get(key) or self._make_ready(key)
+        return self._made.get(key) or self._open_once(key)
 
-    def _make_ready(self, key: tuple[int, int]) -> Made:
+    def _open_once(self, key: tuple[int, int]) -> Made:
         """Once, whoever asks first: a known-answer test, or a picture."""
         if self._lock[0] != os.getpid():  # in a forked child, where that of the parent may be taken for ever
             self._lock = os.getpid(), Lock()

@@ -66,4 +66,6 @@ def probe(products: Products) -> tuple[Graph, dict[str, NDArray[np.generic]], ND
 
 def _coins(number: int) -> NDArray[np.bool_]:
     """A matrix of heads and tails. NumPy's own take longer to import than all the rest of a probe."""
-    return (hashes(number * SIDE**2, SIDE**2) >= 2**31).reshape(SIDE, SIDE)
+    hashed = hashes(number * SIDE**2, SIDE**2)
+    mixed = (hashed ^ hashed >> np.uint64(15)) * np.uint64(2246822519) % np.uint64(2**32)  # neighbours differed by rule
+    return (mixed >= 2**31).reshape(SIDE, SIDE)

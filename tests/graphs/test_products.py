@@ -50,7 +50,7 @@ def test_a_probe_tells_a_processor_with_too_few_bits():
         right = (weight - 128) @ (operands - zero)
         assert np.array_equal(right, sums)
         cut = cut_to_16_bits(weight, operands) - 128 * operands.sum(0) - zero * (weight - 128).sum(1)[:, None]
-        assert not np.array_equal(cut, sums)
+        assert (cut != sums).mean() > 0.9
 
 
 def test_unsigned_weights():

@@ -13,5 +13,5 @@ def test_one_wrong_integer_is_found(ask, models):
     )
     assert "error" not in right
     for answer in wrong:
-        assert answer["kind"] == "model"
+        assert answer["kind"] == "browser"
         assert "computes the model tiny differently" in answer["error"]

@@ -49,6 +49,30 @@ def test_pictures_on_other_pages(browser, address):
     window.check(address)
 
 
+def test_a_browser_that_computes_other_integers_gives_nothing(browser, address):
+    def with_another_answer(route):
+        manifest = route.fetch().json()
+        manifest["known_answer"]["sha256"] = "00" * 32
+        route.fulfill(json=manifest)
+
+    window = Window(browser, f"{address}icon.svg", **DESK)
+    window.page.context.route("**/model.json", with_another_answer)
+    window.page.goto(f"{address}elements.html")
+    page = window.page
+    page.locator("body[data-told='3']").wait_for()
+    for number in range(2):
+        image = page.locator("nic-image").nth(number)
+        assert "computes the model tiny differently" in image.get_attribute("title")
+        assert image.evaluate("image => image.naturalWidth") == 0
+    message = page.evaluate(
+        """async () => {
+          const { decode } = await import("./nic.js");
+          return decode(await (await fetch("odd-size.nic")).arrayBuffer()).catch(error => error.message);
+        }"""
+    )
+    assert "computes the model tiny differently" in message
+
+
 def test_the_module_decodes(browser, address):
     window = Window(browser, f"{address}elements.html", **DESK)
     found = window.page.evaluate(

@@ -18,7 +18,11 @@ from PIL import Image, ImageCms
 from viewer.window import DESK, PHONE, Window, facts, pick, saved, shown, wait
 
 import imgcodec
+from imgcodec.bitstream import container
+from imgcodec.bitstream.header import MAX_CALLS
 from imgcodec.bitstream.payload import pack_bytes
+from imgcodec.bitstream.token_sections import Part as TokenPart
+from imgcodec.bitstream.token_sections import token_section
 from imgcodec.pictures import cicp
 
 EXACT = json.loads((GOLDEN / "exact.json").read_text())["files"]
@@ -167,9 +171,14 @@ def test_a_browser_that_computes_other_integers_is_told(browser, address):
 
     window = Window(browser, address, **DESK)
     window.page.context.route("**/model.json", with_another_answer)
-    for _ in range(2):
-        pick(window.page, "a.nic", (GOLDEN / "odd-size.nic").read_bytes())
+    header = container.read((GOLDEN / "version-2.nic").read_bytes()).header
+    parts = [TokenPart(0, header.first_calls, bytes(9)), TokenPart(header.first_calls, MAX_CALLS, bytes(9))]
+    damaged = container.write(header, [token_section(0, part, MAX_CALLS) for part in parts])
+    for data in [(GOLDEN / "two-tiles.nic").read_bytes()] * 2 + [damaged]:  # which it may only seem to be
+        pick(window.page, "a.nic", data)
         assert "computes the model tiny differently" in wait(window.page)
+        assert window.page.locator("#canvas").is_hidden()
+        assert window.page.locator("#save").is_hidden()
     pick(window.page, "b.nic", (GOLDEN / "exact-gray.nic").read_bytes())  # which has no model
     assert wait(window.page) == ""
     window.check(address)

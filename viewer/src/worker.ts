@@ -109,12 +109,16 @@ async function showPhoto(file: NicFile, extras: Extras, tell: Tell, isStopped: (
         tell({ kind: "preview", image }, [image instanceof ImageData ? image.data.buffer : image]);
       } else {
         await tellPiece(progress.part, put(raster, progress.part, progress.pixels), extras, tell);
-        await proven(model); // behind the first piece, which is all of a small picture, and is seen a second earlier so
+        await proven(model); // behind the first piece, which is all of a small picture, so that it is seen sooner
       }
     }
   } catch (error) {
     // a file may look damaged because the browser computes wrongly: then that is told
-    if (error instanceof NicError && error.kind === "file") await proven(model);
+    if (error instanceof NicError && error.kind === "file" && !isStopped()) {
+      await proven(model).catch((wrong) => {
+        if (wrong instanceof NicError && wrong.kind === "browser") throw wrong;
+      });
+    }
     throw error;
   }
   last = { raster: () => raster, extras };

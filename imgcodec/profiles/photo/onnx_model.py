@@ -200,7 +200,7 @@ def begin_onnx_model(contents: ModelContents) -> OnnxModel:
     threads = ThreadPoolExecutor(2)
     parameters = threads.submit(walk.known_parameters)
     layers = threads.submit(_layers, prior, config["fractions"], tensors)
-    threads.submit(walk.make_ready)  # on its errors, `parameters` will come, too
+    threads.submit(walk.make_ready)  # what fails here fails in `parameters`, too, which is waited for
     usual_picture = threads.submit(transforms.known_picture, usual_tune) if contents.picture else None
     threads.shutdown(wait=False)
 

@@ -133,8 +133,7 @@ def _start_from_model(model: PhotoNetworks, data: PhotoData, start: str) -> None
     shipped = build_photo_model(file, "cpu")
     check_sizes_of_start(start, shipped, model.tokenizer.config, model.prior.config)
     grow(model.tokenizer, shipped.tokenizer)
-    if shipped.tokenizer.config.widens:
-        change_widening(model.tokenizer, shipped.tokenizer, typical_crops(data).cpu())
+    change_widening(model.tokenizer, shipped.tokenizer, typical_crops(data).cpu())
     restore(model.prior, shipped.prior)
     change_lambdas(model, Lambdas(*shipped.lambdas), data.lambdas)
 

@@ -33,8 +33,10 @@ def add_widening_of_visual_tune(tokenizer: ResidualVQ, pixels: Tensor) -> None:
 def change_widening(tokenizer: ResidualVQ, before: ResidualVQ, pixels: Tensor) -> None:
     """For a tokenizer that has the weights of another, with other exponents. The mean logarithm of each tune's steps
     stays the same."""
+    if tokenizer.config.widening == before.config.widening:
+        return
     psnr = _mean_logarithm(tokenizer, pixels, 0) - _mean_logarithm(before, pixels, 0)
-    if tokenizer.config.visual and before.config.visual:
+    if tokenizer.config.visual and before.config.visual and before.visual_shift.any():
         visual = _mean_logarithm(tokenizer, pixels, 1) - _mean_logarithm(before, pixels, 1)
         tokenizer.visual_shift.add_(visual - psnr)
     tokenizer.log_gain[1].add_(psnr)

@@ -59,14 +59,17 @@ def test_steps_begin_to_be_wider_once(
     still = PhotoPhase("still", steps=1, rate=0.0, trains="prior", quantized=True)
     plain = replace(recipe, tokenizer=replace(recipe.tokenizer, widening=(0.0, 0.0)), phases=(still,))
     wide = replace(recipe, tokenizer=replace(recipe.tokenizer, widening=(0.2, 0.4)), phases=(still,))
-    gains, start = [], None
+    gains, shifts, start = [], [], None
     for number, of in enumerate((plain, wide, wide, plain)):
         start = str(train(of, [folder], few, tmp_path / str(number), resume=False, start=start))
         tokenizer = load_photo_model(start).tokenizer
         gains.append(tokenizer.log_gain[1].detach())
+        shifts.append(tokenizer.visual_shift.detach())
     assert float((gains[1] - gains[0]).min()) > 0.01
     torch.testing.assert_close(gains[2], gains[1])
     torch.testing.assert_close(gains[3], gains[0], atol=0.01, rtol=0)
+    torch.testing.assert_close(shifts[2], shifts[1])
+    torch.testing.assert_close(shifts[3], shifts[0], atol=0.01, rtol=0)
 
 
 def test_grown_transforms_compute_what_the_smaller_ones_did() -> None:

@@ -42,15 +42,22 @@ def test_other_exponents_keep_the_mean_of_the_steps_of_each_tune(pixels: torch.T
         small_networks(replace(TOKENIZER, visual=True, widening=widening)).tokenizer
         for widening in ((0.1, 0.3), (0.0, 0.2), (0.1, 0.3))
     )
-    begin_widening(before, pixels)
     with torch.no_grad():
         before.visual_shift.add_(0.5)  # as if it had been trained
+    begin_widening(before, pixels)
     grow(after, before)
     change_widening(after, before, pixels)
-    visual = torch.tensor([TOKENIZER.levels + 1.0])
-    for level in (visual - TOKENIZER.levels, visual):
-        finer = (before.gain(1, level) / after.gain(1, level)).log().detach()
-        assert 0.01 < float(finer.min()) == pytest.approx(float(finer.max()), abs=1e-5)
+    for tune in (0, 1):
+        gains, widenings = [], []
+        for tokenizer in (before, after):
+            levels = [torch.full((4,), tune * TOKENIZER.levels + part * (TOKENIZER.levels - 1)) for part in LEVELS]
+            latent = before.analysis(pixels)
+            values = [tokenizer.ste_residuals(latent, level)[1] for level in levels]
+            found = [tokenizer.widening_of_values(v, level) for v, level in zip(values, levels, strict=True)]
+            widenings.append(float(torch.stack(found).log().mean().detach()))
+            gains.append(float(torch.stack([tokenizer.gain(1, level) for level in levels]).log().mean().detach()))
+        assert widenings[0] - widenings[1] > 0.01
+        assert (widenings[1] - gains[1]) - (widenings[0] - gains[0]) == pytest.approx(0, abs=0.01)
     grow(again, after)
     change_widening(again, after, pixels)
     torch.testing.assert_close(again.log_gain[1], before.log_gain[1], atol=0.05, rtol=0)

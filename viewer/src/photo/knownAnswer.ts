@@ -28,7 +28,7 @@ export async function prove(name: string, prior: Prior, known: KnownAnswer): Pro
     view.setUint32(4 * at, crc32c(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)), true);
   if (toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", checksums))) !== known.sha256)
     throw new NicError(
-      "model",
+      "browser",
       `This browser computes the model ${name} differently from the machine that made it: its pictures would be wrong.`,
     );
 }
