@@ -233,8 +233,8 @@ def load_model(
 
     name_or_path: an installed model, a .safetensors file, or one in the hub, hf://owner/name. device: cpu, cuda,
     cuda:1, mps, a torch.device, or auto for a GPU where there is one. engine: what computes; onnx, ONNX Runtime, for
-    models of the profile photo on the CPU; torch, for all models; or auto for onnx where it can be had, but torch for
-    whole pictures of more than 16 megapixels where the processor has bfloat16. All decode a file to the same tokens.
+    models of the profile photo on the CPU; torch, for all models; or auto for onnx where it can be had. Both decode a
+    file to the same tokens.
 
     Raises ModelNotFoundError, UsageError for a device and an engine that are not there, CodecError for a damaged model.
     """

@@ -161,7 +161,6 @@ def decode_picture(
     check_scale(codec, scale)
     if scale > 1 and file.header.width * file.header.height * scale**2 > max_pixels:
         raise InvalidFileError(f"The picture has more than {max_pixels} pixels at scale {scale}.")
-    codec = codec.for_size(file.header.width, file.header.height)
     return shown(codec, read_tokens(codec, file), file, scale)
 
 

@@ -140,9 +140,6 @@ class TokenCodec(Protocol):
     def with_gradients(self) -> "TokenCodec":
         """The same codec in PyTorch, which an effort of more than 1 needs. Raises UsageError where there is none."""
 
-    def for_size(self, width: int, height: int) -> "TokenCodec":
-        """The same codec, computed by what is fastest for a picture of this size, where that was left open."""
-
     def watched(self, advance: Callable[[float], None]) -> "TokenCodec":
         """The same codec, which calls `advance` while it encodes or decodes one picture: with the share of the work
         that was done since the last call. The shares add up to about 1."""

@@ -30,12 +30,12 @@ def _photo(contents: "ModelContents", device: "torch.device") -> "TokenCodec":
     return PhotoCodec(build_photo_model(ModelFile.of(contents), device))
 
 
-def _photo_graphs(contents: "ModelContents", is_auto: bool) -> "tuple[TokenCodec, Callable[[], None]]":
+def _photo_graphs(contents: "ModelContents") -> "tuple[TokenCodec, Callable[[], None]]":
     from imgcodec.profiles.photo.codec import PhotoCodec
     from imgcodec.profiles.photo.onnx_model import begin_onnx_model
 
     model = begin_onnx_model(contents)
-    return PhotoCodec(model, is_auto), model.check
+    return PhotoCodec(model), model.check
 
 
 def _raster(contents: "ModelContents", device: "torch.device") -> "TokenCodec":
@@ -62,16 +62,16 @@ class Row(NamedTuple):
     """layout: what its files have in common. has_qualities: a file has one of many rates, which its header tells; else
     quality and tune are zeros there. load: a model file and a device -> its codec, in PyTorch; raises
     UnusableModelError for a file that is not sound. load_graphs: the same in ONNX Runtime, on the CPU, and what waits
-    for its known-answer tests, as in `begin_codec`, perhaps of a codec that takes PyTorch for large pictures; None
-    where models have no graphs. reductions: how many times smaller than their size pictures are decoded, with less than
-    all of their tokens, largest first, divisors of the coarsest stride. has_regions: whether regions of pictures are
-    decoded, without all else. With either the codec is an `imgcodec.tokens.PartialCodec`. note: what has to be known of
-    all its files, a clause about "it"; None where there is nothing."""
+    for its known-answer tests, as in `begin_codec`; None where models have no graphs. reductions: how many times
+    smaller than their size pictures are decoded, with less than all of their tokens, largest first, divisors of the
+    coarsest stride. has_regions: whether regions of pictures are decoded, without all else. With either the codec is an
+    `imgcodec.tokens.PartialCodec`. note: what has to be known of all its files, a clause about "it"; None where there
+    is nothing."""
 
     layout: Layout
     has_qualities: bool
     load: Callable[["ModelContents", "torch.device"], "TokenCodec"]
-    load_graphs: 'Callable[["ModelContents", bool], tuple["TokenCodec", Callable[[], None]]] | None' = None
+    load_graphs: 'Callable[["ModelContents"], tuple["TokenCodec", Callable[[], None]]] | None' = None
     reductions: tuple[int, ...] = ()
     has_regions: bool = False
     note: str | None = None
@@ -117,7 +117,7 @@ def begin_codec(
     row = PROFILES[profile]
     if chosen_engine(engine, device, row.load_graphs is not None) == "onnx":
         assert row.load_graphs is not None
-        return row.load_graphs(contents, engine == "auto")
+        return row.load_graphs(contents)
     import torch
 
     from imgcodec.devices import resolve_device

@@ -143,10 +143,6 @@ class ExactCodec:
         """As it is: there is nothing to choose."""
         return self
 
-    def for_size(self, width: int, height: int) -> "ExactCodec":
-        """As it is: NumPy computes it."""
-        return self
-
     def watched(self, advance: Callable[[float], None]) -> "ExactCodec":
         """Tiles are told."""
         return replace(self, advance=advance)

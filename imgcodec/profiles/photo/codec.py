@@ -11,7 +11,6 @@ from imgcodec.bitstream.errors import UsageError
 from imgcodec.bitstream.header import QUALITY_UNIT, ColourMode, Header, Profile, Tune
 from imgcodec.bitstream.sections import Section
 from imgcodec.bitstream.token_sections import TileTokens
-from imgcodec.engines import torch_repays
 from imgcodec.profiles.photo.layout import LAYOUT
 from imgcodec.profiles.photo.nets import PhotoNets, level_of
 from imgcodec.profiles.photo.tile_coder import TILE_SIZE, TileCoder
@@ -41,11 +40,9 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class PhotoCodec:
-    """See `imgcodec.tokens.TokenCodec`. is_auto: whether the engine may change with the size of a picture. advance: see
-    `watched`."""
+    """See `imgcodec.tokens.TokenCodec`. advance: see `watched`."""
 
     photo: PhotoNets
-    is_auto: bool = False
     advance: Callable[[float], None] = field(default=lambda share: None, compare=False)
 
     @property
@@ -189,10 +186,6 @@ class PhotoCodec:
         """See `TokenCodec`."""
         photo = self.photo.in_torch()
         return self if photo is self.photo else replace(self, photo=photo)
-
-    def for_size(self, width: int, height: int) -> "PhotoCodec":
-        """See `TokenCodec`."""
-        return self.with_gradients() if self.is_auto and torch_repays(width * height) else self
 
     def watched(self, advance: Callable[[float], None]) -> "PhotoCodec":
         """Pieces and tiles are told; with more effort, tiles that were improved, for all else takes little then."""

@@ -162,10 +162,6 @@ class RasterCodec:
         """It is in PyTorch."""
         return self
 
-    def for_size(self, width: int, height: int) -> "RasterCodec":
-        """It is in PyTorch."""
-        return self
-
     def watched(self, advance: Callable[[float], None]) -> "RasterCodec":
         """Batches of tiles are told when the prior has gone through them, which takes nearly all of the time."""
         return replace(self, advance=advance)

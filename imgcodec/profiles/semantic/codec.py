@@ -173,10 +173,6 @@ class SemanticCodec:
         """It is in PyTorch."""
         return self
 
-    def for_size(self, width: int, height: int) -> "SemanticCodec":
-        """It is in PyTorch."""
-        return self
-
     def watched(self, advance: Callable[[float], None]) -> "SemanticCodec":
         """Steps of the drawing are told; nothing else takes long."""
         drawing = replace(self.drawing, progress=lambda: advance(1 / self.drawing.steps))
