@@ -34,6 +34,7 @@ def write_average(checkpoint: Path, path: Path) -> None:
         if tensor.dim() == 4:
             tensors[name] = tensor.half() if ".linear." in name else tensor.bfloat16()
     told = {"format": FORMAT, "step": str(state["before"] + state["step"]), "minutes": str(state["minutes"])}
+    told["settings"] = json.dumps(state.get("settings", {}))
     files.write(path, save(tensors, told), force=True)
 
 
@@ -49,9 +50,12 @@ def is_average(path: Path) -> bool:
 @torch.no_grad()
 def load_average(path: Path, model: nn.Module) -> int:
     """Loads such a file into a model, and returns how many steps its weights have behind them. Raises UsageError for
-    the weights of a model of other sizes."""
+    the weights of a model of other sizes or settings (those of files made before there were any do not count)."""
     tensors = dict(model.named_parameters()) | dict(model.named_buffers())
     with safe_open(path, framework="pt") as file:
+        settings = json.loads(file.metadata().get("settings", "{}"))
+        if settings and settings != getattr(model, "settings", {}):
+            raise UsageError(f"The weights in {path} were made with {settings} in the recipe.")
         for name in file.keys():  # noqa: SIM118
             tensor = file.get_tensor(name)
             if name not in tensors or tensors[name].shape != tensor.shape:

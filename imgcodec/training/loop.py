@@ -113,6 +113,7 @@ class Run:
         self.averaged = {n: p.detach().clone() for n, p in self.named.items()}
         self.step, self.minutes, self.before = 0, 0.0, before
         self.usual_norm = math.inf
+        self.settings = getattr(model, "settings", {})
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -129,6 +130,8 @@ class Run:
             self.before = state["before"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
         self._check_names(tensors)
+        if state.get("settings", self.settings) != self.settings:
+            raise UsageError(f"The checkpoint {self.checkpoint} was made with {state['settings']} in the recipe.")
         torch.set_rng_state(tensors["rng"])
         with torch.no_grad():
             for name, buffer in self.buffers.items():
@@ -163,7 +166,7 @@ class Run:
             numbers.append(others)
         state = {
             "step": self.step, "minutes": self.minutes, "before": self.before, "usual_norm": self.usual_norm,
-            "optimizers": numbers,
+            "optimizers": numbers, "settings": self.settings,
         }  # fmt: skip
         data = save({n: t.cpu().contiguous() for n, t in tensors.items()}, {"state": json.dumps(state)})
         files.write(self.checkpoint, data, force=True)

@@ -38,7 +38,12 @@ def test_average_of_a_checkpoint_is_a_start(tmp_path: Path) -> None:
         torch.testing.assert_close(kept, parameter, rtol=tolerance, atol=1e-7, msg=name)
     assert torch.equal(start.tokenizer.contrast, had.tokenizer.contrast)
     assert {t.dtype for t in load_file(path).values()} == {torch.bfloat16, torch.float16, torch.float32}
-    other = PhotoNetworks(ResidualVQ(replace(TOKENIZER, width_fine=12)), PhotoPrior(PRIOR))
+    steeper = PhotoNetworks(ResidualVQ(replace(wide, widening=(0.2, 0.0))), PhotoPrior(PRIOR))
+    with pytest.raises(UsageError, match=r"were made with \{'widening': \[0\.1, 0\.0\]\} in the recipe"):
+        load_average(path, steeper)
+    with pytest.raises(UsageError, match=r"was made with \{'widening': \[0\.1, 0\.0\]\} in the recipe"):
+        Run(phase, steeper, parameter_groups(steeper, phase), tmp_path).resume()
+    other = PhotoNetworks(ResidualVQ(replace(wide, width_fine=12)), PhotoPrior(PRIOR))
     with pytest.raises(UsageError, match="other sizes"):
         load_average(path, other)
 

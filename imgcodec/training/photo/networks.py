@@ -17,6 +17,8 @@ class PhotoNetworks(nn.Module):
     def __init__(self, tokenizer: ResidualVQ, prior: PhotoPrior) -> None:
         super().__init__()
         self.tokenizer, self.prior = tokenizer, prior
+        self.settings = {"widening": list(tokenizer.config.widening)}
+        """What its weights are made for and do not show."""
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
