@@ -124,6 +124,7 @@ class Graph:
                 [
                     *(_text(1, name) for name in inputs),
                     *(_text(2, name) for name in outputs),
+                    _text(3, outputs[0]),  # ONNX Runtime 1.20 makes names of names, and refuses two that are the same
                     _text(4, operator),
                     *(_field(5, _attribute(name, value)) for name, value in attributes.items()),
                 ]

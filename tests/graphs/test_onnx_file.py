@@ -58,6 +58,15 @@ def test_a_graph_is_a_whole_model_and_runs():
     assert np.array_equal(run(doubling(), {"x": x})["y"], 2 * x)
 
 
+def test_every_node_has_a_name_of_its_own():
+    """ONNX Runtime 1.20 takes no graph in which it has joined two nodes without one."""
+    graph = Graph("g")
+    x = graph.input("x", "float32", [4])
+    graph.output("y", graph.add("Neg", graph.add("Abs", x)), "float32", [4])
+    names = [node.name for node in onnx.load_model_from_string(graph.to_bytes()).graph.node]
+    assert len(set(names) - {""}) == len(names) == 3
+
+
 def test_small_constants_are_there_once():
     graph = Graph("constants")
     assert graph.constant(np.float32(2)) == graph.constant(np.float32(2)) != graph.constant(np.float64(2))
