@@ -182,7 +182,7 @@ class Decompressor:
     ) -> Decompressed:
         """Writes a picture. losses: of its file."""
         stripped = sections.strip(picture) if self.settings.strip else picture
-        data, notes = io.encode(stripped, io.format_of(item.output), header.profile != Profile.EXACT)
+        data, notes = io.encode(stripped, io.format_of(item.output), is_photograph=header.profile != Profile.EXACT)
         pairs.write(item, data)
         about = [PROFILES[header.profile].note, *losses]
         lines = [f"{item.source}: {note}." for note in about if note] + [f"{item.output}: {note}." for note in notes]

@@ -24,6 +24,16 @@ class Window:
         self.page.on("request", lambda request: self.fetched.append(request.url))
         self.page.goto(address)
 
+    def computes_wrongly(self):
+        """From now on models must give another answer than they do, as in a browser that computes other integers."""
+
+        def with_another_answer(route):
+            manifest = route.fetch().json()
+            manifest["known_answer"]["sha256"] = "00" * 32
+            route.fulfill(json=manifest)
+
+        self.page.context.route("**/model.json", with_another_answer)
+
     def check(self, address):
         """No message may have come but of files that are not there and of how the tests look at a canvas, and no
         request have left the origin."""

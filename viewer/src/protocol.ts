@@ -23,9 +23,9 @@ export type Request =
   | { job: number; kind: "stop" };
 
 /** A job tells facts, then a preview of few pixels, pieces as they are ready, and last that it is done, with the SHA-256
- * of the tokens; or at any time that it failed, and then preview and pieces are not to be shown any longer. From the facts on, whatever else it tells, a model that is new tells how
- * much of it is there, 0 to 1. Exact files have no model and no preview. One that encodes tells first how much of that is
- * done, 0 to 1, and the file; then it is decoded as any other. */
+ * of the tokens; or at any time that it failed, and then preview and pieces are not to be shown any longer. From the facts
+ * on, whatever else it tells, a model that is new tells how much of it is there, 0 to 1. Exact files have no model and no
+ * preview. One that encodes tells first how much of that is done, 0 to 1, and the file; then it is decoded as any other. */
 export type Told =
   | { kind: "encoding"; share: number }
   | { kind: "written"; file: Uint8Array }
